@@ -1,0 +1,34 @@
+# Both targets need Python 3.10 or newer and nothing else: they make a virtual environment and install into it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: measure test clean
+
+# The main job: R_f of the trained networks on held-out digits, beside its value at initialisation.
+measure: $(VENV)/installed
+	$(BIN)/diffstab measure --model resnet18 --weights init
+	$(BIN)/diffstab measure --model fc_l4
+	$(BIN)/diffstab measure --model resnet18
+
+# Lint, types, tests and doctests.
+test: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "diffstab needs Python 3.10 or newer, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/installed
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

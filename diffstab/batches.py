@@ -1,0 +1,118 @@
+"""Images as batches that can be gone through more than once, each image with the index that keys its random streams."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+
+class Batch(NamedTuple):
+    """Index of each image `[B]`, the images `[B, C, H, W]`, and their labels `[B]` (-1: none)."""
+
+    keys: Tensor
+    images: Tensor
+    labels: Tensor
+
+
+Images = Tensor | Dataset[Any] | Iterable[Any]
+Batches = Callable[[], Iterator[Batch]]
+
+
+def as_batches(
+    images: Images,
+    *,
+    labels: Tensor | None,
+    indices: Tensor | None,
+    batch_size: int,
+    workers: int,
+) -> Batches:
+    """A function that starts a new pass over the images.
+
+    Args:
+        images: `[N, C, H, W]`; or a `Dataset` of images or `(image, label)`; or an iterable of batches, such as a
+            `DataLoader`, that gives the same batches each time.
+        labels: `[N]`, only with a tensor of images.
+        indices: Which images, int64, only with a tensor or `Dataset`; all of them if None. An image keeps its random
+            streams whatever else is measured.
+        batch_size: At most; batches are as equal as they can be, so that none is left with a single image.
+        workers: Loader processes, for a `Dataset`.
+
+    Raises:
+        TypeError, ValueError: If the images, labels or indices are of another kind or shape.
+    """
+    if not isinstance(images, (Tensor, Dataset)):
+        if labels is not None or indices is not None:
+            raise ValueError("labels and indices go with a tensor or Dataset of images; a loader brings its own")
+        return lambda: _loader_batches(images)
+    if isinstance(images, Dataset) and labels is not None:
+        raise ValueError("labels given with a Dataset; its items (image, label) carry them")
+    chosen = _indices(indices, len(images))  # type: ignore[arg-type]
+    parts = list(chosen.tensor_split(math.ceil(len(chosen) / batch_size))) if len(chosen) else []
+    if isinstance(images, Dataset):
+        return lambda: _dataset_batches(images, parts, workers)
+    if images.ndim != 4:
+        raise ValueError(f"images are {tuple(images.shape)}; [N, C, H, W] is needed")
+    if labels is not None and (labels.shape != images.shape[:1] or labels.is_floating_point()):
+        raise ValueError(f"labels are {labels.dtype} {tuple(labels.shape)}; whole numbers [{len(images)}] are needed")
+    known = labels if labels is not None else torch.full((len(images),), -1)
+    return lambda: (Batch(part, images[part.to(images.device)], known.cpu()[part]) for part in parts)
+
+
+def _indices(indices: Tensor | None, total: int) -> Tensor:
+    if indices is None:
+        return torch.arange(total)
+    if indices.dtype != torch.int64 or indices.ndim != 1:
+        raise ValueError(f"indices are {indices.dtype} {tuple(indices.shape)}; int64 [M] is needed")
+    if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < total:
+        raise ValueError(f"indices run from {indices.min()} to {indices.max()}; there are {total} images")
+    if len(indices.unique()) != len(indices):
+        raise ValueError("indices name an image twice; each image is measured once, with draws= for more fields")
+    return indices.cpu()
+
+
+def _dataset_batches(dataset: Dataset[Any], parts: list[Tensor], workers: int) -> Iterator[Batch]:
+    loader = DataLoader(
+        dataset,
+        batch_sampler=[part.tolist() for part in parts],
+        num_workers=workers,
+        collate_fn=_collate,
+        generator=torch.Generator().manual_seed(0),  # the loader would take its workers' seed from the global one
+    )
+    try:
+        for keys, (images, labels) in zip(parts, loader, strict=True):
+            yield Batch(keys, images, labels)
+    except (TypeError, ValueError) as error:  # a worker's error carries its traceback in the message
+        kind = type(error)
+        raise kind(str(error).rsplit(f"{kind.__name__}: ", 1)[-1].strip()) from error
+
+
+def _collate(items: list[Any]) -> tuple[Tensor, Tensor]:
+    pairs = [item if isinstance(item, (tuple, list)) else (item, -1) for item in items]
+    first = pairs[0][0]
+    for image, _ in pairs:
+        if not isinstance(image, Tensor) or image.ndim != 3:
+            came = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
+            raise TypeError(f"the data set gave an image as {came}; float tensors [C, H, W] are needed")
+        if image.shape != first.shape:
+            raise ValueError(f"images of {tuple(first.shape)} and {tuple(image.shape)}; they must have one size")
+    labels = [-1 if label is None else int(label) for _, label in pairs]
+    return torch.stack([image for image, _ in pairs]), torch.tensor(labels)
+
+
+def _loader_batches(loader: Iterable[Any]) -> Iterator[Batch]:
+    if not isinstance(loader, Iterable):
+        raise TypeError(f"images are a {type(loader).__name__}; a tensor, a Dataset or batches of images are needed")
+    if iter(loader) is loader:
+        raise TypeError("images are an iterator that can be gone through once; measuring goes through them twice")
+    start = 0
+    for batch in loader:
+        images, labels = batch if isinstance(batch, (tuple, list)) else (batch, None)
+        if not isinstance(images, Tensor) or images.ndim != 4:
+            came = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+            raise TypeError(f"the loader gave images as {came}; tensors [B, C, H, W] are needed")
+        known = torch.full((len(images),), -1) if labels is None else torch.as_tensor(labels).cpu()
+        yield Batch(torch.arange(start, start + len(images)), images, known)
+        start += len(images)

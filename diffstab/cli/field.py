@@ -1,0 +1,56 @@
+"""`diffstab field`: what an ensemble of deformations is like, before anything is measured."""
+
+import json
+from typing import Any
+
+import click
+
+from .options import ENSEMBLE_KEYS, ensemble_options, make_ensemble
+
+
+@click.command()
+@click.option("--size", required=True, metavar="N or HxW", help="Of the images, in pixels: 224 or 240x320.")
+@ensemble_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+def field(size: str, as_json: bool, **options: Any) -> None:
+    """Show modes, temperature range, delta, norm and the probability of a diffeomorphism."""
+    from ..ensemble import temperature_range
+
+    ensemble = make_ensemble(parsed_size(size), **{key: options[key] for key in ENSEMBLE_KEYS})
+    rules = {"cutoff_rule": ensemble.cutoff_rule, "delta_rule": ensemble.delta_rule}
+    t_min, t_max = temperature_range(ensemble.size, ensemble.cutoff, **rules)
+    found = {
+        "size": list(ensemble.size),
+        "cutoff": ensemble.cutoff,
+        **rules,
+        "modes": ensemble.modes,
+        "temperature": ensemble.temperature,
+        "delta": ensemble.delta,
+        "norm": ensemble.expected_squared_norm**0.5,
+        "temperature_min": t_min,
+        "temperature_max": t_max,
+        "probability_of_diffeomorphism": ensemble.probability_of_diffeomorphism(),
+    }
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    height, width = ensemble.size
+    lines = {
+        "image": f"{height} x {width} pixels",
+        "modes": f"{ensemble.modes} per component (c = {ensemble.cutoff:g}, {ensemble.cutoff_rule})",
+        "temperature": f"{ensemble.temperature:.4g}",
+        "delta": f"{ensemble.delta:.4g} pixels RMS ({ensemble.delta_rule})",
+        "norm": f"{found['norm']:.4g} (root of <||grad tau||^2>)",
+        "T range": f"{t_min:.4g} (delta = 1/2 pixel) to {t_max:.4g} (half of the fields are diffeomorphisms)",
+        "P(diffeomorphism)": f"{found['probability_of_diffeomorphism']:.3f} (Xi < 1 everywhere)",
+    }
+    for name, text in lines.items():
+        click.echo(f"{name:<18} {text}")
+
+
+def parsed_size(text: str) -> tuple[int, int]:
+    """(H, W) of `224` or `240x320`."""
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.strip().isdigit() for side in sides):
+        raise ValueError(f"size is {text!r}; a side in pixels (224) or height x width (240x320) is needed")
+    return int(sides[0]), int(sides[-1])

@@ -1,0 +1,71 @@
+"""Options that several commands share; choices and defaults come from `diffstab.settings`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..settings import (
+    CONVENTIONS,
+    CUTOFF_RULES,
+    DEFAULT_CONVENTION,
+    DEFAULT_CUTOFF,
+    DEFAULT_DELTA,
+    DEFAULTS,
+    DELTA_RULES,
+    INTERPOLATIONS,
+)
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def together(*options: Decorator) -> Decorator:
+    """Several options as one decorator, in the order given."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+ensemble_options = together(
+    click.option("--cutoff", type=float, default=DEFAULT_CUTOFF, show_default=True, help="Largest frequency c."),
+    click.option(
+        "--delta",
+        type=float,
+        help=f"Root-mean-square displacement in pixels.  [default: {DEFAULT_DELTA:g}, without --temperature]",
+    ),
+    click.option("--temperature", type=float, metavar="T", help="Temperature T, in place of --delta."),
+    click.option(
+        "--convention",
+        type=click.Choice(list(CONVENTIONS)),
+        default=DEFAULT_CONVENTION,
+        show_default=True,
+        help="The paper's text, or its published code; sets the rules that are not given.",
+    ),
+    click.option(
+        "--cutoff-rule", type=click.Choice(CUTOFF_RULES), help="Which modes are kept.  [default: convention's]"
+    ),
+    click.option(
+        "--delta-rule", type=click.Choice(DELTA_RULES), help="How T and delta relate.  [default: convention's]"
+    ),
+)
+
+interpolation_option = click.option(
+    "--interpolation", type=click.Choice(INTERPOLATIONS), default=DEFAULTS.interpolation, show_default=True
+)
+seed_option = click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Of every random stream.")
+
+
+def make_ensemble(size: tuple[int, int], **options: Any) -> Any:
+    """The ensemble that the options describe; delta is 1 pixel where neither delta nor T is given."""
+    from ..ensemble import MaxEntropyEnsemble
+
+    if options["delta"] is None and options["temperature"] is None:
+        options["delta"] = DEFAULT_DELTA
+    return MaxEntropyEnsemble(size, **options)
+
+
+ENSEMBLE_KEYS = ("cutoff", "delta", "temperature", "convention", "cutoff_rule", "delta_rule")

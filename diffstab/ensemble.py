@@ -1,0 +1,263 @@
+"""The maximum-entropy ensemble of displacement fields (Sec. 2): temperature T, cutoff c, and what follows from them.
+
+tau(u, v) = sum over modes C_ij sin(i pi u) sin(j pi v) with C_ij ~ N(0, T / (i^2 + j^2)), for each of the two
+components (Eq. 2). In the code S is the sum of 1 / (i^2 + j^2) over the kept modes, delta the root-mean-square
+displacement in pixels, n^2 = (W^2 + H^2) / 2.
+"""
+
+import math
+from functools import cached_property, lru_cache
+
+import torch
+from torch import Tensor
+
+from .field import DisplacementField
+from .settings import (
+    CUTOFF_RULES,
+    DEFAULT_CONVENTION,
+    DEFAULT_CUTOFF,
+    DELTA_RULES,
+    TEMPERATURE_RULES,
+    convention_named,
+    finite_at_least_zero,
+    one_of,
+    positive_integer,
+)
+from .streams import StreamKeys, mode_normals
+
+MONTE_CARLO_FIELDS = 1000  # behind T_max and the probability of a diffeomorphism
+MONTE_CARLO_SEED = 0
+LEAST_DELTA = 0.5  # pixels; Sec. 2.2: smaller displacements depend on the interpolation
+
+
+class MaxEntropyEnsemble:
+    """Random smooth displacement fields of maximum entropy at a given temperature or root-mean-square displacement.
+
+    Args:
+        size: Side of square images in pixels, or `(H, W)`.
+        cutoff: Largest spatial frequency c.
+        temperature: T, dimensionless; a number, or a tensor `[B]` with one value per image of a batch.
+        delta: Root-mean-square displacement in pixels instead of T; a number or a tensor `[B]`.
+        convention: `paper` or `reference`; sets the two rules below where they are None.
+        cutoff_rule: `disk` (i^2 + j^2 <= c^2) or `half-integer` (sqrt(i^2 + j^2) < c + 1/2).
+        delta_rule: `exact` (App. B, third line) or `asymptotic` (Eq. 3); relates T and delta.
+
+    Attributes:
+        size: `(H, W)`.
+        modes: Number of kept modes (i, j), per component.
+        temperature, delta: Both are set, one from the other.
+
+    Raises:
+        ValueError: For an unknown rule, a size under 2 pixels, a cutoff that keeps no mode, both or neither of T and
+            delta, or a negative or not finite one.
+
+    >>> ensemble = MaxEntropyEnsemble(32, cutoff=3, delta=1.0)
+    >>> ensemble.modes, round(ensemble.temperature, 6)
+    (4, 0.001905)
+    >>> ensemble.sample(5).displacement().shape
+    torch.Size([5, 2, 32, 32])
+    """
+
+    def __init__(
+        self,
+        size: int | tuple[int, int],
+        cutoff: float = DEFAULT_CUTOFF,
+        temperature: float | Tensor | None = None,
+        delta: float | Tensor | None = None,
+        convention: str = DEFAULT_CONVENTION,
+        *,
+        cutoff_rule: str | None = None,
+        delta_rule: str | None = None,
+    ) -> None:
+        self.convention = convention_named(convention)
+        self.cutoff_rule = one_of("cutoff_rule", cutoff_rule or self.convention.cutoff_rule, CUTOFF_RULES)
+        self.delta_rule = one_of("delta_rule", delta_rule or self.convention.delta_rule, DELTA_RULES)
+        self.size = image_size(size)
+        self.cutoff = finite_at_least_zero("cutoff", cutoff)
+        if not self.modes:
+            least = "sqrt(2)" if self.cutoff_rule == "disk" else "0.915"
+            raise ValueError(f"cutoff is {cutoff}; the rule {self.cutoff_rule} keeps no mode below {least}")
+        if (temperature is None) == (delta is None):
+            came = "neither" if delta is None else "both"
+            raise ValueError(f"{came} of temperature and delta given; exactly one of them is needed")
+        squared = self._squared_delta_per_temperature
+        self.temperature: float | Tensor
+        self.delta: float | Tensor
+        if temperature is not None:
+            self.temperature = _amount("temperature", temperature)
+            self.delta = (self.temperature * squared) ** 0.5
+        else:
+            self.delta = _amount("delta", delta)
+            if squared == 0:
+                raise ValueError("delta_rule is 'asymptotic' and cutoff 1, where ln c = 0; give temperature instead")
+            self.temperature = self.delta**2 / squared
+
+    def __repr__(self) -> str:
+        return (
+            f"MaxEntropyEnsemble(size={self.size}, cutoff={self.cutoff:g}, temperature={self.temperature:.4g}, "
+            f"delta={self.delta:.4g} px, {self.cutoff_rule}, {self.delta_rule}, {self.modes} modes)"
+            if isinstance(self.temperature, float)
+            else f"MaxEntropyEnsemble(size={self.size}, cutoff={self.cutoff:g}, {len(self.temperature)} temperatures, "
+            f"{self.cutoff_rule}, {self.delta_rule}, {self.modes} modes)"
+        )
+
+    @cached_property
+    def mode_numbers(self) -> tuple[Tensor, Tensor]:
+        """The kept modes' i (along x) and j (along y), int64 `[modes]` each."""
+        return _mode_numbers(self.size, self.cutoff, self.cutoff_rule)
+
+    @property
+    def modes(self) -> int:
+        """Number of kept modes, per component."""
+        return len(self.mode_numbers[0])
+
+    @cached_property
+    def _spread(self) -> Tensor:
+        """Standard deviation of C_ij at T = 1, float64 `[I, J]`, 0 where a mode is cut off."""
+        i, j = self.mode_numbers
+        spread = torch.zeros(int(i.max()), int(j.max()), dtype=torch.float64)
+        spread[i - 1, j - 1] = (i**2 + j**2).to(torch.float64).rsqrt()
+        return spread
+
+    @cached_property
+    def _squared_delta_per_temperature(self) -> float:
+        """delta^2 / T: n^2 S / 2, or (pi / 4) n^2 ln c (Eq. 3)."""
+        height, width = self.size
+        squared_side = (width**2 + height**2) / 2
+        if self.delta_rule == "exact":
+            return squared_side * float(self._spread.square().sum()) / 2
+        if self.cutoff < 1:
+            raise ValueError(f"cutoff is {self.cutoff:g}; delta_rule 'asymptotic' needs at least 1")
+        return math.pi / 4 * squared_side * math.log(self.cutoff)
+
+    @property
+    def expected_squared_norm(self) -> float | Tensor:
+        """<||grad tau||^2> = (pi^2 / 2) T (number of modes), dimensionless (Eq. 7 with equipartition)."""
+        return math.pi**2 / 2 * self.temperature * self.modes
+
+    def sample(
+        self,
+        keys: int | StreamKeys,
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+    ) -> DisplacementField:
+        """Independent fields, one per image.
+
+        Args:
+            keys: How many, drawn from `generator` (torch's global one if None); or the streams (seed, image, draw)
+                whose fields are wanted, which touch no generator and depend on nothing else.
+            generator: For a number of fields only.
+            dtype: Of the coefficients. They are drawn in float64 and then cast.
+            device: Of the coefficients.
+
+        Returns:
+            A `DisplacementField` of batch shape `[B]`.
+        """
+        if isinstance(keys, StreamKeys):
+            if generator is not None:
+                raise ValueError("generator given with stream keys; stream keys alone determine the fields")
+            i, j = (number.to(device) for number in self.mode_numbers)
+            normals = torch.zeros(len(keys.images), 2, *self._spread.shape, dtype=torch.float64, device=device)
+            normals[:, :, i - 1, j - 1] = mode_normals(keys, i, j)
+        else:
+            positive_integer("count", keys, least=0)
+            where = generator.device if generator is not None else device
+            normals = torch.randn(
+                keys, 2, *self._spread.shape, dtype=torch.float64, generator=generator, device=where
+            ).to(device)
+        scale = torch.as_tensor(self.temperature, dtype=torch.float64, device=device).sqrt()
+        coefficients = normals * self._spread.to(device) * scale.view(-1, 1, 1, 1)
+        if len(coefficients) != len(normals):
+            raise ValueError(f"{len(scale)} temperatures for {len(normals)} fields; one each is needed")
+        return DisplacementField(coefficients.to(dtype), self.size)
+
+    def probability_of_diffeomorphism(self, temperature: float | None = None) -> float:
+        """Share of fields with Xi < 1 everywhere (Eq. 12) at `temperature`, by default the ensemble's own.
+
+        Monte Carlo over 1,000 seeded fields, drawn once at T = 1 (Xi scales with sqrt(T)); its standard error is at
+        most 0.016.
+        """
+        t = self.temperature if temperature is None else finite_at_least_zero("temperature", temperature)
+        if isinstance(t, Tensor):
+            raise ValueError("the ensemble has one temperature per image; name the temperature")
+        return float((largest_xi(self.size, self.cutoff, self.cutoff_rule) * t**0.5 < 1).double().mean())
+
+
+def temperature_range(
+    size: int | tuple[int, int],
+    cutoff: float = DEFAULT_CUTOFF,
+    *,
+    rule: str = "monte-carlo",
+    convention: str = DEFAULT_CONVENTION,
+    cutoff_rule: str | None = None,
+    delta_rule: str | None = None,
+) -> tuple[float, float]:
+    """(T_min, T_max): from where delta = 1/2 pixel to where half of the fields are diffeomorphisms (Sec. 2.2).
+
+    Args:
+        size: Side in pixels, or `(H, W)`.
+        cutoff: c.
+        rule: `monte-carlo` (T_min by the delta rule, T_max from 1,000 seeded fields) or `asymptotic` (Eqs. 8, 14).
+        convention: As for `MaxEntropyEnsemble`.
+        cutoff_rule: As for `MaxEntropyEnsemble`.
+        delta_rule: As for `MaxEntropyEnsemble`.
+
+    Raises:
+        ValueError: As `MaxEntropyEnsemble`; for `asymptotic` also if c <= 1.
+
+    >>> t_min, t_max = temperature_range(32, 3)
+    >>> t_min < t_max
+    True
+    """
+    ensemble = MaxEntropyEnsemble(
+        size, cutoff, temperature=1.0, convention=convention, cutoff_rule=cutoff_rule, delta_rule=delta_rule
+    )
+    height, width = ensemble.size
+    if one_of("rule", rule, TEMPERATURE_RULES) == "asymptotic":
+        if cutoff <= 1:
+            raise ValueError(f"cutoff is {cutoff}; the asymptotic temperatures need more than 1")
+        squared_side, log_c = (width**2 + height**2) / 2, math.log(cutoff)
+        return 1 / (math.pi * squared_side * log_c), 4 / (math.pi**3 * cutoff**2 * log_c)
+    median = float(largest_xi(ensemble.size, ensemble.cutoff, ensemble.cutoff_rule).quantile(0.5))
+    return LEAST_DELTA**2 / ensemble._squared_delta_per_temperature, median**-2
+
+
+def image_size(size: int | tuple[int, int]) -> tuple[int, int]:
+    """`(H, W)` of a side or a pair. Raises ValueError below 2 pixels, TypeError for what is not whole numbers."""
+    height, width = (size, size) if isinstance(size, int) else size
+    for name, side in (("height", height), ("width", width)):
+        positive_integer(f"image {name} (pixels)", side, least=2)
+    return height, width
+
+
+def _amount(option: str, value: float | Tensor | None) -> float | Tensor:
+    if not isinstance(value, Tensor):
+        assert value is not None
+        return finite_at_least_zero(option, value)
+    if value.ndim != 1 or not bool((value.isfinite() & (value >= 0)).all()):
+        raise ValueError(f"{option} is a tensor {tuple(value.shape)}; [B] finite numbers, 0 or more, are needed")
+    return value.to(torch.float64)
+
+
+@lru_cache(maxsize=64)
+def _mode_numbers(size: tuple[int, int], cutoff: float, rule: str) -> tuple[Tensor, Tensor]:
+    height, width = size
+    reach = cutoff if rule == "disk" else cutoff + 0.5
+    i = torch.arange(1, min(width, math.floor(reach)) + 1)
+    j = torch.arange(1, min(height, math.floor(reach)) + 1)
+    squared = i[:, None] ** 2 + j**2
+    kept = squared <= cutoff**2 if rule == "disk" else squared.to(torch.float64).sqrt() < reach
+    first, second = kept.nonzero(as_tuple=True)
+    return first + 1, second + 1
+
+
+@lru_cache(maxsize=64)
+def largest_xi(size: tuple[int, int], cutoff: float, cutoff_rule: str) -> Tensor:
+    """max over the pixels of Xi (Eq. 12) for 1,000 seeded fields at T = 1: float64 `[1000]`."""
+    ensemble = MaxEntropyEnsemble(size, cutoff, temperature=1.0, cutoff_rule=cutoff_rule)
+    chunk = max(1, 2**21 // (size[0] * size[1]))  # fields at a time: 64 MB of gradients
+    images = torch.arange(MONTE_CARLO_FIELDS).split(chunk)
+    fields = (ensemble.sample(StreamKeys(MONTE_CARLO_SEED, few), dtype=torch.float64) for few in images)
+    return torch.cat([field.xi().amax((-2, -1)) for field in fields])

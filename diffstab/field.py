@@ -1,0 +1,147 @@
+"""A displacement field is its sine coefficients; displacement, gradient, Xi and folds are derived from them.
+
+tau_u(u, v) = sum C_ij sin(i pi u) sin(j pi v) along x, tau_v with its own coefficients along y (Eq. 2), on
+u = k / (W - 1), v = l / (H - 1) for pixel k of W along x and l of H along y. In pixels the displacement is W tau_u
+along x and H tau_v along y; the deformed image takes the value of pixel k - dx, l - dy of the original.
+"""
+
+import math
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+
+class DisplacementField:
+    """A batch of independent displacement fields that vanish on the image's frame.
+
+    Args:
+        coefficients: C, dimensionless, `[..., 2, I, J]`: component (x, y), mode i along x, mode j along y.
+        size: `(H, W)` in pixels.
+
+    Raises:
+        ValueError: If the coefficients have another shape or are not floating point.
+
+    >>> field = DisplacementField(torch.zeros(5, 2, 3, 3), (17, 11))
+    >>> field.shape, field.displacement().shape
+    (torch.Size([5]), torch.Size([5, 2, 17, 11]))
+    """
+
+    def __init__(self, coefficients: Tensor, size: tuple[int, int]) -> None:
+        if coefficients.ndim < 3 or coefficients.shape[-3] != 2 or not coefficients.is_floating_point():
+            came = f"{coefficients.dtype} {tuple(coefficients.shape)}"
+            raise ValueError(f"coefficients are {came}; floating point [..., 2, I, J] is needed")
+        if min(size) < 2:
+            raise ValueError(f"size is {size}; each side must have at least 2 pixels")
+        self.coefficients = coefficients
+        self.size = size
+
+    def __repr__(self) -> str:
+        i, j = self.coefficients.shape[-2:]
+        return f"DisplacementField(shape={tuple(self.shape)}, size={self.size}, modes up to ({i}, {j}))"
+
+    @property
+    def shape(self) -> torch.Size:
+        """Batch shape."""
+        return self.coefficients.shape[:-3]
+
+    def __len__(self) -> int:
+        return len(self.coefficients) if self.shape else 1
+
+    def __getitem__(self, index: int | slice | Tensor) -> "DisplacementField":
+        if not self.shape:
+            raise IndexError("a single field has no batch to index")
+        return DisplacementField(self.coefficients[index], self.size)
+
+    def to(self, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> "DisplacementField":
+        """The same field with coefficients of another dtype or on another device."""
+        return DisplacementField(self.coefficients.to(device=device, dtype=dtype), self.size)
+
+    def _synthesise(self, along_x: str, along_y: str) -> Tensor:
+        """sum C_ij X_i(u) Y_j(v) for both components, `[..., 2, H, W]`."""
+        height, width = self.size
+        modes_x, modes_y = self.coefficients.shape[-2:]
+        where = (self.coefficients.dtype, self.coefficients.device)
+        x = basis(along_x, width, modes_x, *where)
+        y = basis(along_y, height, modes_y, *where)
+        return y @ (self.coefficients.mT @ x.mT)
+
+    def displacement(self) -> Tensor:
+        """(dx, dy) in pixels, `[..., 2, H, W]`: x first. Exactly 0 on the frame."""
+        height, width = self.size
+        return self._synthesise("sin", "sin") * self.coefficients.new_tensor([width, height]).view(2, 1, 1)
+
+    @property
+    def dx(self) -> Tensor:
+        """Displacement along x in pixels, `[..., H, W]`."""
+        return self.displacement()[..., 0, :, :]
+
+    @property
+    def dy(self) -> Tensor:
+        """Displacement along y in pixels, `[..., H, W]`."""
+        return self.displacement()[..., 1, :, :]
+
+    def gradient(self) -> Tensor:
+        """d tau_a / d s_b, dimensionless, `[..., 2 (a), 2 (b), H, W]`, of the sine series itself."""
+        return torch.stack([self._synthesise("dsin", "sin"), self._synthesise("sin", "dsin")], dim=-3)
+
+    def xi(self) -> Tensor:
+        """Xi (Eq. 12), dimensionless, `[..., H, W]`; below 1 everywhere it makes the field a diffeomorphism."""
+        xx, xy, yx, yy = self.gradient().flatten(-4, -3).unbind(-3)
+        # ||grad tau||^2 - 2 det = (xx - yy)^2 + (xy + yx)^2, the form of Eq. 11, which can't come out negative
+        return (torch.hypot(xx - yy, xy + yx) - (xx + yy)) / 2
+
+    def jacobian_determinant(self) -> Tensor:
+        """Of the pixel map (k, l) -> (k - dx, l - dy), `[..., H, W]`; n tau over spacings 1 / (n - 1): n / (n - 1)."""
+        height, width = self.size
+        stretch_x, stretch_y = width / (width - 1), height / (height - 1)
+        xx, xy, yx, yy = self.gradient().flatten(-4, -3).unbind(-3)
+        return (1 - stretch_x * xx) * (1 - stretch_y * yy) - stretch_x * stretch_y * xy * yx
+
+    def folds(self) -> Tensor:
+        """Whether each field folds: the Jacobian determinant is <= 0 at some pixel. bool `[...]`."""
+        return self.jacobian_determinant().amin((-2, -1)) <= 0
+
+    def clamped_fraction(self) -> Tensor:
+        """Share of the pixels whose source lies outside the frame and is clamped to it, `[...]`."""
+        outside = torch.zeros((), dtype=torch.bool, device=self.coefficients.device)
+        for source, side in zip(self.source_positions(), (self.size[1], self.size[0]), strict=True):
+            outside = outside | (source < 0) | (source > side - 1)
+        return outside.to(self.coefficients.dtype).mean((-2, -1))
+
+    def source_positions(self) -> tuple[Tensor, Tensor]:
+        """Where each pixel of the deformed image takes its value from: (x, y) in pixels, `[..., H, W]` each."""
+        return sources_of(self.displacement())
+
+    def squared_norm(self) -> Tensor:
+        """||grad tau||^2 = (pi^2 / 4) sum (i^2 + j^2) C_ij^2 over both components (Eq. 7), dimensionless, `[...]`."""
+        i = torch.arange(1, self.coefficients.shape[-2] + 1, device=self.coefficients.device)
+        j = torch.arange(1, self.coefficients.shape[-1] + 1, device=self.coefficients.device)
+        weighted = (i[:, None] ** 2 + j**2) * self.coefficients.square()
+        return math.pi**2 / 4 * weighted.sum((-3, -2, -1))
+
+
+def sources_of(displacement: Tensor) -> tuple[Tensor, Tensor]:
+    """(k - dx, l - dy) in pixels for a displacement `[..., 2, H, W]` in pixels, x first."""
+    height, width = displacement.shape[-2:]
+    k = torch.arange(width, dtype=displacement.dtype, device=displacement.device)
+    line = torch.arange(height, dtype=displacement.dtype, device=displacement.device)
+    return k - displacement[..., 0, :, :], line[:, None] - displacement[..., 1, :, :]
+
+
+@lru_cache(maxsize=128)
+def basis(kind: str, n: int, modes: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """sin(i pi u) or its derivative i pi cos(i pi u) at u = k / (n - 1): `[n, modes]`, i = 1 ... modes.
+
+    The phase i k is reduced modulo 2 (n - 1) in whole numbers, so that the sine is exactly 0 on the frame.
+    """
+    # a cached tensor must serve later callers that need gradients, whatever mode the first caller was in
+    with torch.inference_mode(False), torch.no_grad():
+        i, k = torch.arange(1, modes + 1), torch.arange(n)[:, None]
+        phase = (i * k) % (2 * (n - 1))
+        angle = phase.to(torch.float64) * (math.pi / (n - 1))
+        if kind == "dsin":
+            wave = math.pi * i * torch.cos(angle)
+        else:
+            wave = torch.where(phase % (n - 1) == 0, 0.0, torch.sin(angle))
+        return wave.to(device=device, dtype=dtype)

@@ -1,0 +1,103 @@
+"""Networks by name, with their weights: the paper's small-image nets, timm's and torchvision's."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..settings import DEFAULT_DATASET, WEIGHTS, one_of
+from .checkpoints import fill, pretrained_weights, read_checkpoint
+from .paper import PAPER_NETS
+from .sources import Shape, build, find
+
+__all__ = ["PAPER_NETS", "LoadedModel", "Shape", "load_model", "resolve_model"]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A network and what it is.
+
+    Attributes:
+        network: From `[B, C, H, W]` in its input space to logits `[B, classes]`, in evaluation mode.
+        name: As asked for.
+        source: `paper`, `timm` or `torchvision`.
+        weights: `pretrained`, `init`, or the checkpoint's path.
+    """
+
+    network: nn.Module
+    name: str
+    source: str
+    weights: str
+
+
+def load_model(
+    spec: str,
+    *,
+    dataset: str | None = None,
+    weights: str = "pretrained",
+    checkpoint: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+) -> nn.Module:
+    """The network named `spec`, in evaluation mode.
+
+    Args:
+        spec: `timm:NAME`, `torchvision:NAME`, `paper:NAME`, or a bare name: the paper's net of that name where the
+            images have at most 64 pixels a side, otherwise timm's, then torchvision's.
+        dataset: The data set it is for, as in `load_dataset`: gives image size, channels and classes. By default
+            the command line's, mnist5k.
+        weights: `pretrained` (for the paper's nets those kept with the package, trained on `dataset`) or `init`.
+        checkpoint: A file of weights instead (.safetensors, or .pt with plain tensors).
+        data_dir: The data set's folder, where it has one.
+        seed: Of the initialisation. The global random state is not touched.
+
+    Raises:
+        ValueError: If name, data set or weights are unknown, the weights can't be had, or the checkpoint can't be read
+            or is for another network or number of classes.
+
+    >>> net = load_model("fc_l4", weights="init")
+    >>> net(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 10])
+    """
+    from ..data import load_dataset
+
+    images = load_dataset(dataset or DEFAULT_DATASET, data_dir=data_dir)
+    shape = Shape(*images.shape, images.classes)
+    return resolve_model(spec, shape, dataset=images.name, weights=weights, checkpoint=checkpoint, seed=seed).network
+
+
+def resolve_model(
+    spec: str,
+    shape: Shape,
+    *,
+    dataset: str,
+    weights: str = "pretrained",
+    checkpoint: str | Path | None = None,
+    seed: int = 0,
+) -> LoadedModel:
+    """As `load_model`, for images of that shape, with where the network and its weights came from."""
+    one_of("weights", weights, WEIGHTS)
+    source, name = find(spec, shape)
+    downloads = weights == "pretrained" and checkpoint is None and source != "paper"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build(source, name, shape, pretrained=downloads)
+    if checkpoint is not None:
+        fill(
+            network,
+            read_checkpoint(Path(checkpoint)),
+            str(checkpoint),
+            dataset=dataset,
+            classes=shape.classes,
+        )
+        weights = str(checkpoint)
+    elif weights == "pretrained" and source == "paper":
+        fill(
+            network,
+            pretrained_weights(name, dataset),
+            f"pretrained {name}",
+            dataset=dataset,
+            classes=shape.classes,
+        )
+    return LoadedModel(network.eval(), spec, source, weights)

@@ -1,0 +1,116 @@
+"""Weights from files: plain tensors only, checked against the network before a single one is copied."""
+
+import hashlib
+import json
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+WRAPPERS = ("model", "state_dict", "model_state_dict")  # under which training scripts keep the weights
+State = dict[str, Tensor]
+
+
+def pretrained_folder() -> Path:
+    """The checkpoints kept with the package: inside it when installed, beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "pretrained"
+    return inside if inside.is_dir() else package.parent / "pretrained"
+
+
+def read_manifest() -> list[dict[str, Any]]:
+    """One entry per kept checkpoint: model, dataset, file, sha256, recipe, seed, test error, R_f."""
+    path = pretrained_folder() / "manifest.json"
+    if not path.exists():
+        return []
+    entries: list[dict[str, Any]] = json.loads(path.read_text())["checkpoints"]
+    return entries
+
+
+def pretrained_weights(name: str, dataset: str) -> State:
+    """The kept weights of one of the paper's nets on a data set.
+
+    Raises:
+        ValueError: If there are none, or the file is not the one that the manifest names.
+    """
+    entries = read_manifest()
+    for entry in entries:
+        if (entry["model"], entry["dataset"]) == (name, dataset):
+            path = pretrained_folder() / entry["file"]
+            if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
+                raise ValueError(f"{str(path)!r} is missing or damaged (sha256 differs from the manifest's)")
+            return read_checkpoint(path)
+    kept = ", ".join(f"{entry['model']} on {entry['dataset']}" for entry in entries) or "none"
+    raise ValueError(
+        f"no pretrained {name} on {dataset} is kept with the package (kept: {kept}); "
+        "use --weights init or --checkpoint FILE"
+    )
+
+
+def read_checkpoint(path: Path) -> State:
+    """The weights in a file: .safetensors, or a torch file that holds nothing but plain tensors.
+
+    Raises:
+        ValueError: If the file is missing, truncated, holds pickled code, or holds no weights.
+    """
+    if not path.is_file():
+        raise ValueError(f"checkpoint is {str(path)!r}; there is no such file")
+    try:
+        content = load_file(path) if path.suffix == ".safetensors" else _load_plain(path)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"checkpoint {str(path)!r} is not plain tensors (it may run code when loaded) and is refused; "
+            "save it as .safetensors, or with torch.save(network.state_dict(), ...)"
+        ) from error
+    except (
+        SafetensorError,
+        OSError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise ValueError(f"checkpoint {str(path)!r} is truncated or damaged; copy or save it again") from error
+    for wrapper in WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
+    if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+        raise ValueError(f"checkpoint {str(path)!r} holds no weights; a dictionary from names to tensors is needed")
+    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def _load_plain(path: Path) -> Any:
+    """What torch.save wrote, if it is tensors, numbers and containers. weights_only runs no code."""
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def fill(network: nn.Module, state: State, origin: str, *, dataset: str, classes: int) -> None:
+    """Copies weights into a network, all or none.
+
+    Raises:
+        ValueError: If names or shapes differ; where only the last layer's do, the class counts are told.
+    """
+    own = network.state_dict()
+    absent, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    if absent or extra:
+        parts = [f"lacks {_some(absent)}"] * bool(absent) + [f"has {_some(extra)}, unknown to it"] * bool(extra)
+        raise ValueError(f"{origin} is not for this network: it {' and '.join(parts)}")
+    differing = [name for name in own if own[name].shape != state[name].shape]
+    last = [name for name in own if own[name].ndim > 0][-2:]  # the read-out's weight and bias
+    if differing and set(differing) <= set(last) and classes:
+        raise ValueError(f"{origin} has {len(state[last[-1]])} classes and the data set {dataset} has {classes}")
+    if differing:
+        name = differing[0]
+        shapes = f"{tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
+        raise ValueError(f"{origin} is not for this network: {name} is {shapes} ({len(differing)} such)")
+    network.load_state_dict(state)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,60 @@
+"""The state a network is measured in, and back: evaluation mode, batch norm, device and precision."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+Network = Callable[[Tensor], Tensor]
+
+
+def batch_norms(network: Network) -> list[_BatchNorm]:
+    """The batch-norm layers of a network; none for what is not an `nn.Module`."""
+    modules = network.modules() if isinstance(network, nn.Module) else ()
+    return [module for module in modules if isinstance(module, _BatchNorm)]
+
+
+@contextmanager
+def measuring_mode(network: Network, batch_norm: str) -> Iterator[None]:
+    """Evaluation mode, with batch norm on its running statistics or on those of its own batch (App. E.1).
+
+    On leaving, also by an exception, each module has the mode it came in. Running statistics are never updated: batch
+    norm in batch mode works as if it kept none.
+
+    Args:
+        network: An `nn.Module`, or any callable, which is left alone.
+        batch_norm: `running` or `batch`.
+    """
+    modules = list(network.modules()) if isinstance(network, nn.Module) else []
+    norms = batch_norms(network)
+    training = [(module, module.training) for module in modules]
+    tracking = [(module, module.track_running_stats) for module in norms]
+    try:
+        for module in modules:
+            module.training = False
+        if batch_norm == "batch":
+            for norm in norms:
+                norm.training, norm.track_running_stats = True, False
+        yield
+    finally:
+        for module, mode in training:
+            module.training = mode
+        for module, track in tracking:
+            module.track_running_stats = track
+
+
+def place_and_precision(network: Network) -> tuple[torch.device, torch.dtype]:
+    """The device and floating dtype of a network's parameters; CPU and float32 where it has none.
+
+    Raises:
+        ValueError: If a parameter is in half precision, where the measured differences drown in rounding.
+    """
+    if not isinstance(network, nn.Module):
+        return torch.device("cpu"), torch.float32
+    tensors = [t for t in (*network.parameters(), *network.buffers()) if t.is_floating_point()]
+    for tensor in tensors:
+        if tensor.dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"the network is in {tensor.dtype}; measure it in float32 or float64 (network.float())")
+    return (tensors[0].device, tensors[0].dtype) if tensors else (torch.device("cpu"), torch.float32)

@@ -1,0 +1,153 @@
+"""The result of a measurement: D_f, G_f, R_f with intervals, every setting behind them, and the raw values."""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .statistics import Interval
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ErrorRate:
+    """Share of wrongly classified images among those measured, with Wilson's 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    images: int
+
+
+@dataclass(frozen=True)
+class RawValues:
+    """What the averages were taken over; images in the order of their index.
+
+    Attributes:
+        indices: Index of each image in its data set, `[N]`.
+        deformation: ||f(tau x) - f(x)||^2, `[N, draws]`.
+        noise: ||f(x + eta) - f(x)||^2, `[N, draws]`.
+        outputs: f(x), `[N, outputs]`.
+        displacement_norm: ||tau x - x||, `[N, draws]`.
+    """
+
+    indices: NDArray[np.int64]
+    deformation: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    outputs: NDArray[np.float64]
+    displacement_norm: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StabilityResult:
+    """One measured network. All fields but `raw` make up its JSON form.
+
+    Attributes:
+        D: <||f(tau x) - f(x)||^2> / <||f(x) - f(z)||^2> (Eq. 5), with its 95 % interval.
+        G: The same for noise in place of the deformation.
+        R: D / G, the relative stability (Eq. 4).
+        test_error: None where the images have no labels.
+        noise_radius: ||eta||; under the rule `per-image`, the average of the radii.
+        fold_fraction: Share of the drawn fields that fold.
+        clamped_fraction: Share of pixels whose source lay outside the frame.
+    """
+
+    model: str
+    model_source: str
+    weights: str
+    weights_sha256: str | None
+    dataset: str
+    data_sha256: str
+    split: str | None
+    images: int
+    draws: int
+    D: Interval
+    G: Interval
+    R: Interval
+    test_error: ErrorRate | None
+    cutoff: float
+    cutoff_rule: str
+    temperature: float
+    delta: float
+    delta_rule: str
+    interpolation: str
+    average: str
+    noise_radius: float
+    noise_radius_rule: str
+    convention: str
+    fold_fraction: float
+    clamped_fraction: float
+    batch_norm: str
+    batch_size: int
+    resamples: int
+    precision: str
+    device: str
+    seed: int
+    versions: dict[str, str]
+    git_commit: str | None
+    seconds: float
+    raw: RawValues = field(repr=False, compare=False)
+
+    @property
+    def key(self) -> str:
+        """sha256 of what determines the numbers: model, weights, images, ensemble and statistic."""
+        names = (
+            "model weights_sha256 data_sha256 draws cutoff cutoff_rule temperature delta_rule interpolation average "
+            "noise_radius_rule convention batch_norm precision seed resamples"
+        ).split()
+        content: dict[str, Any] = {"schema": SCHEMA, **{name: getattr(self, name) for name in names}}
+        if self.batch_norm == "batch":  # the batch is part of f
+            content["batch_size"] = self.batch_size
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form: every field but the raw values, and the key."""
+        row = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "raw"}
+        return {**row, "key": self.key}
+
+    def write(self, path: str | Path) -> None:
+        """Writes the JSON form to a file, whole or not at all."""
+        write_atomically(Path(path), json.dumps(self.to_dict(), indent=2).encode() + b"\n")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Interval):
+        return value._asdict()
+    if isinstance(value, ErrorRate):
+        return {f.name: getattr(value, f.name) for f in fields(value)}
+    return value
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes to a temporary name beside `path`, then renames, so no half-written file is left.
+
+    Raises:
+        ValueError: If the folder is missing or can't be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException as error:
+        os.unlink(name)
+        if isinstance(error, OSError):
+            raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

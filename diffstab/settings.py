@@ -1,0 +1,137 @@
+"""The choices of a measurement: their names, allowed values and defaults, in one place.
+
+The Python functions and the command line both read this module, so they cannot disagree. It imports nothing heavy:
+`diffstab --help` answers without torch.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+CUTOFF_RULES = ("disk", "half-integer")
+DELTA_RULES = ("exact", "asymptotic")
+TEMPERATURE_RULES = ("monte-carlo", "asymptotic")
+NOISE_RADIUS_RULES = ("ensemble", "per-image")
+MEDIAN_RULES = ("norm", "coordinate")
+PAIR_RULES = ("distinct", "all")
+AVERAGES = ("median", "mean")
+INTERPOLATIONS = ("bilinear", "gaussian")
+BATCH_NORMS = ("running", "batch")
+WEIGHTS = ("pretrained", "init")
+SPLITS = ("train", "test")
+
+DEFAULT_MODEL = "resnet18"
+DEFAULT_DATASET = "mnist5k"
+DEFAULT_IMAGES = 500
+DEFAULT_CUTOFF = 3.0
+DEFAULT_DELTA = 1.0  # pixels
+
+GAUSSIAN_SIGMA = 0.4715  # pixels; App. C: participation ratio 4, as bilinear, between four pixels
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A named set of the choices that the paper leaves open or that its published code made otherwise.
+
+    Attributes:
+        name: How results call it.
+        cutoff_rule: Which modes are kept: `disk` (i^2 + j^2 <= c^2) or `half-integer` (sqrt(i^2 + j^2) < c + 1/2).
+        delta_rule: `exact` (App. B, third line) or `asymptotic` (Eq. 3).
+        noise_radius: `ensemble` (one radius, Eq. 4) or `per-image` (each image's own ||tau x - x||).
+        median_rule: `norm` (median of the squared norm) or `coordinate` (lower median of each output
+            coordinate's squared change, summed).
+        pairs: `distinct` images or `all` pairs, an image with itself included.
+    """
+
+    name: str
+    cutoff_rule: str
+    delta_rule: str
+    noise_radius: str
+    median_rule: str
+    pairs: str
+
+
+CONVENTIONS = {
+    "paper": Convention("paper", "disk", "exact", "ensemble", "norm", "distinct"),
+    "reference": Convention("reference", "half-integer", "asymptotic", "per-image", "coordinate", "all"),
+}
+DEFAULT_CONVENTION = "paper"
+
+
+def one_of(option: str, value: str, allowed: Iterable[str]) -> str:
+    """`value` if it is among `allowed`; otherwise a ValueError that names the option, the value and what is allowed.
+
+    >>> one_of("average", "median", AVERAGES)
+    'median'
+    """
+    allowed = tuple(allowed)
+    if value in allowed:
+        return value
+    near = get_close_matches(str(value), allowed, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise ValueError(f"{option} is {value!r}; allowed: {', '.join(allowed)}{hint}")
+
+
+def convention_named(name: str) -> Convention:
+    """The convention of that name. Raises ValueError for an unknown one."""
+    return CONVENTIONS[one_of("convention", name, CONVENTIONS)]
+
+
+def positive_integer(option: str, value: int, *, least: int = 1) -> int:
+    """`value` if it is a whole number of at least `least`. Raises TypeError or ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{option} is {value!r}; a whole number of at least {least} is needed")
+    if value < least:
+        raise ValueError(f"{option} is {value}; it must be at least {least}")
+    return value
+
+
+def finite_at_least_zero(option: str, value: float) -> float:
+    """`value` if it is a finite number >= 0. Raises TypeError or ValueError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{option} is {value!r}; a number is needed")
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{option} is {value}; it must be a finite number, 0 or more")
+    return float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureSettings:
+    """How a network is measured; the defaults of `measure` and of `diffstab measure`.
+
+    Attributes:
+        draws: Deformations and noise vectors per image.
+        average: `median` (the paper's main text) or `mean`, over images and draws.
+        noise_radius: `ensemble` or `per-image`; None takes the convention's.
+        interpolation: `bilinear` (Eq. 15) or `gaussian` (Eq. 16).
+        seed: Of every random stream, 0 to 2^64 - 1.
+        batch_size: Images per forward pass, at most; batches are made as equal as they can be.
+        batch_norm: `running` statistics, or those of the `batch` (App. E.1: at initialisation).
+        resamples: Bootstrap resamples behind the 95 % intervals.
+    """
+
+    draws: int = 1
+    average: str = "median"
+    noise_radius: str | None = None
+    interpolation: str = "bilinear"
+    seed: int = 0
+    batch_size: int = 128
+    batch_norm: str = "running"
+    resamples: int = 1000
+
+    def __post_init__(self) -> None:
+        positive_integer("draws", self.draws)
+        one_of("average", self.average, AVERAGES)
+        if self.noise_radius is not None:
+            one_of("noise_radius", self.noise_radius, NOISE_RADIUS_RULES)
+        one_of("interpolation", self.interpolation, INTERPOLATIONS)
+        positive_integer("seed", self.seed, least=0)
+        if self.seed >= 2**64:
+            raise ValueError(f"seed is {self.seed}; it must be below 2^64")
+        positive_integer("batch_size", self.batch_size)
+        one_of("batch_norm", self.batch_norm, BATCH_NORMS)
+        positive_integer("resamples", self.resamples, least=100)
+
+
+DEFAULTS = MeasureSettings()

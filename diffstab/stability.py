@@ -1,0 +1,166 @@
+"""measure(): how much a network's output changes when its images are deformed, relative to noise of the same size.
+
+The first pass, over the deformed images alone, gives the noise radius; the second runs the network once on x and, per
+draw, once on tau x and once on x + eta. Per image only squared distances and f(x) are kept.
+"""
+
+import time
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .batches import Images, as_batches
+from .ensemble import MaxEntropyEnsemble
+from .modes import Network, batch_norms, measuring_mode, place_and_precision
+from .passes import Changes, Plan, Progress, Survey, run_network, survey_images
+from .precision import ieee_float32
+from .provenance import git_commit, images_sha256, versions, weights_sha256
+from .results import ErrorRate, RawValues, StabilityResult
+from .settings import DEFAULTS, NOISE_RADIUS_RULES, MeasureSettings, one_of
+from .statistics import Array, Statistic, binomial_interval, stability
+from .statistics import average as averaged
+from .streams import untouched_global_state
+
+
+def measure(
+    model: Network,
+    images: Images,
+    ensemble: MaxEntropyEnsemble,
+    *,
+    labels: Tensor | None = None,
+    indices: Tensor | None = None,
+    draws: int = DEFAULTS.draws,
+    average: str = DEFAULTS.average,
+    noise_radius: str | None = DEFAULTS.noise_radius,
+    interpolation: str = DEFAULTS.interpolation,
+    seed: int = DEFAULTS.seed,
+    batch_size: int = DEFAULTS.batch_size,
+    batch_norm: str = DEFAULTS.batch_norm,
+    resamples: int = DEFAULTS.resamples,
+    workers: int = 0,
+    device: torch.device | str | None = None,
+    progress: Progress | None = None,
+) -> StabilityResult:
+    """Measures D_f, G_f and R_f (Eqs. 4, 5) of a network over images and an ensemble of deformations.
+
+    The network is run in evaluation mode, in IEEE float32 or float64, without gradients; it comes back in the modes it
+    was given in. The global random state is not touched.
+
+    Args:
+        model: Any callable from images `[B, C, H, W]` to outputs `[B, ...]`.
+        images: In the network's own input space: `[N, C, H, W]`, a `Dataset` of images or `(image, label)`, or a
+            loader of such batches.
+        ensemble: The deformations; its convention is that of the measurement.
+        labels: Classes `[N]`, with a tensor of images.
+        indices: Which images of a tensor or `Dataset`, int64; also keys their random streams.
+        draws: Deformations and noise vectors per image.
+        average: `median` or `mean`, over images and draws.
+        noise_radius: `ensemble` or `per-image`; None takes the convention's.
+        interpolation: `bilinear` or `gaussian`; with `gaussian`, x stands for the smoothed image (App. C).
+        seed: Of all random streams.
+        batch_size: Images per forward pass, at most.
+        batch_norm: `running` statistics, or those of each `batch` (App. E.1, at initialisation).
+        resamples: Bootstrap resamples behind the intervals.
+        workers: Loader processes, for a `Dataset`.
+        device: Where images go; None takes the network's own. The network is not moved.
+        progress: Called with (images run through the network, their total).
+
+    Raises:
+        TypeError: If the images are not floating point or the network returns no tensor.
+        ValueError: If a setting is unknown; if there are fewer than 2 images, or of another size than the ensemble's;
+            if images or outputs are not finite; if nothing moves (T = 0); if R_f is not defined (f is constant).
+
+    >>> from diffstab import MaxEntropyEnsemble
+    >>> images = torch.rand(50, 1, 16, 16)
+    >>> measure(torch.nn.Flatten(), images, MaxEntropyEnsemble(16, delta=1.0)).images
+    50
+    """
+    start = time.perf_counter()
+    rule = noise_radius or ensemble.convention.noise_radius
+    settings = MeasureSettings(
+        draws=draws,
+        average=average,
+        noise_radius=one_of("noise_radius", rule, NOISE_RADIUS_RULES),
+        interpolation=interpolation,
+        seed=seed,
+        batch_size=batch_size,
+        batch_norm=batch_norm,
+        resamples=resamples,
+    )
+    statistic = Statistic(average, ensemble.convention.median_rule, ensemble.convention.pairs)
+    own_device, dtype = place_and_precision(model)
+    plan = Plan(ensemble, settings, statistic, torch.device(device or own_device), dtype)
+    _check(model, ensemble, plan.device, own_device)
+    batches = as_batches(images, labels=labels, indices=indices, batch_size=batch_size, workers=workers)
+    with untouched_global_state(), ieee_float32(plan.device), torch.no_grad():
+        survey = survey_images(batches, plan)
+        radii = _radii(survey.norms, plan)
+        with measuring_mode(model, batch_norm):
+            changes = run_network(model, batches, plan, survey, radii, progress)
+    return _result(model, images, plan, survey, radii, changes, start)
+
+
+def _check(model: Network, ensemble: MaxEntropyEnsemble, device: torch.device, own: torch.device) -> None:
+    if isinstance(ensemble.temperature, Tensor):
+        raise ValueError("the ensemble has one temperature per image; measuring needs one for all")
+    if ensemble.temperature == 0:
+        raise ValueError("temperature is 0, so nothing moves and R_f is 0 / 0; give a temperature or delta above 0")
+    if not callable(model):
+        raise TypeError(f"model is a {type(model).__name__}; a callable from [B, C, H, W] to [B, ...] is needed")
+    if isinstance(model, nn.Module) and device.type != own.type:
+        raise ValueError(f"device is {device} but the network is on {own}; move it first (network.to({str(device)!r}))")
+
+
+def _radii(norms: Array, plan: Plan) -> Array:
+    """||eta|| for each image and draw, `[N, draws]`."""
+    if plan.settings.noise_radius == "per-image":
+        return norms
+    pooled = Statistic(plan.statistic.average)
+    return np.full_like(norms, averaged(norms.reshape(-1, 1), pooled))
+
+
+def _result(
+    model: Network, images: Images, plan: Plan, survey: Survey, radii: Array, changes: Changes, start: float
+) -> StabilityResult:
+    settings, ensemble = plan.settings, plan.ensemble
+    order = survey.keys.argsort()  # intervals resample images in the order of their index, however they came
+    outputs, deformation, noise = (v[order] for v in (changes.outputs, changes.deformation, changes.noise))
+    estimates = stability(deformation, noise, outputs, plan.statistic, resamples=settings.resamples, seed=settings.seed)
+    count = len(order)
+    error = None if changes.wrong is None else ErrorRate(*binomial_interval(changes.wrong, count), count)
+    return StabilityResult(
+        model=type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "callable"),
+        model_source="python",
+        weights="own",
+        weights_sha256=weights_sha256(model),
+        dataset=str(getattr(images, "name", type(images).__name__)),
+        data_sha256=images_sha256(survey.digests),
+        split=getattr(images, "split", None),
+        images=count,
+        draws=settings.draws,
+        **estimates,
+        test_error=error,
+        cutoff=ensemble.cutoff,
+        cutoff_rule=ensemble.cutoff_rule,
+        temperature=float(ensemble.temperature),
+        delta=float(ensemble.delta),
+        delta_rule=ensemble.delta_rule,
+        interpolation=settings.interpolation,
+        average=settings.average,
+        noise_radius=float(averaged(radii.reshape(-1, 1), Statistic(settings.average))),
+        noise_radius_rule=str(settings.noise_radius),
+        convention=ensemble.convention.name,
+        fold_fraction=float(survey.folds.mean()),
+        clamped_fraction=float(survey.clamped.mean()),
+        batch_norm=settings.batch_norm if batch_norms(model) else "none",
+        batch_size=settings.batch_size,
+        resamples=settings.resamples,
+        precision=str(plan.dtype).removeprefix("torch."),
+        device=str(plan.device),
+        seed=settings.seed,
+        versions=versions(),
+        git_commit=git_commit(),
+        seconds=time.perf_counter() - start,
+        raw=RawValues(survey.keys[order], deformation.sum(-1), noise.sum(-1), outputs, survey.norms[order]),
+    )

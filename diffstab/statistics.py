@@ -1,0 +1,268 @@
+"""D_f, G_f, R_f and their intervals from squared changes of a network's output. Pure, numpy, float64.
+
+For image x and draw k, a = ||f(tau x) - f(x)||^2 and b = ||f(x + eta) - f(x)||^2; for pairs of images
+c = ||f(x) - f(z)||^2. Then D = <a> / <c>, G = <b> / <c>, R = <a> / <b> (Eqs. 4, 5): the ratio of averages over all
+images and draws, never the average of ratios.
+
+Arrays of squared changes are `[N, draws, K]`: K = 1 for the squared norm; K = number of outputs where the median is
+taken per output coordinate and then summed (the published code's rule).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .settings import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
+
+Array = NDArray[np.float64]
+
+ALL_PAIRS_UP_TO = 2000  # images; beyond, the median over pairs is that of SAMPLED_PAIRS seeded ones
+SAMPLED_PAIRS = 2_000_000
+LEVEL = 0.95
+Z_95 = 1.959963984540054  # standard normal quantile of (1 + LEVEL) / 2
+
+
+class Interval(NamedTuple):
+    """An estimate and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """Which averages are taken: see `settings.Convention` for the rules."""
+
+    average: str = "median"
+    median_rule: str = "norm"
+    pairs: str = "distinct"
+
+    def __post_init__(self) -> None:
+        one_of("average", self.average, AVERAGES)
+        one_of("median_rule", self.median_rule, MEDIAN_RULES)
+        one_of("pairs", self.pairs, PAIR_RULES)
+
+    @property
+    def per_coordinate(self) -> bool:
+        """Whether squared changes are kept per output coordinate."""
+        return self.average == "median" and self.median_rule == "coordinate"
+
+
+def average(values: Array, statistic: Statistic) -> Array:
+    """<.> over the second to last axis, summed over the last: `[..., M, K]` to `[...]`.
+
+    The median of an even number is the mean of the middle two under the rule `norm`, the lower one under `coordinate`.
+
+    >>> float(average(np.array([[1.0], [2.0], [4.0], [9.0]]), Statistic()))
+    3.0
+    """
+    if statistic.average == "mean":
+        return np.asarray(values.mean(-2).sum(-1))
+    if statistic.median_rule == "norm":
+        return np.asarray(np.median(values, axis=-2).sum(-1))
+    middle = (values.shape[-2] - 1) // 2
+    return np.asarray(np.partition(values, middle, axis=-2)[..., middle, :].sum(-1))
+
+
+def stability(
+    deformation: Array,
+    noise: Array,
+    outputs: Array,
+    statistic: Statistic,
+    *,
+    resamples: int,
+    seed: int,
+) -> dict[str, Interval]:
+    """D, G and R with percentile-bootstrap intervals over images; the draws of one image stay together.
+
+    Args:
+        deformation: a, `[N, draws, K]`.
+        noise: b, `[N, draws, K]`.
+        outputs: f(x), `[N, outputs]`.
+        statistic: Which averages.
+        resamples: Bootstrap resamples.
+        seed: Of the resamples and, beyond 2,000 images, of the pairs.
+
+    Raises:
+        ValueError: If there are fewer than 2 images, or if <b> or <c> is 0, where the ratios are not defined.
+    """
+    count, _, width = deformation.shape
+    if count < 2:
+        raise ValueError(f"{count} image; D_f and G_f compare images, so at least 2 are needed")
+    a, b = (float(average(v.reshape(-1, width), statistic)) for v in (deformation, noise))
+    c = pair_average(outputs, statistic, seed=seed)
+    if b == 0:
+        raise ValueError("the network's output does not change under noise (<b> = 0), so R_f = a / 0 is not defined")
+    if c == 0:
+        raise ValueError("the network's output is the same for all images (<c> = 0), so D_f and G_f are not defined")
+    rng = _generator(seed, "bootstrap")
+    weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
+    sampled_a, sampled_b = (_resampled(v, weights, statistic) for v in (deformation, noise))
+    sampled_c = c * _resampled_pairs(outputs, weights, statistic, rng)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a resample may repeat images that don't change
+        return {
+            "D": _interval(a / c, sampled_a / sampled_c),
+            "G": _interval(b / c, sampled_b / sampled_c),
+            "R": _interval(a / b, sampled_a / sampled_b),
+        }
+
+
+def _generator(seed: int, purpose: str) -> np.random.Generator:
+    """A stream of its own for each purpose."""
+    tag = {"bootstrap": 1, "pairs": 2}[purpose]
+    return np.random.Generator(np.random.Philox(key=seed + (tag << 64)))
+
+
+def _interval(value: float, sampled: Array) -> Interval:
+    low, high = np.quantile(sampled[~np.isnan(sampled)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(value, float(low), float(high))
+
+
+def _resampled(values: Array, weights: NDArray[np.int64], statistic: Statistic) -> Array:
+    """The average of `[N, draws, K]` for each row of image multiplicities `[resamples, N]`."""
+    count, _, width = values.shape
+    if statistic.average == "mean":
+        return np.asarray(weights @ values.mean(1).sum(-1) / count)
+    chunk = max(1, 4_000_000 // values.size)  # resamples at a time: 32 MB
+    images = np.repeat(np.tile(np.arange(count), len(weights)), weights.ravel()).reshape(len(weights), count)
+    parts = [images[k : k + chunk] for k in range(0, len(images), chunk)]
+    return np.concatenate([average(values[part].reshape(len(part), -1, width), statistic) for part in parts])
+
+
+def pair_average(outputs: Array, statistic: Statistic, *, seed: int) -> float:
+    """<c> over pairs of images of f(x) `[N, K]`.
+
+    The mean exactly, as 2 N / (N - 1) (E||f||^2 - ||E f||^2), without the factor N / (N - 1) when an image pairs with
+    itself too; the median over all pairs up to N = 2,000, else over 2e6 seeded pairs.
+    """
+    count = len(outputs)
+    if statistic.average == "mean":
+        variance = np.square(outputs - outputs.mean(0)).sum(1).mean()
+        return float(2 * variance * (count / (count - 1) if statistic.pairs == "distinct" else 1))
+    if count <= ALL_PAIRS_UP_TO:
+        first, second = np.triu_indices(count, k=1)
+    else:
+        first, second = _random_pairs(count, SAMPLED_PAIRS, _generator(seed, "pairs"))
+    zeros = np.zeros(round(2 * len(first) / (count - 1)))  # the diagonal's share of all pairs is 1 / N
+    total = 0.0
+    for squared in _pair_distances(outputs, first, second, statistic):
+        if statistic.pairs == "all":  # (x, z), (z, x) and the diagonal
+            squared = np.concatenate([squared, squared, zeros])
+        total += float(average(squared[:, None], statistic))
+    return total
+
+
+def _pair_distances(
+    outputs: Array, first: NDArray[np.int64], second: NDArray[np.int64], statistic: Statistic
+) -> Iterator[Array]:
+    """c of each pair `[P]`: one array for the squared norm, or one per output coordinate."""
+    squares = (np.square(column[first] - column[second]) for column in outputs.T)
+    if statistic.per_coordinate:
+        yield from squares
+    else:
+        yield np.asarray(sum(squares))
+
+
+def _random_pairs(count: int, pairs: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of `pairs` random pairs of distinct images."""
+    first = rng.integers(0, count, pairs)
+    return first, (first + rng.integers(1, count, pairs)) % count
+
+
+def _resampled_pairs(
+    outputs: Array, weights: NDArray[np.int64], statistic: Statistic, rng: np.random.Generator
+) -> Array:
+    """<c> of each resample relative to <c> of the sample.
+
+    The mean in closed form. The median as a weighted one over a fixed set of pairs, a pair weighing the product of its
+    images' multiplicities; the set is large enough (40 pairs an image) that it adds 1 % to the interval's width.
+    """
+    count = len(outputs)
+    if statistic.average == "mean":
+        centred = outputs - outputs.mean(0)
+        squares = np.square(centred).sum(1)
+        moment = weights @ squares / count - np.square(weights @ centred / count).sum(1)
+        return np.asarray(moment / squares.mean())
+    wanted = max(20_000, 40 * count) // (outputs.shape[1] if statistic.per_coordinate else 1)
+    pairs = max(wanted, 10 * count)
+    if count * (count - 1) // 2 <= pairs:
+        first, second = np.triu_indices(count, k=1)
+    else:
+        first, second = _random_pairs(count, pairs, rng)
+    resampled, whole = np.zeros(len(weights)), 0.0
+    for squared in _pair_distances(outputs, first, second, statistic):
+        order = squared.argsort()
+        resampled += _weighted_medians(squared[order], first[order], second[order], weights)
+        whole += float(squared[order][(len(order) - 1) // 2])
+    return resampled / whole
+
+
+def _weighted_medians(
+    rising: Array, first: NDArray[np.int64], second: NDArray[np.int64], weights: NDArray[np.int64]
+) -> Array:
+    """The lower median of the sorted pair distances for each row of image multiplicities."""
+    by_image = np.ascontiguousarray(weights.T.astype(np.float32))
+    chunk = max(1, 1_000_000 // len(rising))
+    medians = np.empty(len(weights))
+    for k in range(0, len(weights), chunk):
+        part = by_image[:, k : k + chunk]
+        cumulated = np.cumsum(part[first] * part[second], axis=0, dtype=np.float64)
+        medians[k : k + chunk] = rising[(cumulated < cumulated[-1] / 2).sum(0)]
+    return medians
+
+
+def binomial_interval(hits: int, count: int) -> Interval:
+    """A proportion with Wilson's 95 % interval.
+
+    >>> binomial_interval(0, 100)
+    Interval(value=0.0, low=0.0, high=0.0369...)
+    """
+    share, z2 = hits / count, Z_95**2
+    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = Z_95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return Interval(share, low if hits else 0.0, high if hits < count else 1.0)
+
+
+def log_average(values: Array) -> tuple[float, float]:
+    """exp(mean(log v)) and the standard deviation of log v: the average over trained networks (Fig. 3).
+
+    >>> log_average(np.array([0.1, 0.1]))
+    (0.1..., 0.0)
+    """
+    logs = np.log(_positive(values))
+    return float(np.exp(logs.mean())), float(logs.std(ddof=1)) if len(logs) > 1 else 0.0
+
+
+def log_correlation(first: Array, second: Array) -> float:
+    """Pearson correlation of the logarithms (Fig. 5).
+
+    >>> round(log_correlation(np.array([1.0, 2.0, 4.0]), np.array([3.0, 12.0, 48.0])), 12)
+    1.0
+    """
+    return float(np.corrcoef(np.log(_positive(first)), np.log(_positive(second)))[0, 1])
+
+
+def power_law(x: Array, y: Array, *, exponent: float | None = None) -> tuple[float, float]:
+    """(a, b) of y = a x^b, least squares in the logarithms; with `exponent`, b is fixed at it.
+
+    >>> a, b = power_law(np.array([1.0, 4.0, 9.0]), np.array([0.2, 0.4, 0.6]))
+    >>> round(a, 12), round(b, 12)
+    (0.2, 0.5)
+    """
+    log_x, log_y = np.log(_positive(x)), np.log(_positive(y))
+    if exponent is None:
+        exponent = float(np.polyfit(log_x, log_y, 1)[0])
+    return float(np.exp((log_y - exponent * log_x).mean())), exponent
+
+
+def _positive(values: Array) -> Array:
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or not len(values) or not (values > 0).all():
+        raise ValueError(f"values are {values!r}; a list of positive numbers is needed, since logarithms are taken")
+    return values

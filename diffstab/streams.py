@@ -1,0 +1,131 @@
+"""Random numbers as pure functions of (seed, image, draw, purpose, position): no generator, no state, no order.
+
+Philox4x32-10 (Salmon et al., SC 2011) is a keyed bijection of 128-bit counters whose outputs pass every usual test of
+randomness. The key is the seed; the counter's four words are (image, draw, position, purpose). Whatever the batch, the
+worker, the device or the order, the same words give the same number, and a larger cutoff reads further positions of
+the same stream.
+
+Everything runs on torch's int64, so on any device.
+"""
+
+import math
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+FIELD, NOISE, CHOICE = 0, 1, 2  # purposes
+MASK = 0xFFFFFFFF
+Words = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class StreamKeys:
+    """Names one random stream per image: (seed, image, draw).
+
+    Attributes:
+        seed: 0 to 2^64 - 1.
+        images: Index of each image in its data set, int64 `[B]`, below 2^32.
+        draw: Number of the draw, 0 to 2^32 - 1.
+    """
+
+    seed: int
+    images: Tensor
+    draw: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed is {self.seed}; it must be between 0 and 2^64 - 1")
+        if not 0 <= self.draw <= MASK:
+            raise ValueError(f"draw is {self.draw}; it must be between 0 and 2^32 - 1")
+        if self.images.ndim != 1 or self.images.dtype != torch.int64:
+            raise ValueError(f"images are {self.images.dtype} {tuple(self.images.shape)}; int64 [B] is needed")
+
+
+def philox(counter: Words, seed: int) -> Words:
+    """Philox4x32-10: four words of 32 random bits (held in int64) for each counter of four 32-bit words.
+
+    >>> zero = torch.zeros(1, dtype=torch.int64)
+    >>> [hex(int(word)) for word in philox((zero, zero, zero, zero), seed=0)]
+    ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
+    """
+    c0, c1, c2, c3 = counter
+    k0, k1 = seed & MASK, seed >> 32
+    for _ in range(10):
+        # int64 products wrap modulo 2^64, as the unsigned ones would; the shift's sign extension is masked off
+        p0, p1 = c0 * 0xD2511F53, c2 * 0xCD9E8D57
+        c0 = (p1 >> 32).bitwise_and_(MASK).bitwise_xor_(c1).bitwise_xor_(k0)
+        c2 = (p0 >> 32).bitwise_and_(MASK).bitwise_xor_(c3).bitwise_xor_(k1)
+        c1, c3 = p1.bitwise_and_(MASK), p0.bitwise_and_(MASK)
+        k0, k1 = (k0 + 0x9E3779B9) & MASK, (k1 + 0xBB67AE85) & MASK
+    return c0, c1, c2, c3
+
+
+def _counter(keys: StreamKeys, positions: Tensor, purpose: int) -> Words:
+    """Counters of every (image, position): four int64 `[B, P]`."""
+    shape = (len(keys.images), len(positions))
+    image = keys.images.to(positions.device)[:, None].expand(shape).contiguous()
+    constant = [torch.full(shape, value, device=positions.device) for value in (keys.draw, purpose)]
+    return image, constant[0], positions.expand(shape).contiguous(), constant[1]
+
+
+def mode_normals(keys: StreamKeys, i: Tensor, j: Tensor) -> Tensor:
+    """Standard normal numbers for the modes (i, j) of both components: float64 `[B, 2, modes]`.
+
+    Inverse normal law of 52-bit uniforms, so each number depends on (seed, image, draw, component, i, j) alone.
+    """
+    a, b, c, d = philox(_counter(keys, (i << 16) + j, FIELD), keys.seed)
+    bits = torch.stack([(a << 20) + (b >> 12), (c << 20) + (d >> 12)], dim=1)
+    normals: Tensor = torch.special.ndtri((bits.to(torch.float64) + 0.5) * 2.0**-52)
+    return normals
+
+
+def sphere_noise(keys: StreamKeys, shape: tuple[int, ...], device: torch.device | str = "cpu") -> Tensor:
+    """Directions uniform on the unit sphere of images of that shape: float32 `[B, *shape]`, each of norm 1.
+
+    Normal numbers by Box and Muller's formula in float32, divided by their norm; drawn on `device`.
+
+    >>> eta = sphere_noise(StreamKeys(seed=0, images=torch.arange(5)), (3, 17, 11))
+    >>> torch.allclose(eta.flatten(1).norm(dim=1), torch.ones(5))
+    True
+    """
+    size = math.prod(shape)
+    blocks = torch.arange(-(-size // 4), device=device)
+    words = philox(_counter(keys, blocks, NOISE), keys.seed)
+    # (0, 1] for the logarithm, [0, 2 pi) for the angle
+    radius = [((words[k].to(torch.float32) + 1) * 2.0**-32).log_().mul_(-2).sqrt_() for k in (0, 2)]
+    angle = [words[k].to(torch.float32) * (2 * math.pi * 2.0**-32) for k in (1, 3)]
+    normals = torch.stack([r * wave(t) for r, t in zip(radius, angle, strict=True) for wave in (torch.cos, torch.sin)])
+    flat = normals.permute(1, 2, 0).flatten(1)[:, :size]
+    norm = flat.to(torch.float64).square().sum(1, keepdim=True).sqrt_().to(torch.float32)
+    return (flat / norm).view(-1, *shape)
+
+
+def choose(count: int, total: int, seed: int) -> Tensor:
+    """`count` of the indices 0 ... total - 1, without repetition and in rising order: int64 `[count]`.
+
+    >>> choose(3, 10, seed=0).shape
+    torch.Size([3])
+    """
+    if not 0 <= count <= total:
+        raise ValueError(f"{count} indices asked of {total}; between 0 and {total} can be had")
+    keys = StreamKeys(seed, torch.zeros(1, dtype=torch.int64))
+    a, b, _, _ = philox(_counter(keys, torch.arange(total), CHOICE), seed)
+    order = ((a[0] << 31) + (b[0] >> 1)).argsort(stable=True)
+    return order[:count].sort().values
+
+
+@contextmanager
+def untouched_global_state() -> Iterator[None]:
+    """Puts the global random states of Python, numpy and torch (all devices in use) back on leaving."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)  # noqa: NPY002
