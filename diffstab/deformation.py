@@ -1,8 +1,8 @@
 """Deforms images along displacement fields: [tau x](s) = x(s - tau(s)), interpolated bilinearly or with a Gaussian.
 
 Pure, batched with one field per image, differentiable in images and fields, on any device. Bilinear interpolation
-(Eq. 15) is grid_sample's; ONE matrix product writes the sampling grid in the layout that grid_sample reads: the rows
-of the y-basis carry two more columns, 1 and y, and the x-basis two more rows, x and 1, which make the identity grid.
+(Eq. 15) is grid_sample's; ONE matrix product writes the sampling grid in the layout that grid_sample reads, the
+identity grid included as two more rows beside the modes (as one more coefficient, where there are few modes).
 
 Gaussian interpolation (Eq. 16) is separable and its weights are negligible beyond a window of K x K pixels (error
 1.6e-9 for K = 6, 1e-15 for K = 8). Two neighbouring weights along an axis times the two pixel values are their sum
@@ -10,6 +10,7 @@ times one linear interpolation, so each 2 x 2 block of the window is one bilinea
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from .field import DisplacementField, basis, sources_of
 from .precision import ieee_float32
 from .settings import GAUSSIAN_SIGMA, INTERPOLATIONS, one_of
 
+FEW_COEFFICIENTS = 8  # per field; up to here one product with all modes' grids beats two with the sines
 GAUSSIAN_WINDOW = {torch.float32: 6, torch.float64: 8}  # pixels, even
 
 
@@ -48,22 +50,17 @@ def deform(images: Tensor, field: DisplacementField | Tensor, interpolation: str
     one_of("interpolation", interpolation, INTERPOLATIONS)
     size, field_shape = _sizes(field)
     _check_images(images, size)
-    try:
-        lead = torch.broadcast_shapes(images.shape[:-3], field_shape)
-    except RuntimeError:
-        raise ValueError(
-            f"images lead with {tuple(images.shape[:-3])} and fields with {tuple(field_shape)}; "
-            "they must be equal or broadcast"
-        ) from None
+    lead = _common_lead(images.shape[:-3], field_shape)
     dtype = torch.float64 if images.dtype == torch.float64 else torch.float32
     interpolate = _bilinear if interpolation == "bilinear" else _gaussian
+    one_for_all = field_shape.numel() == 1
+    flat = images.to(dtype)
+    if one_for_all:  # one grid: the images become channels
+        flat = flat.reshape(1, -1, *size)
+    elif images.shape[:-3] != lead or images.ndim != 4:
+        flat = flat.expand(*lead, *images.shape[-3:]).reshape(-1, *images.shape[-3:])
     with ieee_float32(images.device, matmul_only=True):
-        if field_shape.numel() == 1:  # one grid for all: the images become channels
-            flat = images.to(dtype).reshape(1, -1, *size)
-        else:
-            flat = images.to(dtype).expand(*lead, *images.shape[-3:]).reshape(-1, *images.shape[-3:])
-            field = _expanded(field, lead)
-        deformed = interpolate(flat, _cast(field, dtype, images.device))
+        deformed = interpolate(flat, _flat_field(field, field_shape if one_for_all else lead, dtype, images.device))
     return deformed.view(*lead, *images.shape[-3:]).to(images.dtype)
 
 
@@ -93,15 +90,26 @@ def _check_images(images: Tensor, size: tuple[int, int]) -> None:
         raise ValueError(f"images are {tuple(images.shape)}; each side must have at least 2 pixels")
 
 
-def _cast(field: DisplacementField | Tensor, dtype: torch.dtype, device: torch.device) -> DisplacementField | Tensor:
-    return field.to(dtype=dtype, device=device)
+def _common_lead(images: torch.Size, fields: torch.Size) -> torch.Size:
+    """The leading dimensions of images and fields broadcast against each other."""
+    if images == fields or not fields:
+        return images
+    try:
+        return torch.Size(torch.broadcast_shapes(images, fields))
+    except RuntimeError:
+        came = f"images lead with {tuple(images)} and fields with {tuple(fields)}"
+        raise ValueError(f"{came}; they must be equal or broadcast") from None
 
 
-def _expanded(field: DisplacementField | Tensor, lead: torch.Size) -> DisplacementField | Tensor:
-    """One field per image, flattened to `[B]`."""
+def _flat_field(
+    field: DisplacementField | Tensor, lead: torch.Size, dtype: torch.dtype, device: torch.device
+) -> DisplacementField | Tensor:
+    """The fields with one batch dimension, in that dtype on that device."""
     tensor = field.coefficients if isinstance(field, DisplacementField) else field
-    flat = tensor.expand(*lead, *tensor.shape[-3:]).reshape(-1, *tensor.shape[-3:])
-    return DisplacementField(flat, field.size) if isinstance(field, DisplacementField) else flat
+    if tensor.shape[:-3] != lead or tensor.ndim != 4:
+        tensor = tensor.expand(*lead, *tensor.shape[-3:]).reshape(-1, *tensor.shape[-3:])
+    tensor = tensor.to(device=device, dtype=dtype)
+    return DisplacementField(tensor, field.size) if isinstance(field, DisplacementField) else tensor
 
 
 def _bilinear(images: Tensor, field: DisplacementField | Tensor) -> Tensor:
@@ -111,7 +119,6 @@ def _bilinear(images: Tensor, field: DisplacementField | Tensor) -> Tensor:
 
 
 def _sample(images: Tensor, grid: Tensor) -> Tensor:
-    grid = grid.reshape(-1, *grid.shape[-3:])
     return grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=True)
 
 
@@ -122,48 +129,71 @@ def _grid_of(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _grid_of_series(field: DisplacementField) -> Tensor:
-    """The sampling grid of a sine series in one matrix product, `[B, H, W, 2]`."""
-    coefficients = field.coefficients.reshape(-1, *field.coefficients.shape[-3:])
-    batch, _, modes_x, modes_y = coefficients.shape
+    """The sampling grid of sine series, `[B, H, W, 2]`."""
+    coefficients = field.coefficients
+    modes_x, modes_y = coefficients.shape[-2:]
     height, width = field.size
-    along_x, along_y = _augmented_bases(field.size, (modes_x, modes_y), coefficients.dtype, coefficients.device)
-    # rows: the modes along y, then "1" and "y"; columns: the modes along x for x and y in turn, then "x" and "1"
-    augmented = coefficients.new_zeros(batch, modes_y + 2, 2 * modes_x + 2)
-    augmented[:, :modes_y, : 2 * modes_x].unflatten(2, (modes_x, 2)).copy_(coefficients.permute(0, 3, 2, 1))
-    augmented[:, modes_y, 2 * modes_x] = 1
-    augmented[:, modes_y + 1, 2 * modes_x + 1] = 1
-    rows = augmented.view(-1, 2 * modes_x + 2) @ along_x
-    return (along_y @ rows.view(batch, modes_y + 2, 2 * width)).view(batch, height, width, 2)
+    where = (field.size, (modes_x, modes_y), coefficients.dtype, coefficients.device)
+    if 2 * modes_x * modes_y <= FEW_COEFFICIENTS:
+        one = coefficients.new_ones(len(coefficients), 1)
+        return (torch.cat([coefficients.flatten(1), one], dim=1) @ _flat_basis(*where)).view(-1, height, width, 2)
+    bases = _grid_bases(*where)
+    # one row per mode along y, x and y of each pixel interleaved as in the grid; then the rows "1" and "y"
+    rows = coefficients.permute(0, 3, 2, 1).reshape(-1, 2 * modes_x) @ bases.along_x
+    rows = rows.view(-1, modes_y, 2 * width)
+    rows = torch.cat([rows, bases.identity.expand(len(rows), 2, 2 * width)], dim=1)
+    return (bases.along_y @ rows).view(-1, height, width, 2)
 
 
 @lru_cache(maxsize=64)
-def _augmented_bases(
-    size: tuple[int, int], modes: tuple[int, int], dtype: torch.dtype, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """The x-basis `[2 I + 2, 2 W]`, x and y interleaved in both dimensions, and the y-basis `[H, J + 2]`.
+def _flat_basis(size: tuple[int, int], modes: tuple[int, int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The grids of each coefficient alone, then the identity grid, `[2 I J + 1, 2 H W]`: for few modes."""
+    bases = _grid_bases(size, modes, torch.float64, torch.device("cpu"))
+    with torch.inference_mode(False), torch.no_grad():
+        along_x = bases.along_x.view(modes[0], 2, 2 * size[1])
+        along_y = bases.along_y[:, : modes[1]]
+        single = torch.einsum("hj,icw->cijhw", along_y, along_x).flatten(3).flatten(0, 2)
+        still = (bases.along_y[:, modes[1] :] @ bases.identity).view(1, -1)
+        return torch.cat([single, still]).to(device, dtype)
 
-    The x-basis carries the factor -2 n / (n - 1) from tau to grid_sample's coordinates.
+
+class _GridBases(NamedTuple):
+    """What turns coefficients into a sampling grid; x and y of each pixel interleaved along the columns.
+
+    Attributes:
+        along_x: Sines with the factor -2 n / (n - 1) from tau to grid_sample's coordinates, `[2 I, 2 W]`.
+        identity: The rows "1" and "y", `[2, 2 W]`: x of the identity grid, and 1 in the columns of y.
+        along_y: Sines, and the weights of those two rows: 1, and y of the identity grid, `[H, J + 2]`.
     """
+
+    along_x: Tensor
+    identity: Tensor
+    along_y: Tensor
+
+
+@lru_cache(maxsize=64)
+def _grid_bases(size: tuple[int, int], modes: tuple[int, int], dtype: torch.dtype, device: torch.device) -> _GridBases:
     (height, width), (modes_x, modes_y) = size, modes
     with torch.inference_mode(False), torch.no_grad():
         exact = (torch.float64, torch.device("cpu"))
         sines = basis("sin", width, modes_x, *exact).mT
-        along_x = torch.zeros(2 * modes_x + 2, width, 2, dtype=torch.float64)
-        along_x[0 : 2 * modes_x : 2, :, 0] = sines * (-2 * width / (width - 1))
-        along_x[1 : 2 * modes_x : 2, :, 1] = sines * (-2 * height / (height - 1))
-        along_x[-2, :, 0] = torch.linspace(-1, 1, width, dtype=torch.float64)
-        along_x[-1, :, 1] = 1
+        along_x = torch.zeros(modes_x, 2, width, 2, dtype=torch.float64)
+        along_x[:, 0, :, 0] = sines * (-2 * width / (width - 1))
+        along_x[:, 1, :, 1] = sines * (-2 * height / (height - 1))
+        identity = torch.zeros(2, width, 2, dtype=torch.float64)
+        identity[0, :, 0] = torch.linspace(-1, 1, width, dtype=torch.float64)
+        identity[1, :, 1] = 1
         ramp = torch.linspace(-1, 1, height, dtype=torch.float64)
-        sines = basis("sin", height, modes_y, *exact)
-        along_y = torch.cat([sines, torch.ones_like(ramp)[:, None], ramp[:, None]], dim=1)
-        return along_x.flatten(1).to(device, dtype), along_y.to(device, dtype)
+        along_y = torch.cat([basis("sin", height, modes_y, *exact), torch.ones_like(ramp)[:, None], ramp[:, None]], 1)
+        parts = (along_x.view(2 * modes_x, -1), identity.flatten(1), along_y)
+        return _GridBases(*(part.to(device, dtype) for part in parts))
 
 
 def _gaussian(images: Tensor, field: DisplacementField | Tensor) -> Tensor:
     """`[B, C, H, W]` interpolated with a Gaussian along one field each."""
     displacement = field.displacement() if isinstance(field, DisplacementField) else field
     height, width = displacement.shape[-2:]
-    x, y = sources_of(displacement.reshape(-1, 2, height, width))
+    x, y = sources_of(displacement)
     taps_x, taps_y = _paired_taps(x.clamp(0, width - 1), width), _paired_taps(y.clamp(0, height - 1), height)
     total = torch.zeros((), dtype=images.dtype, device=images.device)
     for weight_y, position_y in taps_y:

@@ -112,12 +112,20 @@ class MaxEntropyEnsemble:
         return len(self.mode_numbers[0])
 
     @cached_property
-    def _spread(self) -> Tensor:
-        """Standard deviation of C_ij at T = 1, float64 `[I, J]`, 0 where a mode is cut off."""
+    def _shape(self) -> tuple[int, int]:
+        """(I, J), the largest mode numbers along x and y."""
         i, j = self.mode_numbers
-        spread = torch.zeros(int(i.max()), int(j.max()), dtype=torch.float64)
+        return int(i.max()), int(j.max())
+
+    @cached_property
+    def _spread(self) -> Tensor:
+        """Standard deviation of C_ij, float64 `[I, J]` or `[B, 1, I, J]`, 0 where a mode is cut off."""
+        i, j = self.mode_numbers
+        spread = torch.zeros(self._shape, dtype=torch.float64)
         spread[i - 1, j - 1] = (i**2 + j**2).to(torch.float64).rsqrt()
-        return spread
+        if isinstance(self.temperature, Tensor):
+            return spread * self.temperature.cpu().sqrt().view(-1, 1, 1, 1)
+        return spread * math.sqrt(self.temperature)
 
     @cached_property
     def _squared_delta_per_temperature(self) -> float:
@@ -125,7 +133,8 @@ class MaxEntropyEnsemble:
         height, width = self.size
         squared_side = (width**2 + height**2) / 2
         if self.delta_rule == "exact":
-            return squared_side * float(self._spread.square().sum()) / 2
+            i, j = self.mode_numbers
+            return squared_side * float((1 / (i**2 + j**2).to(torch.float64)).sum()) / 2
         if self.cutoff < 1:
             raise ValueError(f"cutoff is {self.cutoff:g}; delta_rule 'asymptotic' needs at least 1")
         return math.pi / 4 * squared_side * math.log(self.cutoff)
@@ -149,7 +158,8 @@ class MaxEntropyEnsemble:
             keys: How many, drawn from `generator` (torch's global one if None); or the streams (seed, image, draw)
                 whose fields are wanted, which touch no generator and depend on nothing else.
             generator: For a number of fields only.
-            dtype: Of the coefficients. They are drawn in float64 and then cast.
+            dtype: Of the coefficients. The same fields come in any dtype: normal numbers are drawn in float32 from a
+                generator and in float64 from streams, scaled in float64 and then cast.
             device: Of the coefficients.
 
         Returns:
@@ -159,19 +169,18 @@ class MaxEntropyEnsemble:
             if generator is not None:
                 raise ValueError("generator given with stream keys; stream keys alone determine the fields")
             i, j = (number.to(device) for number in self.mode_numbers)
-            normals = torch.zeros(len(keys.images), 2, *self._spread.shape, dtype=torch.float64, device=device)
+            normals = torch.zeros(len(keys.images), 2, *self._shape, dtype=torch.float64, device=device)
             normals[:, :, i - 1, j - 1] = mode_normals(keys, i, j)
         else:
             positive_integer("count", keys, least=0)
             where = generator.device if generator is not None else device
-            normals = torch.randn(
-                keys, 2, *self._spread.shape, dtype=torch.float64, generator=generator, device=where
-            ).to(device)
-        scale = torch.as_tensor(self.temperature, dtype=torch.float64, device=device).sqrt()
-        coefficients = normals * self._spread.to(device) * scale.view(-1, 1, 1, 1)
-        if len(coefficients) != len(normals):
-            raise ValueError(f"{len(scale)} temperatures for {len(normals)} fields; one each is needed")
-        return DisplacementField(coefficients.to(dtype), self.size)
+            normals = torch.randn(keys, 2, *self._shape, generator=generator, device=where, dtype=torch.float32).to(
+                device
+            )
+        spread = self._spread.to(device)
+        if spread.ndim == 4 and len(spread) != len(normals):
+            raise ValueError(f"{len(spread)} temperatures for {len(normals)} fields; one each is needed")
+        return DisplacementField((normals * spread).to(dtype), self.size)
 
     def probability_of_diffeomorphism(self, temperature: float | None = None) -> float:
         """Share of fields with Xi < 1 everywhere (Eq. 12) at `temperature`, by default the ensemble's own.
@@ -226,7 +235,7 @@ def temperature_range(
 
 def image_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """`(H, W)` of a side or a pair. Raises ValueError below 2 pixels, TypeError for what is not whole numbers."""
-    height, width = (size, size) if isinstance(size, int) else size
+    height, width = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
     for name, side in (("height", height), ("width", width)):
         positive_integer(f"image {name} (pixels)", side, least=2)
     return height, width

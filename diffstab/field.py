@@ -86,7 +86,12 @@ class DisplacementField:
         return torch.stack([self._synthesise("dsin", "sin"), self._synthesise("sin", "dsin")], dim=-3)
 
     def xi(self) -> Tensor:
-        """Xi (Eq. 12), dimensionless, `[..., H, W]`; below 1 everywhere it makes the field a diffeomorphism."""
+        """Xi (Eq. 12), dimensionless, `[..., H, W]`.
+
+        With the trace's sign as in Eq. 12, Xi < 1 everywhere makes s + tau(s) a diffeomorphism; the deformed image
+        reads s - tau(s), for which it is the condition on -tau. Both have the same law, so averages over the
+        ensemble don't care; whether this very field folds is asked of `folds`.
+        """
         xx, xy, yx, yy = self.gradient().flatten(-4, -3).unbind(-3)
         # ||grad tau||^2 - 2 det = (xx - yy)^2 + (xy + yx)^2, the form of Eq. 11, which can't come out negative
         return (torch.hypot(xx - yy, xy + yx) - (xx + yy)) / 2
@@ -141,7 +146,7 @@ def basis(kind: str, n: int, modes: int, dtype: torch.dtype, device: torch.devic
         phase = (i * k) % (2 * (n - 1))
         angle = phase.to(torch.float64) * (math.pi / (n - 1))
         if kind == "dsin":
-            wave = math.pi * i * torch.cos(angle)
+            wave = math.pi * i.to(torch.float64) * torch.cos(angle)
         else:
             wave = torch.where(phase % (n - 1) == 0, 0.0, torch.sin(angle))
         return wave.to(device=device, dtype=dtype)

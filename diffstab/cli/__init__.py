@@ -17,10 +17,11 @@ class OneLineErrors(click.Group):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
         """Runs the command line; as click's, but for the errors."""
+        extra["standalone_mode"] = False
         if not standalone_mode:
-            return self.run(*args, **extra)
+            return super().main(*args, **extra)
         try:
-            status = self.run(*args, **extra)
+            status = super().main(*args, **extra)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(2)
@@ -32,10 +33,6 @@ class OneLineErrors(click.Group):
             click.echo("Interrupted", err=True)
             sys.exit(130)
         sys.exit(status if isinstance(status, int) else 0)
-
-    def run(self, *args: Any, **extra: Any) -> Any:
-        """click's own run, which raises its errors instead of printing them."""
-        return click.Group.main(self, *args, standalone_mode=False, **extra)
 
 
 def fail(message: str) -> None:

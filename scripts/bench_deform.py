@@ -1,0 +1,87 @@
+"""Speed of drawing, synthesising and deforming, one field per image, as ratios to limits and rivals.
+
+    python scripts/bench_deform.py
+
+Bilinear: images per second relative to torch's bare grid_sample on a ready grid, which draws and synthesises nothing.
+Gaussian: times faster than the dense O(n^4) sum of Eq. 16, image by image, on the same field.
+"""
+
+import click
+import torch
+from benchmarking import describe_machine, medians
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from diffstab import DisplacementField, MaxEntropyEnsemble, deform
+from diffstab.settings import GAUSSIAN_SIGMA
+
+SHAPES = {"A": (128, 3, 32, 32), "B": (32, 3, 224, 224), "C": (8, 3, 512, 512)}
+
+
+def ready_grid(field: DisplacementField) -> Tensor:
+    """grid_sample's coordinates of a field, made beforehand."""
+    x, y = field.source_positions()
+    height, width = field.size
+    return torch.stack([2 * x / (width - 1) - 1, 2 * y / (height - 1) - 1], dim=-1)
+
+
+def dense_gaussian(image: Tensor, field: DisplacementField) -> Tensor:
+    """Eq. 16 as it stands: every pixel of `[C, H, W]` is a weighted sum over all pixels."""
+    height, width = field.size
+    x, y = field.source_positions()
+    across = (x.clamp(0, width - 1)[..., None, None] - torch.arange(width, device=image.device)) ** 2
+    down = (y.clamp(0, height - 1)[..., None, None] - torch.arange(height, device=image.device)[:, None]) ** 2
+    weights = torch.exp(-(across + down) / (2 * GAUSSIAN_SIGMA**2))
+    weights = weights / weights.sum((-2, -1), keepdim=True)
+    return torch.einsum("hwkl,ckl->chw", weights, image)
+
+
+def bench_bilinear(device: torch.device, cutoff: float, rounds: int) -> None:
+    for name, shape in SHAPES.items():
+        images = torch.rand(shape, device=device)
+        ensemble = MaxEntropyEnsemble(shape[-2:], cutoff, delta=1.0)
+        grid = ready_grid(ensemble.sample(shape[0], device=device))
+        seconds = medians(
+            {
+                "ours": lambda e=ensemble, x=images: deform(x, e.sample(len(x), device=x.device)),
+                "bare": lambda g=grid, x=images: grid_sample(x, g, padding_mode="border", align_corners=True),
+            },
+            rounds=rounds,
+        )
+        size = "x".join(map(str, shape))
+        rate = shape[0] / seconds["ours"]
+        ratio = seconds["bare"] / seconds["ours"]
+        print(f"bilinear {name} {size:<13} c={cutoff:<3g} {ratio:5.2f} of bare grid_sample  ({rate:.0f} images/s)")
+
+
+def bench_gaussian(device: torch.device, side: int, batch: int, rounds: int) -> None:
+    images = torch.rand(batch, 3, side, side, device=device)
+    fields = MaxEntropyEnsemble(side, 3, delta=1.0).sample(batch, device=device)
+    error = (deform(images, fields, "gaussian")[0] - dense_gaussian(images[0], fields[0])).abs().max().item()
+    seconds = medians(
+        {
+            "ours": lambda: deform(images, fields, "gaussian"),
+            "dense": lambda: dense_gaussian(images[0], fields[0]),
+        },
+        rounds=rounds,
+    )
+    times = seconds["dense"] / (seconds["ours"] / batch)
+    print(f"gaussian {batch}x3x{side}x{side}  {times:5.0f} times the dense form  (largest difference {error:.1e})")
+
+
+@click.command()
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--cutoff", default=3.0, show_default=True)
+@click.option("--threads", default=2, show_default=True)
+@click.option("--rounds", default=60, show_default=True)
+def main(device: str, cutoff: float, threads: int, rounds: int) -> None:
+    torch.set_num_threads(threads)
+    where = torch.device(device)
+    print(describe_machine(where))
+    bench_bilinear(where, cutoff, rounds)
+    for side, batch in ((32, 128), (64, 32)):
+        bench_gaussian(where, side, batch, max(5, rounds // 6))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Time of `measure` relative to its own bare forward passes: f(x), f(tau x) and f(x + eta) on ready images.
+
+python scripts/bench_measure.py
+"""
+
+import click
+import torch
+from benchmarking import describe_machine, medians
+
+from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
+from diffstab.settings import DEFAULTS
+from diffstab.streams import choose
+
+
+@click.command()
+@click.option("--model", default="resnet18", show_default=True)
+@click.option("--dataset", default="mnist5k", show_default=True)
+@click.option("--images", default=500, show_default=True)
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--threads", default=2, show_default=True)
+@click.option("--rounds", default=7, show_default=True)
+def main(model: str, dataset: str, images: int, device: str, threads: int, rounds: int) -> None:
+    torch.set_num_threads(threads)
+    data = load_dataset(dataset)
+    indices = choose(images, len(data), seed=0)
+    network = load_model(model, dataset=dataset, weights="init").to(device)
+    ensemble = MaxEntropyEnsemble(data.shape[1:], delta=1.0)
+    ready = torch.stack([data[int(index)][0] for index in indices]).to(device)
+    batches = ready.tensor_split(-(-images // DEFAULTS.batch_size))
+
+    @torch.no_grad()
+    def forward() -> None:
+        for _ in range(3):
+            for batch in batches:
+                network(batch)
+
+    rivals = {"measure": lambda: measure(network, data, ensemble, indices=indices), "forward": forward}
+    seconds = medians(rivals, rounds=rounds, warmup=1)
+    print(describe_machine(torch.device(device)))
+    ratio = seconds["measure"] / seconds["forward"]
+    print(f"{model} on {images} images of {dataset}: measure takes {ratio:.3f} of its bare forward passes")
+    print(f"  ({seconds['measure']:.2f} s and {seconds['forward']:.2f} s)")
+
+
+if __name__ == "__main__":
+    main()

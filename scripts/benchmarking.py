@@ -1,0 +1,39 @@
+"""What the bench scripts share: rivals timed in turn in one process, medians, and the machine they ran on."""
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+
+from diffstab.provenance import versions
+
+
+def medians(rivals: Mapping[str, Callable[[], object]], *, rounds: int, warmup: int = 3) -> dict[str, float]:
+    """Median seconds of each rival; each round runs all of them, so that a drift of the machine meets all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in rivals}
+    for k in range(warmup + rounds):
+        for name, run in rivals.items():
+            start = time.perf_counter()
+            run()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            if k >= warmup:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def describe_machine(device: torch.device) -> str:
+    """Device, threads and versions, for the first line of a report."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    packages = ", ".join(f"{package} {number}" for package, number in versions().items())
+    return f"{device} ({name}), {torch.get_num_threads()} threads; {packages}"
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

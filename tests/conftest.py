@@ -1,0 +1,30 @@
+"""Fixtures: one thread setting for all, and a small network and data set that many tests measure."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture
+def images() -> Tensor:
+    """40 random smooth images `[40, 3, 17, 11]`."""
+    coarse = torch.rand(40, 3, 5, 4, generator=torch.Generator().manual_seed(1))
+    return nn.functional.interpolate(coarse, size=(17, 11), mode="bicubic", align_corners=True)
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    """A small convolutional network with batch norm and dropout, in training mode."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        return nn.Sequential(
+            nn.Conv2d(3, 8, 3),
+            nn.BatchNorm2d(8),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(32, 7),
+        ).train()

@@ -1,0 +1,125 @@
+"""Displacement fields: against the loop over modes, automatic differentiation, and exact identities."""
+
+import numpy as np
+import pytest
+import reference
+import torch
+
+from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys
+
+SIZE = (17, 11)
+
+
+@pytest.fixture
+def fields() -> DisplacementField:
+    ensemble = MaxEntropyEnsemble(SIZE, 5, delta=1.0)
+    return ensemble.sample(StreamKeys(0, torch.arange(2)), dtype=torch.float64)
+
+
+def displacement_at(field: DisplacementField, s: torch.Tensor) -> torch.Tensor:
+    """tau at s = (u, v), dimensionless, by the series; differentiable in s."""
+    i, j = (torch.arange(1, n + 1, dtype=torch.float64) for n in field.coefficients.shape[-2:])
+    return torch.sin(torch.pi * i * s[0]) @ field.coefficients @ torch.sin(torch.pi * j * s[1])
+
+
+def test_displacement_equals_the_loop_over_modes(fields):
+    for field in (fields[0], fields[1]):
+        slow = reference.displacement(field.coefficients.numpy(), *SIZE)
+        np.testing.assert_allclose(field.displacement().numpy(), slow, atol=1e-13)
+    assert torch.equal(fields.dx, fields.displacement()[:, 0])
+    assert torch.equal(fields.dy, fields.displacement()[:, 1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_frame_does_not_move(dtype):
+    moved = MaxEntropyEnsemble(SIZE, 9, delta=3.0).sample(4, dtype=dtype).displacement()
+    for edge in (moved[..., 0, :], moved[..., -1, :], moved[..., :, 0], moved[..., :, -1]):
+        assert torch.equal(edge, torch.zeros_like(edge))
+
+
+def test_a_coefficient_of_one_component_moves_only_along_it():
+    coefficients = torch.zeros(2, 3, 3)
+    coefficients[0, 1, 0] = 0.1
+    field = DisplacementField(coefficients, SIZE)
+    assert float(field.dx.abs().max()) > 0.5
+    assert float(field.dy.abs().max()) == 0
+    # mode i = 2 along x: antisymmetric in x, symmetric in y
+    assert torch.allclose(field.dx.flip(1), -field.dx, atol=1e-6)
+    assert torch.allclose(field.dx.flip(0), field.dx, atol=1e-6)
+
+
+def test_gradient_xi_and_jacobian_equal_automatic_differentiation(fields):
+    height, width = SIZE
+    for field in (fields[0], fields[1]):
+        gradient, xi, determinant = field.gradient(), field.xi(), field.jacobian_determinant()
+        for row, column in ((3, 4), (8, 5), (16, 10), (1, 9)):
+            s = torch.tensor([column / (width - 1), row / (height - 1)], dtype=torch.float64)
+            auto = torch.autograd.functional.jacobian(lambda p, f=field: displacement_at(f, p), s)
+            assert torch.allclose(gradient[..., row, column], auto, atol=1e-12)
+            # Eq. 12 with its own letters
+            root = torch.sqrt((auto**2).sum() - 2 * torch.det(auto))
+            assert float(xi[row, column]) == pytest.approx(float(root - auto.trace()) / 2, abs=1e-12)
+
+            def pixel_map(p, f=field):
+                moved = displacement_at(f, p / torch.tensor([width - 1, height - 1]))
+                return p - moved * torch.tensor([width, height])
+
+            pixel = torch.tensor([column, row], dtype=torch.float64)
+            jacobian = torch.autograd.functional.jacobian(pixel_map, pixel)
+            assert float(determinant[row, column]) == pytest.approx(float(torch.det(jacobian)), abs=1e-12)
+
+
+def test_xi_is_the_extreme_over_directions(fields):
+    """Eqs. 9 to 11 extremise u . (u . grad) tau over unit vectors u; with Eq. 11's sign, Xi is minus its minimum."""
+    angles = torch.linspace(0, torch.pi, 2001, dtype=torch.float64)
+    u = torch.stack([angles.cos(), angles.sin()])
+    symmetric = torch.einsum("ak,abhw,bk->khw", u, fields[0].gradient(), u)
+    assert torch.allclose(fields[0].xi(), -symmetric.amin(0), atol=1e-5)
+
+
+def test_folds_and_clamped_share():
+    coefficients = torch.zeros(3, 2, 2, 2, dtype=torch.float64)
+    coefficients[1, 0, 0, 0] = 0.2  # |d tau| = 0.2 pi < 1: monotone
+    coefficients[2, 0, 0, 0] = 0.4  # 0.4 pi > 1: folds, and reaches beyond the frame
+    field = DisplacementField(coefficients, (33, 33))
+    assert field.folds().tolist() == [False, False, True]
+    assert field.clamped_fraction()[0] == 0
+    x, y = field.source_positions()
+    outside = (x < 0) | (x > 32) | (y < 0) | (y > 32)
+    assert torch.equal(field.clamped_fraction(), outside.double().mean((-2, -1)))
+    assert field.clamped_fraction()[2] > 0
+
+
+def test_xi_below_one_for_the_opposite_field_excludes_folds():
+    """u . u' > 0 for the map s - tau(s) is Xi(-tau) < 1. Of the field itself Xi < 1 does not exclude a fold."""
+    size = (64, 64)
+    fields = MaxEntropyEnsemble(size, 3, temperature=0.02).sample(StreamKeys(3, torch.arange(400)), dtype=torch.float64)
+    opposite = DisplacementField(-fields.coefficients * 64 / 63, size)  # the pixel map's gradient carries n / (n - 1)
+    safe = opposite.xi().amax((-2, -1)) < 1
+    assert 50 < int(safe.sum()) < 350
+    assert not bool((fields.folds() & safe).any())
+    own = fields.xi().amax((-2, -1)) < 1
+    assert bool((fields.folds() & own).any())
+
+
+def test_small_fields_never_fold():
+    fields = MaxEntropyEnsemble(32, 3, temperature=1e-5).sample(50)
+    assert not bool(fields.folds().any())
+
+
+def test_batches_index_and_cast(fields):
+    assert len(fields) == 2
+    assert fields.shape == (2,)
+    assert fields[1].shape == ()
+    assert fields.to(dtype=torch.float32).displacement().dtype == torch.float32
+    assert DisplacementField(torch.zeros(4, 5, 2, 3, 3), SIZE).xi().shape == (4, 5, 17, 11)
+    with pytest.raises(IndexError, match="single field"):
+        fields[0][0]
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros(2, 3), torch.zeros(3, 3, 3), torch.zeros(2, 3, 3, dtype=torch.int64)])
+def test_coefficients_of_another_shape_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"coefficients are .* is needed"):
+        DisplacementField(wrong, SIZE)
+    with pytest.raises(ValueError, match="at least 2 pixels"):
+        DisplacementField(torch.zeros(2, 3, 3), (1, 5))

@@ -1,0 +1,155 @@
+"""Statistics: against plain Python loops over lists, closed forms, invariances, and what is not defined."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import reference
+
+from diffstab import statistics
+from diffstab.statistics import (
+    Statistic,
+    binomial_interval,
+    log_average,
+    log_correlation,
+    pair_average,
+    power_law,
+    stability,
+)
+
+PAPER = Statistic()
+MEAN = Statistic("mean")
+REFERENCE = Statistic("median", "coordinate", "all")
+REFERENCE_MEAN = Statistic("mean", "coordinate", "all")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def squared_changes(rng: np.random.Generator, statistic: Statistic, count: int, draws: int, width: int) -> np.ndarray:
+    squares = rng.lognormal(size=(count, draws, width))
+    return squares if statistic.per_coordinate else squares.sum(-1, keepdims=True)
+
+
+def estimates(a, b, outputs, statistic, **options):
+    return stability(a, b, outputs, statistic, **{"resamples": 200, "seed": 0, **options})
+
+
+@pytest.mark.parametrize("count", [2, 5, 12])
+def test_pair_averages_equal_loops_over_pairs(rng, count):
+    outputs = rng.normal(size=(count, 3))
+    distinct = [np.square(outputs[i] - outputs[k]) for i, k in itertools.combinations(range(count), 2)]
+    everything = [np.square(x - z) for x in outputs for z in outputs]
+    expected = {
+        PAPER: reference.median([c.sum() for c in distinct]),
+        MEAN: np.mean([c.sum() for c in distinct]),
+        REFERENCE: sum(reference.lower_median([c[k] for c in everything]) for k in range(3)),
+        REFERENCE_MEAN: np.mean([c.sum() for c in everything]),
+    }
+    for statistic, value in expected.items():
+        assert pair_average(outputs, statistic, seed=0) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("statistic", [PAPER, REFERENCE])
+def test_the_median_over_sampled_pairs_is_close_to_that_over_all(rng, statistic, monkeypatch):
+    outputs = rng.normal(size=(300, 4))
+    exact = pair_average(outputs, statistic, seed=0)
+    monkeypatch.setattr(statistics, "ALL_PAIRS_UP_TO", 200)
+    monkeypatch.setattr(statistics, "SAMPLED_PAIRS", 200_000)
+    sampled = pair_average(outputs, statistic, seed=0)
+    assert sampled != exact
+    assert sampled == pair_average(outputs, statistic, seed=0)
+    # error of a median of m values: 1 / (2 density sqrt(m)); the density times the median is above 1/4 here
+    assert sampled == pytest.approx(exact, rel=4 * 2 / math.sqrt(200_000))
+
+
+@pytest.mark.parametrize("statistic", [PAPER, MEAN, REFERENCE, REFERENCE_MEAN])
+def test_d_g_r_are_ratios_of_averages(rng, statistic):
+    a, b = (squared_changes(rng, statistic, 9, 2, 3) for _ in range(2))
+    outputs = rng.normal(size=(9, 3))
+    found = estimates(a, b, outputs, statistic)
+    pick = {"mean": np.mean, "median": reference.median if statistic.median_rule == "norm" else reference.lower_median}
+    over = pick[statistic.average]
+    top, bottom = (sum(over(list(v[..., k].ravel())) for k in range(v.shape[-1])) for v in (a, b))
+    c = pair_average(outputs, statistic, seed=0)
+    assert found["D"].value == pytest.approx(top / c, rel=1e-12)
+    assert found["G"].value == pytest.approx(bottom / c, rel=1e-12)
+    assert found["R"].value == pytest.approx(top / bottom, rel=1e-12)
+
+
+@pytest.mark.parametrize("statistic", [PAPER, MEAN])
+def test_a_multiple_of_the_network_changes_nothing(rng, statistic):
+    a, b, outputs = squared_changes(rng, statistic, 30, 1, 3), squared_changes(rng, statistic, 30, 1, 3), None
+    outputs = rng.normal(size=(30, 3))
+    one, scaled = estimates(a, b, outputs, statistic), estimates(49 * a, 49 * b, 7 * outputs + 3, statistic)
+    for name in "DGR":
+        assert scaled[name] == pytest.approx(one[name], rel=1e-10)
+
+
+def test_a_common_factor_between_changes_gives_r_with_no_width(rng):
+    b = squared_changes(rng, PAPER, 50, 2, 3)
+    assert estimates(0.25 * b, b, rng.normal(size=(50, 3)), PAPER)["R"] == (0.25, 0.25, 0.25)
+
+
+@pytest.mark.parametrize("statistic", [PAPER, MEAN, REFERENCE])
+def test_intervals_have_the_width_of_repeated_experiments(rng, statistic):
+    """The bootstrap's standard error against the spread over 150 independent data sets: within 20 %."""
+    count, spread, width = 120, [], []
+    for _ in range(150):
+        a, b = (squared_changes(rng, statistic, count, 1, 2) for _ in range(2))
+        found = estimates(a, b, rng.normal(size=(count, 2)), statistic)
+        spread.append([math.log(found[name].value) for name in "DGR"])
+        width.append([math.log(found[name].high / found[name].low) / (2 * 1.96) for name in "DGR"])
+    ratio = np.mean(width, axis=0) / np.std(spread, axis=0, ddof=1)
+    # the spread's own error is 1 / sqrt(300) = 6 %: three of them
+    assert (np.abs(np.log(ratio)) < 0.2).all(), ratio
+
+
+def test_draws_of_one_image_stay_together(rng):
+    """Equal draws add no information: four copies of a draw give the interval of one draw."""
+    a, b = (squared_changes(rng, MEAN, 40, 1, 3) for _ in range(2))
+    outputs = rng.normal(size=(40, 3))
+    one = estimates(a, b, outputs, MEAN)
+    four = estimates(np.repeat(a, 4, axis=1), np.repeat(b, 4, axis=1), outputs, MEAN)
+    for name in "DGR":
+        assert four[name] == pytest.approx(one[name], rel=1e-12)
+
+
+def test_what_is_not_defined_is_said(rng):
+    a, outputs = squared_changes(rng, PAPER, 5, 1, 1), rng.normal(size=(5, 2))
+    with pytest.raises(ValueError, match="does not change under noise"):
+        estimates(a, 0 * a, outputs, PAPER)
+    with pytest.raises(ValueError, match="the same for all images"):
+        estimates(a, a, 0 * outputs, PAPER)
+    with pytest.raises(ValueError, match="at least 2 are needed"):
+        estimates(a[:1], a[:1], outputs[:1], PAPER)
+    for wrong in ({"average": "mode"}, {"median_rule": "x"}, {"pairs": "x"}):
+        with pytest.raises(ValueError, match="allowed:"):
+            Statistic(**wrong)
+
+
+def test_wilson_interval_solves_its_equation():
+    for hits, count in ((3, 50), (25, 50), (49, 50)):
+        found = binomial_interval(hits, count)
+        for bound in (found.low, found.high):
+            z = (hits / count - bound) / math.sqrt(bound * (1 - bound) / count)
+            assert abs(z) == pytest.approx(1.959963984540054, rel=1e-9)
+    assert binomial_interval(0, 50).low == 0
+    assert binomial_interval(50, 50).high == 1
+
+
+def test_log_statistics(rng):
+    values = rng.lognormal(size=20)
+    centre, spread = log_average(values)
+    assert centre == pytest.approx(np.prod(values) ** (1 / 20))
+    assert spread == pytest.approx(np.std(np.log(values), ddof=1))
+    x = rng.lognormal(size=30)
+    a, b = power_law(x, 0.24 * x**0.5)
+    assert (a, b) == pytest.approx((0.24, 0.5))
+    assert power_law(x, 0.3 * x**0.5, exponent=0.5) == pytest.approx((0.3, 0.5))
+    assert log_correlation(x, 5 * x**-2) == pytest.approx(-1)
+    with pytest.raises(ValueError, match="positive numbers"):
+        log_correlation(x, -x)
