@@ -90,7 +90,7 @@ def _dataset_batches(dataset: Dataset[Any], parts: list[Tensor], workers: int) -
 
 
 def _collate(items: list[Any]) -> tuple[Tensor, Tensor]:
-    pairs = [item if isinstance(item, (tuple, list)) else (item, -1) for item in items]
+    pairs = [_image_and_label(item) for item in items]
     first = pairs[0][0]
     for image, _ in pairs:
         if not isinstance(image, Tensor) or image.ndim != 3:
@@ -102,6 +102,15 @@ def _collate(items: list[Any]) -> tuple[Tensor, Tensor]:
     return torch.stack([image for image, _ in pairs]), torch.tensor(labels)
 
 
+def _image_and_label(item: Any) -> tuple[Any, Any]:
+    """Of an item or batch: `image`, `(image,)` or `(image, label)`; None for no label."""
+    if not isinstance(item, (tuple, list)):
+        return item, None
+    if not 1 <= len(item) <= 2:
+        raise TypeError(f"the data set gave {len(item)} things at once; an image, or (image, label), is needed")
+    return item[0], item[1] if len(item) == 2 else None
+
+
 def _loader_batches(loader: Iterable[Any]) -> Iterator[Batch]:
     if not isinstance(loader, Iterable):
         raise TypeError(f"images are a {type(loader).__name__}; a tensor, a Dataset or batches of images are needed")
@@ -109,7 +118,7 @@ def _loader_batches(loader: Iterable[Any]) -> Iterator[Batch]:
         raise TypeError("images are an iterator that can be gone through once; measuring goes through them twice")
     start = 0
     for batch in loader:
-        images, labels = batch if isinstance(batch, (tuple, list)) else (batch, None)
+        images, labels = _image_and_label(batch)
         if not isinstance(images, Tensor) or images.ndim != 4:
             came = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
             raise TypeError(f"the loader gave images as {came}; tensors [B, C, H, W] are needed")

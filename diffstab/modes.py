@@ -45,16 +45,18 @@ def measuring_mode(network: Network, batch_norm: str) -> Iterator[None]:
             module.track_running_stats = track
 
 
-def place_and_precision(network: Network) -> tuple[torch.device, torch.dtype]:
-    """The device and floating dtype of a network's parameters; CPU and float32 where it has none.
+def place_and_precision(network: Network, images: object) -> tuple[torch.device, torch.dtype]:
+    """The device and floating dtype of a network's parameters; where it has none, the CPU and the images' dtype.
 
     Raises:
         ValueError: If a parameter is in half precision, where the measured differences drown in rounding.
     """
-    if not isinstance(network, nn.Module):
-        return torch.device("cpu"), torch.float32
-    tensors = [t for t in (*network.parameters(), *network.buffers()) if t.is_floating_point()]
+    held = (*network.parameters(), *network.buffers()) if isinstance(network, nn.Module) else ()
+    tensors = [tensor for tensor in held if tensor.is_floating_point()]
     for tensor in tensors:
         if tensor.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"the network is in {tensor.dtype}; measure it in float32 or float64 (network.float())")
-    return (tensors[0].device, tensors[0].dtype) if tensors else (torch.device("cpu"), torch.float32)
+    if tensors:
+        return tensors[0].device, tensors[0].dtype
+    double = isinstance(images, Tensor) and images.dtype == torch.float64
+    return torch.device("cpu"), torch.float64 if double else torch.float32

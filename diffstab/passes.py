@@ -38,10 +38,21 @@ class Plan:
 
 @dataclass(frozen=True)
 class Survey:
-    """What the first pass found: arrays by image, in the order of the pass."""
+    """What the first pass found: arrays by image, in the order of the pass.
+
+    Attributes:
+        keys: Index of each image, `[N]`.
+        labels: `[N]`, -1 for none.
+        sizes: ||x||, `[N]`.
+        norms: ||tau x - x||, `[N, draws]`.
+        folds: 1 where a field folds, `[N, draws]`.
+        clamped: Share of clamped pixels, `[N, draws]`.
+        digests: Of each image, by its index.
+    """
 
     keys: NDArray[np.int64]
     labels: NDArray[np.int64]
+    sizes: Array
     norms: Array
     folds: Array
     clamped: Array
@@ -66,7 +77,7 @@ def survey_images(batches: Batches, plan: Plan) -> Survey:
         images = _prepared(batch, plan)
         digests.update(image_digests(batch.keys, batch.images))
         base = _base(images, plan)
-        parts = []
+        parts = [base.flatten(1).double().norm(dim=1)]
         for draw in range(plan.settings.draws):
             field = _field(_keys(batch, plan, draw), plan)
             deformed = deform(images, field, plan.settings.interpolation)
@@ -78,8 +89,9 @@ def survey_images(batches: Batches, plan: Plan) -> Survey:
     count = sum(len(key) for key in keys)
     if count < 2:
         raise ValueError(f"{count} image(s) came; D_f and G_f compare images, so at least 2 are needed")
-    table = np.concatenate(rows).reshape(count, plan.settings.draws, 3)
-    return Survey(np.concatenate(keys), np.concatenate(labels), table[..., 0], table[..., 1], table[..., 2], digests)
+    table = np.concatenate(rows)
+    norms, folds, clamped = table[:, 1::3], table[:, 2::3], table[:, 3::3]
+    return Survey(np.concatenate(keys), np.concatenate(labels), table[:, 0], norms, folds, clamped, digests)
 
 
 def _prepared(batch: Batch, plan: Plan) -> Tensor:

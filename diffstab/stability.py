@@ -89,13 +89,13 @@ def measure(
         resamples=resamples,
     )
     statistic = Statistic(average, ensemble.convention.median_rule, ensemble.convention.pairs)
-    own_device, dtype = place_and_precision(model)
+    own_device, dtype = place_and_precision(model, images)
     plan = Plan(ensemble, settings, statistic, torch.device(device or own_device), dtype)
     _check(model, ensemble, plan.device, own_device)
     batches = as_batches(images, labels=labels, indices=indices, batch_size=batch_size, workers=workers)
     with untouched_global_state(), ieee_float32(plan.device), torch.no_grad():
         survey = survey_images(batches, plan)
-        radii = _radii(survey.norms, plan)
+        radii = _radii(survey, plan)
         with measuring_mode(model, batch_norm):
             changes = run_network(model, batches, plan, survey, radii, progress)
     return _result(model, images, plan, survey, radii, changes, start)
@@ -112,12 +112,16 @@ def _check(model: Network, ensemble: MaxEntropyEnsemble, device: torch.device, o
         raise ValueError(f"device is {device} but the network is on {own}; move it first (network.to({str(device)!r}))")
 
 
-def _radii(norms: Array, plan: Plan) -> Array:
+def _radii(survey: Survey, plan: Plan) -> Array:
     """||eta|| for each image and draw, `[N, draws]`."""
-    if plan.settings.noise_radius == "per-image":
-        return norms
     pooled = Statistic(plan.statistic.average)
-    return np.full_like(norms, averaged(norms.reshape(-1, 1), pooled))
+    radius = float(averaged(survey.norms.reshape(-1, 1), pooled))
+    if radius <= 4 * torch.finfo(plan.dtype).eps * survey.sizes.max():
+        raise ValueError(
+            f"the deformations change the images by no more than rounding (||tau x - x|| is {radius:.2g}), so R_f is "
+            "0 / 0; are the images constant, or the temperature too low?"
+        )
+    return survey.norms if plan.settings.noise_radius == "per-image" else np.full_like(survey.norms, radius)
 
 
 def _result(
