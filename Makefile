@@ -5,11 +5,9 @@ BIN := $(VENV)/bin
 
 .PHONY: measure test clean
 
-# The main job: R_f of the trained networks on held-out digits, beside its value at initialisation.
+# The main job: R_f of the trained networks on held-out images, beside its value at initialisation.
 measure: $(VENV)/installed
-	$(BIN)/diffstab measure --model resnet18 --weights init
-	$(BIN)/diffstab measure --model fc_l4
-	$(BIN)/diffstab measure --model resnet18
+	$(BIN)/python scripts/measure_pretrained.py
 
 # Lint, types, tests and doctests.
 test: $(VENV)/installed-dev

@@ -5,6 +5,7 @@ draw, once on tau x and once on x + eta. Per image only squared distances and f(
 """
 
 import time
+from typing import Any
 
 import numpy as np
 import torch
@@ -127,44 +128,62 @@ def _radii(survey: Survey, plan: Plan) -> Array:
 def _result(
     model: Network, images: Images, plan: Plan, survey: Survey, radii: Array, changes: Changes, start: float
 ) -> StabilityResult:
-    settings, ensemble = plan.settings, plan.ensemble
+    settings = plan.settings
     order = survey.keys.argsort()  # intervals resample images in the order of their index, however they came
     outputs, deformation, noise = (v[order] for v in (changes.outputs, changes.deformation, changes.noise))
     estimates = stability(deformation, noise, outputs, plan.statistic, resamples=settings.resamples, seed=settings.seed)
     count = len(order)
     error = None if changes.wrong is None else ErrorRate(*binomial_interval(changes.wrong, count), count)
     return StabilityResult(
-        model=type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "callable"),
-        model_source="python",
-        weights="own",
+        **_named(model, images),
+        **_chosen(plan),
+        D=estimates["D"],
+        G=estimates["G"],
+        R=estimates["R"],
         weights_sha256=weights_sha256(model),
-        dataset=str(getattr(images, "name", type(images).__name__)),
         data_sha256=images_sha256(survey.digests),
-        split=getattr(images, "split", None),
         images=count,
-        draws=settings.draws,
-        **estimates,
         test_error=error,
-        cutoff=ensemble.cutoff,
-        cutoff_rule=ensemble.cutoff_rule,
-        temperature=float(ensemble.temperature),
-        delta=float(ensemble.delta),
-        delta_rule=ensemble.delta_rule,
-        interpolation=settings.interpolation,
-        average=settings.average,
         noise_radius=float(averaged(radii.reshape(-1, 1), Statistic(settings.average))),
-        noise_radius_rule=str(settings.noise_radius),
-        convention=ensemble.convention.name,
         fold_fraction=float(survey.folds.mean()),
         clamped_fraction=float(survey.clamped.mean()),
         batch_norm=settings.batch_norm if batch_norms(model) else "none",
-        batch_size=settings.batch_size,
-        resamples=settings.resamples,
-        precision=str(plan.dtype).removeprefix("torch."),
-        device=str(plan.device),
-        seed=settings.seed,
         versions=versions(),
         git_commit=git_commit(),
         seconds=time.perf_counter() - start,
         raw=RawValues(survey.keys[order], deformation.sum(-1), noise.sum(-1), outputs, survey.norms[order]),
     )
+
+
+def _named(model: Network, images: Images) -> dict[str, Any]:
+    """What model and images call themselves; the command line puts its own names in their place."""
+    name, split = (getattr(images, attribute, None) for attribute in ("name", "split"))
+    return {
+        "model": type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "callable"),
+        "model_source": "python",
+        "weights": "own",
+        "dataset": name if isinstance(name, str) else type(images).__name__,
+        "split": split if isinstance(split, str) else None,
+    }
+
+
+def _chosen(plan: Plan) -> dict[str, Any]:
+    """Every knob."""
+    settings, ensemble = plan.settings, plan.ensemble
+    return {
+        "draws": settings.draws,
+        "cutoff": ensemble.cutoff,
+        "cutoff_rule": ensemble.cutoff_rule,
+        "temperature": float(ensemble.temperature),
+        "delta": float(ensemble.delta),
+        "delta_rule": ensemble.delta_rule,
+        "interpolation": settings.interpolation,
+        "average": settings.average,
+        "noise_radius_rule": str(settings.noise_radius),
+        "convention": ensemble.convention.name,
+        "batch_size": settings.batch_size,
+        "resamples": settings.resamples,
+        "precision": str(plan.dtype).removeprefix("torch."),
+        "device": str(plan.device),
+        "seed": settings.seed,
+    }

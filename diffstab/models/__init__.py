@@ -60,7 +60,7 @@ def load_model(
     >>> net(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
     """
-    from ..data import load_dataset
+    from ..data import load_dataset  # only here: the rest of this module needs no data set
 
     images = load_dataset(dataset or DEFAULT_DATASET, data_dir=data_dir)
     shape = Shape(*images.shape, images.classes)

@@ -1,0 +1,199 @@
+"""The command line: what it prints where, its JSON, and one line with status 2 for bad input."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from diffstab import deform as deform_images
+from diffstab.cli import main
+from diffstab.ensemble import MaxEntropyEnsemble
+from diffstab.models import PAPER_NETS
+from diffstab.streams import StreamKeys
+
+KEYS = """model weights weights_sha256 dataset split images draws D G R test_error cutoff cutoff_rule temperature delta
+delta_rule interpolation average noise_radius noise_radius_rule convention fold_fraction clamped_fraction batch_norm
+precision device seed versions git_commit seconds key""".split()
+FAST = ["measure", "--model", "fc_l4", "--images", "60", "--device", "cpu"]
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_measure_prints_exactly_one_json_object_on_stdout():
+    answer = run(*FAST, "--json", "--draws", "2")
+    assert answer.exit_code == 0
+    row = json.loads(answer.stdout)
+    assert set(KEYS) <= set(row)
+    assert all(set(row[name]) == {"value", "low", "high"} for name in "DGR")
+    assert set(row["test_error"]) == {"value", "low", "high", "images"}
+    named = {"model": "fc_l4", "weights": "pretrained", "dataset": "mnist5k", "split": "test", "images": 60, "draws": 2}
+    assert {name: row[name] for name in named} == named
+    assert (row["cutoff"], row["delta"], row["convention"], row["batch_norm"]) == (3, 1, "paper", "none")
+    assert "paper:fc_l4" in answer.stderr
+
+
+def test_measure_prints_a_table_on_stdout_and_the_rest_on_stderr():
+    answer = run(*FAST)
+    assert answer.exit_code == 0
+    for word in ("D_f", "G_f", "R_f", "test error", "95 % interval"):
+        assert word in answer.stdout
+    assert "60 images of mnist5k/test" in answer.stderr
+
+
+def test_the_reference_convention_and_single_knobs_reach_the_result():
+    row = json.loads(run(*FAST, "--json", "--convention", "reference").stdout)
+    rules = ("cutoff_rule", "delta_rule", "noise_radius_rule")
+    assert [row[name] for name in rules] == ["half-integer", "asymptotic", "per-image"]
+    row = json.loads(run(*FAST, "--json", "--convention", "reference", "--noise-radius", "ensemble").stdout)
+    assert (row["convention"], row["noise_radius_rule"]) == ("reference", "ensemble")
+    row = json.loads(run(*FAST, "--json", "--temperature", "0.001", "--average", "mean").stdout)
+    assert (row["temperature"], row["average"]) == (0.001, "mean")
+
+
+def test_weights_at_initialisation_use_the_batchs_norm_and_the_seed():
+    first, same, other = (
+        json.loads(run("measure", "--model", "timm:resnet10t", "--weights", "init", "--images", "20", "--seed", s,
+                       "--device", "cpu", "--json").stdout)
+        for s in (0, 0, 1)
+    )  # fmt: skip
+    assert first["batch_norm"] == "batch"
+    assert first["R"] == same["R"]
+    assert first["key"] == same["key"]
+    assert first["weights_sha256"] != other["weights_sha256"]
+
+
+def test_output_is_written_beside_what_is_printed(tmp_path):
+    answer = run(*FAST, "--json", "--output", tmp_path / "row.json")
+    assert json.loads((tmp_path / "row.json").read_text()) == json.loads(answer.stdout)
+
+
+def test_a_folder_without_labels_gives_no_test_error(tmp_path):
+    for k in range(3):
+        Image.effect_noise((40, 30), 80 + k).convert("RGB").save(tmp_path / f"{k}.png")
+    options = ("--dataset", "folder", "--data-dir", tmp_path, "--weights", "init", "--device", "cpu", "--json")
+    row = json.loads(run("measure", "--model", "timm:resnet10t", *options).stdout)
+    assert row["test_error"] is None
+    assert row["images"] == 3
+
+
+def test_labels_of_another_number_of_classes_give_no_test_error(tmp_path):
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        Image.effect_noise((32, 32), 80).convert("RGB").save(tmp_path / label / "1.png")
+    torch.save(PAPER_NETS["lenet"](3, 32, 5).state_dict(), tmp_path / "five.pt")
+    data = ("--dataset", "folder", "--data-dir", tmp_path, "--device", "cpu", "--json")
+    answer = run("measure", "--model", "lenet", "--checkpoint", tmp_path / "five.pt", *data)
+    assert answer.exit_code == 2
+    assert "has 5 classes and the data set folder has 2" in answer.stderr
+
+
+def test_field_tells_modes_range_and_probability():
+    answer = run("field", "--size", "32", "--cutoff", "3", "--json")
+    found = json.loads(answer.stdout)
+    ensemble = MaxEntropyEnsemble(32, 3, delta=1.0)
+    assert found["modes"] == 4
+    assert found["temperature"] == ensemble.temperature
+    assert 0.9 < found["probability_of_diffeomorphism"] <= 1
+    assert found["temperature_min"] < found["temperature"] < found["temperature_max"]
+    table = run("field", "--size", "20x32", "--convention", "reference", "--temperature", "0.001").stdout
+    for word in ("20 x 32 pixels", "half-integer", "T range", "P(diffeomorphism)"):
+        assert word in table
+
+
+@pytest.mark.parametrize(("mode", "ending"), [("L", ".png"), ("RGB", ".png"), ("RGBA", ".webp"), ("P", ".bmp")])
+def test_deform_writes_the_deformed_image(tmp_path, mode, ending):
+    image = Image.effect_noise((31, 20), 60).resize((62, 40)).convert(mode)
+    image.save(tmp_path / "in.png")
+    answer = run("deform", tmp_path / "in.png", tmp_path / f"out{ending}", "--delta", "2", "--seed", "5", "--draw", "1")
+    assert answer.exit_code == 0, answer.stderr
+    with Image.open(tmp_path / f"out{ending}") as out:
+        assert out.size == image.size
+    if mode == "L":
+        pixels = torch.from_numpy(np.array(image, dtype=np.float64))[None]
+        keys = StreamKeys(5, torch.zeros(1, dtype=torch.int64), 1)
+        field = MaxEntropyEnsemble((40, 62), 3, delta=2.0).sample(keys, dtype=torch.float64)[0]
+        with Image.open(tmp_path / "out.png") as out:
+            np.testing.assert_array_equal(np.array(out), deform_images(pixels, field)[0].round().numpy())
+
+
+def write_inputs(folder):
+    (folder / "pictures").mkdir()
+    Image.new("RGB", (20, 20)).save(folder / "pictures" / "1.png")
+    (folder / "pictures" / "2.png").write_text("no image")
+    (folder / "one").mkdir()
+    Image.new("RGB", (20, 20)).save(folder / "one" / "1.png")
+    torch.save(torch.nn.Linear(2, 2), folder / "pickled.pt")
+    (folder / "truncated.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
+
+
+BAD = [
+    ("measure --model resnet81", "model is 'resnet81'"),
+    ("measure --dataset mnist", "dataset is 'mnist'; allowed: mnist5k, photos, folder"),
+    ("measure --interpolation cubic", "'--interpolation': 'cubic' is not one of 'bilinear', 'gaussian'"),
+    ("measure --convention papers", "'--convention': 'papers' is not one of 'paper', 'reference'"),
+    ("measure --noise-radius x", "'--noise-radius': 'x' is not one of 'ensemble', 'per-image'"),
+    ("measure --delta 1 --temperature 0.1", "both of temperature and delta given"),
+    ("measure --cutoff 1", "cutoff is 1.0; the rule disk keeps no mode below sqrt(2)"),
+    ("measure --temperature -0.1", "temperature is -0.1; it must be a finite number, 0 or more"),
+    ("measure --temperature nan", "temperature is nan"),
+    ("measure --temperature 0", "temperature is 0, so nothing moves"),
+    ("measure --images 1", "images is 1; it must be at least 2"),
+    ("measure --draws 0", "draws is 0"),
+    ("measure --batch-size 0", "batch_size is 0"),
+    ("measure --workers -1", "workers is -1"),
+    ("measure --seed -1", "seed is -1"),
+    ("measure --seed x", "'--seed': 'x' is not a valid integer"),
+    ("measure --device tpu", "device is 'tpu', which can't be used here"),
+    ("measure --device cuda:99", "device is 'cuda:99', which can't be used here"),
+    ("measure --model fc_l4 --checkpoint missing.pt", "there is no such file"),
+    ("measure --model fc_l4 --checkpoint pickled.pt", "is not plain tensors"),
+    ("measure --model fc_l4 --checkpoint truncated.safetensors", "is truncated or damaged"),
+    ("measure --model lenet", "no pretrained lenet on mnist5k is kept"),
+    ("measure --model lenet --weights init --dataset folder --data-dir pictures", "2.png' can't be read as an image"),
+    ("measure --model lenet --weights init --dataset folder --data-dir one", "1 image(s) came"),
+    ("measure --dataset folder", "the data set 'folder' needs data_dir"),
+    ("measure --model fc_l4 --images 60 --output missing/row.json", "'missing/row.json' can't be written"),
+    ("measure --nothing", "No such option"),
+    ("nothing", "No such command 'nothing'"),
+    ("field --size 0", "image height (pixels) is 0; it must be at least 2"),
+    ("field --size 3x4x5", "size is '3x4x5'"),
+    ("field --size 20 --cutoff nan", "cutoff is nan"),
+    ("field", "Missing option '--size'"),
+    ("deform pictures/2.png out.png", "which can't be read as an image"),
+    ("deform missing.png out.png", "which can't be read as an image"),
+    ("deform pictures/1.png out.xyz", "an ending such as .png or .jpg is needed"),
+    ("deform pictures/1.png missing/out.png", "'missing/out.png' can't be written"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), BAD, ids=[line for line, _ in BAD])
+def test_bad_input_gets_one_line_and_status_2(line, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_inputs(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    answer = run(*line.split())
+    assert answer.exit_code == 2
+    errors = [text for text in answer.stderr.splitlines() if text.startswith("Error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert answer.stderr.rstrip().endswith(errors[0])
+    assert answer.stdout == ""
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_no_arguments_print_help_and_exit_2():
+    answer = run()
+    assert answer.exit_code == 2
+    assert "measure" in answer.stderr
+
+
+def test_python_dash_m_answers():
+    answer = subprocess.run([sys.executable, "-m", "diffstab", "--version"], capture_output=True, text=True, check=True)
+    assert answer.stdout.startswith("diffstab, version ")

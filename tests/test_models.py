@@ -1,0 +1,217 @@
+"""Networks by name, checkpoints, and the weights kept with the package."""
+
+import json
+import time
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
+from diffstab.models import PAPER_NETS, Shape, resolve_model, sources
+from diffstab.models.checkpoints import pretrained_folder, read_checkpoint, read_manifest
+
+DIGITS = Shape(1, 28, 28, 10)
+PHOTOS = Shape(3, 224, 224, 0)
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize("name", list(PAPER_NETS))
+@pytest.mark.parametrize("shape", [(1, 28, 7), (3, 32, 10), (3, 64, 200)])
+def test_the_papers_nets_take_small_images(name, shape):
+    channels, side, classes = shape
+    network = PAPER_NETS[name](*shape).eval()
+    assert network(torch.zeros(2, channels, side, side)).shape == (2, classes)
+
+
+def test_sizes_of_table_1():
+    """CIFAR10: fully connected nets 200k parameters, LeNet 62k, ResNet18 11 M; depths 4 and 5 of linear layers."""
+    nets = {name: build(3, 32, 10) for name, build in PAPER_NETS.items()}
+    assert parameters(nets["fc_l4"]) == 3072 * 64 + 64 + 3 * (64 * 64 + 64) + 64 * 10 + 10
+    assert parameters(nets["lenet"]) == 62_006
+    assert 11.1e6 < parameters(nets["resnet18"]) < 11.3e6
+    stem = nets["resnet18"].conv1
+    assert (stem.kernel_size, stem.stride, stem.in_channels) == ((3, 3), (1, 1), 3)
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "source"),
+    [
+        ("resnet18", DIGITS, "paper"),
+        ("resnet18", PHOTOS, "timm"),
+        ("paper:lenet", DIGITS, "paper"),
+        ("timm:resnet18", DIGITS, "timm"),
+        ("torchvision:resnet18", PHOTOS, "torchvision"),
+        ("googlenet", PHOTOS, "torchvision"),
+        ("resnet10t", DIGITS, "timm"),
+    ],
+)
+def test_where_a_name_is_found(spec, shape, source):
+    assert sources.find(spec, shape)[0] == source
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "message"),
+    [
+        ("resnet19", DIGITS, r"model is 'resnet19'; none of paper, timm, torchvision has such a network \(near: "),
+        ("timm:resnte18", DIGITS, r"timm has no such network \(near: .*resnet18"),
+        ("keras:resnet18", DIGITS, "allowed prefixes: paper:, timm:, torchvision:"),
+        ("paper:vit", DIGITS, "paper has no such network"),
+    ],
+)
+def test_unknown_names_are_refused_with_near_ones(spec, shape, message):
+    with pytest.raises(ValueError, match=message):
+        sources.find(spec, shape)
+
+
+def test_timm_and_torchvision_networks_fit_the_images():
+    digits = resolve_model("timm:resnet10t", DIGITS, dataset="mnist5k", weights="init")
+    assert digits.network(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
+    photos = resolve_model("torchvision:squeezenet1_1", Shape(3, 64, 64, 5), dataset="folder", weights="init")
+    assert photos.network(torch.zeros(2, 3, 64, 64)).shape == (2, 5)
+    assert (photos.source, photos.weights) == ("torchvision", "init")
+    with pytest.raises(ValueError, match=r"takes 3 channels and the images have 1"):
+        resolve_model("torchvision:squeezenet1_1", DIGITS, dataset="mnist5k", weights="init")
+    with pytest.raises(ValueError, match=r"takes 3 channels and the images have 1; use --weights init"):
+        resolve_model("timm:resnet10t", DIGITS, dataset="mnist5k")
+
+
+@pytest.mark.parametrize("spec", ["timm:resnet18", "torchvision:resnet18"])
+def test_without_a_network_pretrained_weights_are_refused_at_once_with_the_way_out(spec, monkeypatch, tmp_path):
+    """The hub's address is one that answers nothing; the caches are empty."""
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(sources, "_reachable", lambda url, ask=sources._reachable: ask("http://127.0.0.1:9"))
+    sources.find(spec, PHOTOS)  # imports timm, which is not what is timed
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="can't be reached; use --weights init, --checkpoint FILE"):
+        resolve_model(spec, PHOTOS, dataset="photos")
+    assert time.perf_counter() - start < 5
+
+
+def test_initialisation_is_seeded_and_leaves_the_global_generator_alone():
+    before = torch.random.get_rng_state()
+    one, same, other = (load_model("lenet", weights="init", seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(one[0].weight, same[0].weight)
+    assert not torch.equal(one[0].weight, other[0].weight)
+    assert not one.training
+
+
+@pytest.mark.parametrize("wrapper", [None, "model", "state_dict"])
+def test_checkpoints_of_both_kinds_load(tmp_path, wrapper):
+    network = load_model("lenet", weights="init", seed=5)
+    state = {f"module.{name}": value for name, value in network.state_dict().items()}
+    torch.save(state if wrapper is None else {wrapper: state, "epoch": 3}, tmp_path / "a.pt")
+    save_file(network.state_dict(), tmp_path / "a.safetensors")
+    for file in ("a.pt", "a.safetensors"):
+        loaded = load_model("lenet", checkpoint=tmp_path / file)
+        assert torch.equal(loaded[0].weight, network[0].weight)
+
+
+class Planted:
+    """Runs code when unpickled."""
+
+    def __reduce__(self):
+        return (print, ("planted code ran",))
+
+
+def write_bad_checkpoints(folder):
+    network = load_model("lenet", weights="init")
+    torch.save(network.state_dict(), folder / "whole.pt")
+    whole = (folder / "whole.pt").read_bytes()
+    (folder / "truncated.pt").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.pt").write_bytes(b"")
+    torch.save(network, folder / "pickled.pt")
+    torch.save({"model": Planted()}, folder / "planted.pt")
+    torch.save([1, 2, 3], folder / "list.pt")
+    save_file(network.state_dict(), folder / "whole.safetensors")
+    whole = (folder / "whole.safetensors").read_bytes()
+    (folder / "truncated.safetensors").write_bytes(whole[:1000])
+    torch.save(PAPER_NETS["lenet"](1, 28, 26).state_dict(), folder / "classes.pt")
+    torch.save(PAPER_NETS["fc_l4"](1, 28, 10).state_dict(), folder / "other.pt")
+    torch.save(PAPER_NETS["lenet"](1, 32, 10).state_dict(), folder / "size.pt")
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("missing.pt", "there is no such file"),
+        ("truncated.pt", "is truncated or damaged"),
+        ("empty.pt", "is truncated or damaged"),
+        ("truncated.safetensors", "is truncated or damaged"),
+        ("pickled.pt", "is not plain tensors .* and is refused; save it as .safetensors"),
+        ("planted.pt", "is not plain tensors .* and is refused"),
+        ("list.pt", "holds no weights"),
+        ("classes.pt", "has 26 classes and the data set mnist5k has 10"),
+        ("other.pt", r"is not for this network: it lacks .* and has .* unknown to it"),
+        ("size.pt", r"is not for this network: 7.weight is \(120, 400\) instead of \(120, 256\)"),
+    ],
+)
+def test_bad_checkpoints_are_refused(tmp_path, capsys, file, message):
+    write_bad_checkpoints(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        load_model("lenet", checkpoint=tmp_path / file)
+    assert "planted" not in capsys.readouterr().out
+
+
+def test_a_refused_checkpoint_leaves_the_network_whole(tmp_path):
+    from diffstab.models.checkpoints import fill
+
+    write_bad_checkpoints(tmp_path)
+    network = load_model("lenet", weights="init", seed=1)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with pytest.raises(ValueError, match="is not for this network"):
+        fill(network, read_checkpoint(tmp_path / "size.pt"), "size.pt", dataset="mnist5k", classes=10)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_the_kept_checkpoints_are_small_enough_and_complete():
+    entries = read_manifest()
+    assert {(entry["model"], entry["dataset"]) for entry in entries} >= {("resnet18", "mnist5k"), ("fc_l4", "mnist5k")}
+    files = [path for path in pretrained_folder().rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 30e6
+    for entry in entries:
+        config = json.loads((pretrained_folder() / entry["file"]).with_name("config.json").read_text())
+        assert config["architecture"] == entry["model"]
+        assert entry["recipe"]["seed"] == entry["seed"]
+
+
+@pytest.mark.parametrize("name", ["fc_l4", "resnet18"])
+def test_kept_weights_measure_as_the_manifest_says(name):
+    """fc_l4 on all images; resnet18 on 200, whose R_f must be within the errors of both."""
+    entry = next(entry for entry in read_manifest() if (entry["model"], entry["dataset"]) == (name, "mnist5k"))
+    data = load_dataset("mnist5k")
+    few = None if name == "fc_l4" else torch.arange(0, 1000, 5)
+    found = measure(load_model(name), data, MaxEntropyEnsemble(28, delta=1.0), indices=few)
+    if few is None:
+        assert found.R.value == pytest.approx(entry["R"]["value"], rel=1e-3)
+        assert found.test_error.value == pytest.approx(entry["test_error"]["value"], abs=0.002)
+    else:
+        assert found.R.low < entry["R"]["high"]
+        assert found.R.high > entry["R"]["low"]
+
+
+def test_missing_or_changed_kept_weights_are_refused(tmp_path, monkeypatch):
+    from diffstab.models import checkpoints
+
+    entry = {**read_manifest()[0], "sha256": "0" * 64}
+    with pytest.raises(ValueError, match=r"no pretrained lenet on mnist5k is kept with the package \(kept: fc_l4"):
+        load_model("lenet")
+    (tmp_path / "manifest.json").write_text(json.dumps({"checkpoints": [entry]}))
+    monkeypatch.setattr(checkpoints, "pretrained_folder", lambda: tmp_path)
+    with pytest.raises(ValueError, match="is missing or damaged"):
+        load_model("fc_l4")
+    (tmp_path / "manifest.json").unlink()
+    with pytest.raises(ValueError, match=r"\(kept: none\)"):
+        load_model("fc_l4")
+
+
+def test_weights_must_be_known():
+    with pytest.raises(ValueError, match="weights is 'imagenet'; allowed: pretrained, init"):
+        load_model("lenet", weights="imagenet")

@@ -1,0 +1,49 @@
+"""Results: their JSON form, their key, and files that are written whole or not at all."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from diffstab import MaxEntropyEnsemble, measure
+from diffstab.results import write_atomically
+
+
+@pytest.fixture
+def result():
+    images = torch.rand(20, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    return measure(nn.Flatten(), images, MaxEntropyEnsemble(8, delta=1.0))
+
+
+def test_the_json_form_is_plain_and_complete(result):
+    row = json.loads(json.dumps(result.to_dict()))
+    assert set(row["R"]) == {"value", "low", "high"}
+    assert row["R"]["low"] <= row["R"]["value"] <= row["R"]["high"]
+    assert row["key"] == result.key
+    assert "raw" not in row
+    assert row["test_error"] is None
+
+
+def test_the_key_follows_what_determines_the_numbers_and_nothing_else(result):
+    assert replace(result, seconds=99.0, device="cuda:0", batch_size=3, git_commit="x").key == result.key
+    for change in ({"seed": 1}, {"cutoff": 4.0}, {"average": "mean"}, {"data_sha256": "0"}, {"draws": 2}):
+        assert replace(result, **change).key != result.key
+
+
+def test_files_are_replaced_whole(result, tmp_path):
+    path = tmp_path / "result.json"
+    path.write_text("old")
+    result.write(path)
+    assert json.loads(path.read_text())["key"] == result.key
+    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"can't be written \(No such file or directory\)"):
+        write_atomically(tmp_path / "missing" / "x", b"")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match="can't be written"):
+        write_atomically(tmp_path / "folder", b"x")
+    assert [file.name for file in tmp_path.iterdir()] == ["folder"]
