@@ -168,19 +168,18 @@ class MaxEntropyEnsemble:
         if isinstance(keys, StreamKeys):
             if generator is not None:
                 raise ValueError("generator given with stream keys; stream keys alone determine the fields")
-            i, j = (number.to(device) for number in self.mode_numbers)
-            normals = torch.zeros(len(keys.images), 2, *self._shape, dtype=torch.float64, device=device)
+            i, j = self.mode_numbers  # few numbers: made on the CPU, so that they are the same for any device
+            normals = torch.zeros(len(keys.images), 2, *self._shape, dtype=torch.float64)
             normals[:, :, i - 1, j - 1] = mode_normals(keys, i, j)
         else:
             positive_integer("count", keys, least=0)
             where = generator.device if generator is not None else device
-            normals = torch.randn(keys, 2, *self._shape, generator=generator, device=where, dtype=torch.float32).to(
-                device
-            )
-        spread = self._spread.to(device)
+            normals = torch.randn(keys, 2, *self._shape, generator=generator, device=where, dtype=torch.float32)
+        spread = self._spread if normals.device.type in ("cpu", "mps") else self._spread.to(normals.device)
         if spread.ndim == 4 and len(spread) != len(normals):
             raise ValueError(f"{len(spread)} temperatures for {len(normals)} fields; one each is needed")
-        return DisplacementField((normals * spread).to(dtype), self.size)
+        normals = normals.cpu() if normals.device.type == "mps" else normals
+        return DisplacementField((normals * spread).to(dtype).to(device), self.size)
 
     def probability_of_diffeomorphism(self, temperature: float | None = None) -> float:
         """Share of fields with Xi < 1 everywhere (Eq. 12) at `temperature`, by default the ensemble's own.

@@ -17,6 +17,7 @@ from .deformation import deform, identity_field
 from .ensemble import MaxEntropyEnsemble
 from .field import DisplacementField
 from .modes import Network
+from .precision import doubled
 from .provenance import image_digests
 from .settings import MeasureSettings
 from .statistics import Array, Statistic
@@ -77,12 +78,12 @@ def survey_images(batches: Batches, plan: Plan) -> Survey:
         images = _prepared(batch, plan)
         digests.update(image_digests(batch.keys, batch.images))
         base = _base(images, plan)
-        parts = [base.flatten(1).double().norm(dim=1)]
+        parts = [doubled(base.flatten(1)).norm(dim=1)]
         for draw in range(plan.settings.draws):
             field = _field(_keys(batch, plan, draw), plan)
             deformed = deform(images, field, plan.settings.interpolation)
-            norm = (deformed - base).flatten(1).double().norm(dim=1)
-            parts += [norm, field.folds().double(), field.clamped_fraction().double()]
+            norm = doubled((deformed - base).flatten(1)).norm(dim=1)
+            parts += [norm, doubled(field.folds()), doubled(field.clamped_fraction())]
         rows.append(torch.stack(parts, 1).cpu().numpy())
         keys.append(batch.keys.numpy())
         labels.append(batch.labels.numpy())
@@ -189,7 +190,7 @@ def _flat_output(model: Network, images: Tensor) -> Tensor:
     if output.ndim < 1 or len(output) != len(images) or not output.is_floating_point():
         came = f"{output.dtype} {tuple(output.shape)}"
         raise ValueError(f"the network returned {came} for {len(images)} images; floats [B, ...] are needed")
-    return output.reshape(len(images), -1).double()
+    return doubled(output.reshape(len(images), -1))
 
 
 def _count_wrong(model: Network, batch: Batch, plan: Plan, outputs: Array) -> int:

@@ -8,6 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
+
+
+def doubled(tensor: Tensor) -> Tensor:
+    """In float64, on the tensor's device or, where that has none (Apple's mps), on the CPU."""
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
 
 
 def _settings(matmul_only: bool) -> list[tuple[object, str, object]]:

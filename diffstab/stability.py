@@ -94,7 +94,7 @@ def measure(
     plan = Plan(ensemble, settings, statistic, torch.device(device or own_device), dtype)
     _check(model, ensemble, plan.device, own_device)
     batches = as_batches(images, labels=labels, indices=indices, batch_size=batch_size, workers=workers)
-    with untouched_global_state(), ieee_float32(plan.device), torch.no_grad():
+    with untouched_global_state(plan.device), ieee_float32(plan.device), torch.no_grad():
         survey = survey_images(batches, plan)
         radii = _radii(survey, plan)
         with measuring_mode(model, batch_norm):

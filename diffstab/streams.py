@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .precision import doubled
+
 FIELD, NOISE, CHOICE = 0, 1, 2  # purposes
 MASK = 0xFFFFFFFF
 Words = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -100,9 +102,10 @@ def sphere_noise(keys: StreamKeys, shape: tuple[int, ...], device: torch.device 
     radius = [((words[k].to(torch.float32) + 1) * 2.0**-32).log_().mul_(-2).sqrt_() for k in (0, 2)]
     angle = [words[k].to(torch.float32) * (2 * math.pi * 2.0**-32) for k in (1, 3)]
     normals = torch.stack([r * wave(t) for r, t in zip(radius, angle, strict=True) for wave in (torch.cos, torch.sin)])
-    flat = normals.permute(1, 2, 0).flatten(1)[:, :size]
-    norm = flat.to(torch.float64).square().sum(1, keepdim=True).sqrt_().to(torch.float32)
-    return (flat / norm).view(-1, *shape)
+    flat: Tensor = normals.permute(1, 2, 0).flatten(1)[:, :size]
+    norm = doubled(flat).norm(dim=1, keepdim=True).to(device, torch.float32)
+    directions: Tensor = flat / norm
+    return directions.view(-1, *shape)
 
 
 def choose(count: int, total: int, seed: int) -> Tensor:
@@ -120,12 +123,16 @@ def choose(count: int, total: int, seed: int) -> Tensor:
 
 
 @contextmanager
-def untouched_global_state() -> Iterator[None]:
-    """Puts the global random states of Python, numpy and torch (all devices in use) back on leaving."""
+def untouched_global_state(device: torch.device) -> Iterator[None]:
+    """Puts the global random states of Python, numpy and torch (CPU and `device`) back on leaving."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
-        with torch.random.fork_rng():
-            yield
+        if device.type in ("cuda", "mps"):
+            with torch.random.fork_rng(devices=[device.index or 0], device_type=device.type):
+                yield
+        else:
+            with torch.random.fork_rng(devices=[]):
+                yield
     finally:
         random.setstate(python)
         np.random.set_state(legacy)  # noqa: NPY002
