@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 
 class Batch(NamedTuple):
@@ -43,6 +43,8 @@ def as_batches(
     Raises:
         TypeError, ValueError: If the images, labels or indices are of another kind or shape.
     """
+    if isinstance(images, IterableDataset):
+        raise TypeError("images are an IterableDataset; wrap it in a DataLoader that gives the same batches each time")
     if not isinstance(images, (Tensor, Dataset)):
         if labels is not None or indices is not None:
             raise ValueError("labels and indices go with a tensor or Dataset of images; a loader brings its own")
@@ -55,15 +57,27 @@ def as_batches(
         return lambda: _dataset_batches(images, parts, workers)
     if images.ndim != 4:
         raise ValueError(f"images are {tuple(images.shape)}; [N, C, H, W] is needed")
-    if labels is not None and (labels.shape != images.shape[:1] or labels.is_floating_point()):
-        raise ValueError(f"labels are {labels.dtype} {tuple(labels.shape)}; whole numbers [{len(images)}] are needed")
-    known = labels if labels is not None else torch.full((len(images),), -1)
-    return lambda: (Batch(part, images[part.to(images.device)], known.cpu()[part]) for part in parts)
+    known = _checked_labels(labels, len(images))
+    return lambda: (Batch(part, images[part.to(images.device)], known[part]) for part in parts)
+
+
+def _checked_labels(labels: Any, count: int) -> Tensor:
+    """Labels as int64 `[count]` on the CPU; -1 throughout for None."""
+    if labels is None:
+        return torch.full((count,), -1)
+    try:
+        tensor = torch.as_tensor(labels).cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"labels are {labels!r:.60}; one whole number per image is needed") from error
+    if tensor.shape != (count,) or tensor.is_floating_point() or tensor.is_complex():
+        raise ValueError(f"labels are {tensor.dtype} {tuple(tensor.shape)}; whole numbers [{count}] are needed")
+    return tensor.long()
 
 
 def _indices(indices: Tensor | None, total: int) -> Tensor:
     if indices is None:
         return torch.arange(total)
+    indices = torch.as_tensor(indices)
     if indices.dtype != torch.int64 or indices.ndim != 1:
         raise ValueError(f"indices are {indices.dtype} {tuple(indices.shape)}; int64 [M] is needed")
     if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < total:
@@ -84,9 +98,12 @@ def _dataset_batches(dataset: Dataset[Any], parts: list[Tensor], workers: int) -
     try:
         for keys, (images, labels) in zip(parts, loader, strict=True):
             yield Batch(keys, images, labels)
-    except (TypeError, ValueError) as error:  # a worker's error carries its traceback in the message
-        kind = type(error)
-        raise kind(str(error).rsplit(f"{kind.__name__}: ", 1)[-1].strip()) from error
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        if workers and text.startswith("Caught "):  # a worker's error carries its traceback in the message
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(text.rsplit(f"\n{type(error).__name__}: ", 1)[-1].strip()) from error
+        raise
 
 
 def _collate(items: list[Any]) -> tuple[Tensor, Tensor]:
@@ -98,8 +115,8 @@ def _collate(items: list[Any]) -> tuple[Tensor, Tensor]:
             raise TypeError(f"the data set gave an image as {came}; float tensors [C, H, W] are needed")
         if image.shape != first.shape:
             raise ValueError(f"images of {tuple(first.shape)} and {tuple(image.shape)}; they must have one size")
-    labels = [-1 if label is None else int(label) for _, label in pairs]
-    return torch.stack([image for image, _ in pairs]), torch.tensor(labels)
+    labels = None if any(label is None for _, label in pairs) else [label for _, label in pairs]
+    return torch.stack([image for image, _ in pairs]), _checked_labels(labels, len(pairs))
 
 
 def _image_and_label(item: Any) -> tuple[Any, Any]:
@@ -122,6 +139,6 @@ def _loader_batches(loader: Iterable[Any]) -> Iterator[Batch]:
         if not isinstance(images, Tensor) or images.ndim != 4:
             came = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
             raise TypeError(f"the loader gave images as {came}; tensors [B, C, H, W] are needed")
-        known = torch.full((len(images),), -1) if labels is None else torch.as_tensor(labels).cpu()
+        known = _checked_labels(labels, len(images))
         yield Batch(torch.arange(start, start + len(images)), images, known)
         start += len(images)

@@ -17,7 +17,9 @@ from .settings import (
     DEFAULT_CONVENTION,
     DEFAULT_CUTOFF,
     DELTA_RULES,
+    LARGEST,
     TEMPERATURE_RULES,
+    chosen,
     convention_named,
     finite_at_least_zero,
     one_of,
@@ -27,6 +29,7 @@ from .streams import StreamKeys, mode_normals
 
 MONTE_CARLO_FIELDS = 1000  # behind T_max and the probability of a diffeomorphism
 MONTE_CARLO_SEED = 0
+LARGEST_SIDE = 2**16 - 1  # pixels; mode numbers are 16-bit words of the random streams
 LEAST_DELTA = 0.5  # pixels; Sec. 2.2: smaller displacements depend on the interpolation
 
 
@@ -70,8 +73,8 @@ class MaxEntropyEnsemble:
         delta_rule: str | None = None,
     ) -> None:
         self.convention = convention_named(convention)
-        self.cutoff_rule = one_of("cutoff_rule", cutoff_rule or self.convention.cutoff_rule, CUTOFF_RULES)
-        self.delta_rule = one_of("delta_rule", delta_rule or self.convention.delta_rule, DELTA_RULES)
+        self.cutoff_rule = one_of("cutoff_rule", chosen(cutoff_rule, self.convention.cutoff_rule), CUTOFF_RULES)
+        self.delta_rule = one_of("delta_rule", chosen(delta_rule, self.convention.delta_rule), DELTA_RULES)
         self.size = image_size(size)
         self.cutoff = finite_at_least_zero("cutoff", cutoff)
         if not self.modes:
@@ -208,6 +211,7 @@ def temperature_range(
         size: Side in pixels, or `(H, W)`.
         cutoff: c.
         rule: `monte-carlo` (T_min by the delta rule, T_max from 1,000 seeded fields) or `asymptotic` (Eqs. 8, 14).
+            Either is infinite where no temperature does it: T_min for ln c = 0, T_max for images of 2 pixels.
         convention: As for `MaxEntropyEnsemble`.
         cutoff_rule: As for `MaxEntropyEnsemble`.
         delta_rule: As for `MaxEntropyEnsemble`.
@@ -229,22 +233,23 @@ def temperature_range(
         squared_side, log_c = (width**2 + height**2) / 2, math.log(cutoff)
         return 1 / (math.pi * squared_side * log_c), 4 / (math.pi**3 * cutoff**2 * log_c)
     median = float(largest_xi(ensemble.size, ensemble.cutoff, ensemble.cutoff_rule).quantile(0.5))
-    return LEAST_DELTA**2 / ensemble._squared_delta_per_temperature, median**-2
+    squared = ensemble._squared_delta_per_temperature
+    return LEAST_DELTA**2 / squared if squared else math.inf, median**-2 if median > 1e-100 else math.inf
 
 
 def image_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """`(H, W)` of a side or a pair. Raises ValueError below 2 pixels, TypeError for what is not whole numbers."""
     height, width = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
     for name, side in (("height", height), ("width", width)):
-        positive_integer(f"image {name} (pixels)", side, least=2)
-    return height, width
+        positive_integer(f"image {name} (pixels)", side, least=2, most=LARGEST_SIDE)
+    return int(height), int(width)
 
 
 def _amount(option: str, value: float | Tensor | None) -> float | Tensor:
     if not isinstance(value, Tensor):
         assert value is not None
         return finite_at_least_zero(option, value)
-    if value.ndim != 1 or not bool((value.isfinite() & (value >= 0)).all()):
+    if value.ndim != 1 or not bool(((value >= 0) & (value <= LARGEST)).all()):
         raise ValueError(f"{option} is a tensor {tuple(value.shape)}; [B] finite numbers, 0 or more, are needed")
     return value.to(torch.float64)
 
@@ -252,11 +257,12 @@ def _amount(option: str, value: float | Tensor | None) -> float | Tensor:
 @lru_cache(maxsize=64)
 def _mode_numbers(size: tuple[int, int], cutoff: float, rule: str) -> tuple[Tensor, Tensor]:
     height, width = size
-    reach = cutoff if rule == "disk" else cutoff + 0.5
+    reach = min(cutoff if rule == "disk" else cutoff + 0.5, 2.0 * (height + width))
     i = torch.arange(1, min(width, math.floor(reach)) + 1)
     j = torch.arange(1, min(height, math.floor(reach)) + 1)
-    squared = i[:, None] ** 2 + j**2
-    kept = squared <= cutoff**2 if rule == "disk" else squared.to(torch.float64).sqrt() < reach
+    squared = (i[:, None] ** 2 + j**2).to(torch.float64)
+    # c = sqrt(18) keeps (3, 3), though its square in floating point is a little less than 18
+    kept = squared <= reach**2 * (1 + 1e-12) if rule == "disk" else squared.sqrt() < reach
     first, second = kept.nonzero(as_tuple=True)
     return first + 1, second + 1
 

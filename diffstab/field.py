@@ -11,6 +11,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from .precision import ieee_float32
+
 
 class DisplacementField:
     """A batch of independent displacement fields that vanish on the image's frame.
@@ -64,7 +66,8 @@ class DisplacementField:
         where = (self.coefficients.dtype, self.coefficients.device)
         x = basis(along_x, width, modes_x, *where)
         y = basis(along_y, height, modes_y, *where)
-        return y @ (self.coefficients.mT @ x.mT)
+        with ieee_float32(self.coefficients.device, matmul_only=True):
+            return y @ (self.coefficients.mT @ x.mT)
 
     def displacement(self) -> Tensor:
         """(dx, dy) in pixels, `[..., 2, H, W]`: x first. Exactly 0 on the frame."""
@@ -94,7 +97,9 @@ class DisplacementField:
         """
         xx, xy, yx, yy = self.gradient().flatten(-4, -3).unbind(-3)
         # ||grad tau||^2 - 2 det = (xx - yy)^2 + (xy + yx)^2, the form of Eq. 11, which can't come out negative
-        return (torch.hypot(xx - yy, xy + yx) - (xx + yy)) / 2
+        squared = (xx - yy).square() + (xy + yx).square()
+        # the least positive number keeps the root's derivative finite at 0, as in the corners
+        return (squared.clamp_min(torch.finfo(squared.dtype).tiny).sqrt() - (xx + yy)) / 2
 
     def jacobian_determinant(self) -> Tensor:
         """Of the pixel map (k, l) -> (k - dx, l - dy), `[..., H, W]`; n tau over spacings 1 / (n - 1): n / (n - 1)."""

@@ -10,6 +10,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 Network = Callable[[Tensor], Tensor]
 
 
+def batch_norm_used(network: Network, chosen: str) -> str:
+    """What batch norm works with: as chosen, `batch` where a layer keeps no running statistics, `none` without any."""
+    norms = batch_norms(network)
+    if any(norm.running_mean is None for norm in norms):
+        return "batch"
+    return chosen if norms else "none"
+
+
 def batch_norms(network: Network) -> list[_BatchNorm]:
     """The batch-norm layers of a network; none for what is not an `nn.Module`."""
     modules = network.modules() if isinstance(network, nn.Module) else ()
@@ -20,8 +28,8 @@ def batch_norms(network: Network) -> list[_BatchNorm]:
 def measuring_mode(network: Network, batch_norm: str) -> Iterator[None]:
     """Evaluation mode, with batch norm on its running statistics or on those of its own batch (App. E.1).
 
-    On leaving, also by an exception, each module has the mode it came in. Running statistics are never updated: batch
-    norm in batch mode works as if it kept none.
+    On leaving, also by an exception, each module has the mode it came in and each buffer its values. Batch norm in
+    batch mode works as if it kept no running statistics.
 
     Args:
         network: An `nn.Module`, or any callable, which is left alone.
@@ -29,6 +37,8 @@ def measuring_mode(network: Network, batch_norm: str) -> Iterator[None]:
     """
     modules = list(network.modules()) if isinstance(network, nn.Module) else []
     norms = batch_norms(network)
+    buffers = [(module, dict(module._buffers)) for module in modules]
+    values = [(buffer, buffer.clone()) for _, held in buffers for buffer in held.values() if buffer is not None]
     training = [(module, module.training) for module in modules]
     tracking = [(module, module.track_running_stats) for module in norms]
     try:
@@ -43,10 +53,16 @@ def measuring_mode(network: Network, batch_norm: str) -> Iterator[None]:
             module.training = mode
         for module, track in tracking:
             module.track_running_stats = track
+        with torch.no_grad():
+            for buffer, value in values:
+                if not torch.equal(buffer, value):
+                    buffer.copy_(value)
+        for module, held in buffers:
+            module._buffers.update(held)
 
 
-def place_and_precision(network: Network, images: object) -> tuple[torch.device, torch.dtype]:
-    """The device and floating dtype of a network's parameters; where it has none, the CPU and the images' dtype.
+def place_and_precision(network: Network, images: object) -> tuple[torch.device | None, torch.dtype]:
+    """The device and floating dtype of a network's parameters; where it has none, None and the images' dtype.
 
     Raises:
         ValueError: If a parameter is in half precision, where the measured differences drown in rounding.
@@ -59,4 +75,4 @@ def place_and_precision(network: Network, images: object) -> tuple[torch.device,
     if tensors:
         return tensors[0].device, tensors[0].dtype
     double = isinstance(images, Tensor) and images.dtype == torch.float64
-    return torch.device("cpu"), torch.float64 if double else torch.float32
+    return None, torch.float64 if double else torch.float32

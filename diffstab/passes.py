@@ -140,29 +140,29 @@ def run_network(
         radii: ||eta|| for each image and draw, `[N, draws]`.
         progress: Called with (images run through the network, their total).
     """
-    labelled = bool((survey.labels >= 0).all())
-    runs, count, done, wrong = 1 + 2 * plan.settings.draws, len(survey.keys), 0, 0
+    runs, count, done = 1 + 2 * plan.settings.draws, len(survey.keys), 0
     found = []
     for batch in batches():
         if any(survey.digests.get(key) != one for key, one in image_digests(batch.keys, batch.images).items()):
             raise ValueError("the loader gave other images on its second pass; switch off shuffling and augmentation")
         stop = done + len(batch.keys)
         found.append(_batch_changes(model, batch, plan, torch.from_numpy(radii[done:stop])))
-        wrong += _count_wrong(model, batch, plan, found[-1][0]) if labelled else 0
         done = stop
         if progress is not None:
             progress(done * runs, count * runs)
     if done != count:
         raise ValueError(f"the loader gave {count} images on its first pass and {done} on its second")
-    outputs, deformation, noise = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Changes(outputs, deformation, noise, wrong if labelled else None)
+    *arrays, wrong = zip(*found, strict=True)
+    outputs, deformation, noise = (np.concatenate(parts) for parts in arrays)
+    return Changes(outputs, deformation, noise, None if None in wrong else sum(wrong))
 
 
-def _batch_changes(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> tuple[Array, Array, Array]:
-    """f(x) `[B, outputs]` and the squared changes under deformations and under noise, `[B, draws, K]` each."""
+def _batch_changes(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> tuple[Array, Array, Array, int | None]:
+    """f(x) `[B, outputs]`, its squared changes by deformations and noise, `[B, draws, K]` each, and wrong classes."""
     images = _prepared(batch, plan)
     base = _base(images, plan)
-    reference = _flat_output(model, base)
+    output = _output(model, base)
+    reference = _flat(output)
     stages, parts = ["f(x)"], [reference]
     for draw in range(plan.settings.draws):
         keys = _keys(batch, plan, draw)
@@ -170,7 +170,7 @@ def _batch_changes(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> t
         eta = sphere_noise(keys, tuple(images.shape[1:]), plan.device).to(plan.dtype)
         noisy = base + radii[:, draw].to(plan.device, plan.dtype).view(-1, 1, 1, 1) * eta
         for stage, changed in (("f(tau x)", deformed), ("f(x + eta)", noisy)):
-            squares = (_flat_output(model, changed) - reference).square()
+            squares = (_flat(_output(model, changed)) - reference).square()
             parts.append(squares if plan.statistic.per_coordinate else squares.sum(1, keepdim=True))
             stages.append(f"{stage}, draw {draw}")
     columns = torch.cat(parts, dim=1).cpu().numpy()
@@ -179,25 +179,36 @@ def _batch_changes(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> t
         bad = ~np.isfinite(values).all(1)
         if bad.any():
             raise ValueError(f"the network's output for image {int(batch.keys[bad][0])} is not finite, at {stage}")
-    return split[0], np.stack(split[1::2], axis=1), np.stack(split[2::2], axis=1)
+    wrong = _count_wrong(model, batch, plan, split[0]) if output.ndim == 2 else None
+    return split[0], np.stack(split[1::2], axis=1), np.stack(split[2::2], axis=1), wrong
 
 
-def _flat_output(model: Network, images: Tensor) -> Tensor:
-    """The network's output as float64 `[B, outputs]`."""
-    output = model(images)
+def _output(model: Network, images: Tensor) -> Tensor:
+    """The network's output `[B, ...]`, checked but for its values."""
+    output = model(images.clone())  # a network may change its input in place
     if not isinstance(output, Tensor):
         raise TypeError(f"the network returned a {type(output).__name__}; wrap it to return one tensor [B, ...]")
-    if output.ndim < 1 or len(output) != len(images) or not output.is_floating_point():
+    if output.ndim < 1 or len(output) != len(images) or not output.numel() or not output.is_floating_point():
         came = f"{output.dtype} {tuple(output.shape)}"
         raise ValueError(f"the network returned {came} for {len(images)} images; floats [B, ...] are needed")
-    return doubled(output.reshape(len(images), -1))
+    return output
 
 
-def _count_wrong(model: Network, batch: Batch, plan: Plan, outputs: Array) -> int:
-    """How many of the batch are classified wrongly: by f(x), of the image itself even where x is smoothed."""
+def _flat(output: Tensor) -> Tensor:
+    """In float64, `[B, outputs]`: a copy, since a network may use its output's memory again."""
+    return doubled(output.reshape(len(output), -1))
+
+
+def _count_wrong(model: Network, batch: Batch, plan: Plan, outputs: Array) -> int | None:
+    """How many images are classified wrongly: by f(x), of the image itself even where x is smoothed.
+
+    None without labels or with fewer than two classes.
+    """
+    if outputs.shape[1] < 2 or int(batch.labels.min()) < 0:
+        return None
     largest = int(batch.labels.max())
     if largest >= outputs.shape[1]:
         raise ValueError(f"an image has label {largest} but the network has {outputs.shape[1]} outputs")
     if plan.settings.interpolation != "bilinear":
-        outputs = _flat_output(model, _prepared(batch, plan)).cpu().numpy()
+        outputs = _flat(_output(model, _prepared(batch, plan))).cpu().numpy()
     return int((outputs.argmax(1) != batch.labels.numpy()).sum())

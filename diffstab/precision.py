@@ -4,28 +4,20 @@ TF32 and bfloat16 lose the small differences that are measured: at ||eta|| / ||x
 2.4 times too large in TF32 and 112 times in bfloat16. A sampling grid would be off by tenths of a pixel.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
+Restore = Callable[[], object]
+
 
 def doubled(tensor: Tensor) -> Tensor:
-    """In float64, on the tensor's device or, where that has none (Apple's mps), on the CPU."""
-    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
-
-
-def _settings(matmul_only: bool) -> list[tuple[object, str, object]]:
-    """(backend, attribute, value that means IEEE float32) of each place where torch keeps a float32 precision."""
-    cuda, cudnn, mkldnn = torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
-    if not hasattr(cudnn, "conv"):  # before torch 2.9
-        settings: list[tuple[object, str, object]] = [(cuda.matmul, "allow_tf32", False)]
-        return settings if matmul_only else [*settings, (cudnn, "allow_tf32", False)]
-    products = [cuda.matmul, mkldnn.matmul]  # type: ignore[attr-defined]
-    if not matmul_only:
-        products += [cudnn.conv, cudnn.rnn, mkldnn.conv, mkldnn.rnn]  # type: ignore[attr-defined]
-    return [(product, "fp32_precision", "ieee") for product in products]
+    """A float64 copy, on the tensor's device or, where that has none (Apple's mps), on the CPU."""
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).to(torch.float64, copy=True)
 
 
 @contextmanager
@@ -36,12 +28,7 @@ def ieee_float32(device: torch.device, *, matmul_only: bool = False) -> Iterator
         device: Whose autocast is switched off.
         matmul_only: For code without convolutions; fewer settings to read.
     """
-    changed = []
-    for backend, name, exact in _settings(matmul_only):
-        value = getattr(backend, name)
-        if value not in (exact, "none"):  # "none": nothing lowers the precision
-            changed.append((backend, name, value))
-            setattr(backend, name, exact)
+    restore = _raise_precision(matmul_only)
     try:
         if torch.is_autocast_enabled(device.type):
             with torch.autocast(device.type, enabled=False):
@@ -49,5 +36,50 @@ def ieee_float32(device: torch.device, *, matmul_only: bool = False) -> Iterator
         else:
             yield
     finally:
-        for backend, name, value in changed:
-            setattr(backend, name, value)
+        for put_back in reversed(restore):
+            put_back()
+
+
+def _raise_precision(matmul_only: bool) -> list[Restore]:
+    """Sets every product to IEEE float32; what puts the old settings back.
+
+    torch has an old and a new way to set this, and its old getters raise once the new way was used. Here the old way
+    is taken where it still answers, so that a network that asks the old getters keeps working.
+    """
+    cuda, cudnn, mkldnn = torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
+    restore: list[Restore] = []
+    if not hasattr(cudnn, "conv"):  # before torch 2.9
+        return [*_set(cuda.matmul, "allow_tf32", False), *([] if matmul_only else _set(cudnn, "allow_tf32", False))]
+    new: Any = torch.backends  # its newer attributes are not annotated
+    for product, parent in ((cuda.matmul, cudnn), (new.mkldnn.matmul, mkldnn)):
+        restore += _lower_bound(product, parent)
+    if not matmul_only:
+        with suppress(RuntimeError):  # the new way was used
+            restore += _set(cudnn, "allow_tf32", False)
+        for product, parent in (
+            (new.cudnn.conv, cudnn),
+            (new.cudnn.rnn, cudnn),
+            (new.mkldnn.conv, mkldnn),
+            (new.mkldnn.rnn, mkldnn),
+        ):
+            restore += _lower_bound(product, parent)
+    return restore
+
+
+def _set(holder: Any, name: str, value: object) -> list[Restore]:
+    """Sets an attribute if it has another value."""
+    before = getattr(holder, name)
+    if before == value:
+        return []
+    setattr(holder, name, value)
+    return [partial(setattr, holder, name, before)]
+
+
+def _lower_bound(product: Any, parent: Any) -> list[Restore]:
+    """Sets one product to `ieee` unless nothing lowers it; a value inherited from its parent is inherited again."""
+    before = product.fp32_precision
+    if before in ("ieee", "none"):
+        return []
+    inherited = parent.fp32_precision == before
+    product.fp32_precision = "ieee"
+    return [partial(setattr, product, "fp32_precision", "none" if inherited else before)]

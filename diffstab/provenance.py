@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import re
 import subprocess
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -60,15 +61,25 @@ def weights_sha256(network: object) -> str | None:
     return digest.hexdigest()
 
 
-def images_sha256(digests: dict[int, bytes]) -> str:
-    """sha256 of a set of images from each one's index and digest, whatever their order."""
+def network_sha256(network: object) -> str | None:
+    """sha256 of the layers' description, as printing the network shows it; None for what is not an `nn.Module`."""
+    if not isinstance(network, nn.Module):
+        return None
+    description = re.sub(r"0x[0-9a-f]+", "", repr(network))  # addresses differ from run to run
+    return hashlib.sha256(f"{type(network).__qualname__} {description}".encode()).hexdigest()
+
+
+def images_sha256(digests: dict[int, bytes], labels: dict[int, int]) -> str:
+    """sha256 of a set of images from each one's index, label and digest, whatever their order."""
     digest = hashlib.sha256()
     for index in sorted(digests):
-        digest.update(f"{index}:".encode() + digests[index])
+        digest.update(f"{index} {labels[index]}:".encode() + digests[index])
     return digest.hexdigest()
 
 
 def image_digests(keys: Tensor, images: Tensor) -> dict[int, bytes]:
-    """sha256 of each image's values, by its index."""
+    """sha256 of each image's dtype, shape and values, by its index."""
     rows = images.detach().cpu().contiguous()
-    return {int(key): hashlib.sha256(tensor_bytes(row)).digest() for key, row in zip(keys, rows, strict=True)}
+    kind = f"{rows.dtype} {tuple(rows.shape[1:])};".encode()
+    digests = (hashlib.sha256(kind + tensor_bytes(row)).digest() for row in rows)
+    return dict(zip(keys.tolist(), digests, strict=True))

@@ -54,6 +54,7 @@ class StabilityResult:
         G: The same for noise in place of the deformation.
         R: D / G, the relative stability (Eq. 4).
         test_error: None where the images have no labels.
+        network_sha256: Of the layers' description; with weights_sha256 it tells networks apart.
         noise_radius: ||eta||; under the rule `per-image`, the average of the radii.
         fold_fraction: Share of the drawn fields that fold.
         clamped_fraction: Share of pixels whose source lay outside the frame.
@@ -63,6 +64,7 @@ class StabilityResult:
     model_source: str
     weights: str
     weights_sha256: str | None
+    network_sha256: str | None
     dataset: str
     data_sha256: str
     split: str | None
@@ -81,6 +83,8 @@ class StabilityResult:
     average: str
     noise_radius: float
     noise_radius_rule: str
+    median_rule: str
+    pairs: str
     convention: str
     fold_fraction: float
     clamped_fraction: float
@@ -96,11 +100,16 @@ class StabilityResult:
     raw: RawValues = field(repr=False, compare=False)
 
     @property
-    def key(self) -> str:
-        """sha256 of what determines the numbers: model, weights, images, ensemble and statistic."""
+    def key(self) -> str | None:
+        """sha256 of what determines the numbers: network, weights, images, ensemble and statistic.
+
+        None for a callable that is no `nn.Module`: nothing tells one from another.
+        """
+        if self.network_sha256 is None:
+            return None
         names = (
-            "model weights_sha256 data_sha256 draws cutoff cutoff_rule temperature delta_rule interpolation average "
-            "noise_radius_rule convention batch_norm precision seed resamples"
+            "network_sha256 weights_sha256 data_sha256 draws cutoff cutoff_rule temperature delta_rule interpolation "
+            "average noise_radius_rule median_rule pairs batch_norm precision seed resamples"
         ).split()
         content: dict[str, Any] = {"schema": SCHEMA, **{name: getattr(self, name) for name in names}}
         if self.batch_norm == "batch":  # the batch is part of f
@@ -114,7 +123,7 @@ class StabilityResult:
 
     def write(self, path: str | Path) -> None:
         """Writes the JSON form to a file, whole or not at all."""
-        write_atomically(Path(path), json.dumps(self.to_dict(), indent=2).encode() + b"\n")
+        write_atomically(Path(path), json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n")
 
 
 def _plain(value: object) -> object:
@@ -125,16 +134,29 @@ def _plain(value: object) -> object:
     return value
 
 
+def check_writable(path: Path) -> None:
+    """Raises ValueError now, before long work, if a file can't be made there."""
+    if path.is_dir():
+        raise ValueError(f"{str(path)!r} can't be written (it is a folder)")
+    handle, name = _temporary(path)
+    os.close(handle)
+    os.unlink(name)
+
+
+def _temporary(path: Path) -> tuple[int, str]:
+    try:
+        return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes to a temporary name beside `path`, then renames, so no half-written file is left.
 
     Raises:
         ValueError: If the folder is missing or can't be written.
     """
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
+    handle, name = _temporary(path)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)

@@ -4,10 +4,11 @@ The Python functions and the command line both read this module, so they cannot 
 `diffstab --help` answers without torch.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import Any
 
 CUTOFF_RULES = ("disk", "half-integer")
 DELTA_RULES = ("exact", "asymptotic")
@@ -20,6 +21,9 @@ INTERPOLATIONS = ("bilinear", "gaussian")
 BATCH_NORMS = ("running", "batch")
 WEIGHTS = ("pretrained", "init")
 SPLITS = ("train", "test")
+
+LARGEST = 1e100  # of cutoff, temperature and delta: their squares stay finite
+LARGEST_SEED = 2**64 - 1
 
 DEFAULT_MODEL = "resnet18"
 DEFAULT_DATASET = "mnist5k"
@@ -73,27 +77,36 @@ def one_of(option: str, value: str, allowed: Iterable[str]) -> str:
     raise ValueError(f"{option} is {value!r}; allowed: {', '.join(allowed)}{hint}")
 
 
+def chosen(value: str | None, by_convention: str) -> str:
+    """An explicit choice, or the convention's where it is None."""
+    return by_convention if value is None else value
+
+
 def convention_named(name: str) -> Convention:
     """The convention of that name. Raises ValueError for an unknown one."""
     return CONVENTIONS[one_of("convention", name, CONVENTIONS)]
 
 
-def positive_integer(option: str, value: int, *, least: int = 1) -> int:
-    """`value` if it is a whole number of at least `least`. Raises TypeError or ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int):
+def positive_integer(option: str, value: Any, *, least: int = 1, most: int | None = None) -> int:
+    """`value` if it is a whole number from `least` to `most`. Raises TypeError or ValueError."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{option} is {value!r}; a whole number of at least {least} is needed")
-    if value < least:
-        raise ValueError(f"{option} is {value}; it must be at least {least}")
-    return value
+    number = int(value)
+    if number < least:
+        raise ValueError(f"{option} is {number}; it must be at least {least}")
+    if most is not None and number > most:
+        raise ValueError(f"{option} is {number}; it must be at most {most}")
+    return number
 
 
-def finite_at_least_zero(option: str, value: float) -> float:
+def finite_at_least_zero(option: str, value: Any) -> float:
     """`value` if it is a finite number >= 0. Raises TypeError or ValueError."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{option} is {value!r}; a number is needed")
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{option} is {value}; it must be a finite number, 0 or more")
-    return float(value)
+    number = float(value)
+    if not 0 <= number <= LARGEST:
+        raise ValueError(f"{option} is {number:g}; it must be a finite number, 0 or more (at most {LARGEST:g})")
+    return number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,17 +134,19 @@ class MeasureSettings:
     resamples: int = 1000
 
     def __post_init__(self) -> None:
-        positive_integer("draws", self.draws)
+        for name, least, most in (
+            ("draws", 1, None),
+            ("seed", 0, LARGEST_SEED),
+            ("batch_size", 1, None),
+            ("resamples", 100, None),
+        ):
+            number = positive_integer(name, getattr(self, name), least=least, most=most)
+            object.__setattr__(self, name, number)  # a whole number of numpy's becomes Python's
         one_of("average", self.average, AVERAGES)
+        one_of("interpolation", self.interpolation, INTERPOLATIONS)
+        one_of("batch_norm", self.batch_norm, BATCH_NORMS)
         if self.noise_radius is not None:
             one_of("noise_radius", self.noise_radius, NOISE_RADIUS_RULES)
-        one_of("interpolation", self.interpolation, INTERPOLATIONS)
-        positive_integer("seed", self.seed, least=0)
-        if self.seed >= 2**64:
-            raise ValueError(f"seed is {self.seed}; it must be below 2^64")
-        positive_integer("batch_size", self.batch_size)
-        one_of("batch_norm", self.batch_norm, BATCH_NORMS)
-        positive_integer("resamples", self.resamples, least=100)
 
 
 DEFAULTS = MeasureSettings()

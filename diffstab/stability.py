@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from .batches import Images, as_batches
 from .ensemble import MaxEntropyEnsemble
-from .modes import Network, batch_norms, measuring_mode, place_and_precision
+from .modes import Network, batch_norm_used, measuring_mode, place_and_precision
 from .passes import Changes, Plan, Progress, Survey, run_network, survey_images
 from .precision import ieee_float32
-from .provenance import git_commit, images_sha256, versions, weights_sha256
+from .provenance import git_commit, images_sha256, network_sha256, versions, weights_sha256
 from .results import ErrorRate, RawValues, StabilityResult
-from .settings import DEFAULTS, NOISE_RADIUS_RULES, MeasureSettings, one_of
+from .settings import DEFAULTS, MeasureSettings, chosen
 from .statistics import Array, Statistic, binomial_interval, stability
 from .statistics import average as averaged
 from .streams import untouched_global_state
@@ -78,11 +78,11 @@ def measure(
     50
     """
     start = time.perf_counter()
-    rule = noise_radius or ensemble.convention.noise_radius
+    rule = chosen(noise_radius, ensemble.convention.noise_radius)
     settings = MeasureSettings(
         draws=draws,
         average=average,
-        noise_radius=one_of("noise_radius", rule, NOISE_RADIUS_RULES),
+        noise_radius=rule,
         interpolation=interpolation,
         seed=seed,
         batch_size=batch_size,
@@ -91,9 +91,9 @@ def measure(
     )
     statistic = Statistic(average, ensemble.convention.median_rule, ensemble.convention.pairs)
     own_device, dtype = place_and_precision(model, images)
-    plan = Plan(ensemble, settings, statistic, torch.device(device or own_device), dtype)
+    plan = Plan(ensemble, settings, statistic, torch.device(device or own_device or "cpu"), dtype)
     _check(model, ensemble, plan.device, own_device)
-    batches = as_batches(images, labels=labels, indices=indices, batch_size=batch_size, workers=workers)
+    batches = as_batches(images, labels=labels, indices=indices, batch_size=settings.batch_size, workers=workers)
     with untouched_global_state(plan.device), ieee_float32(plan.device), torch.no_grad():
         survey = survey_images(batches, plan)
         radii = _radii(survey, plan)
@@ -102,14 +102,14 @@ def measure(
     return _result(model, images, plan, survey, radii, changes, start)
 
 
-def _check(model: Network, ensemble: MaxEntropyEnsemble, device: torch.device, own: torch.device) -> None:
+def _check(model: Network, ensemble: MaxEntropyEnsemble, device: torch.device, own: torch.device | None) -> None:
     if isinstance(ensemble.temperature, Tensor):
         raise ValueError("the ensemble has one temperature per image; measuring needs one for all")
     if ensemble.temperature == 0:
         raise ValueError("temperature is 0, so nothing moves and R_f is 0 / 0; give a temperature or delta above 0")
     if not callable(model):
         raise TypeError(f"model is a {type(model).__name__}; a callable from [B, C, H, W] to [B, ...] is needed")
-    if isinstance(model, nn.Module) and device.type != own.type:
+    if own is not None and (device.type != own.type or device.index not in (None, own.index)):
         raise ValueError(f"device is {device} but the network is on {own}; move it first (network.to({str(device)!r}))")
 
 
@@ -117,7 +117,8 @@ def _radii(survey: Survey, plan: Plan) -> Array:
     """||eta|| for each image and draw, `[N, draws]`."""
     pooled = Statistic(plan.statistic.average)
     radius = float(averaged(survey.norms.reshape(-1, 1), pooled))
-    if radius <= 4 * torch.finfo(plan.dtype).eps * survey.sizes.max():
+    size = float(averaged(survey.sizes.reshape(-1, 1), pooled))
+    if radius <= 4 * torch.finfo(plan.dtype).eps * size:
         raise ValueError(
             f"the deformations change the images by no more than rounding (||tau x - x|| is {radius:.2g}), so R_f is "
             "0 / 0; are the images constant, or the temperature too low?"
@@ -141,13 +142,14 @@ def _result(
         G=estimates["G"],
         R=estimates["R"],
         weights_sha256=weights_sha256(model),
-        data_sha256=images_sha256(survey.digests),
+        network_sha256=network_sha256(model),
+        data_sha256=images_sha256(survey.digests, dict(zip(survey.keys.tolist(), survey.labels.tolist(), strict=True))),
         images=count,
         test_error=error,
         noise_radius=float(averaged(radii.reshape(-1, 1), Statistic(settings.average))),
         fold_fraction=float(survey.folds.mean()),
         clamped_fraction=float(survey.clamped.mean()),
-        batch_norm=settings.batch_norm if batch_norms(model) else "none",
+        batch_norm=batch_norm_used(model, settings.batch_norm),
         versions=versions(),
         git_commit=git_commit(),
         seconds=time.perf_counter() - start,
@@ -180,6 +182,8 @@ def _chosen(plan: Plan) -> dict[str, Any]:
         "interpolation": settings.interpolation,
         "average": settings.average,
         "noise_radius_rule": str(settings.noise_radius),
+        "median_rule": plan.statistic.median_rule,
+        "pairs": plan.statistic.pairs,
         "convention": ensemble.convention.name,
         "batch_size": settings.batch_size,
         "resamples": settings.resamples,

@@ -104,7 +104,9 @@ def stability(
     weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
     sampled_a, sampled_b = (_resampled(v, weights, statistic) for v in (deformation, noise))
     sampled_c = c * _resampled_pairs(outputs, weights, statistic, rng)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a resample may repeat images that don't change
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # a resample may hold one image, or only ones that don't change
         return {
             "D": _interval(a / c, sampled_a / sampled_c),
             "G": _interval(b / c, sampled_b / sampled_c),
@@ -119,7 +121,7 @@ def _generator(seed: int, purpose: str) -> np.random.Generator:
 
 
 def _interval(value: float, sampled: Array) -> Interval:
-    low, high = np.quantile(sampled[~np.isnan(sampled)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(sampled[np.isfinite(sampled)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(value, float(low), float(high))
 
 
@@ -180,16 +182,16 @@ def _resampled_pairs(
     """<c> of each resample relative to <c> of the sample.
 
     The mean in closed form. The median as a weighted one over a fixed set of pairs, a pair weighing the product of its
-    images' multiplicities; the set is large enough (40 pairs an image) that it adds 1 % to the interval's width.
+    images' multiplicities; the set is large enough (10 pairs an image or more) to add little to the interval's width.
     """
     count = len(outputs)
     if statistic.average == "mean":
         centred = outputs - outputs.mean(0)
         squares = np.square(centred).sum(1)
         moment = weights @ squares / count - np.square(weights @ centred / count).sum(1)
+        moment[moment < 1e-12 * squares.mean()] = np.nan  # one image alone, to rounding: no pair
         return np.asarray(moment / squares.mean())
-    wanted = max(20_000, 40 * count) // (outputs.shape[1] if statistic.per_coordinate else 1)
-    pairs = max(wanted, 10 * count)
+    pairs = max(20_000 // (outputs.shape[1] if statistic.per_coordinate else 1), 10 * count)
     if count * (count - 1) // 2 <= pairs:
         first, second = np.triu_indices(count, k=1)
     else:
@@ -213,6 +215,7 @@ def _weighted_medians(
         part = by_image[:, k : k + chunk]
         cumulated = np.cumsum(part[first] * part[second], axis=0, dtype=np.float64)
         medians[k : k + chunk] = rising[(cumulated < cumulated[-1] / 2).sum(0)]
+        medians[k : k + chunk][cumulated[-1] == 0] = np.nan  # one image alone: no pair
     return medians
 
 

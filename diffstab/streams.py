@@ -128,7 +128,10 @@ def untouched_global_state(device: torch.device) -> Iterator[None]:
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         if device.type in ("cuda", "mps"):
-            with torch.random.fork_rng(devices=[device.index or 0], device_type=device.type):
+            with torch.random.fork_rng(
+                devices=[device.index if device.index is not None else torch.accelerator.current_device_index()],
+                device_type=device.type,
+            ):
                 yield
         else:
             with torch.random.fork_rng(devices=[]):

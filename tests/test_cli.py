@@ -129,11 +129,35 @@ def write_inputs(folder):
     (folder / "pictures" / "2.png").write_text("no image")
     (folder / "one").mkdir()
     Image.new("RGB", (20, 20)).save(folder / "one" / "1.png")
+    (folder / "small").mkdir()
+    for k in (1, 2):
+        Image.effect_noise((20, 20), 80 + k).save(folder / "small" / f"{k}.png")
+    Image.fromarray(np.full((9, 9), 30000, dtype=np.uint16)).save(folder / "deep.png")
     torch.save(torch.nn.Linear(2, 2), folder / "pickled.pt")
     (folder / "truncated.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
 
 
 BAD = [
+    ("measure --model lenet --weights init --dataset photos", "has such a network"),
+    (
+        "measure --model torchvision:alexnet --weights init --dataset folder --data-dir small",
+        "alexnet fails on images",
+    ),
+    (
+        "measure --model timm:vit_tiny_patch16_224 --weights init --images 4",
+        "fails on images of 1x28x28",
+    ),
+    ("measure --device meta", "device is 'meta'; allowed: auto, cpu, cuda"),
+    ("measure --seed 18446744073709551616", "seed is 18446744073709551616; it must be at most 18446744073709551615"),
+    ("measure --output pictures", "'pictures' can't be written (it is a folder)"),
+    ("field --size 99999999999999999999999", "size is '99999999999999999999999'"),
+    ("field --size 99999", "image height (pixels) is 99999; it must be at most 65535"),
+    ("field --size 28 --cutoff 1e200", "cutoff is 1e+200"),
+    ("field --size 28 --delta 1e200", "delta is 1e+200; it must be a finite number, 0 or more (at most 1e+100)"),
+    ("field --size \u00b2", "size is"),
+    ("deform deep.png out.png", "has pixels of kind I;16; save it with 8 bits a channel"),
+    ("deform pictures/1.png out.msp", "OUT can't be written as MSP"),
+    ("deform pictures/1.png out.png --seed -1", "seed is -1"),
     ("measure --model resnet81", "model is 'resnet81'"),
     ("measure --dataset mnist", "dataset is 'mnist'; allowed: mnist5k, photos, folder"),
     ("measure --interpolation cubic", "'--interpolation': 'cubic' is not one of 'bilinear', 'gaussian'"),
@@ -150,7 +174,7 @@ BAD = [
     ("measure --workers -1", "workers is -1"),
     ("measure --seed -1", "seed is -1"),
     ("measure --seed x", "'--seed': 'x' is not a valid integer"),
-    ("measure --device tpu", "device is 'tpu', which can't be used here"),
+    ("measure --device tpu", "device is 'tpu'; allowed: auto, cpu, cuda, mps, xpu"),
     ("measure --device cuda:99", "device is 'cuda:99', which can't be used here"),
     ("measure --model fc_l4 --checkpoint missing.pt", "there is no such file"),
     ("measure --model fc_l4 --checkpoint pickled.pt", "is not plain tensors"),
@@ -159,15 +183,15 @@ BAD = [
     ("measure --model lenet --weights init --dataset folder --data-dir pictures", "2.png' can't be read as an image"),
     ("measure --model lenet --weights init --dataset folder --data-dir one", "1 image(s) came"),
     ("measure --dataset folder", "the data set 'folder' needs data_dir"),
-    ("measure --model fc_l4 --images 60 --output missing/row.json", "'missing/row.json' can't be written"),
+    ("measure --output missing/row.json", "'missing/row.json' can't be written"),
     ("measure --nothing", "No such option"),
     ("nothing", "No such command 'nothing'"),
     ("field --size 0", "image height (pixels) is 0; it must be at least 2"),
     ("field --size 3x4x5", "size is '3x4x5'"),
     ("field --size 20 --cutoff nan", "cutoff is nan"),
     ("field", "Missing option '--size'"),
-    ("deform pictures/2.png out.png", "which can't be read as an image"),
-    ("deform missing.png out.png", "which can't be read as an image"),
+    ("deform pictures/2.png out.png", "can't be read as an image"),
+    ("deform missing.png out.png", "can't be read as an image"),
     ("deform pictures/1.png out.xyz", "an ending such as .png or .jpg is needed"),
     ("deform pictures/1.png missing/out.png", "'missing/out.png' can't be written"),
 ]
@@ -180,12 +204,35 @@ def test_bad_input_gets_one_line_and_status_2(line, message, tmp_path, monkeypat
     before = sorted(tmp_path.rglob("*"))
     answer = run(*line.split())
     assert answer.exit_code == 2
-    errors = [text for text in answer.stderr.splitlines() if text.startswith("Error: ")]
-    assert len(errors) == 1
-    assert message in errors[0]
-    assert answer.stderr.rstrip().endswith(errors[0])
+    assert answer.stderr.startswith("Error: ")
+    assert answer.stderr.count("\n") == 1
+    assert message in answer.stderr
     assert answer.stdout == ""
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_papers_fig_12_ensemble_has_no_least_temperature():
+    """c = 1 by the published rules: ln c = 0, so no temperature moves half a pixel by Eq. 3."""
+    answer = run(
+        "field", "--size", "28", "--cutoff", "1", "--convention", "reference", "--temperature", "0.01", "--json"
+    )
+    found = json.loads(answer.stdout)
+    assert (found["modes"], found["delta"], found["temperature_min"]) == (1, 0, None)
+    assert run("field", "--size", "2").exit_code == 0
+
+
+def test_two_images_still_give_valid_json():
+    for average in ("mean", "median"):
+        answer = run(*FAST[:-2], "--images", "2", "--average", average, "--json")
+        row = json.loads(answer.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+        assert row["D"]["low"] <= row["D"]["high"]
+
+
+def test_a_checkpoint_named_init_is_a_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(PAPER_NETS["resnet18"](1, 28, 10).state_dict(), "init")
+    answer = run("measure", "--model", "resnet18", "--checkpoint", "init", "--images", "4", "--json")
+    assert json.loads(answer.stdout)["batch_norm"] == "running"
 
 
 def test_no_arguments_print_help_and_exit_2():

@@ -3,10 +3,12 @@
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms.v2 import functional as transforms
 
 from diffstab import load_dataset
 from diffstab.data import DATASETS, UNLABELLED
 from diffstab.data.embedded import EMBEDDED
+from diffstab.data.folder import resize_and_crop
 
 
 def write_image(path, size=(30, 20), colour=(200, 100, 50)):
@@ -59,6 +61,13 @@ def test_a_tree_of_classes_and_a_flat_folder(tmp_path):
     write_image(tmp_path / "flat" / "2.jpg", size=(700, 80))
     flat = load_dataset("folder", data_dir=tmp_path / "flat")
     assert (flat.classes, flat.shape, flat[1][0].shape, flat[1][1]) == (0, (3, 224, 224), (3, 224, 224), UNLABELLED)
+
+
+@pytest.mark.parametrize("size", [(300, 500), (701, 333), (256, 256), (80, 700), (65, 40)])
+def test_large_images_are_resized_and_cropped_as_torchvision_does(size):
+    image = Image.effect_noise(size, 60).convert("RGB")
+    expected = transforms.center_crop(transforms.resize(image, [256], antialias=True), [224, 224])
+    assert resize_and_crop(image).tobytes() == expected.tobytes()
 
 
 def test_a_folder_named_like_the_split_is_entered(tmp_path):

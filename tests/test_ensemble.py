@@ -17,6 +17,15 @@ def test_kept_modes_are_those_of_the_rule(rule, cutoff, size):
     assert sorted(zip(i.tolist(), j.tolist(), strict=True)) == sorted(reference.kept_modes(cutoff, rule, *size))
 
 
+def test_a_cutoff_on_a_mode_keeps_it_whatever_the_default_dtype():
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        modes = MaxEntropyEnsemble(32, math.sqrt(18), 1.0).modes, MaxEntropyEnsemble(31, 20, 1.0).modes
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert modes == (len(reference.kept_modes(4.2427, "disk", 32, 32)), len(reference.kept_modes(20, "disk", 31, 31)))
+
+
 def test_mode_counts_of_the_paper_and_of_its_code():
     counts = [
         (MaxEntropyEnsemble(64, c, 1.0).modes, MaxEntropyEnsemble(64, c, 1.0, convention="reference").modes)
@@ -171,6 +180,8 @@ def test_folding_at_the_asymptotic_t_max_as_in_the_published_code(cutoff, publis
         ({"delta": float("inf")}, "delta is inf"),
         ({"delta": torch.tensor([1.0, -1.0])}, "delta is a tensor"),
         ({"delta": 1.0, "convention": "papers"}, r"convention is 'papers'; allowed: paper, reference \(did you mean"),
+        ({"delta": 1.0, "cutoff_rule": ""}, "cutoff_rule is ''; allowed: disk, half-integer"),
+        ({"delta": 1e101}, "delta is 1e\\+101"),
         ({"delta": 1.0, "cutoff_rule": "square"}, "cutoff_rule is 'square'; allowed: disk, half-integer"),
         ({"delta": 1.0, "delta_rule": "x"}, "delta_rule is 'x'; allowed: exact, asymptotic"),
         ({"size": 1, "delta": 1.0}, r"image height \(pixels\) is 1; it must be at least 2"),

@@ -102,6 +102,24 @@ def test_xi_below_one_for_the_opposite_field_excludes_folds():
     assert bool((fields.folds() & own).any())
 
 
+def test_autocast_and_lowered_precision_change_nothing():
+    field = MaxEntropyEnsemble(SIZE, 5, delta=1.0).sample(2)
+    exact = field.displacement(), field.xi()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.equal(field.displacement(), exact[0])
+            assert torch.equal(field.xi(), exact[1])
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_xi_has_gradients_everywhere(fields):
+    coefficients = fields.coefficients.clone().requires_grad_()
+    DisplacementField(coefficients, SIZE).xi().sum().backward()
+    assert bool(coefficients.grad.isfinite().all())
+
+
 def test_small_fields_never_fold():
     fields = MaxEntropyEnsemble(32, 3, temperature=1e-5).sample(50)
     assert not bool(fields.folds().any())

@@ -1,7 +1,10 @@
 """Networks by name, checkpoints, and the weights kept with the package."""
 
 import json
+import pickle
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import torch
@@ -78,20 +81,74 @@ def test_timm_and_torchvision_networks_fit_the_images():
         resolve_model("torchvision:squeezenet1_1", DIGITS, dataset="mnist5k", weights="init")
     with pytest.raises(ValueError, match=r"takes 3 channels and the images have 1; use --weights init"):
         resolve_model("timm:resnet10t", DIGITS, dataset="mnist5k")
+    with pytest.raises(ValueError, match=r"lenet needs at least 16 x 16"):
+        resolve_model("lenet", Shape(1, 9, 9, 2), dataset="folder", weights="init")
+    with pytest.raises(ValueError, match=r"the paper's nets take square ones"):
+        resolve_model("lenet", Shape(1, 28, 30, 2), dataset="folder", weights="init")
 
 
-@pytest.mark.parametrize("spec", ["timm:resnet18", "torchvision:resnet18"])
-def test_without_a_network_pretrained_weights_are_refused_at_once_with_the_way_out(spec, monkeypatch, tmp_path):
-    """The hub's address is one that answers nothing; the caches are empty."""
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    """Empty caches, and hubs at an address where nothing answers."""
+    nowhere = "http://127.0.0.1:9"
+    monkeypatch.setenv("HF_ENDPOINT", nowhere)
+    monkeypatch.setattr(sources, "TORCHVISION_URL", nowhere)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(sources, "_reachable", lambda url, ask=sources._reachable: ask("http://127.0.0.1:9"))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("spec", ["timm:resnet18", "torchvision:resnet18", "resnet18", "timm:resnet18d"])
+def test_without_a_network_pretrained_weights_are_refused_at_once_with_the_way_out(spec):
     sources.find(spec, PHOTOS)  # imports timm, which is not what is timed
     start = time.perf_counter()
-    with pytest.raises(ValueError, match="can't be reached; use --weights init, --checkpoint FILE"):
+    with pytest.raises(ValueError, match=r"reached; use --weights init, --checkpoint FILE"):
         resolve_model(spec, PHOTOS, dataset="photos")
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.usefixtures("no_network")
+def test_an_unknown_model_is_told_as_such_without_a_network_too():
+    with pytest.raises(ValueError, match="none of timm, torchvision has such a network"):
+        resolve_model("resnet81", PHOTOS, dataset="photos")
+
+
+def test_damaged_cached_weights_are_told_in_one_sentence(no_network):
+    from torchvision.models import ResNet18_Weights
+
+    (no_network / "checkpoints").mkdir()
+    (no_network / "checkpoints" / ResNet18_Weights.DEFAULT.url.rsplit("/", 1)[-1]).write_bytes(b"")
+    with pytest.raises(ValueError, match="pretrained torchvision:resnet18 could not be loaded"):
+        resolve_model("torchvision:resnet18", PHOTOS, dataset="photos")
+
+
+@pytest.mark.parametrize(("code", "reachable"), [(200, True), (404, True), (502, False), (407, False)])
+def test_a_gateways_error_is_no_network(code, reachable):
+    class Answer(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_response(code)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        assert sources._reachable(f"http://127.0.0.1:{server.server_port}") is reachable
+
+
+def test_names_known_without_timm():
+    assert sources.is_known_without_timm("timm:resnet18")
+    assert sources.is_known_without_timm("vgg16_bn")
+    assert not sources.is_known_without_timm("resnet81")
+    assert not sources.is_known_without_timm("timm:resnet(")
+
+
+def test_timm_weights_of_another_normalisation_are_refused():
+    with pytest.raises(ValueError, match=r"timm:tf_efficientnet_lite0.* wants mean \(0.5, 0.5, 0.5\)"):
+        resolve_model("timm:tf_efficientnet_lite0.in1k", PHOTOS, dataset="photos")
 
 
 def test_initialisation_is_seeded_and_leaves_the_global_generator_alone():
@@ -133,6 +190,7 @@ def write_bad_checkpoints(folder):
     save_file(network.state_dict(), folder / "whole.safetensors")
     whole = (folder / "whole.safetensors").read_bytes()
     (folder / "truncated.safetensors").write_bytes(whole[:1000])
+    (folder / "renamed.pt").write_bytes((folder / "whole.safetensors").read_bytes())
     torch.save(PAPER_NETS["lenet"](1, 28, 26).state_dict(), folder / "classes.pt")
     torch.save(PAPER_NETS["fc_l4"](1, 28, 10).state_dict(), folder / "other.pt")
     torch.save(PAPER_NETS["lenet"](1, 32, 10).state_dict(), folder / "size.pt")
@@ -158,6 +216,30 @@ def test_bad_checkpoints_are_refused(tmp_path, capsys, file, message):
     with pytest.raises(ValueError, match=message):
         load_model("lenet", checkpoint=tmp_path / file)
     assert "planted" not in capsys.readouterr().out
+
+
+def test_safetensors_are_known_by_their_content(tmp_path):
+    write_bad_checkpoints(tmp_path)
+    assert set(read_checkpoint(tmp_path / "renamed.pt")) == set(read_checkpoint(tmp_path / "whole.pt"))
+
+
+def test_a_plain_pickle_is_refused_without_a_warning(tmp_path):
+    (tmp_path / "plain.pkl").write_bytes(pickle.dumps({"a": Planted()}))
+    with pytest.raises(ValueError, match="is not plain tensors"):
+        read_checkpoint(tmp_path / "plain.pkl")
+
+
+def test_class_counts_are_compared_for_every_head():
+    from diffstab.models.checkpoints import fill
+
+    class TwoHeads(nn.Module):
+        def __init__(self, classes):
+            super().__init__()
+            self.first, self.second = nn.Linear(3, classes), nn.Linear(3, classes)
+            self.body = nn.Linear(5, 3)
+
+    with pytest.raises(ValueError, match=r"x.pt has 7 classes and the data set digits has 10"):
+        fill(TwoHeads(10), TwoHeads(7).state_dict(), "x.pt", dataset="digits", classes=10)
 
 
 def test_a_refused_checkpoint_leaves_the_network_whole(tmp_path):

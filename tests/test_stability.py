@@ -1,6 +1,8 @@
 """measure(): against a plain loop, invariances of engineering, and the state it leaves behind."""
 
 import random
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 import reference
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from diffstab import MaxEntropyEnsemble, StreamKeys, deform, measure
 from diffstab.modes import batch_norms
@@ -240,6 +242,124 @@ def test_products_are_ieee_float32_inside(images):
     np.testing.assert_array_equal(found.raw.deformation, exact.raw.deformation)
 
 
+def test_a_network_that_changes_its_input_in_place_is_measured_right(images):
+    weight = torch.randn(3 * 17 * 11, 5, generator=torch.Generator().manual_seed(0))
+
+    def in_place(x):
+        return x.sub_(0.5).div_(0.25).flatten(1) @ weight
+
+    kept = images.clone()
+    found = measure(in_place, [images], ENSEMBLE)
+    expected = measure(lambda x: ((x - 0.5) / 0.25).flatten(1) @ weight, images, ENSEMBLE)
+    np.testing.assert_array_equal(found.raw.deformation, expected.raw.deformation)
+    assert torch.equal(images, kept)
+
+
+def test_a_network_that_uses_its_outputs_memory_again_is_measured_right(images):
+    buffer = torch.zeros(40, 3, dtype=torch.float64)
+
+    def reusing(x):
+        return buffer.copy_(x.mean((2, 3)))
+
+    found = measure(reusing, images.double(), ENSEMBLE, batch_size=40)
+    expected = measure(lambda x: x.mean((2, 3)), images.double(), ENSEMBLE)
+    np.testing.assert_array_equal(found.raw.deformation, expected.raw.deformation)
+
+
+def test_one_bright_image_does_not_stop_the_others(images):
+    bright = images.clone()
+    bright[0] *= 1e7
+    assert measure(nn.Flatten(), bright, ENSEMBLE).images == 40
+
+
+def test_keys_tell_networks_images_and_labels_apart(images):
+    def key(network=None, x=images, **options):
+        return measure(network or nn.Flatten(), x, MaxEntropyEnsemble(x.shape[-2:], 3, delta=1.0), **options).key
+
+    keys = [
+        key(),
+        key(nn.Sequential(nn.Tanh(), nn.Flatten())),
+        key(nn.Sequential(nn.ReLU(), nn.Flatten())),
+        key(labels=torch.arange(40) % 2),
+        key(x=images.mT.contiguous()),
+        key(x=images.reshape(40, 3, 11, 17)),
+        key(x=images.double()),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key() == keys[0]
+    assert key(lambda x: x) is None  # nothing tells one callable from another
+
+
+def test_batch_norm_without_running_statistics_is_named_batch(images):
+    network = nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False), nn.Flatten())
+    one, other = (measure(network, images, ENSEMBLE, batch_size=size) for size in (40, 10))
+    assert one.batch_norm == "batch"
+    assert one.key != other.key
+    assert measure(nn.Flatten(), images, ENSEMBLE).batch_norm == "none"
+
+
+class Counting(nn.Module):
+    """Changes its buffers in each forward pass, in place and by assignment."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+        self.register_buffer("last", torch.zeros(1))
+
+    def forward(self, x):
+        self.calls += 1
+        self.last = x[:1, 0, 0, 0].clone()
+        return x.flatten(1)
+
+
+def test_buffers_changed_by_the_network_come_back(images):
+    model = Counting()
+    calls, last = model.calls, model.last
+    first, again = (measure(model, images, ENSEMBLE) for _ in range(2))
+    assert (model.calls is calls, float(calls), model.last is last, float(last)) == (True, 0, True, 0)
+    assert first.weights_sha256 == again.weights_sha256
+
+
+def test_networks_may_ask_cudnns_settings(images):
+    def asking(x):
+        assert torch.backends.cudnn.allow_tf32 is False
+        with torch.backends.cudnn.flags(enabled=False):
+            return x.flatten(1)
+
+    before = torch.backends.cudnn.allow_tf32
+    measure(asking, images, ENSEMBLE)
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
+@pytest.mark.skipif(not hasattr(torch.backends, "fp32_precision"), reason="torch before 2.9")
+def test_inherited_precision_is_inherited_again():
+    """In a process of its own: torch's old and new settings don't mix well."""
+    code = """
+import torch
+from diffstab.precision import ieee_float32
+torch.backends.fp32_precision = "tf32"
+with ieee_float32(torch.device("cpu")):
+    assert torch.backends.cuda.matmul.fp32_precision == torch.backends.mkldnn.conv.fp32_precision == "ieee"
+assert torch.backends.cuda.matmul.fp32_precision == torch.backends.mkldnn.conv.fp32_precision == "tf32"
+torch.backends.fp32_precision = "ieee"
+assert torch.backends.cuda.matmul.fp32_precision == torch.backends.mkldnn.conv.fp32_precision == "ieee"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+def test_labels_and_indices_may_be_lists_or_arrays(images, kind):
+    labels, indices = kind([k % 2 for k in range(40)]), kind([3, 1, 8])
+    found = measure(lambda x: x.mean((2, 3)), images, ENSEMBLE, labels=labels, indices=indices, seed=np.int64(2))
+    assert found.test_error.images == 3
+
+
+def test_outputs_that_are_no_classes_give_no_test_error(images):
+    labels = torch.arange(40) % 2
+    for network in (lambda x: x.mean((1, 2, 3)), lambda x: x, lambda x: x.mean((1, 2, 3))[:, None]):
+        assert measure(network, images, ENSEMBLE, labels=labels).test_error is None
+
+
 def test_labels_give_the_test_error_and_its_interval(images):
     labels = torch.arange(40) % 2
     found = measure(lambda x: torch.stack([x.mean((1, 2, 3)), 0 * x[:, 0, 0, 0]], 1), images, ENSEMBLE, labels=labels)
@@ -267,6 +387,13 @@ def test_progress_counts_forward_passes(network, images):
     seen = []
     measure(network, images, ENSEMBLE, draws=2, batch_size=16, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(70, 200), (135, 200), (200, 200)]
+
+
+class Endless(IterableDataset):
+    """Gives images without end."""
+
+    def __iter__(self):
+        return iter(lambda: torch.rand(3, 17, 11), None)
 
 
 def nan_at(index: int, images: torch.Tensor) -> torch.Tensor:
@@ -325,6 +452,11 @@ def fails_on(call: int, image: int):
         (nn.Flatten(), lambda x: [x], {"indices": torch.arange(3)}, ValueError, "a loader brings its own"),
         (nn.Flatten(), lambda x: TensorDataset(x), {"labels": torch.arange(40)}, ValueError, "carry them"),
         (nn.Flatten(), iter, {}, TypeError, "gone through once"),
+        (nn.Flatten(), lambda x: [(x, torch.zeros(40, 2).long())], {}, ValueError, r"labels are torch.int64 \(40, 2\)"),
+        (nn.Flatten(), lambda x: TensorDataset(x, torch.rand(40)), {}, ValueError, "labels are torch.float32"),
+        (nn.Flatten(), lambda x: TensorDataset(x, x, x), {}, TypeError, "gave 3 things at once"),
+        (nn.Flatten(), lambda x: Endless(), {}, TypeError, "wrap it in a DataLoader"),
+        (lambda x: x[:, :0], None, {}, ValueError, r"the network returned torch.float32 \(40, 0"),
         (nn.Flatten(), lambda x: 7, {}, TypeError, "images are a int"),
         (nn.Flatten(), lambda x: [x.numpy()], {}, TypeError, "the loader gave images as ndarray"),
         (

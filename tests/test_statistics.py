@@ -118,6 +118,13 @@ def test_draws_of_one_image_stay_together(rng):
         assert four[name] == pytest.approx(one[name], rel=1e-12)
 
 
+@pytest.mark.parametrize(("statistic", "count"), [(PAPER, 2), (PAPER, 3), (MEAN, 2), (MEAN, 3), (REFERENCE, 3)])
+def test_resamples_of_a_single_image_are_left_out(rng, statistic, count):
+    a, b = (squared_changes(rng, statistic, count, 1, 2) for _ in range(2))
+    for name, found in estimates(a, b, rng.normal(size=(count, 2)), statistic, resamples=1000).items():
+        assert 0 < found.low <= found.high < math.inf, name
+
+
 def test_what_is_not_defined_is_said(rng):
     a, outputs = squared_changes(rng, PAPER, 5, 1, 1), rng.normal(size=(5, 2))
     with pytest.raises(ValueError, match="does not change under noise"):

@@ -6,8 +6,16 @@ from typing import Any
 
 import click
 
-from ..settings import positive_integer
+from ..settings import LARGEST_SEED, positive_integer
 from .options import ENSEMBLE_KEYS, ensemble_options, interpolation_option, make_ensemble, seed_option
+
+PLAIN = {
+    "1": "L",
+    "L": "L",
+    "LA": "RGBA",
+    "PA": "RGBA",
+    "RGBA": "RGBA",
+}  # the mode each image mode is worked on in; else RGB
 
 
 @click.command()
@@ -23,35 +31,38 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
     delta is in pixels of that image; OUT's ending decides its format.
     """
     import torch
-    from PIL import Image
+    from PIL import Image, ImageOps
     from torchvision.transforms.v2 import functional as F
 
+    from ..data.files import read_image
     from ..deformation import deform as deform_images
-    from ..results import write_atomically
+    from ..results import check_writable, write_atomically
     from ..streams import StreamKeys
 
-    positive_integer("draw", draw, least=0)
+    positive_integer("draw", draw, least=0, most=2**32 - 1)
+    positive_integer("seed", seed, least=0, most=LARGEST_SEED)
     file_format = Image.registered_extensions().get(target.suffix.lower())
     if file_format not in Image.SAVE:
         raise ValueError(f"OUT is {str(target)!r}; an ending such as .png or .jpg is needed")
-    image = read_image(source)
-    pixels = F.pil_to_tensor(image)
+    check_writable(target)
+    image = ImageOps.exif_transpose(read_image(source))
+    image = image.convert(PLAIN.get(image.mode, "RGB"))
     ensemble = make_ensemble((image.height, image.width), **{key: options[key] for key in ENSEMBLE_KEYS})
     field = ensemble.sample(StreamKeys(seed, torch.zeros(1, dtype=torch.int64), draw), dtype=torch.float64)
-    deformed = deform_images(pixels.to(torch.float64), field[0], interpolation)
-    buffer = io.BytesIO()
-    F.to_pil_image(deformed.round().clamp(0, 255).to(torch.uint8)).save(buffer, format=file_format)
-    write_atomically(target, buffer.getvalue())
+    deformed = deform_images(F.pil_to_tensor(image).to(torch.float64), field[0], interpolation)
+    result = F.to_pil_image(deformed.round().clamp(0, 255).to(torch.uint8))
+    write_atomically(target, encoded(result, str(file_format)))
     folds = "folds" if bool(field.folds()) else "does not fold"
     click.echo(f"{target}: {ensemble.delta:.3g} px RMS expected, T = {ensemble.temperature:.3g}; the field {folds}")
 
 
-def read_image(path: Path) -> Any:
-    """An image file as 8-bit grey or RGB."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.convert("L" if image.mode in ("1", "L") else "RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"IN is {str(path)!r}, which can't be read as an image ({error})") from error
+def encoded(image: Any, file_format: str) -> bytes:
+    """The file's content; without transparency where the format has none."""
+    for picture in (image, image.convert("RGB")):
+        buffer = io.BytesIO()
+        try:
+            picture.save(buffer, format=file_format)
+            return buffer.getvalue()
+        except (OSError, ValueError, KeyError, NotImplementedError) as error:
+            reason = error
+    raise ValueError(f"OUT can't be written as {file_format} ({reason}); an ending such as .png or .jpg is needed")

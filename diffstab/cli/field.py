@@ -1,6 +1,7 @@
 """`diffstab field`: what an ensemble of deformations is like, before anything is measured."""
 
 import json
+import math
 from typing import Any
 
 import click
@@ -32,7 +33,8 @@ def field(size: str, as_json: bool, **options: Any) -> None:
         "probability_of_diffeomorphism": ensemble.probability_of_diffeomorphism(),
     }
     if as_json:
-        click.echo(json.dumps(found))
+        known = {name: None if value == math.inf else value for name, value in found.items()}
+        click.echo(json.dumps(known, allow_nan=False))
         return
     height, width = ensemble.size
     lines = {
@@ -51,6 +53,6 @@ def field(size: str, as_json: bool, **options: Any) -> None:
 def parsed_size(text: str) -> tuple[int, int]:
     """(H, W) of `224` or `240x320`."""
     sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.strip().isdigit() for side in sides):
+    if len(sides) > 2 or not all(side.isascii() and side.isdigit() and len(side) < 10 for side in sides):
         raise ValueError(f"size is {text!r}; a side in pixels (224) or height x width (240x320) is needed")
     return int(sides[0]), int(sides[-1])

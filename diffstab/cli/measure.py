@@ -1,6 +1,7 @@
 """`diffstab measure`: R_f of a network on a data set."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,14 @@ from ..settings import (
     NOISE_RADIUS_RULES,
     SPLITS,
     WEIGHTS,
+    MeasureSettings,
     positive_integer,
 )
 from .options import ENSEMBLE_KEYS, ensemble_options, interpolation_option, make_ensemble, seed_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import torch
 
     from ..data import ImageSet
@@ -59,7 +63,7 @@ def measure(**options: Any) -> None:
     if options["output"] is not None:
         result.write(options["output"])
     if options["as_json"]:
-        click.echo(json.dumps(result.to_dict()))
+        click.echo(json.dumps(result.to_dict(), allow_nan=False))
     else:
         print_table(result)
 
@@ -68,33 +72,35 @@ def run(options: dict[str, Any]) -> "StabilityResult":
     """Loads what the options name, measures it, and names it in the result."""
     from ..data import load_dataset
     from ..models import Shape, resolve_model
+    from ..results import check_writable
     from ..stability import measure as measure_network
     from ..streams import choose
 
     positive_integer("images", options["images"], least=2)
     positive_integer("workers", options["workers"], least=0)
+    knobs = {name: options[name] for name in KNOBS}
+    MeasureSettings(**knobs)
+    if options["output"] is not None:
+        check_writable(options["output"])
     device = chosen_device(options["device"])
     dataset = load_dataset(options["dataset"], split=options["split"], data_dir=options["data_dir"])
     ensemble = make_ensemble(dataset.shape[1:], **{key: options[key] for key in ENSEMBLE_KEYS})
-    loaded = resolve_model(
-        options["model"],
-        Shape(*dataset.shape, dataset.classes),
-        dataset=dataset.name,
-        weights=options["weights"],
-        checkpoint=options["checkpoint"],
-        seed=options["seed"],
-    )
+    shape = Shape(*dataset.shape, dataset.classes)
+    where = {name: options[name] for name in ("weights", "checkpoint", "seed")}
+    loaded = resolve_model(options["model"], shape, dataset=dataset.name, **where)
+    fresh = options["weights"] == "init" and options["checkpoint"] is None
     indices = choose(min(options["images"], len(dataset)), len(dataset), options["seed"])
-    announce(loaded, dataset, len(indices), options["images"], str(device))
-    with progress_bar() as update:
+    title = describe(loaded, dataset, len(indices), options["images"], str(device))
+    with progress_bar(title) as update, told_in_one_line(options["model"], dataset.shape):
         result = measure_network(
             loaded.network.to(device),
             dataset,
             ensemble,
             indices=indices,
-            batch_norm="batch" if loaded.weights == "init" else "running",
+            batch_norm="batch" if fresh else "running",
+            workers=options["workers"],
             progress=update,
-            **{name: options[name] for name in PASSED_ON},
+            **knobs,
         )
     result = replace(result, model=loaded.name, model_source=loaded.source, weights=loaded.weights)
     outputs = result.raw.outputs.shape[1]
@@ -104,7 +110,18 @@ def run(options: dict[str, Any]) -> "StabilityResult":
     return result
 
 
-PASSED_ON = "draws average noise_radius interpolation seed batch_size workers".split()
+@contextmanager
+def told_in_one_line(model: str, shape: tuple[int, ...]) -> "Iterator[None]":
+    """What a network raises on images that it is not made for becomes a ValueError."""
+    try:
+        yield
+    except (RuntimeError, AssertionError) as error:
+        size, reason = "x".join(map(str, shape)), str(error) or "it gives no reason"
+        raise ValueError(f"model {model} fails on images of {size} ({reason:.200})") from error
+
+
+KNOBS = ("draws", "average", "noise_radius", "interpolation", "seed", "batch_size")
+DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 def chosen_device(name: str) -> "torch.device":
@@ -113,6 +130,9 @@ def chosen_device(name: str) -> "torch.device":
 
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.split(":")[0]
+    if kind not in DEVICES:
+        raise ValueError(f"device is {name!r}; allowed: auto, {', '.join(DEVICES)}, with a number as in cuda:1")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -122,31 +142,34 @@ def chosen_device(name: str) -> "torch.device":
     return device
 
 
-def announce(loaded: "LoadedModel", dataset: "ImageSet", count: int, wanted: int, device: str) -> None:
-    """On stderr: which network this is, on which images."""
+def describe(loaded: "LoadedModel", dataset: "ImageSet", count: int, wanted: int, device: str) -> str:
+    """Which network this is, on which images."""
     few = f" (all there are; {wanted} asked for)" if count < wanted else ""
-    click.echo(
-        f"{loaded.source}:{loaded.name.split(':')[-1]}, weights: {loaded.weights}; "
-        f"{count} images of {dataset.name}/{dataset.split}{few}; {device}",
-        err=True,
-    )
+    network = f"{loaded.source}:{loaded.name.split(':')[-1]}, weights: {loaded.weights}"
+    return f"{network}; {count} images of {dataset.name}/{dataset.split}{few}; {device}"
 
 
-def progress_bar() -> Any:
-    """A context that gives a function (done, total) -> None, shown on stderr where that is a terminal."""
-    from contextlib import contextmanager
+@contextmanager
+def progress_bar(title: str) -> "Iterator[Callable[[int, int], None]]":
+    """Gives a function (done, total) -> None. On stderr: the title once the first images went through, then a bar.
 
+    The bar shows on a terminal only.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    @contextmanager
-    def bar() -> Any:
-        columns = TextColumn("forward passes"), BarColumn(), TextColumn("{task.completed}/{task.total}")
-        with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("", total=None)
-            yield lambda done, total: progress.update(task, completed=done, total=total)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    columns = TextColumn("forward passes"), BarColumn(), TextColumn("{task.completed}/{task.total}")
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
+    with bar:
+        task = bar.add_task("", total=None)
 
-    return bar()
+        def update(done: int, total: int) -> None:
+            if bar.tasks[0].total is None:
+                console.print(title)
+            bar.update(task, completed=done, total=total)
+
+        yield update
 
 
 def print_table(result: "StabilityResult") -> None:

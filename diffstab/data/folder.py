@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.datasets.folder import IMG_EXTENSIONS
-from torchvision.transforms.v2 import functional as F
 
+from .files import read_image
 from .images import IMAGENET_STATISTICS, UNLABELLED, ImageSet, normalise
 
+IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 SMALL = 64  # pixels; images up to this side keep their size
 RESIZE, CROP = 256, 224  # pixels; larger ones: shorter side to 256, then the central 224 x 224
 
@@ -54,12 +55,7 @@ class FolderImageSet(ImageSet):
         self.shape = (3, height, width) if self._native else (3, CROP, CROP)
 
     def _open(self, path: Path) -> Image.Image:
-        try:
-            with Image.open(path) as image:
-                colour: Image.Image = image.convert("RGB")
-                return colour
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{str(path)!r} can't be read as an image ({error}); remove or mend it") from error
+        return read_image(path).convert("RGB")
 
     def __len__(self) -> int:
         return len(self.files)
@@ -68,14 +64,23 @@ class FolderImageSet(ImageSet):
         path, label = self.files[index]
         image = self._open(path)
         if self._native is None:
-            image = F.center_crop(F.resize(image, [RESIZE], antialias=True), [CROP, CROP])
+            image = resize_and_crop(image)
         elif image.size != self._native:
             raise ValueError(
                 f"{str(path)!r} has {image.width} x {image.height} pixels and the first image "
                 f"{self._native[0]} x {self._native[1]}; images must have one size"
             )
-        pixels = F.to_dtype(F.pil_to_tensor(image), torch.float32, scale=True)
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).to(torch.float32) / 255
         return normalise(pixels, IMAGENET_STATISTICS), label
+
+
+def resize_and_crop(image: Image.Image) -> Image.Image:
+    """ImageNet's usual evaluation: the shorter side to 256 pixels (bilinear, antialiased), the central 224 x 224."""
+    scale = RESIZE / min(image.size)
+    width, height = (max(RESIZE, int(side * scale)) for side in image.size)
+    left, top = round((width - CROP) / 2), round((height - CROP) / 2)
+    resized = image.resize((width, height), Image.Resampling.BILINEAR)
+    return resized.crop((left, top, left + CROP, top + CROP))
 
 
 def _images_under(folder: Path) -> list[Path]:

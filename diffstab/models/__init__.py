@@ -6,10 +6,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..data import load_dataset
 from ..settings import DEFAULT_DATASET, WEIGHTS, one_of
 from .checkpoints import fill, pretrained_weights, read_checkpoint
 from .paper import PAPER_NETS
-from .sources import Shape, build, find
+from .sources import Shape, build, find, is_known_without_timm, is_paper_net, refuse_if_unreachable
 
 __all__ = ["PAPER_NETS", "LoadedModel", "Shape", "load_model", "resolve_model"]
 
@@ -60,8 +61,6 @@ def load_model(
     >>> net(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
     """
-    from ..data import load_dataset  # only here: the rest of this module needs no data set
-
     images = load_dataset(dataset or DEFAULT_DATASET, data_dir=data_dir)
     shape = Shape(*images.shape, images.classes)
     return resolve_model(spec, shape, dataset=images.name, weights=weights, checkpoint=checkpoint, seed=seed).network
@@ -78,10 +77,13 @@ def resolve_model(
 ) -> LoadedModel:
     """As `load_model`, for images of that shape, with where the network and its weights came from."""
     one_of("weights", weights, WEIGHTS)
+    published = weights == "pretrained" and checkpoint is None
+    if published and not is_paper_net(spec, shape) and is_known_without_timm(spec):
+        refuse_if_unreachable(spec)
     source, name = find(spec, shape)
-    downloads = weights == "pretrained" and checkpoint is None and source != "paper"
+    downloads = published and source != "paper"
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every GPU too
         network = build(source, name, shape, pretrained=downloads)
     if checkpoint is not None:
         fill(

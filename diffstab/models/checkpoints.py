@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def read_checkpoint(path: Path) -> State:
     if not path.is_file():
         raise ValueError(f"checkpoint is {str(path)!r}; there is no such file")
     try:
-        content = load_file(path) if path.suffix == ".safetensors" else _load_plain(path)
+        content = load_file(path) if _is_safetensors(path) else _load_plain(path)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"checkpoint {str(path)!r} is not plain tensors (it may run code when loaded) and is refused; "
@@ -87,7 +88,15 @@ def read_checkpoint(path: Path) -> State:
 
 def _load_plain(path: Path) -> Any:
     """What torch.save wrote, if it is tensors, numbers and containers. weights_only runs no code."""
-    return torch.load(path, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pickles; what they hold is refused below
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _is_safetensors(path: Path) -> bool:
+    """By its content: eight bytes of length, then a JSON header."""
+    with path.open("rb") as file:
+        return path.suffix == ".safetensors" or file.read(9)[8:] == b"{"
 
 
 def fill(network: nn.Module, state: State, origin: str, *, dataset: str, classes: int) -> None:
@@ -102,14 +111,19 @@ def fill(network: nn.Module, state: State, origin: str, *, dataset: str, classes
         parts = [f"lacks {_some(absent)}"] * bool(absent) + [f"has {_some(extra)}, unknown to it"] * bool(extra)
         raise ValueError(f"{origin} is not for this network: it {' and '.join(parts)}")
     differing = [name for name in own if own[name].shape != state[name].shape]
-    last = [name for name in own if own[name].ndim > 0][-2:]  # the read-out's weight and bias
-    if differing and set(differing) <= set(last) and classes:
-        raise ValueError(f"{origin} has {len(state[last[-1]])} classes and the data set {dataset} has {classes}")
+    # read-outs, wherever they are, differ in their first dimension alone: classes here, another number there
+    heads = {len(state[name]) for name in differing if _is_head(own[name], state[name], classes)}
+    if len(heads) == 1 and all(_is_head(own[name], state[name], classes) for name in differing):
+        raise ValueError(f"{origin} has {heads.pop()} classes and the data set {dataset} has {classes}")
     if differing:
         name = differing[0]
         shapes = f"{tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
         raise ValueError(f"{origin} is not for this network: {name} is {shapes} ({len(differing)} such)")
     network.load_state_dict(state)
+
+
+def _is_head(own: Tensor, other: Tensor, classes: int) -> bool:
+    return own.ndim == other.ndim > 0 and len(own) == classes and own.shape[1:] == other.shape[1:]
 
 
 def _some(names: list[str]) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
-import torchvision.models
 from torch import nn
 
 Builder = Callable[[int, int, int], nn.Module]
@@ -28,6 +27,8 @@ def fully_connected(channels: int, side: int, classes: int, *, depth: int) -> nn
 def lenet(channels: int, side: int, classes: int) -> nn.Sequential:
     """LeNet-5: two 5x5 convolutions with max-pooling, three linear layers; 62k parameters on CIFAR10."""
     pooled = ((side - 4) // 2 - 4) // 2  # side of the feature maps after both convolutions and poolings
+    if pooled < 1:
+        raise ValueError(f"images have {side} x {side} pixels; lenet needs at least 16 x 16")
     return nn.Sequential(
         *(nn.Conv2d(channels, 6, 5), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)),
@@ -40,6 +41,8 @@ def lenet(channels: int, side: int, classes: int) -> nn.Sequential:
 
 def resnet(channels: int, side: int, classes: int, *, name: str) -> nn.Module:
     """torchvision's ResNet with the small-image stem: a 3x3 convolution of stride 1 and no pooling."""
+    import torchvision.models  # takes 2 s, which the other nets don't need
+
     del side  # global pooling: any side will do
     net: nn.Module = getattr(torchvision.models, name)(num_classes=classes)
     net.conv1 = nn.Conv2d(channels, 64, kernel_size=3, stride=1, padding=1, bias=False)

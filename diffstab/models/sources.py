@@ -1,24 +1,29 @@
 """Where a network's constructor comes from: the paper's nets here, timm, or torchvision."""
 
 import os
+import re
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import torchvision.models
 from torch import nn
 
+from ..data.images import IMAGENET_STATISTICS
 from .paper import PAPER_NETS
 
 SOURCES = ("paper", "timm", "torchvision")
 SMALL = 64  # pixels; images up to this side take the paper's nets
 CONNECT_SECONDS = 3.0
+TORCHVISION_URL = "https://download.pytorch.org"
+WAY_OUT = "use --weights init, --checkpoint FILE, or run once with a network: the weights are then cached"
 
 
 class Shape(NamedTuple):
@@ -48,10 +53,48 @@ def find(spec: str, shape: Shape) -> tuple[str, str]:
     raise ValueError(f"model is {spec!r}; none of {', '.join(order)} has such a network{_near(spec, known)}")
 
 
+def is_known_without_timm(spec: str) -> bool:
+    """Whether a spec's name is one of torchvision's, which are most of the names that people type.
+
+    Read from torchvision's sources: importing it takes 2 s and timm 3 s more, and then the user has waited too long.
+    """
+    torchvision = find_spec("torchvision")
+    assert torchvision is not None
+    assert torchvision.origin is not None
+    definition = re.compile(rf"^def {re.escape(spec.rpartition(':')[2])}\(", re.MULTILINE)
+    modules = (Path(torchvision.origin).parent / "models").glob("*.py")
+    return any(definition.search(module.read_text(encoding="utf-8")) for module in modules)
+
+
+def is_paper_net(spec: str, shape: Shape) -> bool:
+    """Whether a spec means one of the paper's nets; known without importing timm."""
+    prefix, colon, _ = spec.partition(":")
+    return prefix == "paper" if colon else spec in PAPER_NETS and max(shape.height, shape.width) <= SMALL
+
+
+def refuse_if_unreachable(spec: str) -> None:
+    """Says within 3 seconds, before timm's slow import, that published weights can't be had.
+
+    Raises:
+        ValueError: If no weights at all are cached on this machine and neither hub answers.
+    """
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    caches = (Path(HF_HUB_CACHE).glob("models--*"), (Path(torch.hub.get_dir()) / "checkpoints").glob("*"))
+    if not any(True for cache in caches for _ in cache) and not _reachable(_hub_url(), TORCHVISION_URL):
+        raise ValueError(f"pretrained {spec} is not on this machine and no network can be reached; {WAY_OUT}")
+
+
+def _hub_url() -> str:
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+
+
 def _names(source: str) -> list[str]:
     if source == "paper":
         return list(PAPER_NETS)
     if source == "torchvision":
+        import torchvision.models
+
         return list(torchvision.models.list_models(module=torchvision.models))
     import timm
 
@@ -98,12 +141,19 @@ def _timm(name: str, shape: Shape, pretrained: bool) -> nn.Module:
     cached = bool(config.hf_hub_id) and any(
         isinstance(try_to_load_from_cache(config.hf_hub_id, file), str) for file in files
     )
-    url = os.environ.get("HF_ENDPOINT", "https://huggingface.co") if config.hf_hub_id else config.url
+    if (tuple(config.mean), tuple(config.std)) != IMAGENET_STATISTICS:
+        raise ValueError(
+            f"pretrained timm:{name} wants mean {config.mean} and std {config.std}, and the images are normalised with "
+            "ImageNet's; from Python, measure it on images of your own"
+        )
+    url = _hub_url() if config.hf_hub_id else config.url
     with _hub_offline(cached):
         return _fetched(f"timm:{name}", url, cached, lambda: timm.create_model(name, pretrained=True))
 
 
 def _torchvision(name: str, shape: Shape, pretrained: bool) -> nn.Module:
+    import torchvision.models
+
     if not pretrained:
         classes = {"num_classes": shape.classes} if shape.classes else {}
         network: nn.Module = torchvision.models.get_model(name, weights=None, **classes)
@@ -125,32 +175,35 @@ def _torchvision(name: str, shape: Shape, pretrained: bool) -> nn.Module:
 
 def _fetched(model: str, url: str, cached: bool, load: Callable[[], nn.Module]) -> nn.Module:
     """`load()`, after a quick look whether weights that are not cached can be reached at all."""
-    way_out = "use --weights init, --checkpoint FILE, or run once with a network: the weights are then cached"
     if not cached and not _reachable(url):
-        raise ValueError(f"pretrained {model} is not on this machine and {url} can't be reached; {way_out}")
+        raise ValueError(f"pretrained {model} is not on this machine and {url} can't be reached; {WAY_OUT}")
     try:
         return load()
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # hubs raise errors of many libraries
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"pretrained {model} could not be loaded ({reason}); {way_out}") from error
+        raise ValueError(f"pretrained {model} could not be loaded ({reason}); {WAY_OUT}") from error
 
 
-def _reachable(url: str) -> bool:
-    """Whether any answer comes from there within 3 seconds. In a thread: a name look-up heeds no time limit."""
+def _reachable(*urls: str) -> bool:
+    """Whether an answer comes from one of them within 3 seconds. In threads: a name look-up heeds no time limit."""
     answered = threading.Event()
 
-    def ask() -> None:
+    def ask(url: str) -> None:
         try:
             urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=CONNECT_SECONDS).close()
             answered.set()
-        except urllib.error.HTTPError:
-            answered.set()
+        except urllib.error.HTTPError as error:
+            if error.code < 500 and error.code != 407:  # not a proxy's or gateway's word
+                answered.set()
         except (OSError, ValueError):
             pass
 
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(CONNECT_SECONDS)
+    threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in urls]
+    deadline = time.monotonic() + CONNECT_SECONDS
+    for thread in threads:
+        thread.start()
+    while not answered.is_set() and time.monotonic() < deadline and any(thread.is_alive() for thread in threads):
+        answered.wait(0.05)
     return answered.is_set()
 
 
