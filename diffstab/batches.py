@@ -93,7 +93,7 @@ def _dataset_batches(dataset: Dataset[Any], parts: list[Tensor], workers: int) -
         batch_sampler=[part.tolist() for part in parts],
         num_workers=workers,
         collate_fn=_collate,
-        generator=torch.Generator().manual_seed(0),  # the loader would take its workers' seed from the global one
+        generator=torch.Generator().manual_seed(0),  # workers seeded alike in both passes, not by the global state
     )
     try:
         for keys, (images, labels) in zip(parts, loader, strict=True):

@@ -28,31 +28,27 @@ def batch_norms(network: Network) -> list[_BatchNorm]:
 def measuring_mode(network: Network, batch_norm: str) -> Iterator[None]:
     """Evaluation mode, with batch norm on its running statistics or on those of its own batch (App. E.1).
 
-    On leaving, also by an exception, each module has the mode it came in and each buffer its values. Batch norm in
-    batch mode works as if it kept no running statistics.
+    On leaving, also by an exception, each module has the mode it came in and each buffer its values, the running
+    statistics that batch norm in batch mode updates among them.
 
     Args:
         network: An `nn.Module`, or any callable, which is left alone.
         batch_norm: `running` or `batch`.
     """
     modules = list(network.modules()) if isinstance(network, nn.Module) else []
-    norms = batch_norms(network)
     buffers = [(module, dict(module._buffers)) for module in modules]
     values = [(buffer, buffer.clone()) for _, held in buffers for buffer in held.values() if buffer is not None]
     training = [(module, module.training) for module in modules]
-    tracking = [(module, module.track_running_stats) for module in norms]
     try:
         for module in modules:
             module.training = False
         if batch_norm == "batch":
-            for norm in norms:
-                norm.training, norm.track_running_stats = True, False
+            for norm in batch_norms(network):
+                norm.training = True
         yield
     finally:
         for module, mode in training:
             module.training = mode
-        for module, track in tracking:
-            module.track_running_stats = track
         with torch.no_grad():
             for buffer, value in values:
                 if not torch.equal(buffer, value):

@@ -5,7 +5,7 @@ randomness. The key is the seed; the counter's four words are (image, draw, posi
 worker, the device or the order, the same words give the same number, and a larger cutoff reads further positions of
 the same stream.
 
-Everything runs on torch's int64, so on any device.
+Everything runs on int64, so on any device.
 """
 
 import math
@@ -13,6 +13,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from .precision import doubled
 
 FIELD, NOISE, CHOICE = 0, 1, 2  # purposes
 MASK = 0xFFFFFFFF
-Words = tuple[Tensor, Tensor, Tensor, Tensor]
+Words = tuple[Any, Any, Any, Any]  # tensors, or numpy arrays
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ class StreamKeys:
 
 
 def philox(counter: Words, seed: int) -> Words:
-    """Philox4x32-10: four words of 32 random bits (held in int64) for each counter of four 32-bit words.
+    """Philox4x32-10: four words of 32 random bits for each counter of four 32-bit words, all held in int64.
+
+    Tensors on any device, or numpy arrays, which are faster where there are few.
 
     >>> zero = torch.zeros(1, dtype=torch.int64)
     >>> [hex(int(word)) for word in philox((zero, zero, zero, zero), seed=0)]
@@ -60,9 +63,14 @@ def philox(counter: Words, seed: int) -> Words:
     for _ in range(10):
         # int64 products wrap modulo 2^64, as the unsigned ones would; the shift's sign extension is masked off
         p0, p1 = c0 * 0xD2511F53, c2 * 0xCD9E8D57
-        c0 = (p1 >> 32).bitwise_and_(MASK).bitwise_xor_(c1).bitwise_xor_(k0)
-        c2 = (p0 >> 32).bitwise_and_(MASK).bitwise_xor_(c3).bitwise_xor_(k1)
-        c1, c3 = p1.bitwise_and_(MASK), p0.bitwise_and_(MASK)
+        c0, c2 = p1 >> 32, p0 >> 32
+        for word, other, key in ((c0, c1, k0), (c2, c3, k1)):
+            word &= MASK  # in place
+            word ^= other
+            word ^= key
+        p0 &= MASK
+        p1 &= MASK
+        c1, c3 = p1, p0
         k0, k1 = (k0 + 0x9E3779B9) & MASK, (k1 + 0xBB67AE85) & MASK
     return c0, c1, c2, c3
 
@@ -76,12 +84,13 @@ def _counter(keys: StreamKeys, positions: Tensor, purpose: int) -> Words:
 
 
 def mode_normals(keys: StreamKeys, i: Tensor, j: Tensor) -> Tensor:
-    """Standard normal numbers for the modes (i, j) of both components: float64 `[B, 2, modes]`.
+    """Standard normal numbers for the modes (i, j) of both components: float64 `[B, 2, modes]`, on the CPU.
 
     Inverse normal law of 52-bit uniforms, so each number depends on (seed, image, draw, component, i, j) alone.
     """
-    a, b, c, d = philox(_counter(keys, (i << 16) + j, FIELD), keys.seed)
-    bits = torch.stack([(a << 20) + (b >> 12), (c << 20) + (d >> 12)], dim=1)
+    counter = _counter(keys, (i << 16) + j, FIELD)
+    a, b, c, d = philox(tuple(word.cpu().numpy() for word in counter), keys.seed)  # type: ignore[arg-type]
+    bits = torch.from_numpy(np.stack([(a << 20) + (b >> 12), (c << 20) + (d >> 12)], axis=1))
     normals: Tensor = torch.special.ndtri((bits.to(torch.float64) + 0.5) * 2.0**-52)
     return normals
 
@@ -119,7 +128,8 @@ def choose(count: int, total: int, seed: int) -> Tensor:
     keys = StreamKeys(seed, torch.zeros(1, dtype=torch.int64))
     a, b, _, _ = philox(_counter(keys, torch.arange(total), CHOICE), seed)
     order = ((a[0] << 31) + (b[0] >> 1)).argsort(stable=True)
-    return order[:count].sort().values
+    indices: Tensor = order[:count].sort().values
+    return indices
 
 
 @contextmanager

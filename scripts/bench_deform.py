@@ -2,7 +2,8 @@
 
     python scripts/bench_deform.py
 
-Bilinear: images per second relative to torch's bare grid_sample on a ready grid, which draws and synthesises nothing.
+Bilinear: images per second relative to torch's bare grid_sample on a ready grid, which draws and synthesises nothing;
+fields drawn from a generator, as an augmentation does, and from streams, as measuring does.
 Gaussian: times faster than the dense O(n^4) sum of Eq. 16, image by image, on the same field.
 """
 
@@ -12,7 +13,7 @@ from benchmarking import describe_machine, medians
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from diffstab import DisplacementField, MaxEntropyEnsemble, deform
+from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys, deform
 from diffstab.settings import GAUSSIAN_SIGMA
 
 SHAPES = {"A": (128, 3, 32, 32), "B": (32, 3, 224, 224), "C": (8, 3, 512, 512)}
@@ -40,18 +41,23 @@ def bench_bilinear(device: torch.device, cutoff: float, rounds: int) -> None:
     for name, shape in SHAPES.items():
         images = torch.rand(shape, device=device)
         ensemble = MaxEntropyEnsemble(shape[-2:], cutoff, delta=1.0)
+        keys = StreamKeys(0, torch.arange(shape[0]))
         grid = ready_grid(ensemble.sample(shape[0], device=device))
         seconds = medians(
             {
                 "ours": lambda e=ensemble, x=images: deform(x, e.sample(len(x), device=x.device)),
+                "streams": lambda e=ensemble, x=images, k=keys: deform(x, e.sample(k, device=x.device)),
                 "bare": lambda g=grid, x=images: grid_sample(x, g, padding_mode="border", align_corners=True),
             },
             rounds=rounds,
         )
         size = "x".join(map(str, shape))
+        ratio, keyed = (seconds["bare"] / seconds[way] for way in ("ours", "streams"))
         rate = shape[0] / seconds["ours"]
-        ratio = seconds["bare"] / seconds["ours"]
-        print(f"bilinear {name} {size:<13} c={cutoff:<3g} {ratio:5.2f} of bare grid_sample  ({rate:.0f} images/s)")
+        print(
+            f"bilinear {name} {size:<13} c={cutoff:<3g} {ratio:5.2f} of bare grid_sample ({rate:.0f} images/s); "
+            f"{keyed:.2f} with draws from streams (seed, image, draw)"
+        )
 
 
 def bench_gaussian(device: torch.device, side: int, batch: int, rounds: int) -> None:
