@@ -49,7 +49,10 @@ def _raise_precision(matmul_only: bool) -> list[Restore]:
     cuda, cudnn, mkldnn = torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
     restore: list[Restore] = []
     if not hasattr(cudnn, "conv"):  # before torch 2.9
-        return [*_set(cuda.matmul, "allow_tf32", False), *([] if matmul_only else _set(cudnn, "allow_tf32", False))]
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        restore.append(partial(torch.set_float32_matmul_precision, before))
+        return restore if matmul_only else [*restore, *_set(cudnn, "allow_tf32", False)]
     new: Any = torch.backends  # its newer attributes are not annotated
     for product, parent in ((cuda.matmul, cudnn), (new.mkldnn.matmul, mkldnn)):
         restore += _lower_bound(product, parent)

@@ -151,17 +151,19 @@ def describe(loaded: "LoadedModel", dataset: "ImageSet", count: int, wanted: int
 
 @contextmanager
 def progress_bar(title: str) -> "Iterator[Callable[[int, int], None]]":
-    """Gives a function (done, total) -> None. On stderr: the title once the first images went through, then a bar.
+    """Gives a function (done, total) -> None that shows title and bar on stderr; off a terminal, the title alone.
 
-    The bar shows on a terminal only.
+    The title comes only when images have gone through, so that bad input gets its one line and nothing else.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        yield lambda done, total: click.echo(title, err=True) if done == total else None
+        return
     columns = TextColumn("forward passes"), BarColumn(), TextColumn("{task.completed}/{task.total}")
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
-    with bar:
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def update(done: int, total: int) -> None:
