@@ -9,7 +9,8 @@ Gaussian interpolation (Eq. 16) is separable and its weights are negligible beyo
 times one linear interpolation, so each 2 x 2 block of the window is one bilinear sample: (K / 2)^2 samples in all.
 """
 
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import add
 from typing import NamedTuple
 
 import torch
@@ -136,7 +137,10 @@ def _grid_of_series(field: DisplacementField) -> Tensor:
     where = (field.size, (modes_x, modes_y), coefficients.dtype, coefficients.device)
     if 2 * modes_x * modes_y <= FEW_COEFFICIENTS:
         one = coefficients.new_ones(len(coefficients), 1)
-        return (torch.cat([coefficients.flatten(1), one], dim=1) @ _flat_basis(*where)).view(-1, height, width, 2)
+        rows = torch.cat([coefficients.flatten(1), one], dim=1)
+        # a single row would be a matrix-vector product, which rounds otherwise: an image must not see its batch
+        rows = rows.expand(2, -1) if len(rows) == 1 else rows
+        return (rows @ _flat_basis(*where))[: len(coefficients)].view(-1, height, width, 2)
     bases = _grid_bases(*where)
     # one row per mode along y, x and y of each pixel interleaved as in the grid; then the rows "1" and "y"
     rows = coefficients.permute(0, 3, 2, 1).reshape(-1, 2 * modes_x) @ bases.along_x
@@ -217,10 +221,10 @@ def _paired_taps(position: Tensor, n: int) -> list[tuple[Tensor, Tensor]]:
     weights = [torch.exp(-((position - pixel) ** 2) / (2 * GAUSSIAN_SIGMA**2)) for pixel in pixels]
     if n < window:  # a small image: pixels beyond it weigh nothing
         weights = [weight * (pixel < n) for weight, pixel in zip(weights, pixels, strict=True)]
-    norm = torch.stack(weights).sum(0)
+    both = [weights[k] + weights[k + 1] for k in range(0, window, 2)]
+    norm = reduce(add, both)  # term by term: a reduction's rounding would depend on the batch
     pairs = []
-    for k in range(0, window, 2):
-        both = weights[k] + weights[k + 1]
-        share = weights[k + 1] / both.clamp_min(torch.finfo(both.dtype).tiny)
-        pairs.append((both / norm, pixels[k] + share))
+    for weight, second, pixel in zip(both, weights[1::2], pixels[::2], strict=True):
+        share = second / weight.clamp_min(torch.finfo(weight.dtype).tiny)
+        pairs.append((weight / norm, pixel + share))
     return pairs

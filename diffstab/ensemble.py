@@ -48,7 +48,8 @@ class MaxEntropyEnsemble:
     Attributes:
         size: `(H, W)`.
         modes: Number of kept modes (i, j), per component.
-        temperature, delta: Both are set, one from the other.
+        temperature, delta: Both are set, one from the other. delta is the root of an integral over the picture
+            (App. B); over its pixels, whose spacing is 1 / (n - 1), the same sum comes out lower by (n - 1) / n.
 
     Raises:
         ValueError: For an unknown rule, a size under 2 pixels, a cutoff that keeps no mode, both or neither of T and
@@ -160,7 +161,7 @@ class MaxEntropyEnsemble:
         Args:
             keys: How many, drawn from `generator` (torch's global one if None); or the streams (seed, image, draw)
                 whose fields are wanted, which touch no generator and depend on nothing else.
-            generator: For a number of fields only.
+            generator: For a number of fields only. A larger cutoff then draws other fields; those of streams go on.
             dtype: Of the coefficients. The same fields come in any dtype: normal numbers are drawn in float32 from a
                 generator and in float64 from streams, scaled in float64 and then cast.
             device: Of the coefficients.

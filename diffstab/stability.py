@@ -92,7 +92,7 @@ def measure(
     statistic = Statistic(average, ensemble.convention.median_rule, ensemble.convention.pairs)
     own_device, dtype = place_and_precision(model, images)
     plan = Plan(ensemble, settings, statistic, torch.device(device or own_device or "cpu"), dtype)
-    _check(model, ensemble, plan.device, own_device)
+    _check(model, ensemble, plan.device, own_device, dtype)
     batches = as_batches(images, labels=labels, indices=indices, batch_size=settings.batch_size, workers=workers)
     with untouched_global_state(plan.device), ieee_float32(plan.device), torch.no_grad():
         survey = survey_images(batches, plan)
@@ -102,11 +102,19 @@ def measure(
     return _result(model, images, plan, survey, radii, changes, start)
 
 
-def _check(model: Network, ensemble: MaxEntropyEnsemble, device: torch.device, own: torch.device | None) -> None:
+def _check(
+    model: Network, ensemble: MaxEntropyEnsemble, device: torch.device, own: torch.device | None, dtype: torch.dtype
+) -> None:
     if isinstance(ensemble.temperature, Tensor):
         raise ValueError("the ensemble has one temperature per image; measuring needs one for all")
     if ensemble.temperature == 0:
         raise ValueError("temperature is 0, so nothing moves and R_f is 0 / 0; give a temperature or delta above 0")
+    rounding = 4 * torch.finfo(dtype).eps * max(ensemble.size)
+    if 0 < ensemble.delta <= rounding:
+        raise ValueError(
+            f"delta is {ensemble.delta:.2g} pixels, within the rounding of {dtype} positions ({rounding:.1g}); "
+            "give a larger one, or a network in float64"
+        )
     if not callable(model):
         raise TypeError(f"model is a {type(model).__name__}; a callable from [B, C, H, W] to [B, ...] is needed")
     if own is not None and (device.type != own.type or device.index not in (None, own.index)):

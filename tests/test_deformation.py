@@ -106,6 +106,18 @@ def test_leading_dimensions_broadcast(interpolation):
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])
+@pytest.mark.parametrize("cutoff", [2.3, 3, 5, 10])
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+def test_an_image_does_not_see_its_batch(interpolation, cutoff, dtype):
+    """Bit for bit, whatever the size of the batch."""
+    images, fields = random_images(37, 1, *SIZE, dtype=dtype), draw(37, cutoff=cutoff, dtype=dtype)
+    whole = deform(images, fields, interpolation)
+    for size in (1, 2, 3, 5, 8, 19):
+        parts = [deform(images[k : k + size], fields[k : k + size], interpolation) for k in range(0, 37, size)]
+        assert torch.equal(torch.cat(parts), whole), size
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])
 @pytest.mark.parametrize("cutoff", [3, 5])
 def test_empty_batches(interpolation, cutoff):
     assert deform(torch.zeros(0, 3, *SIZE), draw(0, cutoff=cutoff), interpolation).shape == (0, 3, *SIZE)

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
+from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure, models
 from diffstab.models import PAPER_NETS, Shape, resolve_model, sources
 from diffstab.models.checkpoints import pretrained_folder, read_checkpoint, read_manifest
 
@@ -109,6 +109,13 @@ def test_without_a_network_pretrained_weights_are_refused_at_once_with_the_way_o
     assert time.perf_counter() - start < 5
 
 
+def test_other_cached_weights_do_not_delay_the_refusal(no_network):
+    (no_network / "models--timm--resnet50.a1_in1k").mkdir()
+    with pytest.raises(ValueError, match="no network can be reached"):
+        sources.refuse_if_unreachable("timm:resnet26")
+    sources.refuse_if_unreachable("timm:resnet50")  # may be that one
+
+
 @pytest.mark.usefixtures("no_network")
 def test_an_unknown_model_is_told_as_such_without_a_network_too():
     with pytest.raises(ValueError, match="none of timm, torchvision has such a network"):
@@ -142,11 +149,13 @@ def test_a_gateways_error_is_no_network(code, reachable):
 def test_names_known_without_timm():
     assert sources.is_known_without_timm("timm:resnet18")
     assert sources.is_known_without_timm("vgg16_bn")
+    assert sources.is_known_without_timm("timm:vit_base_patch16_224.augreg_in21k")
     assert not sources.is_known_without_timm("resnet81")
     assert not sources.is_known_without_timm("timm:resnet(")
 
 
-def test_timm_weights_of_another_normalisation_are_refused():
+def test_timm_weights_of_another_normalisation_are_refused(monkeypatch):
+    monkeypatch.setattr(models, "refuse_if_unreachable", lambda _: None)
     with pytest.raises(ValueError, match=r"timm:tf_efficientnet_lite0.* wants mean \(0.5, 0.5, 0.5\)"):
         resolve_model("timm:tf_efficientnet_lite0.in1k", PHOTOS, dataset="photos")
 
@@ -187,6 +196,10 @@ def write_bad_checkpoints(folder):
     torch.save(network, folder / "pickled.pt")
     torch.save({"model": Planted()}, folder / "planted.pt")
     torch.save([1, 2, 3], folder / "list.pt")
+    sparse = {name: value.to_sparse() if value.ndim == 2 else value for name, value in network.state_dict().items()}
+    torch.save(sparse, folder / "sparse.pt")
+    torch.save({name: value.to(torch.complex64) for name, value in network.state_dict().items()}, folder / "complex.pt")
+    (folder / "garbage.pt").write_bytes(bytes(range(7, 200)))
     save_file(network.state_dict(), folder / "whole.safetensors")
     whole = (folder / "whole.safetensors").read_bytes()
     (folder / "truncated.safetensors").write_bytes(whole[:1000])
@@ -206,6 +219,9 @@ def write_bad_checkpoints(folder):
         ("pickled.pt", "is not plain tensors .* and is refused; save it as .safetensors"),
         ("planted.pt", "is not plain tensors .* and is refused"),
         ("list.pt", "holds no weights"),
+        ("sparse.pt", r"holds 7.weight as torch.float32, torch.sparse_coo; dense real tensors are needed"),
+        ("complex.pt", "holds 0.weight as torch.complex64"),
+        ("garbage.pt", "is truncated or damaged"),
         ("classes.pt", "has 26 classes and the data set mnist5k has 10"),
         ("other.pt", r"is not for this network: it lacks .* and has .* unknown to it"),
         ("size.pt", r"is not for this network: 7.weight is \(120, 400\) instead of \(120, 256\)"),

@@ -30,9 +30,9 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
 
     delta is in pixels of that image; OUT's ending decides its format.
     """
+    import numpy as np
     import torch
     from PIL import Image, ImageOps
-    from torchvision.transforms.v2 import functional as F
 
     from ..data.files import read_image
     from ..deformation import deform as deform_images
@@ -49,8 +49,9 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
     image = image.convert(PLAIN.get(image.mode, "RGB"))
     ensemble = make_ensemble((image.height, image.width), **{key: options[key] for key in ENSEMBLE_KEYS})
     field = ensemble.sample(StreamKeys(seed, torch.zeros(1, dtype=torch.int64), draw), dtype=torch.float64)
-    deformed = deform_images(F.pil_to_tensor(image).to(torch.float64), field[0], interpolation)
-    result = F.to_pil_image(deformed.round().clamp(0, 255).to(torch.uint8))
+    pixels = torch.from_numpy(np.atleast_3d(np.array(image))).permute(2, 0, 1).to(torch.float64)
+    deformed = deform_images(pixels, field[0], interpolation).round().clamp(0, 255).to(torch.uint8)
+    result = Image.fromarray(deformed.permute(1, 2, 0).squeeze(2).numpy())
     write_atomically(target, encoded(result, str(file_format)))
     folds = "folds" if bool(field.folds()) else "does not fold"
     click.echo(f"{target}: {ensemble.delta:.3g} px RMS expected, T = {ensemble.temperature:.3g}; the field {folds}")

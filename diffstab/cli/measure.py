@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=int, default=DEFAULTS.batch_size, show_default=True)
 @click.option("--workers", type=int, default=0, show_default=True, help="Loader processes.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the JSON object to this file.")
+@click.option("--output", metavar="FILE", help="Also write the JSON object to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def measure(**options: Any) -> None:
     """Measure D_f, G_f and R_f of a network, with 95 % intervals.
@@ -81,7 +81,9 @@ def run(options: dict[str, Any]) -> "StabilityResult":
     knobs = {name: options[name] for name in KNOBS}
     MeasureSettings(**knobs)
     if options["output"] is not None:
-        check_writable(options["output"])
+        if options["output"].endswith(("/", "\\")) or not options["output"]:
+            raise ValueError(f"output is {options['output']!r}; the name of a file is needed")
+        check_writable(Path(options["output"]))
     device = chosen_device(options["device"])
     dataset = load_dataset(options["dataset"], split=options["split"], data_dir=options["data_dir"])
     ensemble = make_ensemble(dataset.shape[1:], **{key: options[key] for key in ENSEMBLE_KEYS})
@@ -130,8 +132,7 @@ def chosen_device(name: str) -> "torch.device":
 
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    kind = name.split(":")[0]
-    if kind not in DEVICES:
+    if name.split(":")[0] not in DEVICES or name.startswith("cpu:"):
         raise ValueError(f"device is {name!r}; allowed: auto, {', '.join(DEVICES)}, with a number as in cuda:1")
     try:
         device = torch.device(name)

@@ -78,7 +78,7 @@ def resolve_model(
     """As `load_model`, for images of that shape, with where the network and its weights came from."""
     one_of("weights", weights, WEIGHTS)
     published = weights == "pretrained" and checkpoint is None
-    if published and not is_paper_net(spec, shape) and is_known_without_timm(spec):
+    if published and shape.channels == 3 and not is_paper_net(spec, shape) and is_known_without_timm(spec):
         refuse_if_unreachable(spec)
     source, name = find(spec, shape)
     downloads = published and source != "paper"

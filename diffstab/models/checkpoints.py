@@ -62,7 +62,8 @@ def read_checkpoint(path: Path) -> State:
     if not path.is_file():
         raise ValueError(f"checkpoint is {str(path)!r}; there is no such file")
     try:
-        content = load_file(path) if _is_safetensors(path) else _load_plain(path)
+        kind = _kind(path)
+        content = load_file(path) if kind == "safetensors" else _load_plain(path)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"checkpoint {str(path)!r} is not plain tensors (it may run code when loaded) and is refused; "
@@ -83,6 +84,10 @@ def read_checkpoint(path: Path) -> State:
             content = content[wrapper]
     if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
         raise ValueError(f"checkpoint {str(path)!r} holds no weights; a dictionary from names to tensors is needed")
+    for name, tensor in content.items():
+        if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized:
+            kind = f"{tensor.dtype}, {tensor.layout}"
+            raise ValueError(f"checkpoint {str(path)!r} holds {name} as {kind}; dense real tensors are needed")
     return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
 
 
@@ -93,10 +98,19 @@ def _load_plain(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def _is_safetensors(path: Path) -> bool:
-    """By its content: eight bytes of length, then a JSON header."""
+def _kind(path: Path) -> str:
+    """`safetensors` (eight bytes of length, then a JSON header) or `torch` (a zip file or a pickle), by the content.
+
+    Raises:
+        ValueError: If it is neither.
+    """
     with path.open("rb") as file:
-        return path.suffix == ".safetensors" or file.read(9)[8:] == b"{"
+        start = file.read(9)
+    if start[8:] == b"{":
+        return "safetensors"
+    if start.startswith((b"PK", b"\x80")):
+        return "torch"
+    raise ValueError(f"{str(path)!r} starts with {start!r}")
 
 
 def fill(network: nn.Module, state: State, origin: str, *, dataset: str, classes: int) -> None:
