@@ -134,14 +134,18 @@ class MaxEntropyEnsemble:
     @cached_property
     def _squared_delta_per_temperature(self) -> float:
         """delta^2 / T: n^2 S / 2, or (pi / 4) n^2 ln c (Eq. 3)."""
-        height, width = self.size
-        squared_side = (width**2 + height**2) / 2
         if self.delta_rule == "exact":
             i, j = self.mode_numbers
-            return squared_side * float((1 / (i**2 + j**2).to(torch.float64)).sum()) / 2
+            return self._squared_side * float((1 / (i**2 + j**2).to(torch.float64)).sum()) / 2
         if self.cutoff < 1:
             raise ValueError(f"cutoff is {self.cutoff:g}; delta_rule 'asymptotic' needs at least 1")
-        return math.pi / 4 * squared_side * math.log(self.cutoff)
+        return math.pi / 4 * self._squared_side * math.log(self.cutoff)
+
+    @property
+    def _squared_side(self) -> float:
+        """n^2 of images that need not be square, pixels."""
+        height, width = self.size
+        return (width**2 + height**2) / 2
 
     @property
     def expected_squared_norm(self) -> float | Tensor:
@@ -179,10 +183,10 @@ class MaxEntropyEnsemble:
             positive_integer("count", keys, least=0)
             where = generator.device if generator is not None else device
             normals = torch.randn(keys, 2, *self._shape, generator=generator, device=where, dtype=torch.float32)
-        spread = self._spread if normals.device.type in ("cpu", "mps") else self._spread.to(normals.device)
+        normals = normals.cpu() if normals.device.type == "mps" else normals  # which has no float64
+        spread = self._spread.to(normals.device)
         if spread.ndim == 4 and len(spread) != len(normals):
             raise ValueError(f"{len(spread)} temperatures for {len(normals)} fields; one each is needed")
-        normals = normals.cpu() if normals.device.type == "mps" else normals
         return DisplacementField((normals * spread).to(dtype).to(device), self.size)
 
     def probability_of_diffeomorphism(self, temperature: float | None = None) -> float:
@@ -227,12 +231,11 @@ def temperature_range(
     ensemble = MaxEntropyEnsemble(
         size, cutoff, temperature=1.0, convention=convention, cutoff_rule=cutoff_rule, delta_rule=delta_rule
     )
-    height, width = ensemble.size
     if one_of("rule", rule, TEMPERATURE_RULES) == "asymptotic":
         if cutoff <= 1:
             raise ValueError(f"cutoff is {cutoff}; the asymptotic temperatures need more than 1")
-        squared_side, log_c = (width**2 + height**2) / 2, math.log(cutoff)
-        return 1 / (math.pi * squared_side * log_c), 4 / (math.pi**3 * cutoff**2 * log_c)
+        log_c = math.log(cutoff)
+        return 1 / (math.pi * ensemble._squared_side * log_c), 4 / (math.pi**3 * cutoff**2 * log_c)
     median = float(largest_xi(ensemble.size, ensemble.cutoff, ensemble.cutoff_rule).quantile(0.5))
     squared = ensemble._squared_delta_per_temperature
     return LEAST_DELTA**2 / squared if squared else math.inf, median**-2 if median > 1e-100 else math.inf

@@ -75,7 +75,8 @@ def survey_images(batches: Batches, plan: Plan) -> Survey:
     keys, labels, rows = [], [], []
     digests: dict[int, bytes] = {}
     for batch in batches():
-        images = _prepared(batch, plan)
+        _check_images(batch, plan)
+        images = _placed(batch, plan)
         digests.update(image_digests(batch.keys, batch.images))
         base = _base(images, plan)
         parts = [doubled(base.flatten(1)).norm(dim=1)]
@@ -95,8 +96,13 @@ def survey_images(batches: Batches, plan: Plan) -> Survey:
     return Survey(np.concatenate(keys), np.concatenate(labels), table[:, 0], norms, folds, clamped, digests)
 
 
-def _prepared(batch: Batch, plan: Plan) -> Tensor:
-    """The batch's images on the device in the network's precision, checked."""
+def _placed(batch: Batch, plan: Plan) -> Tensor:
+    """The batch's images on the device in the network's precision."""
+    return batch.images.to(plan.device, plan.dtype)
+
+
+def _check_images(batch: Batch, plan: Plan) -> None:
+    """Once, in the first pass: the second one compares digests."""
     images, size = batch.images, plan.ensemble.size
     if not images.is_floating_point():
         raise TypeError(f"images are {images.dtype}; floats in the network's input space are needed, as after / 255")
@@ -108,7 +114,6 @@ def _prepared(batch: Batch, plan: Plan) -> Tensor:
     if not bool(finite.all()):
         key = int(batch.keys[~finite.to(batch.keys.device)][0])
         raise ValueError(f"image {key} holds NaN or infinite values before any deformation; remove or mend it")
-    return images.to(plan.device, plan.dtype)
 
 
 def _base(images: Tensor, plan: Plan) -> Tensor:
@@ -159,7 +164,7 @@ def run_network(
 
 def _batch_changes(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> tuple[Array, Array, Array, int | None]:
     """f(x) `[B, outputs]`, its squared changes by deformations and noise, `[B, draws, K]` each, and wrong classes."""
-    images = _prepared(batch, plan)
+    images = _placed(batch, plan)
     base = _base(images, plan)
     output = _output(model, base)
     reference = _flat(output)
@@ -210,5 +215,5 @@ def _count_wrong(model: Network, batch: Batch, plan: Plan, outputs: Array) -> in
     if largest >= outputs.shape[1]:
         raise ValueError(f"an image has label {largest} but the network has {outputs.shape[1]} outputs")
     if plan.settings.interpolation != "bilinear":
-        outputs = _flat(_output(model, _prepared(batch, plan))).cpu().numpy()
+        outputs = _flat(_output(model, _placed(batch, plan))).cpu().numpy()
     return int((outputs.argmax(1) != batch.labels.numpy()).sum())

@@ -55,7 +55,7 @@ def _raise_precision(matmul_only: bool) -> list[Restore]:
         return restore if matmul_only else [*restore, *_set(cudnn, "allow_tf32", False)]
     new: Any = torch.backends  # its newer attributes are not annotated
     for product, parent in ((cuda.matmul, cudnn), (new.mkldnn.matmul, mkldnn)):
-        restore += _lower_bound(product, parent)
+        restore += _set_ieee(product, parent)
     if not matmul_only:
         with suppress(RuntimeError):  # the new way was used
             restore += _set(cudnn, "allow_tf32", False)
@@ -65,7 +65,7 @@ def _raise_precision(matmul_only: bool) -> list[Restore]:
             (new.mkldnn.conv, mkldnn),
             (new.mkldnn.rnn, mkldnn),
         ):
-            restore += _lower_bound(product, parent)
+            restore += _set_ieee(product, parent)
     return restore
 
 
@@ -78,7 +78,7 @@ def _set(holder: Any, name: str, value: object) -> list[Restore]:
     return [partial(setattr, holder, name, before)]
 
 
-def _lower_bound(product: Any, parent: Any) -> list[Restore]:
+def _set_ieee(product: Any, parent: Any) -> list[Restore]:
     """Sets one product to `ieee` unless nothing lowers it; a value inherited from its parent is inherited again."""
     before = product.fp32_precision
     if before in ("ieee", "none"):

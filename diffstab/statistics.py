@@ -104,9 +104,8 @@ def stability(
     weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
     sampled_a, sampled_b = (_resampled(v, weights, statistic) for v in (deformation, noise))
     sampled_c = c * _resampled_pairs(outputs, weights, statistic, rng)
-    with np.errstate(
-        divide="ignore", invalid="ignore"
-    ):  # a resample may hold one image, or only ones that don't change
+    # a resample may hold one image, or only ones that don't change
+    with np.errstate(divide="ignore", invalid="ignore"):
         return {
             "D": _interval(a / c, sampled_a / sampled_c),
             "G": _interval(b / c, sampled_b / sampled_c),
@@ -146,10 +145,8 @@ def pair_average(outputs: Array, statistic: Statistic, *, seed: int) -> float:
     if statistic.average == "mean":
         variance = np.square(outputs - outputs.mean(0)).sum(1).mean()
         return float(2 * variance * (count / (count - 1) if statistic.pairs == "distinct" else 1))
-    if count <= ALL_PAIRS_UP_TO:
-        first, second = np.triu_indices(count, k=1)
-    else:
-        first, second = _random_pairs(count, SAMPLED_PAIRS, _generator(seed, "pairs"))
+    sampled = SAMPLED_PAIRS if count > ALL_PAIRS_UP_TO else None
+    first, second = _pairs(count, sampled, _generator(seed, "pairs"))
     zeros = np.zeros(round(2 * len(first) / (count - 1)))  # the diagonal's share of all pairs is 1 / N
     total = 0.0
     for squared in _pair_distances(outputs, first, second, statistic):
@@ -170,10 +167,12 @@ def _pair_distances(
         yield np.asarray(sum(squares))
 
 
-def _random_pairs(count: int, pairs: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of `pairs` random pairs of distinct images."""
-    first = rng.integers(0, count, pairs)
-    return first, (first + rng.integers(1, count, pairs)) % count
+def _pairs(count: int, sampled: int | None, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of pairs of distinct images: all of them, or that many random ones."""
+    if sampled is None:
+        return np.triu_indices(count, k=1)
+    first = rng.integers(0, count, sampled)
+    return first, (first + rng.integers(1, count, sampled)) % count
 
 
 def _resampled_pairs(
@@ -192,10 +191,7 @@ def _resampled_pairs(
         moment[moment < 1e-12 * squares.mean()] = np.nan  # one image alone, to rounding: no pair
         return np.asarray(moment / squares.mean())
     pairs = max(20_000 // (outputs.shape[1] if statistic.per_coordinate else 1), 10 * count)
-    if count * (count - 1) // 2 <= pairs:
-        first, second = np.triu_indices(count, k=1)
-    else:
-        first, second = _random_pairs(count, pairs, rng)
+    first, second = _pairs(count, pairs if pairs < count * (count - 1) // 2 else None, rng)
     resampled, whole = np.zeros(len(weights)), 0.0
     for squared in _pair_distances(outputs, first, second, statistic):
         order = squared.argsort()

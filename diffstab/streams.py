@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from .precision import doubled
+from .settings import LARGEST_SEED, positive_integer
 
 FIELD, NOISE, CHOICE = 0, 1, 2  # purposes
 MASK = 0xFFFFFFFF
@@ -41,10 +42,8 @@ class StreamKeys:
     draw: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**64:
-            raise ValueError(f"seed is {self.seed}; it must be between 0 and 2^64 - 1")
-        if not 0 <= self.draw <= MASK:
-            raise ValueError(f"draw is {self.draw}; it must be between 0 and 2^32 - 1")
+        object.__setattr__(self, "seed", positive_integer("seed", self.seed, least=0, most=LARGEST_SEED))
+        object.__setattr__(self, "draw", positive_integer("draw", self.draw, least=0, most=MASK))
         if self.images.ndim != 1 or self.images.dtype != torch.int64:
             raise ValueError(f"images are {self.images.dtype} {tuple(self.images.shape)}; int64 [B] is needed")
 

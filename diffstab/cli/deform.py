@@ -6,16 +6,10 @@ from typing import Any
 
 import click
 
-from ..settings import LARGEST_SEED, positive_integer
 from .options import ENSEMBLE_KEYS, ensemble_options, interpolation_option, make_ensemble, seed_option
 
-PLAIN = {
-    "1": "L",
-    "L": "L",
-    "LA": "RGBA",
-    "PA": "RGBA",
-    "RGBA": "RGBA",
-}  # the mode each image mode is worked on in; else RGB
+# the mode in which an image of each mode is deformed; RGB for the others
+PLAIN = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "RGBA": "RGBA"}
 
 
 @click.command()
@@ -39,8 +33,7 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
     from ..results import check_writable, write_atomically
     from ..streams import StreamKeys
 
-    positive_integer("draw", draw, least=0, most=2**32 - 1)
-    positive_integer("seed", seed, least=0, most=LARGEST_SEED)
+    keys = StreamKeys(seed, torch.zeros(1, dtype=torch.int64), draw)
     file_format = Image.registered_extensions().get(target.suffix.lower())
     if file_format not in Image.SAVE:
         raise ValueError(f"OUT is {str(target)!r}; an ending such as .png or .jpg is needed")
@@ -48,7 +41,7 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
     image = ImageOps.exif_transpose(read_image(source))
     image = image.convert(PLAIN.get(image.mode, "RGB"))
     ensemble = make_ensemble((image.height, image.width), **{key: options[key] for key in ENSEMBLE_KEYS})
-    field = ensemble.sample(StreamKeys(seed, torch.zeros(1, dtype=torch.int64), draw), dtype=torch.float64)
+    field = ensemble.sample(keys, dtype=torch.float64)
     pixels = torch.from_numpy(np.atleast_3d(np.array(image))).permute(2, 0, 1).to(torch.float64)
     deformed = deform_images(pixels, field[0], interpolation).round().clamp(0, 255).to(torch.uint8)
     result = Image.fromarray(deformed.permute(1, 2, 0).squeeze(2).numpy())

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ..models import LoadedModel
     from ..results import StabilityResult
 
+KNOBS = ("draws", "average", "noise_radius", "interpolation", "seed", "batch_size")
+DEVICES = ("cpu", "cuda", "mps", "xpu")
+
 
 @click.command()
 @click.option(
@@ -120,10 +123,6 @@ def told_in_one_line(model: str, shape: tuple[int, ...]) -> "Iterator[None]":
     except (RuntimeError, AssertionError) as error:
         size, reason = "x".join(map(str, shape)), str(error) or "it gives no reason"
         raise ValueError(f"model {model} fails on images of {size} ({reason:.200})") from error
-
-
-KNOBS = ("draws", "average", "noise_radius", "interpolation", "seed", "batch_size")
-DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 def chosen_device(name: str) -> "torch.device":

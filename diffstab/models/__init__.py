@@ -86,20 +86,9 @@ def resolve_model(
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every GPU too
         network = build(source, name, shape, pretrained=downloads)
     if checkpoint is not None:
-        fill(
-            network,
-            read_checkpoint(Path(checkpoint)),
-            str(checkpoint),
-            dataset=dataset,
-            classes=shape.classes,
-        )
-        weights = str(checkpoint)
+        weights = origin = str(checkpoint)
+        fill(network, read_checkpoint(Path(checkpoint)), origin, dataset=dataset, classes=shape.classes)
     elif weights == "pretrained" and source == "paper":
-        fill(
-            network,
-            pretrained_weights(name, dataset),
-            f"pretrained {name}",
-            dataset=dataset,
-            classes=shape.classes,
-        )
+        state, origin = pretrained_weights(name, dataset), f"pretrained {name}"
+        fill(network, state, origin, dataset=dataset, classes=shape.classes)
     return LoadedModel(network.eval(), spec, source, weights)

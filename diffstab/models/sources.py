@@ -45,8 +45,7 @@ def find(spec: str, shape: Shape) -> tuple[str, str]:
         if name in _names(prefix):
             return prefix, name
         raise ValueError(f"model is {spec!r}; {prefix} has no such network{_near(name, _names(prefix))}")
-    small = max(shape.height, shape.width) <= SMALL
-    order = SOURCES if small else SOURCES[1:]
+    order = SOURCES if _is_small(shape) else SOURCES[1:]
     for source in order:
         if spec in _names(source):
             return source, spec
@@ -74,7 +73,11 @@ def _base_name(spec: str) -> str:
 def is_paper_net(spec: str, shape: Shape) -> bool:
     """Whether a spec means one of the paper's nets; known without importing timm."""
     prefix, colon, _ = spec.partition(":")
-    return prefix == "paper" if colon else spec in PAPER_NETS and max(shape.height, shape.width) <= SMALL
+    return prefix == "paper" if colon else spec in PAPER_NETS and _is_small(shape)
+
+
+def _is_small(shape: Shape) -> bool:
+    return max(shape.height, shape.width) <= SMALL
 
 
 def refuse_if_unreachable(spec: str) -> None:
@@ -85,11 +88,11 @@ def refuse_if_unreachable(spec: str) -> None:
     """
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    name = glob.escape(_base_name(spec))
+    name = _base_name(spec)
     hub = [path.name for path in Path(HF_HUB_CACHE).glob("models--*")]
     # timm's weights lie under timm/NAME.TAG, some under other owners' names
     cached = [entry for entry in hub if not entry.startswith("models--timm--") or name in entry]
-    cached += [path.name for path in (Path(torch.hub.get_dir()) / "checkpoints").glob(f"{name}*")]
+    cached += [path.name for path in (Path(torch.hub.get_dir()) / "checkpoints").glob(f"{glob.escape(name)}*")]
     if not cached and not _reachable(_hub_url(), TORCHVISION_URL):
         raise ValueError(f"pretrained {spec} is not on this machine and no network can be reached; {WAY_OUT}")
 
