@@ -131,10 +131,11 @@ def _image_and_label(item: Any) -> tuple[Any, Any]:
 def _loader_batches(loader: Iterable[Any]) -> Iterator[Batch]:
     if not isinstance(loader, Iterable):
         raise TypeError(f"images are a {type(loader).__name__}; a tensor, a Dataset or batches of images are needed")
-    if iter(loader) is loader:
+    batches = iter(loader)  # once a pass: a DataLoader starts its workers here
+    if batches is loader:
         raise TypeError("images are an iterator that can be gone through once; measuring goes through them twice")
     start = 0
-    for batch in loader:
+    for batch in batches:
         images, labels = _image_and_label(batch)
         if not isinstance(images, Tensor) or images.ndim != 4:
             came = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__

@@ -395,6 +395,17 @@ class Endless(IterableDataset):
         return iter(lambda: torch.rand(3, 17, 11), None)
 
 
+class Shrinking:
+    """Gives a batch less in each pass."""
+
+    def __init__(self, images):
+        self.images, self.left = images, 5
+
+    def __iter__(self):
+        self.left -= 1
+        return iter(self.images.split(10)[: self.left])
+
+
 def nan_at(index: int, images: torch.Tensor) -> torch.Tensor:
     broken = images.clone()
     broken[index, 0, 3, 3] = float("nan")
@@ -454,6 +465,7 @@ def fails_on(call: int, image: int):
         (nn.Flatten(), lambda x: [(x, torch.zeros(40, 2).long())], {}, ValueError, r"labels are torch.int64 \(40, 2\)"),
         (nn.Flatten(), lambda x: TensorDataset(x, torch.rand(40)), {}, ValueError, "labels are torch.float32"),
         (nn.Flatten(), lambda x: TensorDataset(x, x, x), {}, TypeError, "gave 3 things at once"),
+        (nn.Flatten(), Shrinking, {}, ValueError, "gave 40 images on its first pass and 30 on its second"),
         (nn.Flatten(), lambda x: Endless(), {}, TypeError, "wrap it in a DataLoader"),
         (lambda x: x[:, :0], None, {}, ValueError, r"the network returned torch.float32 \(40, 0"),
         (nn.Flatten(), lambda x: 7, {}, TypeError, "images are a int"),

@@ -125,6 +125,14 @@ def test_resamples_of_a_single_image_are_left_out(rng, statistic, count):
         assert 0 < found.low <= found.high < math.inf, name
 
 
+@pytest.mark.parametrize("statistic", [PAPER, MEAN, REFERENCE])
+def test_a_resample_of_one_image_has_no_pairs(rng, statistic):
+    weights = np.array([[4, 0, 0, 0], [1, 1, 1, 1], [0, 3, 0, 1]])
+    found = statistics._resampled_pairs(rng.normal(size=(4, 2)), weights, statistic, rng)
+    assert np.isnan(found).tolist() == [True, False, False]
+    assert found[1] == pytest.approx(1)
+
+
 def test_what_is_not_defined_is_said(rng):
     a, outputs = squared_changes(rng, PAPER, 5, 1, 1), rng.normal(size=(5, 2))
     with pytest.raises(ValueError, match="does not change under noise"):
