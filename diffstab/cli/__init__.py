@@ -5,9 +5,13 @@ from typing import Any
 
 import click
 
+from .compare import compare
 from .deform import deform
 from .field import field
 from .measure import measure
+from .results import results
+from .sweep import sweep
+from .train import train
 
 __all__ = ["main"]
 
@@ -47,5 +51,5 @@ def main() -> None:
     """Measure how stable a vision network is to smooth deformations, relative to noise."""
 
 
-for command in (measure, field, deform):
+for command in (measure, train, sweep, results, compare, field, deform):
     main.add_command(command)

@@ -1,6 +1,7 @@
 """Options that several commands share; choices and defaults come from `diffstab.settings`."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -56,7 +57,13 @@ ensemble_options = together(
 interpolation_option = click.option(
     "--interpolation", type=click.Choice(INTERPOLATIONS), default=DEFAULTS.interpolation, show_default=True
 )
+device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
 seed_option = click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Of every random stream.")
+
+
+def store_option(*, required: bool = True, help: str = "Folder of results.") -> Decorator:
+    """`--store DIR`."""
+    return click.option("--store", type=click.Path(path_type=Path), metavar="DIR", required=required, help=help)
 
 
 def make_ensemble(size: tuple[int, int], **options: Any) -> Any:

@@ -9,10 +9,12 @@ from torch import nn
 from ..data import load_dataset
 from ..settings import DEFAULT_DATASET, WEIGHTS, one_of
 from .checkpoints import fill, pretrained_weights, read_checkpoint
+from .devices import chosen_device
+from .listing import matching, published_tag
 from .paper import PAPER_NETS
 from .sources import Shape, build, find, is_known_without_timm, is_paper_net, refuse_if_unreachable
 
-__all__ = ["PAPER_NETS", "LoadedModel", "Shape", "load_model", "resolve_model"]
+__all__ = ["PAPER_NETS", "LoadedModel", "Shape", "chosen_device", "load_model", "matching", "resolve_model"]
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,14 @@ class LoadedModel:
         name: As asked for.
         source: `paper`, `timm` or `torchvision`.
         weights: `pretrained`, `init`, or the checkpoint's path.
+        tag: Of published weights, as their library calls them (a1_in1k, IMAGENET1K_V1); otherwise None.
     """
 
     network: nn.Module
     name: str
     source: str
     weights: str
+    tag: str | None = None
 
 
 def load_model(
@@ -91,4 +95,4 @@ def resolve_model(
     elif weights == "pretrained" and source == "paper":
         state, origin = pretrained_weights(name, dataset), f"pretrained {name}"
         fill(network, state, origin, dataset=dataset, classes=shape.classes)
-    return LoadedModel(network.eval(), spec, source, weights)
+    return LoadedModel(network.eval(), spec, source, weights, published_tag(source, name) if downloads else None)

@@ -1,0 +1,63 @@
+"""A trained network, and how it is kept as files that `load_model` and `diffstab measure` read."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from ..models import Shape
+from ..options import TrainOptions
+from ..results import write_atomically
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A network after its last epoch.
+
+    Attributes:
+        network: In evaluation mode, on the device that it was trained on.
+        options: What it was trained by.
+        shape: Of its images: channels, height and width in pixels, and classes.
+        epochs: All that it was trained for, those before a stop included.
+        loss: Mean cross-entropy of the last epoch's batches.
+        test_error: Share of the test images that it classifies wrongly.
+        seconds: That the epochs took, those before a stop included.
+    """
+
+    network: nn.Module = field(repr=False, compare=False)
+    options: TrainOptions
+    shape: Shape
+    epochs: int
+    loss: float
+    test_error: float
+    seconds: float = field(compare=False)
+
+    def weights(self) -> bytes:
+        """The network's state as a .safetensors file; the same bytes for the same weights."""
+        tensors = self.network.state_dict().items()
+        # tied weights are written one by one: the format allows no shared memory
+        plain = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors}
+        return save(plain)
+
+    def write(self, folder: str | Path) -> Path:
+        """Writes `model.safetensors` and `config.json` into an existing folder; the path of the former.
+
+        Raises:
+            ValueError: If the folder is missing or can't be written.
+        """
+        channels, height, width, classes = self.shape
+        config = {
+            "architecture": self.options.model,
+            "num_classes": classes,
+            "in_chans": channels,
+            "input_size": [channels, height, width],
+        }
+        path = Path(folder) / WEIGHTS
+        write_atomically(path, self.weights())
+        write_atomically(path.with_name(CONFIG), json.dumps(config, indent=2).encode() + b"\n")
+        return path

@@ -1,0 +1,79 @@
+"""Options: canonical values, so that two ways to ask for one thing are one; errors that name what came."""
+
+import pytest
+from click.testing import CliRunner
+
+from diffstab.cli import main
+from diffstab.cli.measure import measure
+from diffstab.options import EXECUTION, MeasureOptions, TrainOptions
+
+
+def test_two_ways_to_ask_for_one_measurement_are_equal():
+    assert MeasureOptions.of({"cutoff": 5}) == MeasureOptions.of({"cutoff": 5.0, "delta": 1, "cutoff-rule": "disk"})
+    assert (
+        MeasureOptions.of({"noise-radius": "ensemble"}) == MeasureOptions.of({"noise_radius": None}) == MeasureOptions()
+    )
+    assert MeasureOptions(temperature=1e-3).delta is None
+    assert TrainOptions.of({"lr": "1e-3"}).lr == 1e-3  # YAML reads a number without a point as a text
+
+
+def test_the_convention_fills_in_what_is_left_to_it():
+    reference = MeasureOptions(convention="reference")
+    assert (reference.cutoff_rule, reference.delta_rule, reference.noise_radius) == (
+        "half-integer",
+        "asymptotic",
+        "per-image",
+    )
+    assert MeasureOptions(convention="reference", cutoff_rule="disk").cutoff_rule == "disk"
+    assert MeasureOptions(weights="init").batch_norm == "batch"
+    assert MeasureOptions(weights="init", checkpoint="file").batch_norm == "running"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "error", "message"),
+    [
+        ({"cutof": 3}, ValueError, "'cutof' is not an option; did you mean 'cutoff'"),
+        ({"zzz": 3}, ValueError, "'zzz' is not an option; known: model, dataset"),
+        ({"noise-radius": "ensemble", "noise_radius": "ensemble"}, ValueError, "'noise_radius' is given twice"),
+        ({"seed": "0"}, TypeError, "seed is '0'; a whole number"),
+        ({"images": 1}, ValueError, "images is 1; it must be at least 2"),
+        ({"images": 2.5}, TypeError, "images is 2.5; a whole number"),
+        ({"model": 18}, TypeError, "model is 18; a name is needed"),
+        ({"model": ""}, TypeError, "model is ''; a name is needed"),
+        ({"cutoff": "three"}, TypeError, "cutoff is 'three'; a number is needed"),
+        ({"cutoff": float("nan")}, ValueError, "cutoff is nan"),
+        ({"delta": 1, "temperature": 1e-3}, ValueError, "delta is 1 and temperature is 0.001; give one of the two"),
+        ({"interpolation": "bilinar"}, ValueError, "interpolation is 'bilinar'; .*did you mean 'bilinear'"),
+        ({"convention": "papre"}, ValueError, "convention is 'papre'; .*did you mean 'paper'"),
+        ({"until_precision": 0}, ValueError, "until_precision is 0; it must be above 0"),
+        ({"resamples": 10}, ValueError, "resamples is 10; it must be at least 100"),
+        ({"seed": True}, TypeError, "seed is True"),
+    ],
+)
+def test_what_can_not_be_is_named(mapping, error, message):
+    with pytest.raises(error, match=message):
+        MeasureOptions.of(mapping)
+
+
+def test_a_flag_is_true_or_false():
+    with pytest.raises(TypeError, match="bfloat16 is 1; true or false"):
+        TrainOptions.of({"bfloat16": 1})
+
+
+@pytest.mark.parametrize(("command", "options"), [("measure", MeasureOptions), ("train", TrainOptions)])
+def test_the_command_has_these_options_and_defaults(command, options):
+    """A spec's keys are the command's own names; how results are told is the command's alone."""
+    parameters = {parameter.name: parameter for parameter in main.commands[command].params}
+    told = {"store", "output", "as_json"}
+    assert parameters.keys() - told == set(options().to_dict())
+    for name, usual in options().to_dict().items():
+        if parameters[name].default is not None and type(parameters[name].default).__name__ != "Sentinel":
+            assert parameters[name].default == usual, name
+    assert set(EXECUTION) & parameters.keys()
+
+
+def test_the_command_refuses_in_one_line():
+    answer = CliRunner().invoke(main, ["measure", "--images", "1"])
+    assert answer.exit_code == 2
+    assert answer.stderr == "Error: images is 1; it must be at least 2\n"
+    assert measure.name == "measure"
