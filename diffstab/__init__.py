@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .models import load_model as load_model
     from .results import StabilityResult as StabilityResult
     from .stability import measure as measure
+    from .store import Store as Store
     from .streams import StreamKeys as StreamKeys
 
 # Public names by the module that holds them. They are imported when first used: the command line answers --help
@@ -22,6 +23,7 @@ _HOMES = {
     "DisplacementField": "field",
     "MaxEntropyEnsemble": "ensemble",
     "StabilityResult": "results",
+    "Store": "store",
     "StreamKeys": "streams",
     "deform": "deformation",
     "load_dataset": "data",

@@ -19,7 +19,7 @@ from .field import DisplacementField
 from .modes import Network
 from .precision import doubled
 from .provenance import image_digests
-from .settings import MeasureSettings
+from .settings import KEEP_OUTPUTS_UP_TO, MeasureSettings
 from .statistics import Array, Statistic
 from .streams import StreamKeys, sphere_noise
 
@@ -176,7 +176,8 @@ def _batch_changes(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> t
         noisy = base + radii[:, draw].to(plan.device, plan.dtype).view(-1, 1, 1, 1) * eta
         for stage, changed in (("f(tau x)", deformed), ("f(x + eta)", noisy)):
             squares = (_flat(_output(model, changed)) - reference).square()
-            parts.append(squares if plan.statistic.per_coordinate else squares.sum(1, keepdim=True))
+            by_output = plan.statistic.per_coordinate or squares.shape[1] <= KEEP_OUTPUTS_UP_TO
+            parts.append(squares if by_output else squares.sum(1, keepdim=True))
             stages.append(f"{stage}, draw {draw}")
     columns = torch.cat(parts, dim=1).cpu().numpy()
     split = np.split(columns, np.cumsum([part.shape[1] for part in parts])[:-1], axis=1)

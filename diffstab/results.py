@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .statistics import Interval
+from .statistics import Interval, Statistic
 
 SCHEMA = 1
 
@@ -36,6 +37,9 @@ class RawValues:
         noise: ||f(x + eta) - f(x)||^2, `[N, draws]`.
         outputs: f(x), `[N, outputs]`.
         displacement_norm: ||tau x - x||, `[N, draws]`.
+        deformation_by_output: The squared changes of each output, `[N, draws, outputs]`, where they are kept: for
+            networks of up to 100 outputs, and wherever the median is taken per output coordinate.
+        noise_by_output: Likewise.
     """
 
     indices: NDArray[np.int64]
@@ -43,6 +47,23 @@ class RawValues:
     noise: NDArray[np.float64]
     outputs: NDArray[np.float64]
     displacement_norm: NDArray[np.float64]
+    deformation_by_output: NDArray[np.float64] | None = None
+    noise_by_output: NDArray[np.float64] | None = None
+
+    def changes(self, statistic: Statistic) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """a and b as a statistic averages them, `[N, draws, K]` each.
+
+        Raises:
+            ValueError: If the median is taken per output coordinate and the changes were not kept so.
+        """
+        if not statistic.per_coordinate:
+            return self.deformation[..., None], self.noise[..., None]
+        if self.deformation_by_output is None or self.noise_by_output is None:
+            raise ValueError(
+                f"the changes of the {self.outputs.shape[1]} outputs were not kept one by one, which the median rule "
+                "'coordinate' needs; measure again with --convention reference"
+            )
+        return self.deformation_by_output, self.noise_by_output
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +75,12 @@ class StabilityResult:
         G: The same for noise in place of the deformation.
         R: D / G, the relative stability (Eq. 4).
         test_error: None where the images have no labels.
+        weights_tag: Of published weights, as their library calls them (a1_in1k, IMAGENET1K_V1).
         network_sha256: Of the layers' description; with weights_sha256 it tells networks apart.
         noise_radius: ||eta||; under the rule `per-image`, the average of the radii.
+        radius_average: The average that gave the noise radius: `average`, unless another one was computed afterwards.
+        stopped: Why a measurement of adaptive effort ended: `precision`, or `data` where all images and draws allowed
+            were used; None where the effort was given.
         fold_fraction: Share of the drawn fields that fold.
         clamped_fraction: Share of pixels whose source lay outside the frame.
     """
@@ -63,6 +88,7 @@ class StabilityResult:
     model: str
     model_source: str
     weights: str
+    weights_tag: str | None = None
     weights_sha256: str | None
     network_sha256: str | None
     dataset: str
@@ -83,6 +109,7 @@ class StabilityResult:
     average: str
     noise_radius: float
     noise_radius_rule: str
+    radius_average: str
     median_rule: str
     pairs: str
     convention: str
@@ -97,6 +124,7 @@ class StabilityResult:
     versions: dict[str, str]
     git_commit: str | None
     seconds: float
+    stopped: str | None = None
     raw: RawValues = field(repr=False, compare=False)
 
     @property
@@ -105,16 +133,7 @@ class StabilityResult:
 
         None for a callable that is no `nn.Module`: nothing tells one from another.
         """
-        if self.network_sha256 is None:
-            return None
-        names = (
-            "network_sha256 weights_sha256 data_sha256 draws cutoff cutoff_rule temperature delta_rule interpolation "
-            "average noise_radius_rule median_rule pairs batch_norm precision seed resamples"
-        ).split()
-        content: dict[str, Any] = {"schema": SCHEMA, **{name: getattr(self, name) for name in names}}
-        if self.batch_norm == "batch":  # the batch is part of f
-            content["batch_size"] = self.batch_size
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return content_key({f.name: getattr(self, f.name) for f in fields(self)})
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form: every field but the raw values, and the key."""
@@ -124,6 +143,22 @@ class StabilityResult:
     def write(self, path: str | Path) -> None:
         """Writes the JSON form to a file, whole or not at all."""
         write_atomically(Path(path), json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n")
+
+
+KEY_NAMES = (
+    "network_sha256 weights_sha256 data_sha256 draws cutoff cutoff_rule temperature delta_rule interpolation average "
+    "noise_radius_rule radius_average median_rule pairs batch_norm precision seed resamples"
+).split()
+
+
+def content_key(row: Mapping[str, Any]) -> str | None:
+    """The key of a result or of its row: sha256 of what determines its numbers; None where the network has none."""
+    if row["network_sha256"] is None:
+        return None
+    content: dict[str, Any] = {"schema": SCHEMA, **{name: row[name] for name in KEY_NAMES}}
+    if row["batch_norm"] == "batch":  # the batch is part of f
+        content["batch_size"] = row["batch_size"]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(value: object) -> object:

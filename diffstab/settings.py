@@ -22,6 +22,8 @@ BATCH_NORMS = ("running", "batch")
 WEIGHTS = ("pretrained", "init")
 SPLITS = ("train", "test")
 
+KEEP_OUTPUTS_UP_TO = 100  # outputs whose squared changes are kept one by one, so that any median can be taken later
+
 LARGEST = 1e100  # of cutoff, temperature and delta: their squares stay finite
 LARGEST_SEED = 2**64 - 1
 

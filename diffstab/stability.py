@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .batches import Images, as_batches
@@ -139,8 +140,10 @@ def _result(
 ) -> StabilityResult:
     settings = plan.settings
     order = survey.keys.argsort()  # intervals resample images in the order of their index, however they came
-    outputs, deformation, noise = (v[order] for v in (changes.outputs, changes.deformation, changes.noise))
-    estimates = stability(deformation, noise, outputs, plan.statistic, resamples=settings.resamples, seed=settings.seed)
+    raw = _raw(survey, changes, order)
+    estimates = stability(
+        *raw.changes(plan.statistic), raw.outputs, plan.statistic, resamples=settings.resamples, seed=settings.seed
+    )
     count = len(order)
     error = None if changes.wrong is None else ErrorRate(*binomial_interval(changes.wrong, count), count)
     return StabilityResult(
@@ -161,8 +164,14 @@ def _result(
         versions=versions(),
         git_commit=git_commit(),
         seconds=time.perf_counter() - start,
-        raw=RawValues(survey.keys[order], deformation.sum(-1), noise.sum(-1), outputs, survey.norms[order]),
+        raw=raw,
     )
+
+
+def _raw(survey: Survey, changes: Changes, order: NDArray[np.int64]) -> RawValues:
+    outputs, deformation, noise = (v[order] for v in (changes.outputs, changes.deformation, changes.noise))
+    kept = (deformation, noise) if deformation.shape[-1] == outputs.shape[1] else (None, None)
+    return RawValues(survey.keys[order], deformation.sum(-1), noise.sum(-1), outputs, survey.norms[order], *kept)
 
 
 def _named(model: Network, images: Images) -> dict[str, Any]:
@@ -190,6 +199,7 @@ def _chosen(plan: Plan) -> dict[str, Any]:
         "interpolation": settings.interpolation,
         "average": settings.average,
         "noise_radius_rule": str(settings.noise_radius),
+        "radius_average": settings.average,
         "median_rule": plan.statistic.median_rule,
         "pairs": plan.statistic.pairs,
         "convention": ensemble.convention.name,

@@ -1,0 +1,194 @@
+"""`diffstab results`: what a store holds, chosen, shown, written for other programs, checked."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..settings import AVERAGES, MEDIAN_RULES, PAIR_RULES
+from .options import store_option
+from .tables import print_columns
+
+if TYPE_CHECKING:
+    from ..store import Row, Store
+
+OVERVIEW = {
+    "key": "key",
+    "kind": "kind",
+    "model": "model",
+    "weights": "weights",
+    "dataset": "dataset",
+    "c": "cutoff",
+    "delta": "delta",
+    "seed": "seed",
+    "images": "images",
+    "R_f": "R.value",
+    "low": "R.low",
+    "high": "R.high",
+    "test error": "test_error.value",
+    "status": "status",
+}
+EXPORTS = ("csv", "parquet", "timm")
+filter_argument = click.argument("filters", metavar="[FILTER]...", nargs=-1)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+
+
+@click.group()
+def results() -> None:
+    """List, show, query, export, recompute and check the results in a store.
+
+    A FILTER is COLUMN=VALUE, or with != < <= > >= : model=resnet*, 'R.value<0.5', status=failed.
+    """
+
+
+def opened(folder: Path) -> "Store":
+    """The store; what was mended on opening goes to stderr."""
+    from ..store import Store
+
+    store = Store(folder)
+    tell_notes(store)
+    return store
+
+
+def tell_notes(store: "Store") -> None:
+    """Says on stderr what was mended or left out."""
+    for note in store.notes:
+        click.echo(f"note: {note}", err=True)
+    store.notes.clear()
+
+
+def chosen(folder: Path, filters: tuple[str, ...]) -> "list[Row]":
+    """The rows of a store that pass the filters."""
+    from ..store.table import select
+
+    rows = select(opened(folder).rows(), filters)
+    if not rows:
+        click.echo("no row matches" if filters else "the store is empty", err=True)
+    return rows
+
+
+@results.command(name="list")
+@store_option()
+@filter_argument
+@json_option
+def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
+    """One line per cell: what was measured, and R_f."""
+    rows = chosen(store, filters)
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    from ..store.table import value_at
+
+    table = [[value_at(row, column) for column in OVERVIEW.values()] for row in rows]
+    print_columns(list(OVERVIEW), [[str(line[0])[:12], *line[1:]] for line in table])
+
+
+@results.command()
+@store_option()
+@click.argument("key")
+@json_option
+def show(store: Path, key: str, as_json: bool) -> None:
+    """Everything about one row: KEY is its key, or the beginning of it."""
+    rows = [row for row in opened(store).rows() if str(row["key"]).startswith(key)]
+    if len(rows) != 1 or not key:
+        found = f"{len(rows)} rows have a key that begins so" if rows else "no row has a key that begins so"
+        raise ValueError(f"key is {key!r}; {found}; diffstab results list shows the keys")
+    if as_json:
+        click.echo(json.dumps(rows[0]))
+        return
+    from ..store.table import columns_of, flat
+
+    one = flat(rows[0])
+    width = max(map(len, one))
+    for name in columns_of([one]):
+        click.echo(f"{name:<{width}}  {one[name]}".rstrip())
+
+
+@results.command()
+@store_option()
+@filter_argument
+@click.option("--columns", metavar="A,B,...", default="model,dataset,cutoff,delta,seed,R.value", show_default=True)
+@click.option("--sort", metavar="COLUMN", help="Rising; rows without a value come last.")
+@click.option("--limit", type=click.IntRange(min=1), help="First rows only.")
+@json_option
+def query(
+    store: Path, filters: tuple[str, ...], columns: str, sort: str | None, limit: int | None, as_json: bool
+) -> None:
+    """Any columns of the rows that pass all filters."""
+    from ..store.table import in_order, require_column, value_at
+
+    rows = chosen(store, filters)
+    names = [name.strip() for name in columns.split(",")]
+    for name in names:
+        require_column(name, rows)
+    rows = in_order(rows, sort) if sort else rows
+    table = [[value_at(row, name) for name in names] for row in rows[:limit]]
+    if as_json:
+        click.echo(json.dumps([dict(zip(names, line, strict=True)) for line in table]))
+    else:
+        print_columns(names, table)
+
+
+@results.command()
+@store_option()
+@filter_argument
+@click.option("--format", "file_format", type=click.Choice(EXPORTS), default="csv", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Instead of stdout.")
+def export(store: Path, filters: tuple[str, ...], file_format: str, output: Path | None) -> None:
+    """Write the rows as CSV or Parquet, or as a CSV that joins on `model` with timm's results files."""
+    from ..results import check_writable, write_atomically
+    from ..store.export import exported
+
+    if output is not None:
+        check_writable(output)
+    rows = chosen(store, filters)
+    content = exported(rows, file_format)
+    if output is not None:
+        write_atomically(output, content)
+        click.echo(f"{output}: {len(rows)} rows", err=True)
+    else:
+        click.echo(content, nl=False)
+
+
+@results.command()
+@store_option()
+@filter_argument
+@click.option("--average", type=click.Choice(AVERAGES), help="Over images and draws.")
+@click.option("--median-rule", type=click.Choice(MEDIAN_RULES), help="Of the squared norm, or of each output.")
+@click.option("--pairs", type=click.Choice(PAIR_RULES), help="Of distinct images, or all.")
+@click.option("--resamples", type=click.IntRange(min=100), help="Behind the intervals.")
+def recompute(store: Path, filters: tuple[str, ...], **statistic: Any) -> None:
+    """Add rows with another statistic of the same raw values; no network runs again.
+
+    ||eta|| stays what the measurement chose, which the new rows' column radius_average tells.
+    """
+    if not any(statistic.values()):
+        raise ValueError("no statistic is given; say --average, --median-rule, --pairs or --resamples")
+    from ..store.recompute import recompute_all
+    from ..store.table import select
+
+    target = opened(store)
+    added, there, failures = recompute_all(target, select(target.rows(), filters), **statistic)
+    for failure in failures:
+        click.echo(f"note: {failure}", err=True)
+    click.echo(f"{added} rows added, {there} were there, {len(failures)} can't be recomputed")
+    click.get_current_context().exit(1 if failures else 0)
+
+
+@results.command()
+@store_option()
+@json_option
+def check(store: Path, as_json: bool) -> None:
+    """Verify every line, hash and sidecar; exit status 1 if anything is wrong."""
+    from ..store.check import check as check_store
+
+    target = opened(store)
+    problems = list(check_store(target))
+    if as_json:
+        click.echo(json.dumps([{"place": problem.place, "text": problem.text} for problem in problems]))
+    else:
+        for problem in problems:
+            click.echo(str(problem))
+        click.echo(f"{len(target)} rows; {len(problems)} problems")
+    click.get_current_context().exit(1 if problems else 0)

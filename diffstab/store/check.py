@@ -1,0 +1,65 @@
+"""Whether a store is whole: every line, every hash, every sidecar."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..results import SCHEMA, content_key
+from . import DONE, Row, Store, checksum, sidecar
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong, and where: a file, with a line where it has any."""
+
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}"
+
+
+def check(store: Store) -> Iterator[Problem]:
+    """Goes through every line of every part file and every sidecar that a row names.
+
+    Verifies that a line is a row, that its checksum and its key are those of its content, and that its sidecars are
+    there and have the hash in their name.
+    """
+    seen: set[tuple[str, str]] = set()
+    for path in sorted((store.folder / "rows").glob("*.jsonl")):
+        for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+            if line:
+                for text in _wrong(store.folder, line, seen):
+                    yield Problem(f"{path.relative_to(store.folder)}, line {number}", text)
+
+
+def _wrong(folder: Path, line: bytes, seen: set[tuple[str, str]]) -> Iterator[str]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        yield "torn or damaged: not a row"
+        return
+    if row.get("schema") != SCHEMA:
+        yield f"schema {row.get('schema')!r}, this diffstab knows {SCHEMA}"
+        return
+    if row.get("checksum") != checksum(row):
+        yield "changed since it was written (its checksum differs)"
+    if row.get("status") == DONE and row.get("kind") == "measure" and not _has_its_key(row):
+        yield "its key is not the one of its settings"
+    for kind, column in sidecar.COLUMN.items():
+        if row.get(column) and (kind, row[column]) not in seen:
+            seen.add((kind, row[column]))
+            try:
+                sidecar.read(folder, kind, row[column])
+            except ValueError as error:
+                yield str(error)
+
+
+def _has_its_key(row: Row) -> bool:
+    try:
+        return bool(row["key"] == content_key(row))
+    except KeyError:
+        return False

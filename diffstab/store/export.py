@@ -1,0 +1,91 @@
+"""Rows as files for other programs: CSV, Parquet, and a CSV that joins with timm's results on `model`."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..settings import one_of
+from .parts import Row
+from .table import FIRST, Flat, columns_of, flat
+
+TIMM_COLUMNS = {
+    "R": "R.value",
+    "R_low": "R.low",
+    "R_high": "R.high",
+    "D": "D.value",
+    "G": "G.value",
+    "test_error": "test_error.value",
+    **{name: name for name in ("dataset", "images", "draws", "cutoff", "delta", "interpolation", "average")},
+    **{name: name for name in ("convention", "seed", "key")},
+}
+
+
+def exported(rows: Sequence[Row], file_format: str) -> bytes:
+    """The content of a file.
+
+    Args:
+        rows: Of a store.
+        file_format: `csv` or `parquet` (one column for each value), or `timm` (measured timm networks, by the names
+            that timm's results files use: `resnet50.a1_in1k`).
+
+    Raises:
+        ValueError: If the format is unknown, or is `parquet` and pyarrow is not installed.
+    """
+    return FORMATS[one_of("format", file_format, FORMATS)](rows)
+
+
+def _csv(rows: Sequence[Row]) -> bytes:
+    flats = [flat(row) for row in rows]
+    return _written(columns_of(flats) or list(FIRST), flats)
+
+
+def _timm(rows: Sequence[Row]) -> bytes:
+    measured = [flat(row) for row in rows if row.get("model_source") == "timm" and row.get("status") == "done"]
+    table = [{"model": timm_name(row), **{new: row.get(old) for new, old in TIMM_COLUMNS.items()}} for row in measured]
+    return _written(["model", *TIMM_COLUMNS], table)
+
+
+def timm_name(row: Flat) -> str:
+    """`resnet50.a1_in1k` of a row of `timm:resnet50`."""
+    name = str(row["model"]).rpartition(":")[2]
+    tag = row.get("weights_tag")
+    return f"{name}.{tag}" if tag and "." not in name else name
+
+
+def _written(columns: list[str], flats: Sequence[Flat]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flats)
+    return text.getvalue().encode()
+
+
+def _parquet(rows: Sequence[Row]) -> bytes:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ValueError("the format parquet needs the package pyarrow: pip install 'diffstab[parquet]'") from error
+    flats = [flat(row) for row in rows]
+    arrays = {name: pyarrow.array(_alike([row.get(name) for row in flats])) for name in columns_of(flats)}
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(arrays), buffer)
+    return buffer.getvalue()
+
+
+def _alike(values: list[Any]) -> list[Any]:
+    """Values of one type, as a Parquet column needs them: numbers beside texts become texts."""
+    kinds = {type(value) for value in values if value is not None}
+    if (kinds <= {int, float} and float in kinds) or (int in kinds and any(_is_huge(value) for value in values)):
+        return [None if value is None else float(value) for value in values]
+    if len(kinds) > 1:
+        return [None if value is None else str(value) for value in values]
+    return values
+
+
+def _is_huge(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) >= 2**63
+
+
+FORMATS: dict[str, Callable[[Sequence[Row]], bytes]] = {"csv": _csv, "parquet": _parquet, "timm": _timm}

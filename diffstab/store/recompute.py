@@ -1,0 +1,83 @@
+"""Another statistic from the raw values that are kept: no network runs again."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..results import SCHEMA, RawValues, content_key
+from ..settings import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
+from ..statistics import Statistic, stability
+from . import DONE, Entry, Row, Store
+
+
+def recompute(
+    store: Store,
+    row: Row,
+    *,
+    average: str | None = None,
+    median_rule: str | None = None,
+    pairs: str | None = None,
+    resamples: int | None = None,
+) -> Entry:
+    """A row's D, G and R by another statistic; what is None stays as it was.
+
+    ||eta|| stays as it was measured: under the noise radius `ensemble`, the new row's `radius_average` still names the
+    average that gave it, and its key differs from that of a measurement with the new average throughout.
+
+    Args:
+        store: Where the row's raw values are.
+        row: Of a measurement.
+        average: `median` or `mean`.
+        median_rule: `norm` or `coordinate`.
+        pairs: `distinct` or `all`.
+        resamples: Bootstrap resamples behind the intervals.
+
+    Raises:
+        ValueError: If a choice is unknown, the raw values are missing, or the changes of each output, which the median
+            rule `coordinate` needs, were not kept.
+    """
+    asked = {"average": average, "median_rule": median_rule, "pairs": pairs, "resamples": resamples}
+    for (name, value), allowed in zip(asked.items(), (AVERAGES, MEDIAN_RULES, PAIR_RULES), strict=False):
+        if value is not None:
+            one_of(name, str(value), allowed)
+    if row.get("kind") != "measure" or row.get("status") != DONE:
+        raise ValueError(
+            f"the row {row.get('key')} is a {row.get('status')} {row.get('kind')}; only measurements have raw values"
+        )
+    settings = {**row, **{name: value for name, value in asked.items() if value is not None}}
+    estimates = estimated(store.raw(row), settings)
+    dropped = ("time", "checksum", "job", "asked", "stopped")
+    new: dict[str, Any] = {name: value for name, value in settings.items() if name not in dropped}
+    new |= {name: interval._asdict() for name, interval in estimates.items()}
+    new |= {"schema": SCHEMA, "job": None, "recomputed_from": row["key"], "key": None}
+    if row["average"] == new["average"] and all(row[name] == new[name] for name in asked):
+        raise ValueError(f"the row {row['key']} has that statistic already")
+    return Entry({**new, "key": content_key(new)})
+
+
+def estimated(raw: RawValues, row: Row) -> dict[str, Any]:
+    """D, G and R with intervals of raw values, by the statistic, resamples and seed that a row names."""
+    statistic = Statistic(row["average"], row["median_rule"], row["pairs"])
+    a, b = raw.changes(statistic)
+    return dict(stability(a, b, raw.outputs, statistic, resamples=row["resamples"], seed=row["seed"]))
+
+
+def recompute_all(store: Store, rows: Iterable[Row], **statistic: Any) -> tuple[int, int, list[str]]:
+    """Recomputes and adds every measurement among the rows, leaving out those that were recomputed themselves.
+
+    Returns:
+        How many rows were added, how many were there already, and why others can't be recomputed.
+    """
+    added, there, failures = 0, 0, []
+    for row in rows:
+        if row.get("kind") != "measure" or row.get("status") != DONE or row.get("recomputed_from"):
+            continue
+        if all(value is None or row[name] == value for name, value in statistic.items()):
+            there += 1
+            continue
+        try:
+            new = store.add(recompute(store, row, **statistic))
+        except ValueError as error:
+            failures.append(f"{str(row['key'])[:12]} ({row['model']}): {error}")
+        else:
+            added, there = added + new, there + (not new)
+    return added, there, failures

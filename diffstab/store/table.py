@@ -1,0 +1,135 @@
+"""Rows as a table: nested values become columns such as `R.value`; filters choose rows by column."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any
+
+from .parts import Row
+
+Column = str
+Flat = dict[Column, Any]
+
+FIRST = tuple(
+    "model model_source weights weights_tag dataset split images draws cutoff delta temperature interpolation average "
+    "convention seed R.value R.low R.high D.value D.low D.high G.value G.low G.high test_error.value test_error.low "
+    "test_error.high test_error.images status kind error.type error.message".split()
+)
+LAST = ("schema", "key", "job", "raw", "checkpoint_sha256", "checksum")
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+FILTER = re.compile(r"^([\w.]+)\s*(<=|>=|!=|=|<|>)\s*(.*)$", re.DOTALL)
+
+
+def flat(row: Row) -> Flat:
+    """One level: `{"R": {"value": 1}}` becomes `{"R.value": 1}`.
+
+    >>> flat({"R": {"value": 1.0}, "model": "lenet"})
+    {'R.value': 1.0, 'model': 'lenet'}
+    """
+    found: Flat = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            for inner, one in flat(value).items():
+                found[f"{name}.{inner}"] = one
+        else:
+            found[name] = value
+    return found
+
+
+def value_at(row: Row, column: Column) -> Any:
+    """What stands in a column; None where the row has no such one.
+
+    >>> value_at({"R": {"value": 1.0}}, "R.value")
+    1.0
+    """
+    value: Any = row
+    for name in column.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return None if isinstance(value, dict) else value
+
+
+def columns_of(rows: Iterable[Flat]) -> list[Column]:
+    """Every column of any row: what is asked and found first, hashes last."""
+    known = dict.fromkeys(name for row in rows for name in row)
+    parents = {name.rpartition(".")[0] for name in known}
+    names = [name for name in known if name not in parents]  # None where other rows have a nested value
+    middle = [name for name in names if name not in FIRST and name not in LAST]
+    return [name for name in FIRST if name in names] + middle + [name for name in LAST if name in names]
+
+
+def select(rows: Iterable[Row], filters: Sequence[str]) -> list[Row]:
+    """The rows that pass every filter: `model=resnet*`, `R.value<0.5`, `seed!=0`, `status=done`.
+
+    Numbers are compared as numbers, texts by shell patterns; `none` stands for a missing value.
+
+    Raises:
+        ValueError: If a filter has another form, or names a column that no row has.
+    """
+    rows = list(rows)
+    found = rows
+    for name, comparison, wanted in [_parsed(text) for text in filters]:
+        require_column(name, rows)
+        found = [row for row in found if _passes(value_at(row, name), comparison, wanted)]
+    return found
+
+
+def require_column(column: Column, rows: Sequence[Row]) -> None:
+    """Raises ValueError, with the nearest one, if no row has that column."""
+    if not rows or any(value_at(row, column) is not None for row in rows):
+        return
+    known = {name for row in rows for name in flat(row)}
+    if column not in known:
+        near = [name for name in sorted(known) if name.startswith(f"{column}.")] or get_close_matches(
+            column, known, n=1
+        )
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"no row has a column {column!r}{hint}")
+
+
+def in_order(rows: Sequence[Row], column: Column) -> list[Row]:
+    """Rising by a column: numbers, then texts, then rows without a value. Raises ValueError for an unknown column."""
+    require_column(column, rows)
+
+    def place(row: Row) -> tuple[int, Any]:
+        value = value_at(row, column)
+        return (2, 0) if value is None else (1, value) if isinstance(value, str) else (0, value)
+
+    return sorted(rows, key=place)
+
+
+def _parsed(text: str) -> tuple[Column, str, str]:
+    match = FILTER.match(text)
+    if match is None:
+        raise ValueError(f"the filter {text!r} is not COLUMN=VALUE (or != < <= > >=), as model=resnet* or R.value<0.5")
+    name, comparison, value = match.groups()
+    if comparison in COMPARISONS and _number(value) is None:
+        raise ValueError(f"the filter {text!r} compares with {value!r}; a number is needed after {comparison}")
+    return name, comparison, value
+
+
+def _passes(value: Any, comparison: str, wanted: str) -> bool:
+    if comparison in COMPARISONS:
+        known = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return known and COMPARISONS[comparison](value, _number(wanted))
+    return _is(value, wanted) == (comparison == "=")
+
+
+def _is(value: Any, wanted: str) -> bool:
+    if value is None or isinstance(value, bool):
+        return wanted.lower() == str(value).lower()
+    if isinstance(value, (int, float)):
+        return _number(wanted) == value
+    return fnmatchcase(str(value), wanted)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
