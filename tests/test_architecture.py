@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "diffstab"
-CORE = ["settings", "streams", "field", "ensemble", "precision", "deformation", "statistics", "provenance", "results"]
-LOOP = ["batches", "modes", "passes", "stability"]
+CORE = (
+    "settings options streams field ensemble precision deformation statistics comparison provenance results store"
+).split()
+LOOP = ["batches", "modes", "passes", "stability", "adaptive"]
 DATA, MODELS = 2, 3  # a model spec needs the shape of its data set's images
-RANK = {**dict.fromkeys(CORE, 0), **dict.fromkeys(LOOP, 1), "data": DATA, "models": MODELS, "cli": 4, "__main__": 5}
+EDGES = {"training": 4, "sweep": 5, "cli": 6, "__main__": 7}
+RANK = {**dict.fromkeys(CORE, 0), **dict.fromkeys(LOOP, 1), "data": DATA, "models": MODELS, **EDGES}
 HOMES = {"timm": "models", "torchvision.models": "models", "torchvision.datasets": "data", "matplotlib": "figures"}
+HOMES |= {"ray": "sweep", "submitit": "sweep", "yaml": "sweep", "pyarrow": "store", "click": "cli"}
 
 
 def imports(path: Path) -> set[str]:

@@ -166,7 +166,7 @@ BAD = [
     ("measure --interpolation cubic", "'--interpolation': 'cubic' is not one of 'bilinear', 'gaussian'"),
     ("measure --convention papers", "'--convention': 'papers' is not one of 'paper', 'reference'"),
     ("measure --noise-radius x", "'--noise-radius': 'x' is not one of 'ensemble', 'per-image'"),
-    ("measure --delta 1 --temperature 0.1", "both of temperature and delta given"),
+    ("measure --delta 1 --temperature 0.1", "delta is 1 and temperature is 0.1; give one of the two"),
     ("measure --cutoff 1", "cutoff is 1.0; the rule disk keeps no mode below sqrt(2)"),
     ("measure --temperature -0.1", "temperature is -0.1; it must be a finite number, 0 or more"),
     ("measure --temperature nan", "temperature is nan"),

@@ -1,0 +1,35 @@
+"""Sweeps: a YAML grid becomes jobs, executors run them, the store keeps their rows.
+
+>>> from diffstab.sweep import InlineExecutor, measure_job, run_sweep
+>>> from diffstab.options import MeasureOptions
+>>> from diffstab import Store
+>>> import tempfile
+>>> jobs = [measure_job(MeasureOptions(model="fc_l4", images=20, seed=seed)) for seed in (0, 1)]
+>>> store = Store(tempfile.mkdtemp(), create=True)
+>>> run_sweep(jobs, store, InlineExecutor()).done
+2
+>>> run_sweep(jobs, store, InlineExecutor()).skipped
+2
+"""
+
+from .executor import Executor, InlineExecutor, Task
+from .jobs import Job, measure_job, run_job, train_job
+from .local import LocalExecutor
+from .run import Listener, Progress, run_sweep
+from .spec import Spec, read_spec
+
+__all__ = [
+    "Executor",
+    "InlineExecutor",
+    "Job",
+    "Listener",
+    "LocalExecutor",
+    "Progress",
+    "Spec",
+    "Task",
+    "measure_job",
+    "read_spec",
+    "run_job",
+    "run_sweep",
+    "train_job",
+]

@@ -1,0 +1,182 @@
+"""Jobs: what an executor is given, and the one pure function that every executor calls."""
+
+import hashlib
+import json
+import os
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..options import EXECUTION, MeasureOptions, TrainOptions
+from ..results import SCHEMA, StabilityResult
+from ..store import DONE, FAILED, Entry, measured_entry
+from ..store.sidecar import WEIGHTS
+
+TRAIN, MEASURE = "train", "measure"
+THREADS = 1  # of a job: many jobs side by side use a machine better than one job on all its cores
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training or one measurement.
+
+    Attributes:
+        options: What it is told.
+        id: sha256 of what is asked for; a job whose id is in the store is done.
+        trained_by: The train job whose weights are measured, or None.
+    """
+
+    options: MeasureOptions | TrainOptions
+    id: str
+    trained_by: "Job | None" = None
+
+    @property
+    def kind(self) -> str:
+        """`train` or `measure`."""
+        return TRAIN if isinstance(self.options, TrainOptions) else MEASURE
+
+    def __str__(self) -> str:
+        changed = changed_options(self.options)
+        if self.trained_by is not None:
+            changed["weights"] = TRAIN
+            changed |= {f"train.{name}": value for name, value in changed_options(self.trained_by.options).items()}
+        texts = [
+            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in changed.items()
+        ]
+        return " ".join([self.kind, self.options.model, *texts])
+
+
+def changed_options(options: MeasureOptions | TrainOptions) -> dict[str, Any]:
+    """Those, besides the model, that were set apart from the defaults."""
+    usual: MeasureOptions | TrainOptions = TrainOptions()
+    if isinstance(options, MeasureOptions):  # rules that follow from these two are no choices of their own
+        usual = MeasureOptions(weights=options.weights, convention=options.convention)
+    told = {name: value for name, value in options.to_dict().items() if value != getattr(usual, name)}
+    for name in ("weights", "convention"):
+        if isinstance(options, MeasureOptions) and getattr(options, name) != getattr(MeasureOptions(), name):
+            told[name] = getattr(options, name)
+    return {name: value for name, value in told.items() if name != "model" and value is not None}
+
+
+def train_job(options: TrainOptions) -> Job:
+    """The job of one training."""
+    return Job(options, _identity(TRAIN, options.to_dict(), None))
+
+
+def measure_job(options: MeasureOptions, trained_by: Job | None = None) -> Job:
+    """The job of one measurement; with `trained_by`, of the weights that this training gives."""
+    return Job(options, _identity(MEASURE, options.to_dict(), trained_by), trained_by)
+
+
+def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> str:
+    """Files count by their content, not their name; where a job runs does not count."""
+    content = {name: value for name, value in options.items() if name not in EXECUTION}
+    if content.get("checkpoint") is not None:
+        content["checkpoint"] = _file_sha256(Path(content["checkpoint"]))
+    if content["data_dir"] is not None:
+        content["data_dir"] = _listing_sha256(Path(content["data_dir"]))
+    content |= {"schema": SCHEMA, "kind": kind, "trained_by": trained_by.id if trained_by else None}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _file_sha256(path: Path) -> str:
+    """Of the content; of nothing for a file that can't be read: its job will tell why."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _listing_sha256(folder: Path) -> str:
+    """Of the files' relative names and sizes: reading a large data set to name a job would take too long."""
+    digest = hashlib.sha256()
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            path = Path(root, name)
+            size = path.stat().st_size if path.exists() else -1
+            digest.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
+    return digest.hexdigest()
+
+
+def run_job(
+    job: Job, *, checkpoint: Path | None = None, scratch: Path | None = None, threads: int = THREADS
+) -> list[Entry]:
+    """Runs a job and returns its rows with their sidecars; a job that fails returns one row that says why.
+
+    Args:
+        job: What to do.
+        checkpoint: The weights that `job.trained_by` gave.
+        scratch: Where a training keeps its state, so that it goes on where it was stopped.
+        threads: Of torch. Sums in float32 depend on them by 1e-6, so executors don't choose them by what runs beside.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        return [_trained(job, scratch) if job.kind == TRAIN else _measured(job, checkpoint)]
+    except (ValueError, TypeError) as error:  # the library's own words, which say it all
+        return [failed_entry(job, type(error).__name__, str(error))]
+    except Exception as error:  # one bad model never stops a sweep, whatever its code raises
+        return [failed_entry(job, type(error).__name__, str(error), traceback.format_exc(limit=-5))]
+    finally:
+        torch.set_num_threads(before)
+
+
+def _measured(job: Job, checkpoint: Path | None) -> Entry:
+    from .cell import measure_cell
+
+    options = job.options
+    assert isinstance(options, MeasureOptions)
+    if job.trained_by is None:
+        return measured_row(job, measure_cell(options))
+    result = measure_cell(replace(options, checkpoint=str(checkpoint)))
+    return measured_row(job, replace(result, weights=TRAIN))
+
+
+def measured_row(job: Job, result: StabilityResult) -> Entry:
+    """A measurement's row, with the job that asked for it."""
+    asked = {name: getattr(job.options, name) for name in ("images", "draws", "until_precision")}
+    return measured_entry(result, job=job.id, asked=asked, data_dir=job.options.data_dir, training=_training(job))
+
+
+def _training(job: Job) -> dict[str, Any] | None:
+    return None if job.trained_by is None else {"job": job.trained_by.id, **job.trained_by.options.to_dict()}
+
+
+def _trained(job: Job, scratch: Path | None) -> Entry:
+    from ..models import chosen_device
+    from ..provenance import git_commit, versions
+    from ..training import train
+
+    options = job.options
+    assert isinstance(options, TrainOptions)
+    trained = train(options, folder=scratch, device=chosen_device(options.device))
+    row = {
+        **_head(job, DONE),
+        **options.to_dict(),
+        "test_error": {"value": trained.test_error},
+        "loss": trained.loss,
+        "seconds": trained.seconds,
+        "versions": versions(),
+        "git_commit": git_commit(),
+    }
+    return Entry(row, {WEIGHTS: trained.weights()})
+
+
+def failed_entry(job: Job, kind: str, message: str, where: str | None = None) -> Entry:
+    """The row of a job that failed: its options and the error."""
+    options = job.options.to_dict()
+    renamed = {"noise_radius_rule": options.pop("noise_radius")} if "noise_radius" in options else {}
+    training = _training(job)
+    if training is not None:
+        options["weights"] = TRAIN
+    error = {"type": kind, "message": message, "traceback": where}
+    return Entry({**_head(job, FAILED), **options, **renamed, "training": training, "error": error})
+
+
+def _head(job: Job, status: str) -> dict[str, Any]:
+    return {"schema": SCHEMA, "kind": job.kind, "status": status, "key": job.id, "job": job.id}

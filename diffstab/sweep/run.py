@@ -1,0 +1,158 @@
+"""Runs the jobs of a sweep that are not in the store yet, and writes each one's rows as it ends."""
+
+import shutil
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..store import DONE, FAILED, Entry, Row, Store
+from .executor import Executor, Task
+from .jobs import Job, failed_entry
+
+POLL = 0.5  # seconds
+
+
+@dataclass
+class Progress:
+    """How far a sweep is.
+
+    Attributes:
+        skipped: Jobs that were in the store already, those that had failed (`failed_before`) included.
+        running: Jobs under way, with the time each began.
+        failed: The rows of jobs that failed in this run.
+    """
+
+    total: int
+    skipped: int = 0
+    failed_before: int = 0
+    done: int = 0
+    failed: list[Row] = field(default_factory=list)
+    running: dict[str, tuple[Job, float]] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> int:
+        """Jobs that have not ended."""
+        return self.total - self.skipped - self.done - len(self.failed)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the pace so far; None before a job has ended."""
+        ended = self.done + len(self.failed)
+        return (time.monotonic() - self.started) / ended * self.left if ended else None
+
+
+class Listener:
+    """Is told how a sweep goes; this one keeps silent."""
+
+    def changed(self, progress: Progress) -> None:
+        """Something began or ended, or some time has passed."""
+
+    def ended(self, job: Job, row: Row, seconds: float) -> None:
+        """A job ended with that row."""
+
+
+def run_sweep(
+    jobs: Sequence[Job],
+    store: Store,
+    executor: Executor,
+    *,
+    retry_failed: bool = False,
+    listener: Listener | None = None,
+) -> Progress:
+    """Runs what is not in the store. It can be stopped at any point; the same call goes on from there.
+
+    Args:
+        jobs: Of the sweep, trainings before the measurements that need them.
+        store: Where rows are looked up and kept.
+        executor: That runs the jobs; it is closed in the end.
+        retry_failed: Run jobs again that failed before.
+        listener: Is told what happens.
+
+    Raises:
+        ValueError: If the store can't be written; what was measured before is kept.
+    """
+    with executor:
+        return _Sweep(jobs, store, executor, retry_failed, listener or Listener()).run()
+
+
+class _Sweep:
+    def __init__(
+        self, jobs: Sequence[Job], store: Store, executor: Executor, retry_failed: bool, listener: Listener
+    ) -> None:
+        self._store, self._executor, self._listener = store, executor, listener
+        self.progress = Progress(total=len(jobs))
+        self._jobs = {job.id for job in jobs}
+        self._waiting: deque[Job] = deque()
+        store.refresh()
+        for job in jobs:
+            status = store.status(job.id)
+            if status == DONE or (status == FAILED and not retry_failed):
+                self.progress.skipped += 1
+                self.progress.failed_before += status == FAILED
+            else:
+                self._waiting.append(job)
+
+    def run(self) -> Progress:
+        """Until no job is left."""
+        self._fill()
+        while self.progress.left:
+            finished = self._executor.wait(POLL)
+            if finished:
+                self._store.refresh()  # other sweeps may have been faster with what is next
+            self._fill()  # workers go on while rows are written
+            for task, entries in finished:
+                self._keep(task, entries)
+            if finished:
+                self._fill()  # what was trained can be measured now
+            self._listener.changed(self.progress)
+        return self.progress
+
+    def _fill(self) -> None:
+        """Gives the executor what it has room for."""
+        blocked = []
+        while self._waiting and self._executor.has_room():
+            job = self._waiting.popleft()
+            if self._store.status(job.id) == DONE:  # another sweep was faster
+                self.progress.skipped += 1
+            elif job.trained_by is not None and self._store.status(job.trained_by.id) != DONE:
+                if not self._cannot_come(job.trained_by):
+                    blocked.append(job)
+                    continue
+                entry = failed_entry(job, "TrainingFailed", f"its training ({job.trained_by}) failed")
+                self._store.add(entry)
+                self._count(job, entry.row)
+            else:
+                self._begin(job)
+        self._waiting.extendleft(reversed(blocked))
+
+    def _cannot_come(self, training: Job) -> bool:
+        waits = training.id in self.progress.running or any(job.id == training.id for job in self._waiting)
+        return not waits
+
+    def _begin(self, job: Job) -> None:
+        checkpoint = None if job.trained_by is None else self._store.weights(self._store.row_of(job.trained_by.id))
+        self.progress.running[job.id] = (job, time.monotonic())
+        self._executor.submit(Task(job, checkpoint, self._scratch(job)))
+        self._listener.changed(self.progress)
+
+    def _scratch(self, job: Job) -> Path:
+        return (self._store.folder / "training" / job.id[:16]).absolute()
+
+    def _keep(self, task: Task, entries: list[Entry]) -> None:
+        for entry in entries if not self._executor.keeps_rows else []:
+            self._store.add(entry)
+        self._store.refresh()
+        done = self._store.status(task.job.id) == DONE  # by another sweep, where this one failed
+        self._count(task.job, self._store.row_of(task.job.id) if done else entries[-1].row)
+
+    def _count(self, job: Job, row: Row) -> None:
+        _, began = self.progress.running.pop(job.id, (job, time.monotonic()))
+        if row["status"] == DONE:
+            self.progress.done += 1
+            shutil.rmtree(self._scratch(job), ignore_errors=True)
+        else:
+            self.progress.failed.append(row)
+        self._listener.ended(job, row, time.monotonic() - began)

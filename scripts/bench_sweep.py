@@ -1,0 +1,96 @@
+"""How much of the ideal speed a sweep of small jobs reaches: jobs run bare, one after another, against the executors.
+
+python scripts/bench_sweep.py                      # 200 jobs, two at a time
+python scripts/bench_sweep.py --executor ray
+
+The ideal is the time of the jobs run bare in one process, one thread each, divided by the number of slots. Start-up,
+from the call to the first row, less one job, is given apart: it is paid once. Rivals take turns, so that a drift of the
+machine meets both.
+"""
+
+import itertools
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import torch
+from benchmarking import describe_machine
+
+from diffstab import Store
+from diffstab.options import MeasureOptions
+from diffstab.sweep import Executor, Job, Listener, LocalExecutor, measure_job, run_job, run_sweep
+
+
+def small_jobs(count: int, images: int) -> list[Job]:
+    grid = itertools.product(range(count), ["lenet"])
+    return [measure_job(MeasureOptions(model=m, images=images, weights="init", seed=s)) for s, m in grid]
+
+
+def bare(jobs: list[Job]) -> float:
+    """Seconds of the jobs alone, nothing kept."""
+    run_job(jobs[0])  # imports and first calls
+    start = time.perf_counter()
+    for job in jobs:
+        run_job(job)
+    return time.perf_counter() - start
+
+
+class Clock(Listener):
+    """When each job ended."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def ended(self, job: Job, row: dict, seconds: float) -> None:
+        """Takes the time."""
+        self.ends.append(time.perf_counter())
+
+
+def swept(jobs: list[Job], executor: Executor, slots: int, begun: float) -> tuple[float, float]:
+    """(seconds of start-up, seconds per job afterwards) of a sweep into an empty store."""
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        progress = run_sweep(jobs, Store(Path(folder) / "store", create=True), executor, listener=clock)
+    assert progress.done == len(jobs), progress.failed
+    # the first job of each slot pays for imports; from there on the slots are busy
+    steady = clock.ends[2 * slots - 1 :]
+    each = (steady[-1] - steady[0]) / (len(steady) - 1)
+    return clock.ends[0] - begun - each * slots, each
+
+
+def executor_named(name: str, slots: int) -> Executor:
+    if name == "local":
+        return LocalExecutor(jobs=slots)
+    from diffstab.sweep.cluster import RayExecutor
+
+    return RayExecutor(cpus=1, jobs=None)
+
+
+@click.command()
+@click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+@click.option("--count", default=200, show_default=True, help="Jobs.")
+@click.option("--images", default=200, show_default=True, help="Of each job.")
+@click.option("--slots", default=2, show_default=True, help="Jobs at a time.")
+@click.option("--rounds", default=3, show_default=True)
+def main(executor: str, count: int, images: int, slots: int, rounds: int) -> None:
+    jobs = small_jobs(count, images)
+    ratios, starts, alone = [], [], []
+    for _ in range(rounds):
+        seconds = bare(jobs) / count
+        begun = time.perf_counter()
+        start, each = swept(jobs, executor_named(executor, slots), slots, begun)
+        alone.append(seconds)
+        starts.append(start)
+        ratios.append(seconds / slots / each)
+        click.echo(f"bare {seconds:.3f} s a job, swept {each:.3f} s a job, start-up {start:.1f} s", err=True)
+    print(describe_machine(torch.device("cpu")))
+    each = f"{statistics.median(alone):.3f} s each"
+    print(f"{count} jobs of {images} images, {each}, {slots} at a time, executor {executor}")
+    print(f"{statistics.median(ratios):.1%} of the ideal speed ({', '.join(f'{ratio:.1%}' for ratio in ratios)})")
+    print(f"start-up {statistics.median(starts):.1f} s")
+
+
+if __name__ == "__main__":
+    main()
