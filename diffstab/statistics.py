@@ -100,39 +100,60 @@ def stability(
         raise ValueError("the network's output does not change under noise (<b> = 0), so R_f = a / 0 is not defined")
     if c == 0:
         raise ValueError("the network's output is the same for all images (<c> = 0), so D_f and G_f are not defined")
-    rng = _generator(seed, "bootstrap")
+    rng = generator(seed, "bootstrap")
     weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
-    sampled_a, sampled_b = (_resampled(v, weights, statistic) for v in (deformation, noise))
+    sampled_a, sampled_b = (resampled_average(v, weights, statistic) for v in (deformation, noise))
     sampled_c = c * _resampled_pairs(outputs, weights, statistic, rng)
     # a resample may hold one image, or only ones that don't change
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
-            "D": _interval(a / c, sampled_a / sampled_c),
-            "G": _interval(b / c, sampled_b / sampled_c),
-            "R": _interval(a / b, sampled_a / sampled_b),
+            "D": percentile_interval(a / c, sampled_a / sampled_c),
+            "G": percentile_interval(b / c, sampled_b / sampled_c),
+            "R": percentile_interval(a / b, sampled_a / sampled_b),
         }
 
 
-def _generator(seed: int, purpose: str) -> np.random.Generator:
+def generator(seed: int, purpose: str) -> np.random.Generator:
     """A stream of its own for each purpose."""
     tag = {"bootstrap": 1, "pairs": 2}[purpose]
     return np.random.Generator(np.random.Philox(key=seed + (tag << 64)))
 
 
-def _interval(value: float, sampled: Array) -> Interval:
+def percentile_interval(value: float, sampled: Array) -> Interval:
+    """The 2.5 % and 97.5 % quantiles of the finite resamples."""
     low, high = np.quantile(sampled[np.isfinite(sampled)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(value, float(low), float(high))
 
 
-def _resampled(values: Array, weights: NDArray[np.int64], statistic: Statistic) -> Array:
-    """The average of `[N, draws, K]` for each row of image multiplicities `[resamples, N]`."""
-    count, _, width = values.shape
+def resampled_average(values: Array, weights: NDArray[np.int64], statistic: Statistic) -> Array:
+    """<.> of `[N, draws, K]` with its images repeated, for each row of multiplicities `[resamples, N]`.
+
+    Equal to `average` over the repeated values; a row's sum is free, and a row of zeros gives NaN.
+
+    >>> resampled_average(np.array([[[1.0]], [[2.0]], [[5.0]]]), np.array([[1, 1, 1], [2, 2, 0]]), Statistic())
+    array([2. , 1.5])
+    """
     if statistic.average == "mean":
-        return np.asarray(weights @ values.mean(1).sum(-1) / count)
-    chunk = max(1, 4_000_000 // values.size)  # resamples at a time: 32 MB
-    images = np.repeat(np.tile(np.arange(count), len(weights)), weights.ravel()).reshape(len(weights), count)
-    parts = [images[k : k + chunk] for k in range(0, len(images), chunk)]
-    return np.concatenate([average(values[part].reshape(len(part), -1, width), statistic) for part in parts])
+        with np.errstate(invalid="ignore"):
+            return np.asarray(weights @ values.mean(1).sum(-1) / weights.sum(1))
+    narrow = weights.astype(np.int32)
+    columns = [_repeated_medians(column, narrow, statistic) for column in np.moveaxis(values, -1, 0)]
+    return np.asarray(np.stack(columns, axis=-1).sum(-1))
+
+
+def _repeated_medians(values: Array, weights: NDArray[np.int32], statistic: Statistic) -> Array:
+    """The median of `[N, draws]` with its images repeated: the value where the cumulated multiplicity passes half."""
+    order = values.ravel().argsort()
+    rising, images = values.ravel()[order], order // values.shape[1]
+    chunk = max(1, 250_000 // len(order))  # resamples at a time: 1 MB, which stays in the processor's cache
+    medians = np.empty(len(weights))
+    for k in range(0, len(weights), chunk):
+        cumulated = weights[k : k + chunk].take(images, axis=1).cumsum(axis=1, dtype=np.int32)
+        total = cumulated[:, -1:]
+        low, high = ((cumulated <= rank).sum(1).clip(max=len(order) - 1) for rank in ((total - 1) // 2, total // 2))
+        middle = (rising[low] + rising[high]) / 2 if statistic.median_rule == "norm" else rising[low]
+        medians[k : k + chunk] = np.where(total[:, 0] > 0, middle, np.nan)
+    return medians
 
 
 def pair_average(outputs: Array, statistic: Statistic, *, seed: int) -> float:
@@ -146,7 +167,7 @@ def pair_average(outputs: Array, statistic: Statistic, *, seed: int) -> float:
         variance = np.square(outputs - outputs.mean(0)).sum(1).mean()
         return float(2 * variance * (count / (count - 1) if statistic.pairs == "distinct" else 1))
     sampled = SAMPLED_PAIRS if count > ALL_PAIRS_UP_TO else None
-    first, second = _pairs(count, sampled, _generator(seed, "pairs"))
+    first, second = _pairs(count, sampled, generator(seed, "pairs"))
     zeros = np.zeros(round(2 * len(first) / (count - 1)))  # the diagonal's share of all pairs is 1 / N
     total = 0.0
     for squared in _pair_distances(outputs, first, second, statistic):

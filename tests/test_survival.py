@@ -132,7 +132,7 @@ def test_workers_killed_at_random_moments_cost_nothing(undisturbed, tmp_path):
 def small_files():
     import resource
 
-    resource.setrlimit(resource.RLIMIT_FSIZE, (25_000, 25_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (35_000, 35_000))
 
 
 def test_a_full_disk_stops_a_sweep_in_one_line_and_it_goes_on(undisturbed, tmp_path):

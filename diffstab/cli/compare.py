@@ -1,0 +1,102 @@
+"""`diffstab compare`: which of several networks is the more stable, and how sure that is."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..settings import DEFAULTS
+from .results import opened
+from .tables import print_columns
+
+if TYPE_CHECKING:
+    from ..store.pairing import Comparison
+
+MANY_PAIRS = 50
+
+
+@click.command()
+@click.argument("store", metavar="STORE", type=click.Path(path_type=Path))
+@click.argument("networks", metavar="[NETWORK]...", nargs=-1)
+@click.option("--where", "filters", metavar="FILTER", multiple=True, help="Only these rows, as cutoff=3 or 'seed<4'.")
+@click.option("--resamples", type=int, default=DEFAULTS.resamples, show_default=True, help="Of the images.")
+@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Of the resamples.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def compare(
+    store: Path, networks: tuple[str, ...], filters: tuple[str, ...], resamples: int, seed: int, as_json: bool
+) -> None:
+    """Rank networks by R_f and compare them in pairs, over the images, fields and noise that all of them saw.
+
+    A NETWORK is a model's name, or filters that choose one: model=fc_l4,weights=init. Without any, all in the STORE.
+    The intervals are of 95 %, by a bootstrap over images that all networks share; p is of a ratio of 1.
+    """
+    from ..store.pairing import compare_rows
+
+    found = compare_rows(opened(store), networks, filters, resamples=resamples, seed=seed)
+    if as_json:
+        click.echo(json.dumps([plain(one) for one in found]))
+        return
+    for number, one in enumerate(found):
+        if number:
+            click.echo()
+        print_comparison(one)
+
+
+def plain(one: "Comparison") -> dict[str, Any]:
+    """Its JSON form; an end of an interval that is infinite is null."""
+    ranking = [{**asdict(place), "R": place.R._asdict()} for place in one.ranking]
+    pairs = [
+        {"first": first, "second": second, "ratio": finite(pair.ratio), "p_value": pair.p_value, "p_holm": pair.p_holm}
+        for first, second, pair in one.pairs
+    ]
+    return {"setting": one.setting, "seeds": one.seeds, "ranking": ranking, "pairs": pairs}
+
+
+def finite(interval: Any) -> dict[str, float | None]:
+    """Value, low and high; None for infinity."""
+    return {
+        name: None if value in (float("inf"), float("-inf")) else value for name, value in interval._asdict().items()
+    }
+
+
+def print_comparison(one: "Comparison") -> None:
+    """The setting, the ranking, the pairs."""
+    told = one.setting
+    seeds = ", ".join(map(str, one.seeds))
+    what = f"{told['images']} images of {told['dataset']}/{told['split']}, draws: {told['draws']}, seed {seeds}"
+    how = f"c = {told['cutoff']:g}, delta = {told['delta']:.3g} px, {told['interpolation']}, {told['average']}"
+    click.echo(f"{what}; {how}, {told['convention']} convention")
+    places = [
+        (
+            place.rank,
+            place.name,
+            place.R.value,
+            f"{place.R.low:.3g} to {place.R.high:.3g}",
+            f"{place.rank_low} to {place.rank_high}",
+        )
+        for place in one.ranking
+    ]
+    print_columns(("rank", "network", "R_f", "95 % interval", "rank, 95 %"), places)
+    if len(one.pairs) > MANY_PAIRS:
+        click.echo(f"{len(one.pairs)} pairs: name some networks, or --json for all")
+        return
+    click.echo()
+    lines = [
+        (
+            first,
+            second,
+            pair.ratio.value,
+            f"{pair.ratio.low:.3g} to {pair.ratio.high:.3g}",
+            p_text(pair.p_value),
+            p_text(pair.p_holm),
+        )
+        for first, second, pair in one.pairs
+    ]
+    print_columns(("network", "against", "R_f ratio", "95 % interval", "p", "p (Holm)"), lines)
+
+
+def p_text(p: float) -> str:
+    """Two digits; what is far below any level is not told in digits."""
+    return "< 1e-6" if p < 1e-6 else f"{p:.2g}"

@@ -1,0 +1,141 @@
+"""Networks of a store that were measured on the same images, fields and noise, side by side."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..comparison import PairedComparison, PairedSample, Ranked, compare_all, rank
+from ..statistics import Statistic
+from . import DONE, Row, Store
+from .table import select, value_at
+
+SETTING = tuple(
+    "dataset split images draws cutoff cutoff_rule temperature delta delta_rule interpolation average "
+    "noise_radius_rule radius_average median_rule pairs convention".split()
+)
+Block = tuple[int, str]  # seed and images
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Networks compared under one setting.
+
+    Attributes:
+        setting: What was measured, by column.
+        seeds: Those with which all of these networks were measured.
+        ranking: From the most stable network.
+        pairs: (first, second, their comparison).
+    """
+
+    setting: dict[str, Any]
+    seeds: list[int]
+    ranking: list[Ranked]
+    pairs: list[tuple[str, str, PairedComparison]]
+
+
+def compare_rows(
+    store: Store, networks: Sequence[str], filters: Sequence[str], *, resamples: int, seed: int
+) -> list[Comparison]:
+    """Compares networks under every setting that at least two of them share.
+
+    Args:
+        store: Of their results.
+        networks: Each a model, or filters that choose one: `fc_l4`, `model=fc_l4,weights=init`. All of the store's
+            networks if there are none.
+        filters: That every row has to pass.
+        resamples: Bootstrap resamples.
+        seed: Of the resamples.
+
+    Raises:
+        ValueError: If a name means no row, or several under one setting and seed; if no setting is shared.
+    """
+    rows = [row for row in store.rows() if row.get("kind") == "measure" and row.get("status") == DONE]
+    rows = select(rows, filters)
+    if not networks:
+        networks = _names(rows)
+    if len(set(networks)) < max(2, len(networks)):
+        raise ValueError(f"networks are {', '.join(networks) or 'none'}; two or more different ones are needed")
+    measured = {name: _by_setting(name, _meant(name, rows)) for name in networks}
+    shared = []
+    for setting in dict.fromkeys(setting for found in measured.values() for setting in found):
+        blocks = {name: found[setting] for name, found in measured.items() if setting in found}
+        common = [block for block in next(iter(blocks.values())) if all(block in own for own in blocks.values())]
+        if len(blocks) > 1 and common:
+            chosen = {name: [own[block] for block in common] for name, own in blocks.items()}
+            shared.append(_compared(store, dict(zip(SETTING, setting, strict=True)), chosen, resamples, seed))
+    if not shared:
+        raise ValueError(_nothing_shared(measured))
+    return shared
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    """The shortest filters that tell each network of the rows from the others."""
+    steps = ("model", "weights", "training.job")
+    found: dict[tuple[Any, ...], None] = dict.fromkeys(tuple(value_at(row, step) for step in steps) for row in rows)
+    names = []
+    for own in found:
+        length = next(n for n in (1, 2, 3) if n == 3 or sum(other[:n] == own[:n] for other in found) == 1)
+        told = [
+            f"{step}={str(value)[:12] + '*' if step == 'training.job' else value}"
+            for step, value in zip(steps, own, strict=True)
+        ]
+        names.append(own[0] if length == 1 else ",".join(told[:length]))
+    return names
+
+
+def _meant(name: str, rows: Sequence[Row]) -> list[Row]:
+    filters = name.split(",") if any(sign in name for sign in "=<>") else [f"model={name}"]
+    found = select(rows, filters)
+    if not found:
+        models = ", ".join(dict.fromkeys(str(row["model"]) for row in rows)) or "none"
+        raise ValueError(f"no measurement is of {name!r}; the models there are: {models}")
+    return found
+
+
+def _by_setting(name: str, rows: Sequence[Row]) -> dict[tuple[Any, ...], dict[Block, Row]]:
+    """The network's rows by setting, then by seed and images."""
+    found: dict[tuple[Any, ...], dict[Block, Row]] = defaultdict(dict)
+    for row in rows:
+        own = found[tuple(row[column] for column in SETTING)]
+        block = (row["seed"], row["data_sha256"])
+        if block in own:
+            differing = _differing(own[block], row)
+            raise ValueError(
+                f"{name!r} means several rows with seed {row['seed']}; add what tells them apart: {differing}"
+            )
+        own[block] = row
+    return dict(found)
+
+
+def _differing(one: Row, other: Row) -> str:
+    """The first column, of those that people know, in which two rows of a setting differ."""
+    for name in ("model", "weights", "training.seed", "training.job", "batch_norm", "precision", "resamples"):
+        if value_at(one, name) != value_at(other, name):
+            return f"{name}={value_at(one, name)} or {name}={value_at(other, name)}"
+    return f"key={one['key'][:12]}* or key={other['key'][:12]}*"
+
+
+def _compared(
+    store: Store, setting: dict[str, Any], chosen: dict[str, list[Row]], resamples: int, seed: int
+) -> Comparison:
+    statistic = Statistic(setting["average"], setting["median_rule"], setting["pairs"])
+    samples = {name: [_sample(store, row, statistic) for row in rows] for name, rows in chosen.items()}
+    ranking = rank(samples, statistic, resamples=resamples, seed=seed)
+    pairs = compare_all(samples, statistic, resamples=resamples, seed=seed)
+    seeds = [row["seed"] for row in next(iter(chosen.values()))]
+    return Comparison(setting, seeds, ranking, pairs)
+
+
+def _sample(store: Store, row: Row, statistic: Statistic) -> PairedSample:
+    raw = store.raw(row)
+    return PairedSample(*raw.changes(statistic), indices=raw.indices)
+
+
+def _nothing_shared(measured: dict[str, dict[tuple[Any, ...], dict[Block, Row]]]) -> str:
+    """Why no setting can be compared: the columns in which the first two networks differ."""
+    (first, one), (second, other) = list(measured.items())[:2]
+    own, theirs = next(iter(one)), next(iter(other))
+    differ = [f"{name} {a} and {b}" for name, a, b in zip(SETTING, own, theirs, strict=True) if a != b]
+    text = ", ".join(differ) or "other seeds or images"
+    return f"{first} and {second} share no measurement ({text}); measure them with the same images, settings and seed"

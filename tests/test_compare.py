@@ -1,0 +1,160 @@
+"""`diffstab compare`: networks of a store, in pairs, over what all of them saw."""
+
+import json
+from dataclasses import replace
+from math import log
+
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import nn
+
+from diffstab import MaxEntropyEnsemble, Store, measure
+from diffstab.cli import main
+from diffstab.statistics import Statistic
+from diffstab.store import measured_entry
+from diffstab.store.pairing import compare_rows
+
+IMAGES = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)).mul(4).exp()
+
+
+def network(name):
+    """Nets that differ in how much they blur, so in R_f."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        blur = nn.AvgPool2d({"sharp": 1, "blurred": 2, "flat": 4}[name])
+        side = 8 // blur.kernel_size
+        return nn.Sequential(blur, nn.Flatten(), nn.Linear(side * side, 5))
+
+
+def measured(name, **options):
+    size = {"cutoff": options.pop("cutoff", 3)}
+    result = measure(network(name), IMAGES, MaxEntropyEnsemble(8, delta=1.0, **size), **options)
+    return replace(result, model=name, dataset="random", weights=options.get("weights", "init"))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("compare") / "store", create=True)
+    for name in ("sharp", "blurred", "flat"):
+        for seed in (0, 1):
+            store.add(measured(name, seed=seed))
+    store.add(measured("sharp", cutoff=5))
+    store.add(measured("flat", cutoff=5))
+    store.add(measured("blurred", cutoff=5, seed=7))
+    return store
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["compare", *(str(argument) for argument in arguments)])
+
+
+def compared(store, *networks, filters=(), seed=0):
+    return compare_rows(store, networks, filters, resamples=400, seed=seed)
+
+
+def test_each_setting_that_networks_share_is_compared(store):
+    found = compared(store, "sharp", "blurred", "flat")
+    assert [(one.setting["cutoff"], one.seeds) for one in found] == [(3, [0, 1])]
+    found = compared(store, "sharp", "flat")
+    assert [(one.setting["cutoff"], one.seeds) for one in found] == [(3, [0, 1]), (5, [0])]
+    assert [one.setting["cutoff"] for one in compared(store, "sharp", "flat", filters=["cutoff=5"])] == [5]
+
+
+def test_the_ratio_is_that_of_the_log_averages_and_lies_in_its_interval(store):
+    (one,) = compared(store, "sharp", "blurred", filters=["cutoff=3"])
+    ((first, second, pair),) = one.pairs
+    values = {
+        name: [row["R"]["value"] for row in store.rows() if row["model"] == name and row["cutoff"] == 3]
+        for name in (first, second)
+    }
+    averages = {name: (a * b) ** 0.5 for name, (a, b) in values.items()}
+    assert pair.ratio.value == pytest.approx(averages["sharp"] / averages["blurred"], rel=1e-12)
+    assert pair.ratio.low < pair.ratio.value < pair.ratio.high
+    assert [place.R.value for place in one.ranking] == pytest.approx(sorted(averages.values()), rel=1e-12)
+
+
+def test_pairing_narrows_the_interval(tmp_path):
+    """Of two networks that are nearly one, most of the chance is common and cancels."""
+    store, near = Store(tmp_path / "s", create=True), network("sharp")
+    with torch.no_grad():
+        near[2].weight += 0.001 * torch.randn(near[2].weight.shape, generator=torch.Generator().manual_seed(1))
+    for name, net in (("own", network("sharp")), ("near", near)):
+        store.add(replace(measure(net, IMAGES, MaxEntropyEnsemble(8, delta=1.0)), model=name))
+    (one,) = compared(store)
+    ((_, _, pair),) = one.pairs
+    (place, _) = one.ranking
+    assert log(pair.ratio.high / pair.ratio.low) < 0.3 * log(place.R.high / place.R.low)
+
+
+def test_all_networks_of_a_store_are_named_by_what_tells_them_apart(store, tmp_path):
+    names = {place.name for one in compared(store) for place in one.ranking}
+    assert names == {"sharp", "blurred", "flat"}
+    other = Store(tmp_path / "s", create=True)
+    for number, name in enumerate(("sharp", "blurred", "flat")):
+        result = replace(measured(name), model="net", weights="train")
+        job = f"{number}" * 64
+        other.add(measured_entry(result, training={"job": job, "seed": number}))
+    names = [place.name for place in compared(other)[0].ranking]
+    assert sorted(names) == [f"model=net,weights=train,training.job={str(n) * 12}*" for n in range(3)]
+    assert len(compared(other, *names[:2])[0].ranking) == 2  # names can be given back
+
+
+@pytest.mark.parametrize(
+    ("networks", "filters", "message"),
+    [
+        (["sharp", "nonsuch"], [], "no measurement is of 'nonsuch'; the models there are: sharp, blurred, flat"),
+        (["sharp"], [], "networks are sharp; two or more different ones"),
+        (["sharp", "sharp"], [], "two or more different ones"),
+        (["sharp", "blurred"], ["cutoff=5"], "sharp and blurred share no measurement (other seeds or images)"),
+        (["model=sharp,cutoff=3", "model=flat,cutoff=5"], [], "share no measurement (cutoff 3.0 and 5.0"),
+        (
+            ["*", "flat"],
+            [],
+            "'*' means several rows with seed 0; add what tells them apart: model=sharp or model=blurred",
+        ),
+        (["sharp", "flat"], ["sed=0"], "no row has a column 'sed'"),
+    ],
+)
+def test_what_can_not_be_compared_is_named(store, networks, filters, message):
+    with pytest.raises(ValueError) as refused:  # noqa: PT011
+        compared(store, *networks, filters=filters)
+    assert message in str(refused.value)
+
+
+def test_networks_measured_on_other_images_are_not_paired(tmp_path):
+    """Equal names and seeds are not enough."""
+    store = Store(tmp_path / "s", create=True)
+    store.add(measured("sharp"))
+    other = measure(network("flat"), IMAGES.flip(0), MaxEntropyEnsemble(8, delta=1.0))
+    store.add(replace(other, model="flat", dataset="random"))
+    with pytest.raises(ValueError, match="share no measurement"):
+        compared(store, "sharp", "flat")
+
+
+def test_the_statistic_is_the_rows_own(tmp_path):
+    store = Store(tmp_path / "s", create=True)
+    results = {}
+    for name in ("sharp", "flat"):
+        ensemble = MaxEntropyEnsemble(8, cutoff=3, delta=1.0, convention="reference")
+        results[name] = replace(measure(network(name), IMAGES, ensemble), model=name)
+        store.add(results[name])
+    (one,) = compared(store, "sharp", "flat")
+    assert one.pairs[0][2].ratio.value == pytest.approx(results["sharp"].R.value / results["flat"].R.value, rel=1e-12)
+    assert Statistic(one.setting["average"], one.setting["median_rule"], one.setting["pairs"]).per_coordinate
+
+
+def test_the_command_prints_a_ranking_and_pairs(store):
+    answer = run(store.folder, "sharp", "blurred", "flat")
+    assert answer.exit_code == 0, answer.stderr
+    lines = answer.stdout.splitlines()
+    assert lines[0] == (
+        "60 images of random/None, draws: 1, seed 0, 1; c = 3, delta = 1 px, bilinear, median, paper convention"
+    )
+    assert lines[1].split() == "rank network R_f 95 % interval rank, 95 %".split()
+    assert len(lines) == 10
+    told = json.loads(run(store.folder, "sharp", "blurred", "flat", "--json").stdout)
+    assert [len(one["pairs"]) for one in told] == [3]
+    assert all(0 <= pair["p_value"] <= pair["p_holm"] <= 1 for pair in told[0]["pairs"])
+    answer = run(store.folder, "sharp")
+    assert (answer.exit_code, answer.stderr.count("\n")) == (2, 1)
