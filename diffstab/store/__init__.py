@@ -121,24 +121,27 @@ class Store:
     def refresh(self) -> None:
         """Takes in rows that other writers have added."""
         for row in self._reader.new_rows():
-            self._refuse_newer(row.get("schema", SCHEMA))
-            self._take(row)
+            try:
+                if row["schema"] != SCHEMA:
+                    self._refuse_newer(row["schema"])
+                self._take(row)
+            except (KeyError, TypeError):
+                self.notes.append(f"a line {row!s:.60} is JSON but no row (no key, status or time); it is left out")
         self.notes += self._reader.problems
         self._reader.problems = []
 
     def _take(self, row: Row) -> None:
-        job, key = row.get("job"), row.get("key")
-        if job is not None and self._jobs.get(job) != DONE:  # a failure never hides a measurement
-            self._jobs[job] = str(row.get("status"))
-            if row.get("status") == DONE:
-                self._rows.pop(job, None)
-        elif job is not None and row.get("status") == FAILED:
-            return
+        key, job, status = row["key"], row.get("job"), row["status"]
         if job is not None:
-            self._keys[job] = str(key)
-        before = self._rows.get(str(key))
-        if before is None or str(before.get("time", "")) <= str(row.get("time", "")):
-            self._rows[str(key)] = row
+            before = self._jobs.get(job)
+            if before == DONE and status == FAILED:  # a failure never hides a measurement
+                return
+            if before == FAILED and status == DONE:
+                self._rows.pop(job, None)
+            self._jobs[job], self._keys[job] = status, key
+        earlier = self._rows.get(key)
+        if earlier is None or earlier["time"] <= row["time"]:
+            self._rows[key] = row
 
     def rows(self) -> list[Row]:
         """The rows as read so far, the last one of each key."""
@@ -166,7 +169,7 @@ class Store:
         contents = entry.sidecars.items()
         hashes = {sidecar.COLUMN[kind]: sidecar.write(self.folder, kind, content) for kind, content in contents}
         now = datetime.now(timezone.utc).isoformat(timespec="microseconds")
-        row = {**entry.row, **hashes, "time": now}
+        row = {name: value for name, value in {**entry.row, **hashes, "time": now}.items() if value is not None}
         row["checksum"] = checksum(row)
         with locked(self.folder / ".lock"):
             self.refresh()
@@ -177,7 +180,7 @@ class Store:
         return True
 
     def _has(self, row: Row) -> bool:
-        if row["job"] is not None:
+        if row.get("job") is not None:
             return self._jobs.get(row["job"]) == DONE
         return row["key"] in self._rows
 

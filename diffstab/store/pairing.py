@@ -97,7 +97,7 @@ def _by_setting(name: str, rows: Sequence[Row]) -> dict[tuple[Any, ...], dict[Bl
     """The network's rows by setting, then by seed and images."""
     found: dict[tuple[Any, ...], dict[Block, Row]] = defaultdict(dict)
     for row in rows:
-        own = found[tuple(row[column] for column in SETTING)]
+        own = found[tuple(row.get(column) for column in SETTING)]
         block = (row["seed"], row["data_sha256"])
         if block in own:
             differing = _differing(own[block], row)

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from .locks import try_lock
 
 Row = dict[str, Any]
@@ -96,17 +98,17 @@ class PartReader:
         return complete
 
     def _parsed(self, name: str, complete: bytes) -> list[Row]:
-        lines = complete.splitlines()
+        count = complete.count(b"\n")
         first = self._lines.get(name, 0) + 1
-        self._lines[name] = first + len(lines) - 1
+        self._lines[name] = first + count - 1
         try:
-            rows = json.loads(b"[" + b",".join(lines) + b"]")  # one call is twice as fast as one per line
-            if len(rows) == len(lines) and all(isinstance(row, dict) for row in rows):
+            rows = orjson.loads(b"[" + complete[:-1].replace(b"\n", b",") + b"]")  # all at once
+            if len(rows) == count and all(type(row) is dict for row in rows):
                 return list(rows)
-        except ValueError:
+        except orjson.JSONDecodeError:
             pass
         rows = []
-        for number, line in enumerate(lines, start=first):
+        for number, line in enumerate(complete.split(b"\n")[:-1], start=first):
             try:
                 row = json.loads(line)
             except ValueError:
