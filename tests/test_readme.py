@@ -4,11 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+from click import Group
 from click.testing import CliRunner
 
 from diffstab.cli import main
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -21,17 +23,41 @@ def test_python_lines_run(block):
     exec(compile(block, "README.md", "exec"), {})
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_python_lines_of_the_pages_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        exec(compile(block, page.name, "exec"), {})
+
+
 def test_commands_shown_are_accepted(tmp_path, monkeypatch):
-    monkeypatch.chdir(Path(__file__).parents[1])
+    """As written, but for the folder of what they write, and a smaller network to measure."""
+    monkeypatch.chdir(ROOT)
     lines = re.findall(r"^    diffstab (.*)$", README, re.MULTILINE)
-    assert len(lines) == 3
+    assert len(lines) == 7
+    written = ("deformed.png", "results", "results.csv")
     for line in lines:
-        arguments = line.replace("resnet18", "fc_l4").replace("deformed.png", str(tmp_path / "deformed.png")).split()
-        answer = CliRunner().invoke(main, arguments)
+        command, *words = line.replace("--model resnet18", "--model fc_l4").split()
+        arguments = [str(tmp_path / word) if word in written else word for word in words]
+        answer = CliRunner().invoke(main, [command, *arguments])
         assert answer.exit_code == 0, answer.stderr
-    assert (tmp_path / "deformed.png").exists()
+    assert {path.name for path in tmp_path.iterdir()} == set(written)
+    assert len((tmp_path / "results.csv").read_text().splitlines()) == 9
+
+
+def test_commands_in_the_text_exist():
+    """Options of commands that are shown within a line, in the README and the pages of docs."""
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for line in re.findall(r"`diffstab ([^`]*)`", page.read_text()):
+            name, *words = line.split()
+            command = main.commands[name]
+            if isinstance(command, Group) and words and not words[0].startswith("-"):
+                command = command.commands[words[0]]
+            known = {flag for parameter in command.params for flag in parameter.opts}
+            used = set(re.findall(r"--[a-z-]+", line))
+            assert used <= known | {"--help"}, (page.name, line)
 
 
 def test_pictures_shown_exist():
     for name in re.findall(r"!\[.*?\]\((.*?)\)", README):
-        assert (Path(__file__).parents[1] / name).exists()
+        assert (ROOT / name).exists()
