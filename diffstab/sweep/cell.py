@@ -1,7 +1,5 @@
 """One measurement from names to numbers: the network, its images, the result. The command and every sweep call it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ from ..adaptive import until_precise
 from ..data import ImageSet, load_dataset
 from ..ensemble import MaxEntropyEnsemble
 from ..models import LoadedModel, Shape, chosen_device, resolve_model
+from ..models.failing import told_as_value_error
 from ..options import MeasureOptions
 from ..stability import measure
 from ..streams import choose
@@ -90,13 +89,3 @@ def _title(loaded: LoadedModel, dataset: ImageSet, images: int, options: Measure
     few = f" (all there are; {options.images} asked for)" if len(dataset) < options.images else ""
     network = f"{loaded.source}:{loaded.name.split(':')[-1]}, weights: {loaded.weights}"
     return f"{network}; {images} images of {dataset.name}/{dataset.split}{few}; {device}"
-
-
-@contextmanager
-def told_as_value_error(model: str, shape: tuple[int, ...]) -> Iterator[None]:
-    """What a network raises on images that it is not made for becomes a ValueError."""
-    try:
-        yield
-    except (RuntimeError, AssertionError) as error:
-        size, reason = "x".join(map(str, shape)), str(error) or "it gives no reason"
-        raise ValueError(f"model {model} fails on images of {size} ({reason:.200})") from error

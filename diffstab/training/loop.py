@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from ..data import TensorImageSet, load_dataset
 from ..models import Shape, resolve_model
+from ..models.failing import told_as_value_error
 from ..options import TrainOptions
 from ..settings import DEFAULT_DATASET, LARGEST_SEED
 from ..streams import untouched_global_state
@@ -96,12 +97,8 @@ def fresh_state(options: TrainOptions, shape: Shape, device: torch.device) -> Tr
     network = loaded.network.to(device)
     if options.bfloat16:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    try:
-        with torch.no_grad():
-            network(torch.zeros(1, *shape[:3], device=device))
-    except (RuntimeError, AssertionError) as error:
-        size, reason = "x".join(map(str, shape[:3])), str(error) or "it gives no reason"
-        raise ValueError(f"model {options.model} fails on images of {size} ({reason:.200})") from error
+    with told_as_value_error(options.model, shape[:3]), torch.no_grad():
+        network(torch.zeros(1, *shape[:3], device=device))
     optimizer = make_optimizer(network, options)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs)
     return TrainingState(network, optimizer, schedule)
