@@ -110,12 +110,12 @@ def watched() -> "Iterator[Watcher]":
 
         def moves(self, done: int, total: int) -> None:
             if self.title is not None and (console.is_terminal or done == total):
-                click.echo(self.title, err=True)
+                console.print(self.title, markup=False)
                 self.title = None
             bar.update(task, completed=done, total=total)
 
         def notes(self, text: str) -> None:
-            click.echo(text, err=True)
+            console.print(text, markup=False)
 
     with bar:
         task = bar.add_task("", total=None)

@@ -147,15 +147,12 @@ def listening() -> "Iterator[Listener]":
     live = Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None
 
     class Shown(Listener):
-        ended_jobs, at, running_since = 0, "", time.monotonic()
-
         def changed(self, progress: "Progress") -> None:
-            self.at = f"{progress.total - progress.left}/{progress.total}"
             if live is not None:
                 live.update(live_table(progress), refresh=True)
 
         def ended(self, job: "Job", row: dict[str, Any], seconds: float) -> None:
-            click.echo(f"{told(job, row)}  [{seconds:.1f} s]", err=True)
+            console.print(f"{told(job, row)}  [{seconds:.1f} s]", markup=False)
 
     if live is None:
         yield Shown()
