@@ -74,6 +74,22 @@ def test_output_is_written_beside_what_is_printed(tmp_path):
     assert json.loads((tmp_path / "row.json").read_text()) == json.loads(answer.stdout)
 
 
+def test_adaptive_effort_says_why_it_ended(tmp_path):
+    answer = run(*FAST, "--until-precision", "0.5", "--json")
+    found = json.loads(answer.stdout)
+    assert found["stopped"] == "precision"
+    assert found["R"]["high"] / found["R"]["low"] <= np.exp(0.5)
+    assert 60 < found["images"] < 1000
+    assert answer.stderr.count("images of mnist5k/test") >= 2  # each step is told
+    for k in range(30):
+        Image.effect_noise((20, 20), 80 + k).save(tmp_path / f"{k}.png")
+    folder = ("--dataset", "folder", "--data-dir", tmp_path, "--weights", "init", "--until-precision", "0.01")
+    answer = run(*FAST[:3], *folder, "--images", "10")
+    assert answer.exit_code == 0, answer.stderr
+    assert "30 images, " in answer.stdout
+    assert "draws each: more data would be needed" in answer.stdout
+
+
 def test_a_folder_without_labels_gives_no_test_error(tmp_path):
     for k in range(3):
         Image.effect_noise((40, 30), 80 + k).convert("RGB").save(tmp_path / f"{k}.png")
@@ -166,6 +182,8 @@ BAD = [
     ("measure --interpolation cubic", "'--interpolation': 'cubic' is not one of 'bilinear', 'gaussian'"),
     ("measure --convention papers", "'--convention': 'papers' is not one of 'paper', 'reference'"),
     ("measure --noise-radius x", "'--noise-radius': 'x' is not one of 'ensemble', 'per-image'"),
+    ("measure --until-precision 0", "until_precision is 0; it must be above 0"),
+    ("measure --model fc_l4 --images 30 --store small", "'small' holds other files and is no store"),
     ("measure --delta 1 --temperature 0.1", "delta is 1 and temperature is 0.1; give one of the two"),
     ("measure --cutoff 1", "cutoff is 1.0; the rule disk keeps no mode below sqrt(2)"),
     ("measure --temperature -0.1", "temperature is -0.1; it must be a finite number, 0 or more"),

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
-from diffstab.results import write_atomically
+from diffstab.results import content_key, write_atomically
 
 
 @pytest.fixture
@@ -27,9 +27,17 @@ def test_the_json_form_is_plain_and_complete(result):
 
 
 def test_the_key_follows_what_determines_the_numbers_and_nothing_else(result):
-    assert replace(result, seconds=99.0, device="cuda:0", batch_size=3, git_commit="x").key == result.key
-    for change in ({"seed": 1}, {"cutoff": 4.0}, {"average": "mean"}, {"data_sha256": "0"}, {"draws": 2}):
-        assert replace(result, **change).key != result.key
+    told = {"seconds": 99.0, "device": "cuda:0", "batch_size": 3, "git_commit": "x", "stopped": "data", "weights": "w"}
+    assert replace(result, **told).key == result.key
+    changes = {"seed": 1, "cutoff": 4.0, "average": "mean", "data_sha256": "0", "draws": 2, "radius_average": "mean"}
+    for name, value in changes.items():
+        assert replace(result, **{name: value}).key != result.key
+
+
+def test_a_rows_key_is_that_of_its_result(result):
+    row = json.loads(json.dumps(result.to_dict()))
+    assert content_key(row) == result.key
+    assert content_key({**row, "network_sha256": None}) is None
 
 
 def test_files_are_replaced_whole(result, tmp_path):

@@ -1,7 +1,11 @@
 """Sweeps: the cells that a file means, run once each, whatever the executor; bad files named by place."""
 
+import contextlib
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -321,8 +325,13 @@ class Probe(Task):
         if kind == "pid":
             return [Entry({"status": "done", "pid": os.getpid(), "key": self.job.id})]
         if kind == "die":
+            with open(argument, "a") as deaths:
+                deaths.write("x")
             print("last", "words", flush=True)
-            os.kill(os.getpid(), int(argument))
+            os.kill(os.getpid(), signal.SIGKILL)
+        if kind == "sleep":
+            print("asleep", file=sys.stderr)
+            time.sleep(float(argument))
         os._exit(int(argument))
 
 
@@ -342,11 +351,12 @@ def probe(model):
     return Probe(measure_job(MeasureOptions(model=model)))
 
 
-def test_a_worker_lives_from_job_to_job_and_is_replaced_when_it_dies():
+def test_a_worker_lives_from_job_to_job_and_is_replaced_when_it_dies(tmp_path):
     with LocalExecutor(jobs=1, threads=1) as executor:
         first, second = collected(executor, [probe("pid:1"), probe("pid:2")])
         assert first["pid"] == second["pid"] != os.getpid()
-        (killed,) = collected(executor, [probe("die:9")])
+        (killed,) = collected(executor, [probe(f"die:{tmp_path / 'deaths'}")])
+        assert (tmp_path / "deaths").read_text() == "xxx"
         assert killed["status"] == "failed"
         assert killed["error"]["type"] == "WorkerDied"
         assert (
@@ -364,6 +374,40 @@ def test_no_worker_outlives_its_executor():
         (row,) = collected(executor, [probe("pid:1")])
     with pytest.raises(ProcessLookupError):
         os.kill(row["pid"], 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sessions and signals of POSIX")
+def test_no_worker_outlives_a_killed_parent():
+    """Not even one in the middle of a long job."""
+    script = f"""
+import sys, time
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+from test_sweep import LocalExecutor, probe
+executor = LocalExecutor(jobs=1, threads=1)
+executor.submit(probe("sleep:100"))
+words = executor._slots[0].worker._words
+while "asleep" not in open(words).read():
+    time.sleep(0.05)
+print("busy", flush=True)
+time.sleep(100)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert parent.stdout.readline() == "busy\n"
+        parent.kill()
+        parent.wait()
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                os.killpg(parent.pid, 0)
+            except ProcessLookupError:
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        parent.stdout.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
 
 
 def test_a_number_of_jobs_is_at_least_one():
