@@ -34,7 +34,8 @@ def until_precise(
         width = log_width(result)
         if width <= precision:
             return replace(result, stopped="precision")
-        growth = min(max(1.1 * (width / precision) ** 2, STEP[0]), STEP[1])
+        short = min(width / precision, STEP[1])  # by how much; squared, it may be too large for a number
+        growth = min(max(1.1 * short**2, STEP[0]), STEP[1])
         if images < total:
             images = min(total, math.ceil(images * growth))
         elif draws >= MOST_DRAWS or width > USELESS * before:

@@ -66,6 +66,12 @@ class _Options:
         """Every option by name: plain numbers, strings and None."""
         return asdict(self)  # type: ignore[call-overload, no-any-return]
 
+    def _refuse_none(self) -> None:
+        """None stands only where the default is None."""
+        for f in fields(self):  # type: ignore[arg-type]
+            if getattr(self, f.name) is None and f.default is not None:
+                raise TypeError(f"{f.name} is None; leave it out to have its default, {f.default!r}")
+
     def _check(self, names: str, check: Any, *arguments: Any, **keywords: Any) -> None:
         """Puts what `check(name, value, ...)` returns in the place of each named value that is not None."""
         for name in names.split():
@@ -79,6 +85,8 @@ def _text(option: str, value: Any) -> str:
         value = fspath(value)
     if not isinstance(value, str) or not value:
         raise TypeError(f"{option} is {value!r}; a name is needed")
+    if any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in value):
+        raise ValueError(f"{option} is {value!a}, which is no text (it holds surrogates or a null)")
     return value
 
 
@@ -149,6 +157,7 @@ class MeasureOptions(_Options):
     device: str = "auto"
 
     def __post_init__(self) -> None:
+        self._refuse_none()
         self._check("model dataset data_dir checkpoint device", _text)
         self._check("cutoff delta temperature", _number)
         self._check("until_precision", _above_zero)
@@ -210,6 +219,7 @@ class TrainOptions(_Options):
     device: str = "auto"
 
     def __post_init__(self) -> None:
+        self._refuse_none()
         self._check("model dataset data_dir device", _text)
         self._check("epochs batch_size", positive_integer)
         self._check("lr", _above_zero)

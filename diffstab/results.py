@@ -146,8 +146,8 @@ class StabilityResult:
 
 
 KEY_NAMES = (
-    "network_sha256 weights_sha256 data_sha256 draws cutoff cutoff_rule temperature delta_rule interpolation average "
-    "noise_radius_rule radius_average median_rule pairs batch_norm precision seed resamples"
+    "model network_sha256 weights_sha256 data_sha256 draws cutoff cutoff_rule temperature delta_rule interpolation "
+    "average noise_radius_rule radius_average median_rule pairs batch_norm precision seed resamples"
 ).split()
 
 
@@ -173,7 +173,9 @@ def check_writable(path: Path) -> None:
     """Raises ValueError now, before long work, if a file can't be made there."""
     if path.is_dir():
         raise ValueError(f"{str(path)!r} can't be written (it is a folder)")
-    handle, name = _temporary(path)
+    if _is_special(path):
+        return
+    handle, name = _temporary(_target(path))
     os.close(handle)
     os.unlink(name)
 
@@ -188,9 +190,18 @@ def _temporary(path: Path) -> tuple[int, str]:
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes to a temporary name beside `path`, then renames, so no half-written file is left.
 
+    A device or a pipe is written to as it is.
+
     Raises:
         ValueError: If the folder is missing or can't be written.
     """
+    if _is_special(path):
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
+        return
+    path = _target(path)
     handle, name = _temporary(path)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -202,6 +213,16 @@ def write_atomically(path: Path, content: bytes) -> None:
         if isinstance(error, OSError):
             raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
         raise
+
+
+def _target(path: Path) -> Path:
+    """Where a link leads; it stays one."""
+    return path.resolve() if path.is_symlink() else path
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a device or a pipe, which is written to and not replaced."""
+    return path.exists() and not path.is_file()
 
 
 def _umask() -> int:

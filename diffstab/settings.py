@@ -105,7 +105,10 @@ def finite_at_least_zero(option: str, value: Any) -> float:
     """`value` if it is a finite number >= 0. Raises TypeError or ValueError."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{option} is {value!r}; a number is needed")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
     if not 0 <= number <= LARGEST:
         raise ValueError(f"{option} is {number:g}; it must be a finite number, 0 or more (at most {LARGEST:g})")
     return number

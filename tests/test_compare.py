@@ -55,7 +55,7 @@ def compared(store, *networks, filters=(), seed=0):
 
 def test_each_setting_that_networks_share_is_compared(store):
     found = compared(store, "sharp", "blurred", "flat")
-    assert [(one.setting["cutoff"], one.seeds) for one in found] == [(3, [0, 1])]
+    assert [(one.setting["cutoff"], one.seeds, len(one.ranking)) for one in found] == [(3, [0, 1], 3), (5, [0], 2)]
     found = compared(store, "sharp", "flat")
     assert [(one.setting["cutoff"], one.seeds) for one in found] == [(3, [0, 1]), (5, [0])]
     assert [one.setting["cutoff"] for one in compared(store, "sharp", "flat", filters=["cutoff=5"])] == [5]
@@ -145,7 +145,7 @@ def test_the_statistic_is_the_rows_own(tmp_path):
 
 
 def test_the_command_prints_a_ranking_and_pairs(store):
-    answer = run(store.folder, "sharp", "blurred", "flat")
+    answer = run(store.folder, "sharp", "blurred", "flat", "--where", "cutoff=3")
     assert answer.exit_code == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert lines[0] == (
@@ -154,7 +154,9 @@ def test_the_command_prints_a_ranking_and_pairs(store):
     assert lines[1].split() == "rank network R_f 95 % interval rank, 95 %".split()
     assert len(lines) == 10
     told = json.loads(run(store.folder, "sharp", "blurred", "flat", "--json").stdout)
-    assert [len(one["pairs"]) for one in told] == [3]
+    assert [len(one["pairs"]) for one in told] == [3, 1]
     assert all(0 <= pair["p_value"] <= pair["p_holm"] <= 1 for pair in told[0]["pairs"])
+    answer = run(store.folder, "sharp", "flat", "blurred", "--where", "cutoff=5")
+    assert answer.stderr == "note: blurred shares no images, settings and seed with the others and is left out\n"
     answer = run(store.folder, "sharp")
     assert (answer.exit_code, answer.stderr.count("\n")) == (2, 1)

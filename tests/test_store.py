@@ -185,7 +185,7 @@ def test_a_line_that_is_being_written_is_left_alone(store):
     before = part(store).read_bytes()
     again = Store(store.folder)  # its writer lives
     assert (again.notes, len(again)) == ([], 3)
-    os.write(handle, b': "k", "status": "done", "time": ""}\n')
+    os.write(handle, b': "k", "kind": "train", "status": "done", "time": ""}\n')
     os.close(handle)
     again.refresh()
     assert len(again) == 4
@@ -256,10 +256,78 @@ def test_a_newer_schema_is_refused_and_nothing_rewritten(store, where):
     else:
         (store.folder / "store.json").write_text(json.dumps({"format": "diffstab-store", "schema": SCHEMA + 1}))
     before = {path: path.read_bytes() for path in store.folder.rglob("*") if path.is_file()}
+    with open(part(store), "a") as stream:
+        stream.write('{"torn')
+    before[part(store)] = part(store).read_bytes()
     for create in (False, True):
         with pytest.raises(ValueError, match=rf"schema {SCHEMA + 1} and this diffstab knows {SCHEMA}; upgrade"):
             Store(store.folder, create=create)
     assert {path: path.read_bytes() for path in store.folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("schema", ["true", "0", "-3", '"1"', "[]", "null"])
+def test_a_schema_that_is_none_is_refused(store, schema):
+    (store.folder / "store.json").write_text(f'{{"schema": {schema}}}')
+    with pytest.raises(ValueError, match="schema"):
+        Store(store.folder)
+
+
+def test_what_is_no_part_file_is_left_alone(store):
+    rows = store.folder / "rows"
+    (rows / "folder.jsonl").mkdir()
+    (rows / "link.jsonl").symlink_to("nowhere")
+    os.mkfifo(rows / "pipe.jsonl")
+    (rows / "empty.jsonl").write_text("")
+    deep = "[" * 100_000
+    row = {name: value for name, value in store.rows()[0].items() if name != "seed"}
+    (rows / "odd.jsonl").write_text(f'{deep}\n{json.dumps(row)}\n{{"key": NaN}}\n')
+    (rows / "binary.jsonl").write_bytes(bytes(range(256)) + b"\n")
+    again = Store(store.folder)
+    assert len(again) == 3
+    assert len(again.notes) == 5  # a newline is among the binary ones
+    list(check(again))
+
+
+def test_the_first_answer_to_a_question_keeps_its_labels(store, results):
+    """The same numbers asked for in another way: both jobs are done, and what the row says stays."""
+    row = store.rows()[0]
+    entry = measured_entry(replace(results[0], weights="other"), job="another")
+    assert store.add(entry)
+    for one in (store, Store(store.folder)):
+        assert one.status("another") == "done"
+        assert len(one) == 3
+        (kept,) = [found for found in one.rows() if found["key"] == row["key"]]
+        assert kept["weights"] == row["weights"]
+    assert list(check(store)) == []
+    assert measured_entry(replace(results[0], model="other")).row["key"] != row["key"]
+
+
+def test_writers_at_once_keep_a_row_once(tmp_path):
+    """Without the store's lock, two processes that look and then append would double some."""
+    script = f"""
+import sys
+sys.path.insert(0, {str(os.path.dirname(__file__))!r})
+from test_store import Entry, SCHEMA, Store
+store = Store({str(tmp_path / "s")!r}, create=True)
+print("ready", flush=True)
+sys.stdin.readline()
+head = {{"schema": SCHEMA, "kind": "train", "status": "done"}}
+for number in range(300):
+    store.add(Entry({{**head, "key": str(number), "job": str(number)}}))
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    writers = [subprocess.Popen([sys.executable, "-c", script], **pipes) for _ in range(2)]
+    for writer in writers:
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate()
+        assert writer.returncode == 0
+    lines = [line for path in (tmp_path / "s" / "rows").iterdir() for line in path.read_text().splitlines()]
+    assert len(lines) == 300
+    assert len(Store(tmp_path / "s")) == 300
 
 
 def test_what_is_no_store_is_refused(tmp_path):
@@ -295,7 +363,7 @@ def test_filters_choose_by_number_and_pattern(store):
     ("text", "message"),
     [
         ("sed=1", "no row has a column 'sed'; did you mean 'seed'"),
-        ("R<0.5", r"no row has a column 'R'; did you mean 'R\.high'"),
+        ("R<0.5", r"no row has a column 'R'; did you mean 'R\.value'"),
         ("seed", "is not COLUMN=VALUE"),
         ("R.value<small", "compares with 'small'; a number is needed after <"),
     ],
@@ -303,6 +371,14 @@ def test_filters_choose_by_number_and_pattern(store):
 def test_a_filter_that_means_nothing_is_named(store, text, message):
     with pytest.raises(ValueError, match=message):
         select(store.rows(), [text])
+
+
+def test_a_column_that_stands_empty_is_a_column(store):
+    rows = store.rows()
+    for column in ("stopped", "error.type", "training.seed", "data_dir"):
+        assert select(rows, [f"{column}=none"]) == rows
+    assert len(select(rows, ["seed==1"])) == 1
+    assert len(select(rows, ["seed=*"])) == 3
 
 
 def test_rows_are_sorted_with_missing_values_last(store):
@@ -341,9 +417,11 @@ def test_parquet_has_the_same_table(store):
 
 def test_the_csv_for_timm_joins_on_its_names(store):
     row = {**store.rows()[0], "model": "timm:resnet50", "model_source": "timm", "weights_tag": "a1_in1k"}
+    row["weights"] = "pretrained"
     tagged = {**row, "model": "timm:resnet50.tv_in1k", "weights_tag": "tv_in1k"}
-    fresh = {**row, "model": "resnet18", "weights_tag": None}
-    text = exported([row, tagged, fresh, store.rows()[1]], "timm").decode()
+    bare = {**row, "model": "resnet18", "weights_tag": None}
+    fresh = {**tagged, "weights": "init"}  # not what timm's table is about
+    text = exported([row, tagged, bare, fresh, store.rows()[1]], "timm").decode()
     table = list(csv.DictReader(io.StringIO(text)))
     assert [line["model"] for line in table] == ["resnet50.a1_in1k", "resnet50.tv_in1k", "resnet18"]
     assert float(table[0]["R"]) == row["R"]["value"]
@@ -374,6 +452,7 @@ def test_another_average_is_that_of_a_measurement_with_the_same_noise(store):
         assert entry.row[name] == getattr(other, name)._asdict()
     assert entry.row["radius_average"] == "median"
     assert entry.row["recomputed_from"] == one.key
+    assert "stopped" not in entry.row
     assert entry.row["key"] not in (one.key, other.key)
 
 
@@ -441,6 +520,19 @@ def test_check_finds_every_kind_of_damage(store):
         assert re.search(words, problem), problem
 
 
+def test_check_goes_on_after_what_is_strange_and_leaves_a_living_writer_alone(store):
+    odd = {**store.rows()[0], "key": "odd", "raw": [5]}
+    with open(store.folder / "rows" / "odd.jsonl", "w") as stream:
+        stream.write(json.dumps(odd) + "\n")
+    (own,) = (store.folder / "rows").glob("2*")
+    handle = os.open(own, os.O_WRONLY | os.O_APPEND)
+    os.write(handle, b'{"half')
+    os.close(handle)
+    found = [str(problem) for problem in check(store)]
+    assert len(found) == 3  # checksum, key and sidecar of the odd row
+    assert all("odd.jsonl" in problem for problem in found)
+
+
 def test_any_flipped_bit_of_a_row_is_found(store):
     """Of 60 random single-bit changes of a part file, none goes unnoticed."""
     store.close()
@@ -501,6 +593,29 @@ def test_the_command_lists_shows_queries_and_exports(store, tmp_path):
     assert run("results", "export", "--store", store.folder).stdout == exported(store.rows(), "csv").decode()
 
 
+def test_a_link_stays_a_link_and_a_device_a_device(store, tmp_path):
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    assert run("results", "export", "--store", store.folder, "-o", tmp_path / "link.csv").exit_code == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_bytes() == exported(store.rows(), "csv")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "diffstab", "results", "export", "--store", str(store.folder), "-o", str(pipe)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as writer:
+        assert pipe.read_bytes() == exported(store.rows(), "csv")
+    assert writer.returncode == 0
+    assert pipe.is_fifo()
+
+
+def test_failed_rows_can_be_asked_for(store):
+    answer = run("results", "query", "--store", store.folder, "status=failed")
+    assert (answer.exit_code, answer.stderr) == (0, "no row matches\n")
+    store.add(failed("job"))
+    answer = run("results", "query", "--store", store.folder, "status=failed")
+    assert answer.exit_code == 0
+    assert len(answer.stdout.splitlines()) == 2
+
+
 def test_the_command_recomputes_and_checks(store):
     answer = run("results", "recompute", "--store", store.folder, "--average", "mean")
     assert answer.stdout == "3 rows added, 0 were there, 0 can't be recomputed\n"
@@ -524,6 +639,8 @@ def test_the_command_recomputes_and_checks(store):
         (["query", "--columns", "sed"], "no row has a column 'sed'; did you mean 'seed'"),
         (["recompute"], "no statistic is given"),
         (["export", "-o", "/missing/x.csv"], "can't be written"),
+        (["export", "-o", "x/"], "output is 'x/'; the name of a file is needed"),
+        (["export", "-o", "x" * 300], "File name too long"),
     ],
 )
 def test_the_command_refuses_in_one_line(store, arguments, message):

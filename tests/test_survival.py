@@ -3,6 +3,7 @@ undisturbed run."""
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -179,8 +180,11 @@ def test_two_sweeps_at_once_on_one_store(undisturbed, tmp_path):
     spec, _, wanted = undisturbed
     folder = tmp_path / "store"
     with started(spec, folder) as one, started(spec, folder) as other:
-        errors = [process.communicate(timeout=LIMIT)[1] for process in (one, other)]
-    assert [one.returncode, other.returncode] == [0, 0], errors
+        told = [process.communicate(timeout=LIMIT) for process in (one, other)]
+    assert [one.returncode, other.returncode] == [0, 0], told
+    done = [int(re.search(r"cells: (\d+) done", out).group(1)) for out, _ in told]
+    assert sum(done) == CELLS  # none was run twice
+    assert list((folder / "claims").iterdir()) == []
     assert_whole(folder, wanted)
 
 

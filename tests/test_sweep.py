@@ -74,6 +74,29 @@ measure:
     assert found.notes == ["measure.exclude[2] drops no cell"]
 
 
+@pytest.mark.parametrize(
+    ("grid", "pattern", "left"),  # jobs
+    [
+        ("weights: init", "{batch_norm: running}", 1),
+        ("weights: init", "{batch-norm: batch}", 0),
+        ("temperature: 0.1", "{delta: 1}", 1),
+        ("delta: [null, 2]", "{delta: 1}", 1),
+        ("convention: reference", "{cutoff_rule: disk}", 1),
+        ("until_precision: 1e-3", "{until_precision: 0.001}", 0),
+        ("cutoff: '5'", "{cutoff: 5}", 0),
+        ("cutoff: 5", "{cutoff: 5e0}", 0),
+        ("{delta: [null, 1], temperature: [null, 0.1]}", "{delta: 1, temperature: 0.1}", 2),
+    ],
+)
+def test_exclude_sees_each_option_as_the_job_has_it(spec, grid, pattern, left):
+    text = f"measure: {{{grid.strip('{}')}, exclude: [{pattern}]}}"
+    if left:
+        assert len(spec(text).jobs) == left
+    else:
+        with pytest.raises(ValueError, match="the grid is empty: exclude drops all of its 1 cells"):
+            spec(text)
+
+
 def test_include_alone_is_a_list_of_cells(spec):
     found = spec("measure: {include: [{model: fc_l4, cutoff: 3}, {model: lenet, cutoff: 5}]}")
     assert cells(found, "model", "cutoff") == [("fc_l4", 3), ("lenet", 5)]
@@ -134,6 +157,15 @@ measure: {weights: [init, train], cutoff: [3, 5], exclude: [{model: lenet, weigh
         ("measure: {images: ten}", "measure.images: images is 'ten'; a whole number"),
         ("measure: {cutoff: []}", "measure.cutoff is an empty list, so the grid is empty"),
         ("measure: {cutoff: [[3]]}", "measure.cutoff[0] is [3]; one value is needed"),
+        ("measure: {model: null}", "measure.model: model is None; leave it out to have its default, 'resnet18'"),
+        ("measure: {images: [100, null]}", "measure.images[1]: images is None; leave it out"),
+        ('measure: {model: "\\uD800"}', "holds surrogates"),
+        (f"measure: {{cutoff: 1{'0' * 400}}}", "measure.cutoff: cutoff is inf; it must be a finite number"),
+        ("measure: {cutoff: .nan}", "measure.cutoff: cutoff is nan"),
+        ("measure: {seed: !!int ''}", "sweep.yaml"),
+        ("measure: {seed: !!bool maybe}", "sweep.yaml"),
+        ("measure: {seed: !!timestamp foo}", "sweep.yaml"),
+        ("measure: {seed: 2020-01-01}", "measure.seed: seed is datetime.date(2020, 1, 1); a whole number"),
         ("measure: {cutoff: {a: 3}}", "measure.cutoff is {'a': 3}; one value is needed"),
         (
             "measure: {seed: [0, 1], exclude: [{seed: [0, 1]}]}",
@@ -214,6 +246,30 @@ def test_a_jobs_id_is_what_is_asked_for_and_not_where_it_runs(tmp_path):
     before = measure_job(folder).id
     (tmp_path / "a" / "more").write_text("")
     assert measure_job(folder).id != before
+
+
+def test_files_that_can_not_be_read_are_told_apart(tmp_path):
+    ids = {measure_job(MeasureOptions(checkpoint=str(tmp_path / name))).id for name in "ab"}
+    assert len(ids) == 2
+    ids = {measure_job(MeasureOptions(dataset="folder", data_dir=str(tmp_path / name))).id for name in "ab"}
+    assert len(ids) == 2
+
+
+def test_images_count_by_their_content(tmp_path):
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_text("same" if name != "c" else "else")
+    ids = [measure_job(MeasureOptions(dataset="folder", data_dir=str(tmp_path / name))).id for name in "abc"]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_what_changes_no_number_is_no_part_of_a_jobs_id(tmp_path):
+    assert measure_job(MeasureOptions(batch_size=7)).id == measure_job(MeasureOptions()).id
+    fresh = [measure_job(MeasureOptions(weights="init", batch_size=size)).id for size in (7, 128)]
+    assert fresh[0] != fresh[1]  # the batch is part of the network
+    (tmp_path / "w").write_text("")
+    both = [MeasureOptions(checkpoint=str(tmp_path / "w"), weights=weights) for weights in ("init", "pretrained")]
+    assert measure_job(both[0]).id == measure_job(both[1]).id
 
 
 def test_a_job_that_fails_is_a_row_that_says_why():
@@ -308,6 +364,27 @@ measure: {weights: train, images: 30, seed: [0, 1]}
         first["R"], rel=1e-5
     )  # a command takes all threads, a job one
     assert not any((store.folder / "training").iterdir())  # its state is not needed any more
+
+
+def test_damaged_weights_are_trained_again_and_never_measured(spec, tmp_path):
+    text = "train: {model: fc_l4, epochs: 1, seed: [0, 1]}\nmeasure: {weights: train, images: 30}"
+    store = Store(tmp_path / "s", create=True)
+    run_sweep(spec(text).jobs, store, InlineExecutor())
+    trained = [row for row in store.rows() if row["kind"] == "train"]
+    whole = [store.weights(row).read_bytes() for row in trained]
+    store.weights(trained[1]).write_bytes(whole[0])
+    again = spec(text.replace("images: 30", "images: 31")).jobs
+    progress = run_sweep(again, Store(store.folder), InlineExecutor())
+    assert (progress.skipped, progress.done, progress.failed) == (1, 3, [])
+    assert [store.weights(row).read_bytes() for row in trained] == whole
+    values = {row["R"]["value"] for row in Store(store.folder).rows() if row.get("images") == 31}
+    assert len(values) == 2
+
+
+def test_loaders_have_processes_of_their_own_in_a_worker(spec, tmp_path):
+    jobs = spec("measure: {model: fc_l4, images: 30, weights: init, workers: 2}").jobs
+    progress = run_sweep(jobs, Store(tmp_path / "s", create=True), LocalExecutor(jobs=1))
+    assert (progress.done, progress.failed) == (1, [])
 
 
 def test_what_a_failed_training_was_for_fails_too(spec, tmp_path):
@@ -499,6 +576,8 @@ def test_the_command_runs_a_sweep_and_goes_on(tmp_path):
         (["--executor", "slurm", "--slurm-option", "partition"], "--slurm-option is 'partition'; NAME=VALUE is needed"),
         (["--executor", "slurm", "--cpus-per-job", "0.5"], "Slurm gives whole CPUs"),
         (["--jobs", "0"], "0 is not in the range"),
+        (["--gpus-per-job", "0.5"], "--gpus-per-job is for --executor ray or slurm, and the executor is local"),
+        (["--executor", "slurm", "--cpus-per-job", "inf"], "Slurm gives whole CPUs"),
     ],
 )
 def test_the_command_refuses_in_one_line(tmp_path, arguments, message):

@@ -1,5 +1,6 @@
 """The command line: parse, call, print. Heavy imports happen inside the commands."""
 
+import os
 import sys
 from typing import Any
 
@@ -32,6 +33,11 @@ class OneLineErrors(click.Group):
         except click.ClickException as error:
             fail(error.format_message())
         except (ValueError, TypeError) as error:
+            fail(str(error))
+        except BrokenPipeError:  # as with | head
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except OSError as error:  # a name that is too long, a folder that may not be read
             fail(str(error))
         except click.Abort:
             click.echo("Interrupted", err=True)

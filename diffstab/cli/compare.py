@@ -35,6 +35,10 @@ def compare(
     from ..store.pairing import compare_rows
 
     found = compare_rows(opened(store), networks, filters, resamples=resamples, seed=seed)
+    seen = {place.name for one in found for place in one.ranking}
+    for name in networks:
+        if name not in seen:
+            click.echo(f"note: {name} shares no images, settings and seed with the others and is left out", err=True)
     if as_json:
         click.echo(json.dumps([plain(one) for one in found]))
         return

@@ -9,7 +9,14 @@ import click
 
 from ..options import MeasureOptions
 from ..settings import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, SPLITS, WEIGHTS
-from .options import device_option, ensemble_options, interpolation_option, seed_option, store_option
+from .options import (
+    device_option,
+    ensemble_options,
+    interpolation_option,
+    output_option,
+    seed_option,
+    store_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,34 +55,31 @@ USUAL = MeasureOptions()
 @click.option("--workers", type=int, default=USUAL.workers, show_default=True, help="Loader processes.")
 @device_option
 @store_option(required=False, help="Also keep the result and its raw values in this store.")
-@click.option("--output", metavar="FILE", help="Also write the JSON object to this file.")
+@output_option("--output", help="Also write the JSON object to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-def measure(store: Path | None, output: str | None, as_json: bool, **options: Any) -> None:
+def measure(store: Path | None, output: Path | None, as_json: bool, **options: Any) -> None:
     """Measure D_f, G_f and R_f of a network, with 95 % intervals.
 
     R_f near 1: deformations change the output as much as noise of the same size does. Well below 1: the network is
     stable to deformations.
     """
     wanted = MeasureOptions.of(options)
-    from ..results import check_writable
     from ..store import Store
     from ..sweep.cell import measure_cell
 
-    if output is not None:
-        if output.endswith(("/", "\\")) or not output:
-            raise ValueError(f"output is {output!r}; the name of a file is needed")
-        check_writable(Path(output))
     kept = Store(store, create=True) if store is not None else None
     with watched() as watcher:
+        for note in kept.notes if kept else ():
+            watcher.notes(f"note: {note}")
         result = measure_cell(wanted, watcher)
-    if kept is not None:
-        keep(kept, wanted, result)
     if output is not None:
         result.write(output)
     if as_json:
         click.echo(json.dumps(result.to_dict(), allow_nan=False))
     else:
         print_table(result)
+    if kept is not None:  # last: what was measured is shown even if the store can't be written
+        keep(kept, wanted, result)
 
 
 def keep(store: Any, options: MeasureOptions, result: "StabilityResult") -> None:

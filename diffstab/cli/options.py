@@ -66,6 +66,22 @@ def store_option(*, required: bool = True, help: str = "Folder of results.") -> 
     return click.option("--store", type=click.Path(path_type=Path), metavar="DIR", required=required, help=help)
 
 
+def output_option(*names: str, help: str = "Instead of stdout.") -> Decorator:
+    """`--output FILE`: a path that can be written, checked before any work."""
+
+    def checked(context: click.Context, parameter: click.Parameter, value: str | None) -> Path | None:
+        if value is None:
+            return None
+        if not value or value.endswith(("/", "\\")):
+            raise ValueError(f"output is {value!r}; the name of a file is needed")
+        from ..results import check_writable
+
+        check_writable(Path(value))
+        return Path(value)
+
+    return click.option(*names, metavar="FILE", callback=checked, help=help)
+
+
 def make_ensemble(size: tuple[int, int], **options: Any) -> Any:
     """The ensemble that the options describe; delta is 1 pixel where neither delta nor T is given."""
     from ..ensemble import MaxEntropyEnsemble

@@ -1,13 +1,14 @@
 """`diffstab results`: what a store holds, chosen, shown, written for other programs, checked."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..settings import AVERAGES, MEDIAN_RULES, PAIR_RULES
-from .options import store_option
+from .options import output_option, store_option
 from .tables import print_columns
 
 if TYPE_CHECKING:
@@ -58,11 +59,14 @@ def tell_notes(store: "Store") -> None:
     store.notes.clear()
 
 
-def chosen(folder: Path, filters: tuple[str, ...]) -> "list[Row]":
-    """The rows of a store that pass the filters."""
-    from ..store.table import select
+def chosen(folder: Path, filters: tuple[str, ...], columns: Sequence[str] = ()) -> "list[Row]":
+    """The rows of a store that pass the filters; the store has to know the columns."""
+    from ..store.table import require_column, select
 
-    rows = select(opened(folder).rows(), filters)
+    every = opened(folder).rows()
+    for column in columns:
+        require_column(column, every)
+    rows = select(every, filters)
     if not rows:
         click.echo("no row matches" if filters else "the store is empty", err=True)
     return rows
@@ -76,7 +80,7 @@ def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
     """One line per cell: what was measured, and R_f."""
     rows = chosen(store, filters)
     if as_json:
-        click.echo(json.dumps(rows))
+        click.echo(json.dumps(rows, allow_nan=False))
         return
     from ..store.table import value_at
 
@@ -95,7 +99,7 @@ def show(store: Path, key: str, as_json: bool) -> None:
         found = f"{len(rows)} rows have a key that begins so" if rows else "no row has a key that begins so"
         raise ValueError(f"key is {key!r}; {found}; diffstab results list shows the keys")
     if as_json:
-        click.echo(json.dumps(rows[0]))
+        click.echo(json.dumps(rows[0], allow_nan=False))
         return
     from ..store.table import columns_of, flat
 
@@ -116,12 +120,10 @@ def query(
     store: Path, filters: tuple[str, ...], columns: str, sort: str | None, limit: int | None, as_json: bool
 ) -> None:
     """Any columns of the rows that pass all filters."""
-    from ..store.table import in_order, require_column, value_at
+    from ..store.table import in_order, value_at
 
-    rows = chosen(store, filters)
     names = [name.strip() for name in columns.split(",")]
-    for name in names:
-        require_column(name, rows)
+    rows = chosen(store, filters, [*names, *([sort] if sort else [])])
     rows = in_order(rows, sort) if sort else rows
     table = [[value_at(row, name) for name in names] for row in rows[:limit]]
     if as_json:
@@ -134,14 +136,12 @@ def query(
 @store_option()
 @filter_argument
 @click.option("--format", "file_format", type=click.Choice(EXPORTS), default="csv", show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Instead of stdout.")
+@output_option("-o", "--output")
 def export(store: Path, filters: tuple[str, ...], file_format: str, output: Path | None) -> None:
     """Write the rows as CSV or Parquet, or as a CSV that joins on `model` with timm's results files."""
-    from ..results import check_writable, write_atomically
+    from ..results import write_atomically
     from ..store.export import exported
 
-    if output is not None:
-        check_writable(output)
     rows = chosen(store, filters)
     content = exported(rows, file_format)
     if output is not None:

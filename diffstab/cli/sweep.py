@@ -29,8 +29,8 @@ EXECUTORS = ("local", "ray", "slurm")
 @click.option("--yes", is_flag=True, help="Run a grid of more than 1,000 cells.")
 @click.option("--retry-failed", is_flag=True, help="Run cells again that failed before.")
 @click.option("--ray-address", metavar="HOST:PORT", help="Of a running Ray cluster; `auto` finds this machine's.")
-@click.option("--cpus-per-job", type=float, default=1.0, show_default=True, help="ray, slurm.")
-@click.option("--gpus-per-job", type=float, default=0.0, show_default=True, help="ray (0.5 shares one), slurm.")
+@click.option("--cpus-per-job", type=float, help="ray, slurm.  [default: 1]")
+@click.option("--gpus-per-job", type=float, help="ray (0.5 shares one), slurm.  [default: 0]")
 @click.option("--slurm-option", multiple=True, metavar="NAME=VALUE", help="As submitit's: partition, timeout_min, ...")
 @click.option("--slurm-cluster", type=click.Choice(("slurm", "local")), default="slurm", help="local: without Slurm.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object in the end.")
@@ -63,11 +63,14 @@ def sweep(spec: Path, store: Path, dry_run: bool, yes: bool, retry_failed: bool,
 
 def executor_of(store: "Store", where: dict[str, Any]) -> "Executor":
     """The executor that the options name; those of another one are refused."""
-    kind, cpus, gpus = where["executor"], where["cpus_per_job"], where["gpus_per_job"]
-    own = {"ray_address": "ray", "slurm_option": "slurm", "threads": "local"}
-    for name, executor in own.items():
-        if where[name] and kind != executor:
-            raise ValueError(f"--{name.replace('_', '-')} is for --executor {executor}, and the executor is {kind}")
+    kind = where["executor"]
+    own = {"ray_address": ("ray",), "slurm_option": ("slurm",), "threads": ("local",)}
+    for name, executors in {**own, **dict.fromkeys(("cpus_per_job", "gpus_per_job"), ("ray", "slurm"))}.items():
+        if where[name] and kind not in executors:
+            raise ValueError(
+                f"--{name.replace('_', '-')} is for --executor {' or '.join(executors)}, and the executor is {kind}"
+            )
+    cpus, gpus = where["cpus_per_job"] or 1.0, where["gpus_per_job"] or 0.0
     if kind == "ray":
         from ..sweep.cluster import RayExecutor
 
@@ -75,7 +78,7 @@ def executor_of(store: "Store", where: dict[str, Any]) -> "Executor":
     if kind == "slurm":
         from ..sweep.slurm import SlurmExecutor
 
-        if cpus != int(cpus) or gpus != int(gpus):
+        if not (cpus.is_integer() and gpus.is_integer()):
             raise ValueError(f"Slurm gives whole CPUs and GPUs, not {cpus:g} and {gpus:g}")
         pairs = dict(parsed(text) for text in where["slurm_option"])
         limits = {"cpus": int(cpus), "gpus": int(gpus), "jobs": where["jobs"], "parameters": pairs}
@@ -99,6 +102,8 @@ def tell_plan(plan: "Spec", folder: Path, retry_failed: bool, as_json: bool) -> 
     from ..store import DONE, FAILED, Store
 
     store = Store(folder) if (folder / "rows").is_dir() else None
+    if store is not None:
+        tell_notes(store)
     status = {job.id: (store.status(job.id) if store else None) or "to run" for job in plan.jobs}
     if retry_failed:
         status = {job: "to run" if found == FAILED else found for job, found in status.items()}

@@ -5,6 +5,7 @@
     raw/ab/*.npz          per-image squared distances, outputs and indices, by content hash
     weights/ab/*.safetensors   what the train cells learnt, by content hash
     training/             checkpoints of trainings that are under way
+    claims/               lock files of jobs that are under way
 
 A row has a `key`, the sha256 of what determines its numbers; of several rows with a key the last one counts. It also
 has the `job` it was made by, the sha256 of what was asked for: a job that is in the store is done.
@@ -18,15 +19,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ..results import SCHEMA, RawValues, StabilityResult, check_writable, write_atomically
+from ..results import KEY_NAMES, SCHEMA, RawValues, StabilityResult, check_writable, write_atomically
 from . import sidecar
 from .locks import locked
-from .parts import PartReader, PartWriter, Row, mend
+from .parts import PartReader, PartWriter, Row, mend, part_files
 
 __all__ = ["DONE", "FAILED", "Entry", "Row", "Store", "checksum", "measured_entry"]
 
 DONE, FAILED = "done", "failed"
 FORMAT = "diffstab-store"
+MEASURED = frozenset({*KEY_NAMES, "D", "G", "R", "dataset", "convention", "delta", "images"})  # of a measurement's row
 
 
 @dataclass(frozen=True)
@@ -77,21 +79,24 @@ class Store:
     def __init__(self, folder: str | Path, *, create: bool = False) -> None:
         self.folder = Path(folder)
         self.notes: list[str] = []
+        rows = self.folder / "rows"
         if create:
-            self._create()
-        if not (self.folder / "rows").is_dir():
+            self._make(rows)
+        if not rows.is_dir():
             raise ValueError(f"{str(folder)!r} is not a store of results (it has no rows); check the path")
         self._check_schema()
         self._rows: dict[str, Row] = {}
         self._jobs: dict[str, str] = {}  # status by job
         self._keys: dict[str, str] = {}  # key by job
-        self._reader = PartReader(self.folder / "rows")
-        self._writer = PartWriter(self.folder / "rows")
-        self.notes += [note for note in map(mend, sorted((self.folder / "rows").glob("*.jsonl"))) if note]
+        self._verified: dict[str, object] = {}  # size and time of the weights that were found whole
+        self._reader, self._writer = PartReader(rows), PartWriter(rows)
+        self.refresh()  # a store of a newer schema is refused before anything of it is changed
+        self.notes += [note for note in map(mend, part_files(rows)) if note]
         self.refresh()
+        if create:
+            self._sign()
 
-    def _create(self) -> None:
-        rows = self.folder / "rows"
+    def _make(self, rows: Path) -> None:
         if self.folder.is_dir() and not rows.is_dir() and any(self.folder.iterdir()):
             raise ValueError(f"{str(self.folder)!r} holds other files and is no store; name a new or empty folder")
         try:
@@ -99,6 +104,8 @@ class Store:
         except OSError as error:
             raise ValueError(f"the store {str(self.folder)!r} can't be made ({error.strerror})") from error
         check_writable(rows / "part.jsonl")
+
+    def _sign(self) -> None:
         meta = self.folder / "store.json"
         if not meta.exists():
             write_atomically(meta, json.dumps({"format": FORMAT, "schema": SCHEMA}).encode() + b"\n")
@@ -112,7 +119,7 @@ class Store:
         self._refuse_newer(schema)
 
     def _refuse_newer(self, schema: object) -> None:
-        if not isinstance(schema, int) or schema > SCHEMA:
+        if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= SCHEMA:
             raise ValueError(
                 f"the store {str(self.folder)!r} has schema {schema!r} and this diffstab knows {SCHEMA}; "
                 "upgrade diffstab (nothing was changed)"
@@ -126,12 +133,14 @@ class Store:
                     self._refuse_newer(row["schema"])
                 self._take(row)
             except (KeyError, TypeError):
-                self.notes.append(f"a line {row!s:.60} is JSON but no row (no key, status or time); it is left out")
+                self.notes.append(f"a line {row!s:.60} lacks what every row has; it is left out")
         self.notes += self._reader.problems
         self._reader.problems = []
 
     def _take(self, row: Row) -> None:
         key, job, status = row["key"], row.get("job"), row["status"]
+        if status == DONE and row["kind"] == "measure" and not row.keys() >= MEASURED:
+            raise KeyError(key)
         if job is not None:
             before = self._jobs.get(job)
             if before == DONE and status == FAILED:  # a failure never hides a measurement
@@ -167,21 +176,26 @@ class Store:
         if isinstance(entry, StabilityResult):
             entry = measured_entry(entry)
         contents = entry.sidecars.items()
-        hashes = {sidecar.COLUMN[kind]: sidecar.write(self.folder, kind, content) for kind, content in contents}
-        now = datetime.now(timezone.utc).isoformat(timespec="microseconds")
-        row = {name: value for name, value in {**entry.row, **hashes, "time": now}.items() if value is not None}
-        row["checksum"] = checksum(row)
         with locked(self.folder / ".lock"):
             self.refresh()
-            if self._has(row):
+            if self._has(entry.row):
                 return False
-            self._writer.append(row)
+            hashes = {sidecar.COLUMN[kind]: sidecar.write(self.folder, kind, content) for kind, content in contents}
+            row = {**entry.row, **hashes}
+            same = self._rows.get(row["key"])
+            if (
+                same is not None and row["status"] == DONE and row["kind"] == "measure"
+            ):  # asked for in another way: the first answer stands
+                row = {**same, "job": row["job"]}
+            row["time"] = datetime.now(timezone.utc).isoformat(timespec="microseconds")
+            row = {name: value for name, value in row.items() if value is not None}
+            self._writer.append({**row, "checksum": checksum(row)})
         self.refresh()
         return True
 
     def _has(self, row: Row) -> bool:
         if row.get("job") is not None:
-            return self._jobs.get(row["job"]) == DONE
+            return self._jobs.get(row["job"]) == DONE and self.has_weights(row["job"])
         return row["key"] in self._rows
 
     def raw(self, row: Row) -> RawValues:
@@ -193,8 +207,22 @@ class Store:
         return sidecar.unpacked(sidecar.read(self.folder, sidecar.RAW, row["raw"]))
 
     def weights(self, row: Row) -> Path:
-        """The checkpoint of a train row."""
-        return sidecar.path_of(self.folder, sidecar.WEIGHTS, row["checkpoint_sha256"])
+        """The checkpoint of a train row. Raises ValueError if it is missing or damaged."""
+        digest = str(row["checkpoint_sha256"])
+        path = sidecar.path_of(self.folder, sidecar.WEIGHTS, digest)
+        stamp = (path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None
+        if stamp is None or self._verified.get(digest) != stamp:
+            sidecar.read(self.folder, sidecar.WEIGHTS, digest)
+            self._verified[digest] = stamp
+        return path
+
+    def has_weights(self, job: str) -> bool:
+        """Whether what a done job learnt, if it learnt something, is there and whole."""
+        row = self.row_of(job)
+        try:
+            return "checkpoint_sha256" not in row or self.weights(row).exists()
+        except ValueError:
+            return False
 
     def close(self) -> None:
         """Lets its part file go."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..results import SCHEMA, content_key
 from . import DONE, Row, Store, checksum, sidecar
+from .parts import being_written, part_files
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,10 @@ def check(store: Store) -> Iterator[Problem]:
     there and have the hash in their name.
     """
     seen: set[tuple[str, str]] = set()
-    for path in sorted((store.folder / "rows").glob("*.jsonl")):
-        for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+    for path in part_files(store.folder / "rows"):
+        *lines, last = path.read_bytes().split(b"\n")
+        lines += [last] if last and not being_written(path) else []
+        for number, line in enumerate(lines, start=1):
             if line:
                 for text in _wrong(store.folder, line, seen):
                     yield Problem(f"{path.relative_to(store.folder)}, line {number}", text)
@@ -37,7 +40,7 @@ def check(store: Store) -> Iterator[Problem]:
 def _wrong(folder: Path, line: bytes, seen: set[tuple[str, str]]) -> Iterator[str]:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
         yield "torn or damaged: not a row"
@@ -50,8 +53,8 @@ def _wrong(folder: Path, line: bytes, seen: set[tuple[str, str]]) -> Iterator[st
     if row.get("status") == DONE and row.get("kind") == "measure" and not _has_its_key(row):
         yield "its key is not the one of its settings"
     for kind, column in sidecar.COLUMN.items():
-        if row.get(column) and (kind, row[column]) not in seen:
-            seen.add((kind, row[column]))
+        if row.get(column) and (kind, str(row[column])) not in seen:
+            seen.add((kind, str(row[column])))
             try:
                 sidecar.read(folder, kind, row[column])
             except ValueError as error:

@@ -26,8 +26,8 @@ def exported(rows: Sequence[Row], file_format: str) -> bytes:
 
     Args:
         rows: Of a store.
-        file_format: `csv` or `parquet` (one column for each value), or `timm` (measured timm networks, by the names
-            that timm's results files use: `resnet50.a1_in1k`).
+        file_format: `csv` or `parquet` (one column for each value), or `timm` (timm's networks with their published
+            weights, by the names that timm's results files use: `resnet50.a1_in1k`).
 
     Raises:
         ValueError: If the format is unknown, or is `parquet` and pyarrow is not installed.
@@ -41,7 +41,8 @@ def _csv(rows: Sequence[Row]) -> bytes:
 
 
 def _timm(rows: Sequence[Row]) -> bytes:
-    measured = [flat(row) for row in rows if row.get("model_source") == "timm" and row.get("status") == "done"]
+    wanted = {"model_source": "timm", "weights": "pretrained", "status": "done"}
+    measured = [flat(row) for row in rows if all(row.get(name) == value for name, value in wanted.items())]
     table = [{"model": timm_name(row), **{new: row.get(old) for new, old in TIMM_COLUMNS.items()}} for row in measured]
     return _written(["model", *TIMM_COLUMNS], table)
 
@@ -58,7 +59,7 @@ def _written(columns: list[str], flats: Sequence[Flat]) -> bytes:
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(flats)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="backslashreplace")
 
 
 def _parquet(rows: Sequence[Row]) -> bytes:

@@ -1,6 +1,6 @@
 """Networks of a store that were measured on the same images, fields and noise, side by side."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,14 +59,21 @@ def compare_rows(
     measured = {name: _by_setting(name, _meant(name, rows)) for name in networks}
     shared = []
     for setting in dict.fromkeys(setting for found in measured.values() for setting in found):
-        blocks = {name: found[setting] for name, found in measured.items() if setting in found}
+        blocks = _sharing({name: found[setting] for name, found in measured.items() if setting in found})
         common = [block for block in next(iter(blocks.values())) if all(block in own for own in blocks.values())]
-        if len(blocks) > 1 and common:
+        if len(blocks) > 1:
             chosen = {name: [own[block] for block in common] for name, own in blocks.items()}
             shared.append(_compared(store, dict(zip(SETTING, setting, strict=True)), chosen, resamples, seed))
     if not shared:
         raise ValueError(_nothing_shared(measured))
     return shared
+
+
+def _sharing(blocks: dict[str, dict[Block, Row]]) -> dict[str, dict[Block, Row]]:
+    """The most networks that have seen the same images with one seed at least."""
+    seen = Counter(block for own in blocks.values() for block in own)
+    ((most, _),) = seen.most_common(1)
+    return {name: own for name, own in blocks.items() if most in own}
 
 
 def _names(rows: Sequence[Row]) -> list[str]:

@@ -64,6 +64,21 @@ class PartWriter:
             self._handle = None
 
 
+def part_files(folder: Path) -> list[Path]:
+    """The part files of a folder, by name. Raises ValueError if it can't be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                folder / name for name in sorted(e.name for e in entries if e.name.endswith(".jsonl") and e.is_file())
+            ]
+    except OSError as error:
+        raise ValueError(f"{str(folder)!r} can't be read ({error.strerror})") from error
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
 @dataclass
 class PartReader:
     """Reads what was added to the part files of a folder since it last looked.
@@ -80,8 +95,7 @@ class PartReader:
     def new_rows(self) -> list[Row]:
         """Rows of complete lines not given before, file by file."""
         rows: list[Row] = []
-        with os.scandir(self.folder) as entries:
-            sizes = {entry.name: entry.stat().st_size for entry in entries if entry.name.endswith(".jsonl")}
+        sizes = {path.name: path.stat().st_size for path in part_files(self.folder)}
         with _no_garbage_collection():
             for name in sorted(sizes):
                 if sizes[name] > self._ends.get(name, 0):
@@ -90,9 +104,12 @@ class PartReader:
 
     def _complete_lines(self, name: str) -> bytes:
         start = self._ends.get(name, 0)
-        with open(self.folder / name, "rb") as stream:
-            stream.seek(start)
-            content = stream.read()
+        try:
+            with open(self.folder / name, "rb") as stream:
+                stream.seek(start)
+                content = stream.read()
+        except OSError as error:
+            raise ValueError(f"{str(self.folder / name)!r} can't be read ({error.strerror})") from error
         complete = content[: content.rfind(b"\n") + 1]
         self._ends[name] = start + len(complete)
         return complete
@@ -105,13 +122,13 @@ class PartReader:
             rows = orjson.loads(b"[" + complete[:-1].replace(b"\n", b",") + b"]")  # all at once
             if len(rows) == count and all(type(row) is dict for row in rows):
                 return list(rows)
-        except orjson.JSONDecodeError:
+        except (orjson.JSONDecodeError, RecursionError):
             pass
         rows = []
         for number, line in enumerate(complete.split(b"\n")[:-1], start=first):
             try:
-                row = json.loads(line)
-            except ValueError:
+                row = json.loads(line, parse_constant=_no_number)
+            except (ValueError, RecursionError):
                 row = None
             if isinstance(row, dict):
                 rows.append(row)
@@ -130,6 +147,15 @@ def _no_garbage_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def being_written(path: Path) -> bool:
+    """Whether the file's writer lives."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        return try_lock(handle) is False
+    finally:
+        os.close(handle)
 
 
 def mend(path: Path) -> str | None:
@@ -164,7 +190,7 @@ def _mend_locked(path: Path, handle: int) -> str | None:
         return None
     try:
         whole = isinstance(json.loads(torn), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         whole = False
     if whole:
         os.write(handle, b"\n")

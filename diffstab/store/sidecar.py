@@ -30,10 +30,10 @@ def path_of(folder: Path, kind: str, digest: str) -> Path:
 
 
 def write(folder: Path, kind: str, content: bytes) -> str:
-    """Writes a sidecar, whole or not at all, unless it is there; its sha256."""
+    """Writes a sidecar, whole or not at all, unless it is there and whole; its sha256."""
     digest = sha256(content)
     path = path_of(folder, kind, digest)
-    if not path.exists():
+    if not path.exists() or sha256(path.read_bytes()) != digest:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -44,7 +44,7 @@ def write(folder: Path, kind: str, content: bytes) -> str:
 
 def read(folder: Path, kind: str, digest: str) -> bytes:
     """The content. Raises ValueError if the file is missing or has another hash."""
-    path = path_of(folder, kind, digest)
+    path = path_of(folder, kind, str(digest))
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ..options import TrainOptions
+from ..results import StabilityResult
 from .parts import Row
 
 Column = str
@@ -16,6 +19,10 @@ FIRST = tuple(
     "convention seed R.value R.low R.high D.value D.low D.high G.value G.low G.high test_error.value test_error.low "
     "test_error.high test_error.images status kind error.type error.message".split()
 )
+STANDARD = {*FIRST, *(f.name for f in fields(StabilityResult))} - set("RDG") - {"raw", "test_error", "versions"}
+STANDARD |= {f"asked.{name}" for name in ("images", "draws", "until_precision")}
+STANDARD |= {f"training.{name}" for name in ("job", *(f.name for f in fields(TrainOptions)))}
+STANDARD |= {"time", "data_dir", "recomputed_from", "error.traceback"}
 LAST = ("schema", "key", "job", "raw", "checkpoint_sha256", "checksum")
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": lambda a, b: a < b,
@@ -23,7 +30,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
-FILTER = re.compile(r"^([\w.]+)\s*(<=|>=|!=|=|<|>)\s*(.*)$", re.DOTALL)
+FILTER = re.compile(r"^([\w.]+)\s*(<=|>=|!=|==|=|<|>)\s*(.*)$", re.DOTALL)
 
 
 def flat(row: Row) -> Flat:
@@ -80,21 +87,19 @@ def select(rows: Iterable[Row], filters: Sequence[str]) -> list[Row]:
 
 
 def require_column(column: Column, rows: Sequence[Row]) -> None:
-    """Raises ValueError, with the nearest one, if no row has that column."""
+    """Raises ValueError, with the nearest one, if there is no such column; one that stands empty is one."""
     if not rows or any(value_at(row, column) is not None for row in rows):
         return
-    known = {name for row in rows for name in flat(row)}
+    known = {*STANDARD, *(name for row in rows for name in flat(row))}
     if column not in known:
-        near = [name for name in sorted(known) if name.startswith(f"{column}.")] or get_close_matches(
-            column, known, n=1
-        )
+        inner = [name for name in sorted(known) if name.startswith(f"{column}.")]
+        near = [name for name in inner if name.endswith(".value")] or inner or get_close_matches(column, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"no row has a column {column!r}{hint}")
 
 
 def in_order(rows: Sequence[Row], column: Column) -> list[Row]:
-    """Rising by a column: numbers, then texts, then rows without a value. Raises ValueError for an unknown column."""
-    require_column(column, rows)
+    """Rising by a column: numbers, then texts, then rows without a value."""
 
     def place(row: Row) -> tuple[int, Any]:
         value = value_at(row, column)
@@ -108,6 +113,7 @@ def _parsed(text: str) -> tuple[Column, str, str]:
     if match is None:
         raise ValueError(f"the filter {text!r} is not COLUMN=VALUE (or != < <= > >=), as model=resnet* or R.value<0.5")
     name, comparison, value = match.groups()
+    comparison = comparison.replace("==", "=")
     if comparison in COMPARISONS and _number(value) is None:
         raise ValueError(f"the filter {text!r} compares with {value!r}; a number is needed after {comparison}")
     return name, comparison, value
@@ -124,7 +130,7 @@ def _is(value: Any, wanted: str) -> bool:
     if value is None or isinstance(value, bool):
         return wanted.lower() == str(value).lower()
     if isinstance(value, (int, float)):
-        return _number(wanted) == value
+        return _number(wanted) == value or (_number(wanted) is None and fnmatchcase(str(value), wanted))
     return fnmatchcase(str(value), wanted)
 
 

@@ -6,6 +6,7 @@ import os
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,33 +72,49 @@ def measure_job(options: MeasureOptions, trained_by: Job | None = None) -> Job:
 
 
 def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> str:
-    """Files count by their content, not their name; where a job runs does not count."""
+    """Files count by their content, not their name; where a job runs does not count, nor what changes no number."""
     content = {name: value for name, value in options.items() if name not in EXECUTION}
     if content.get("checkpoint") is not None:
-        content["checkpoint"] = _file_sha256(Path(content["checkpoint"]))
+        content["checkpoint"] = _content(content["checkpoint"])
+        content.pop("weights")
+    if kind == MEASURE and content["batch_norm"] != "batch":
+        content.pop("batch_size")
     if content["data_dir"] is not None:
-        content["data_dir"] = _listing_sha256(Path(content["data_dir"]))
+        content["data_dir"] = _content(content["data_dir"])
     content |= {"schema": SCHEMA, "kind": kind, "trained_by": trained_by.id if trained_by else None}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _file_sha256(path: Path) -> str:
-    """Of the content; of nothing for a file that can't be read: its job will tell why."""
+def _content(path: str) -> str:
+    """sha256 of a file, or of all files in a folder with their names; the path itself if it can't be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
+        if not os.path.isdir(path):
+            return _file_sha256(path, *_stamp(path))
+        digest = hashlib.sha256()
+        for root, folders, files in os.walk(path):
+            folders.sort()
+            for name in sorted(files):
+                file = os.path.join(root, name)
+                digest.update(
+                    f"{Path(file).relative_to(path).as_posix()} {_file_sha256(file, *_stamp(file))}\n".encode()
+                )
+        return digest.hexdigest()
+    except OSError:  # which the job itself will tell
+        return f"unreadable: {path}"
 
 
-def _listing_sha256(folder: Path) -> str:
-    """Of the files' relative names and sizes: reading a large data set to name a job would take too long."""
-    digest = hashlib.sha256()
-    for root, folders, files in os.walk(folder):
-        folders.sort()
-        for name in sorted(files):
-            path = Path(root, name)
-            size = path.stat().st_size if path.exists() else -1
-            digest.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
+def _stamp(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
+
+
+@cache
+def _file_sha256(path: str, size: int, modified: int) -> str:
+    """Of a file as it was then: many jobs share one."""
+    with open(path, "rb") as stream:
+        digest = hashlib.sha256()
+        while block := stream.read(2**20):
+            digest.update(block)
     return digest.hexdigest()
 
 

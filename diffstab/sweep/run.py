@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..store import DONE, FAILED, Entry, Row, Store
+from ..store.claims import Claims
 from .executor import Executor, Task
-from .jobs import Job, failed_entry
+from .jobs import MEASURE, Job, failed_entry
 
 POLL = 0.5  # seconds
 
@@ -74,22 +75,32 @@ def run_sweep(
     Raises:
         ValueError: If the store can't be written; what was measured before is kept.
     """
-    with executor:
-        return _Sweep(jobs, store, executor, retry_failed, listener or Listener()).run()
+    claims = Claims(store.folder / "claims")
+    try:
+        with executor:
+            return _Sweep(jobs, store, executor, claims, retry_failed, listener or Listener()).run()
+    finally:
+        claims.drop_all()
 
 
 class _Sweep:
     def __init__(
-        self, jobs: Sequence[Job], store: Store, executor: Executor, retry_failed: bool, listener: Listener
+        self,
+        jobs: Sequence[Job],
+        store: Store,
+        executor: Executor,
+        claims: Claims,
+        retry_failed: bool,
+        listener: Listener,
     ) -> None:
-        self._store, self._executor, self._listener = store, executor, listener
+        self._store, self._executor, self._claims, self._listener = store, executor, claims, listener
         self.progress = Progress(total=len(jobs))
-        self._jobs = {job.id for job in jobs}
         self._waiting: deque[Job] = deque()
         store.refresh()
+        self._failed_before = {job.id for job in jobs if store.status(job.id) == FAILED}
         for job in jobs:
             status = store.status(job.id)
-            if status == DONE or (status == FAILED and not retry_failed):
+            if self._is_done(job) or (status == FAILED and not retry_failed):
                 self.progress.skipped += 1
                 self.progress.failed_before += status == FAILED
             else:
@@ -99,8 +110,10 @@ class _Sweep:
         """Until no job is left."""
         self._fill()
         while self.progress.left:
+            if not self.progress.running:  # all that is left is with other sweeps
+                time.sleep(POLL)
             finished = self._executor.wait(POLL)
-            if finished:
+            if finished or not self.progress.running:
                 self._store.refresh()  # other sweeps may have been faster with what is next
             self._fill()  # workers go on while rows are written
             for task, entries in finished:
@@ -115,18 +128,38 @@ class _Sweep:
         blocked = []
         while self._waiting and self._executor.has_room():
             job = self._waiting.popleft()
-            if self._store.status(job.id) == DONE:  # another sweep was faster
+            if self._is_done(job):  # another sweep was faster
                 self.progress.skipped += 1
-            elif job.trained_by is not None and self._store.status(job.trained_by.id) != DONE:
+            elif self._store.status(job.id) == FAILED and job.id not in self._failed_before:  # another sweep's
+                self._count(job, self._store.row_of(job.id))
+            elif job.trained_by is not None and not self._is_done(job.trained_by):
                 if not self._cannot_come(job.trained_by):
                     blocked.append(job)
                     continue
                 entry = failed_entry(job, "TrainingFailed", f"its training ({job.trained_by}) failed")
                 self._store.add(entry)
                 self._count(job, entry.row)
-            else:
+            elif self._takes(job):
                 self._begin(job)
+            else:
+                blocked.append(job)
         self._waiting.extendleft(reversed(blocked))
+
+    def _is_done(self, job: Job) -> bool:
+        """Whether the store has what the job gives: of a training, its weights too."""
+        return self._store.status(job.id) == DONE and (job.kind == MEASURE or self._store.has_weights(job.id))
+
+    def _takes(self, job: Job) -> bool:
+        """Claims the job; tasks that keep their rows outlive this process, and so can't hold claims by it."""
+        if self._executor.keeps_rows:
+            return True
+        if not self._claims.take(job.id):
+            return False
+        self._store.refresh()
+        if self._is_done(job):  # it ended between the look into the store and the claim
+            self._claims.drop(job.id)
+            return False
+        return True
 
     def _cannot_come(self, training: Job) -> bool:
         waits = training.id in self.progress.running or any(job.id == training.id for job in self._waiting)
@@ -150,6 +183,7 @@ class _Sweep:
 
     def _count(self, job: Job, row: Row) -> None:
         _, began = self.progress.running.pop(job.id, (job, time.monotonic()))
+        self._claims.drop(job.id)
         if row["status"] == DONE:
             self.progress.done += 1
             shutil.rmtree(self._scratch(job), ignore_errors=True)

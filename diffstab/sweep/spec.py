@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import cache
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -141,8 +142,15 @@ class _Grid:
         return cls(kind, _axes(kind, kind, own), **lists)
 
     def count(self) -> int:
-        """Cells before patterns of models are filled in and cells are dropped."""
-        return sum(prod(map(len, axes.values())) for axes in self._all_axes())
+        """Cells before any is dropped."""
+        return sum(prod(len(self._filled(name, axes)) for name in axes) for axes in self._all_axes())
+
+    def _filled(self, name: str, axes: dict[str, list[Any]]) -> list[Any]:
+        """The values of an option; of the model, every name that a pattern stands for."""
+        if name != "model":
+            return axes[name]
+        cell = {key: values[0] for key, values in axes.items() if key in ("weights", "checkpoint")}
+        return [model for value in axes[name] for model in _models(self.kind, {**cell, "model": value})]
 
     def _all_axes(self) -> list[dict[str, list[Any]]]:
         """The grid's and those of each further cell, which keeps the grid's single values."""
@@ -166,8 +174,8 @@ class _Grid:
         return cells
 
     def _matches(self, cell: Cell, pattern: dict[str, list[Any]]) -> bool:
-        usual = KINDS[self.kind]().to_dict()
-        return all(any(_same(cell.get(name, usual[name]), v) for v in values) for name, values in pattern.items())
+        values = {**_all_values(self.kind, cell), **{name: TRAIN for name in ("weights",) if cell.get(name) == TRAIN}}
+        return all(any(_same(values[name], one) for one in wanted) for name, wanted in pattern.items())
 
 
 def _mapping(where: str, value: Any) -> dict[str, Any]:
@@ -208,24 +216,41 @@ def _check_value(options: type[MeasureOptions] | type[TrainOptions], name: str, 
         raise ValueError(f"{place}: {error}") from error
 
 
+def _all_values(kind: str, cell: Cell) -> Cell:
+    """Every option of a cell as its job has it; of a cell whose values don't go together, what it says and defaults."""
+    named = {name: value for name, value in cell.items() if (name, value) != ("weights", TRAIN)}
+    try:
+        return KINDS[kind].of(named).to_dict()
+    except (ValueError, TypeError):
+        return {**KINDS[kind]().to_dict(), **named}
+
+
 def _models(kind: str, cell: Cell) -> list[Cell]:
     """The models that a pattern stands for; the cell's own otherwise."""
     pattern = cell.get("model")
     if not isinstance(pattern, str) or not set("*?[") & set(pattern):
         return [{}]
-    from ..models import matching
-
     weights = "init" if kind == TRAIN or cell.get("checkpoint") else cell.get("weights", MeasureOptions().weights)
     try:
-        return [{"model": name} for name in matching(pattern, weights=weights)]
+        return [{"model": name} for name in _matching(pattern, weights)]
     except ValueError as error:
         raise ValueError(f"{kind}.{error}") from error
+
+
+@cache
+def _matching(pattern: str, weights: str) -> list[str]:
+    """As `models.matching`, which looks through a thousand names each time."""
+    from ..models import matching
+
+    return matching(pattern, weights=weights)
 
 
 def _same(value: Any, pattern: Any) -> bool:
     """Whether a cell's value is the one that `exclude` names, or matches its pattern."""
     if isinstance(value, str) and isinstance(pattern, str):
         return fnmatchcase(value, pattern)
+    if isinstance(value, float) and isinstance(pattern, str):  # 1e-3, which YAML reads as a text
+        return value == float(pattern)
     return bool(value == pattern)
 
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from multiprocessing import get_context, parent_process
+from multiprocessing import current_process, get_context, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -86,6 +86,8 @@ def work(channel: "Connection[list[Entry], Task]", threads: int, gpu: str | None
     """A worker's life: tasks in, rows out, until its parent closes the channel or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then ends its workers
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    # it ends with its parent in any case, and loaders need processes of their own, which a daemon may not have
+    current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     handle = os.open(words, os.O_WRONLY | os.O_APPEND)
     os.dup2(handle, 1)
     os.dup2(handle, 2)

@@ -45,7 +45,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ValueError(f"{str(path)!r} can't be read ({why}); name a YAML file") from error
     try:
         content = yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except Exception as error:  # its constructors of numbers and dates raise many kinds
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         reason = (
