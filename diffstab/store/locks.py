@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE = 60.0  # seconds; a holder appends one row, which takes milliseconds
+PATIENCE = 600.0  # seconds; a holder appends one row, which takes milliseconds, but a thousand nodes may wait
 
 if sys.platform == "win32":
 
@@ -38,7 +38,7 @@ def locked(path: Path) -> Iterator[None]:
     """Holds the lock file `path`.
 
     Raises:
-        ValueError: If it can't be made, or another process holds it for a minute.
+        ValueError: If it can't be made, or another process holds it for ten minutes.
     """
     try:
         handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)

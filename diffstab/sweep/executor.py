@@ -60,7 +60,11 @@ class Executor:
         raise NotImplementedError
 
     def wait(self, seconds: float) -> list[Finished]:
-        """Tasks that ended since the last call, after waiting at most so long for one; no error is ever raised."""
+        """Tasks that ended since the last call, after waiting at most so long for one.
+
+        Raises:
+            ValueError: If the cluster is lost; a task's own failure is its row.
+        """
         raise NotImplementedError
 
     def close(self) -> None:
