@@ -206,6 +206,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())  # or the name could reach the disk before the content
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException as error:
