@@ -230,5 +230,8 @@ class TrainOptions(_Options):
         self._check("optimizer", one_of, OPTIMIZERS)
 
 
+# That make the ensemble, by the names that MaxEntropyEnsemble has for them.
+ENSEMBLE = ("cutoff", "delta", "temperature", "convention", "cutoff_rule", "delta_rule")
+
 # No part of what is measured or trained: the same numbers come wherever it runs.
 EXECUTION = ("workers", "device")

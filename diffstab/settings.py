@@ -21,6 +21,7 @@ INTERPOLATIONS = ("bilinear", "gaussian")
 BATCH_NORMS = ("running", "batch")
 WEIGHTS = ("pretrained", "init")
 SPLITS = ("train", "test")
+EXPORTS = ("csv", "parquet", "timm")
 
 KEEP_OUTPUTS_UP_TO = 100  # outputs whose squared changes are kept one by one, so that any median can be taken later
 

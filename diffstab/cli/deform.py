@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from .options import ENSEMBLE_KEYS, ensemble_options, interpolation_option, make_ensemble, seed_option
+from ..options import ENSEMBLE
+from .options import ensemble_options, interpolation_option, make_ensemble, seed_option
 
 # the mode in which an image of each mode is deformed; RGB for the others
 PLAIN = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "RGBA": "RGBA"}
@@ -40,7 +41,7 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
     check_writable(target)
     image = ImageOps.exif_transpose(read_image(source))
     image = image.convert(PLAIN.get(image.mode, "RGB"))
-    ensemble = make_ensemble((image.height, image.width), **{key: options[key] for key in ENSEMBLE_KEYS})
+    ensemble = make_ensemble((image.height, image.width), **{key: options[key] for key in ENSEMBLE})
     field = ensemble.sample(keys, dtype=torch.float64)
     pixels = torch.from_numpy(np.atleast_3d(np.array(image))).permute(2, 0, 1).to(torch.float64)
     deformed = deform_images(pixels, field[0], interpolation).round().clamp(0, 255).to(torch.uint8)

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from .options import ENSEMBLE_KEYS, ensemble_options, make_ensemble
+from ..options import ENSEMBLE
+from .options import ensemble_options, make_ensemble
 
 
 @click.command()
@@ -17,7 +18,7 @@ def field(size: str, as_json: bool, **options: Any) -> None:
     """Show modes, temperature range, delta, norm and the probability of a diffeomorphism."""
     from ..ensemble import temperature_range
 
-    ensemble = make_ensemble(parsed_size(size), **{key: options[key] for key in ENSEMBLE_KEYS})
+    ensemble = make_ensemble(parsed_size(size), **{key: options[key] for key in ENSEMBLE})
     rules = {"cutoff_rule": ensemble.cutoff_rule, "delta_rule": ensemble.delta_rule}
     t_min, t_max = temperature_range(ensemble.size, ensemble.cutoff, **rules)
     found = {

@@ -89,6 +89,3 @@ def make_ensemble(size: tuple[int, int], **options: Any) -> Any:
     if options["delta"] is None and options["temperature"] is None:
         options["delta"] = DEFAULT_DELTA
     return MaxEntropyEnsemble(size, **options)
-
-
-ENSEMBLE_KEYS = ("cutoff", "delta", "temperature", "convention", "cutoff_rule", "delta_rule")

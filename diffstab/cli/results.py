@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..settings import AVERAGES, MEDIAN_RULES, PAIR_RULES
+from ..settings import AVERAGES, EXPORTS, MEDIAN_RULES, PAIR_RULES
 from .options import output_option, store_option
 from .tables import print_columns
 
@@ -30,7 +30,6 @@ OVERVIEW = {
     "test error": "test_error.value",
     "status": "status",
 }
-EXPORTS = ("csv", "parquet", "timm")
 filter_argument = click.argument("filters", metavar="[FILTER]...", nargs=-1)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
 

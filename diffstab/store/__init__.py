@@ -24,7 +24,7 @@ from . import sidecar
 from .locks import locked
 from .parts import PartReader, PartWriter, Row, mend, part_files
 
-__all__ = ["DONE", "FAILED", "Entry", "Row", "Store", "checksum", "measured_entry"]
+__all__ = ["DONE", "FAILED", "Entry", "Row", "Store", "checksum", "is_measured", "measured_entry"]
 
 DONE, FAILED = "done", "failed"
 FORMAT = "diffstab-store"
@@ -50,6 +50,11 @@ def measured_entry(result: StabilityResult, **more: Any) -> Entry:
         raise ValueError("the network is no nn.Module, so nothing tells it from another; wrap it in one to store it")
     head = {"schema": SCHEMA, "kind": "measure", "status": DONE, "key": result.key, "job": None}
     return Entry({**head, **result.to_dict(), **more}, {sidecar.RAW: sidecar.packed(result.raw)})
+
+
+def is_measured(row: Row) -> bool:
+    """Whether a row is a measurement's: neither a training's nor a failure's."""
+    return row.get("status") == DONE and row.get("kind") == "measure"
 
 
 def checksum(row: Row) -> str:
@@ -139,7 +144,7 @@ class Store:
 
     def _take(self, row: Row) -> None:
         key, job, status = row["key"], row.get("job"), row["status"]
-        if status == DONE and row["kind"] == "measure" and not row.keys() >= MEASURED:
+        if is_measured(row) and not row.keys() >= MEASURED:
             raise KeyError(key)
         if job is not None:
             before = self._jobs.get(job)
@@ -176,17 +181,15 @@ class Store:
         if isinstance(entry, StabilityResult):
             entry = measured_entry(entry)
         contents = entry.sidecars.items()
+        # before the lock is taken, which other writers may wait for: their names are their content's
+        hashes = {sidecar.COLUMN[kind]: sidecar.write(self.folder, kind, content) for kind, content in contents}
         with locked(self.folder / ".lock"):
             self.refresh()
             if self._has(entry.row):
                 return False
-            hashes = {sidecar.COLUMN[kind]: sidecar.write(self.folder, kind, content) for kind, content in contents}
             row = {**entry.row, **hashes}
-            same = self._rows.get(row["key"])
-            if (
-                same is not None and row["status"] == DONE and row["kind"] == "measure"
-            ):  # asked for in another way: the first answer stands
-                row = {**same, "job": row["job"]}
+            if is_measured(row) and row["key"] in self._rows:  # asked for in another way: the first answer stands
+                row = {**self._rows[row["key"]], "job": row["job"]}
             row["time"] = datetime.now(timezone.utc).isoformat(timespec="microseconds")
             row = {name: value for name, value in row.items() if value is not None}
             self._writer.append({**row, "checksum": checksum(row)})
@@ -195,7 +198,7 @@ class Store:
 
     def _has(self, row: Row) -> bool:
         if row.get("job") is not None:
-            return self._jobs.get(row["job"]) == DONE and self.has_weights(row["job"])
+            return self.is_done(row["job"])
         return row["key"] in self._rows
 
     def raw(self, row: Row) -> RawValues:
@@ -216,8 +219,10 @@ class Store:
             self._verified[digest] = stamp
         return path
 
-    def has_weights(self, job: str) -> bool:
-        """Whether what a done job learnt, if it learnt something, is there and whole."""
+    def is_done(self, job: str) -> bool:
+        """Whether the store has what a job gives: its row and, where it learnt something, the whole weights."""
+        if self._jobs.get(job) != DONE:
+            return False
         row = self.row_of(job)
         try:
             return "checkpoint_sha256" not in row or self.weights(row).exists()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..results import SCHEMA, content_key
-from . import DONE, Row, Store, checksum, sidecar
+from . import Row, Store, checksum, is_measured, sidecar
 from .parts import being_written, part_files
 
 
@@ -50,7 +50,7 @@ def _wrong(folder: Path, line: bytes, seen: set[tuple[str, str]]) -> Iterator[st
         return
     if row.get("checksum") != checksum(row):
         yield "changed since it was written (its checksum differs)"
-    if row.get("status") == DONE and row.get("kind") == "measure" and not _has_its_key(row):
+    if is_measured(row) and not _has_its_key(row):
         yield "its key is not the one of its settings"
     for kind, column in sidecar.COLUMN.items():
         if row.get(column) and (kind, str(row[column])) not in seen:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..settings import one_of
+from ..settings import EXPORTS, one_of
 from .parts import Row
 from .table import FIRST, Flat, columns_of, flat
 
@@ -89,4 +89,5 @@ def _is_huge(value: Any) -> bool:
     return isinstance(value, int) and abs(value) >= 2**63
 
 
-FORMATS: dict[str, Callable[[Sequence[Row]], bytes]] = {"csv": _csv, "parquet": _parquet, "timm": _timm}
+WRITERS: tuple[Callable[[Sequence[Row]], bytes], ...] = (_csv, _parquet, _timm)
+FORMATS = dict(zip(EXPORTS, WRITERS, strict=True))

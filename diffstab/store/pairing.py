@@ -7,7 +7,7 @@ from typing import Any
 
 from ..comparison import PairedComparison, PairedSample, Ranked, compare_all, rank
 from ..statistics import Statistic
-from . import DONE, Row, Store
+from . import Row, Store, is_measured
 from .table import select, value_at
 
 SETTING = tuple(
@@ -50,8 +50,7 @@ def compare_rows(
     Raises:
         ValueError: If a name means no row, or several under one setting and seed; if no setting is shared.
     """
-    rows = [row for row in store.rows() if row.get("kind") == "measure" and row.get("status") == DONE]
-    rows = select(rows, filters)
+    rows = select([row for row in store.rows() if is_measured(row)], filters)
     if not networks:
         networks = _names(rows)
     if len(set(networks)) < max(2, len(networks)):

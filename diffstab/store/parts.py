@@ -95,11 +95,10 @@ class PartReader:
     def new_rows(self) -> list[Row]:
         """Rows of complete lines not given before, file by file."""
         rows: list[Row] = []
-        sizes = {path.name: path.stat().st_size for path in part_files(self.folder)}
         with _no_garbage_collection():
-            for name in sorted(sizes):
-                if sizes[name] > self._ends.get(name, 0):
-                    rows += self._parsed(name, self._complete_lines(name))
+            for path in part_files(self.folder):
+                if path.stat().st_size > self._ends.get(path.name, 0):
+                    rows += self._parsed(path.name, self._complete_lines(path.name))
         return rows
 
     def _complete_lines(self, name: str) -> bytes:

@@ -1,12 +1,12 @@
 """Another statistic from the raw values that are kept: no network runs again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..results import SCHEMA, RawValues, content_key
 from ..settings import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
 from ..statistics import Statistic, stability
-from . import DONE, Entry, Row, Store
+from . import Entry, Row, Store, is_measured
 
 
 def recompute(
@@ -39,19 +39,24 @@ def recompute(
     for (name, value), allowed in zip(asked.items(), (AVERAGES, MEDIAN_RULES, PAIR_RULES), strict=False):
         if value is not None:
             one_of(name, str(value), allowed)
-    if row.get("kind") != "measure" or row.get("status") != DONE:
+    if not is_measured(row):
         raise ValueError(
             f"the row {row.get('key')} is a {row.get('status')} {row.get('kind')}; only measurements have raw values"
         )
+    if _has_statistic(row, asked):
+        raise ValueError(f"the row {row['key']} has that statistic already")
     settings = {**row, **{name: value for name, value in asked.items() if value is not None}}
     estimates = estimated(store.raw(row), settings)
     dropped = ("time", "checksum", "job", "asked", "stopped")
     new: dict[str, Any] = {name: value for name, value in settings.items() if name not in dropped}
     new |= {name: interval._asdict() for name, interval in estimates.items()}
     new |= {"schema": SCHEMA, "job": None, "recomputed_from": row["key"], "key": None}
-    if row["average"] == new["average"] and all(row[name] == new[name] for name in asked):
-        raise ValueError(f"the row {row['key']} has that statistic already")
     return Entry({**new, "key": content_key(new)})
+
+
+def _has_statistic(row: Row, asked: Mapping[str, Any]) -> bool:
+    """Whether a row is by that statistic; None asks for nothing."""
+    return all(value is None or row[name] == value for name, value in asked.items())
 
 
 def estimated(raw: RawValues, row: Row) -> dict[str, Any]:
@@ -69,9 +74,9 @@ def recompute_all(store: Store, rows: Iterable[Row], **statistic: Any) -> tuple[
     """
     added, there, failures = 0, 0, []
     for row in rows:
-        if row.get("kind") != "measure" or row.get("status") != DONE or row.get("recomputed_from"):
+        if not is_measured(row) or row.get("recomputed_from"):
             continue
-        if all(value is None or row[name] == value for name, value in statistic.items()):
+        if _has_statistic(row, statistic):
             there += 1
             continue
         try:

@@ -10,7 +10,7 @@ from ..data import ImageSet, load_dataset
 from ..ensemble import MaxEntropyEnsemble
 from ..models import LoadedModel, Shape, chosen_device, resolve_model
 from ..models.failing import told_as_value_error
-from ..options import MeasureOptions
+from ..options import ENSEMBLE, MeasureOptions
 from ..stability import measure
 from ..streams import choose
 
@@ -40,8 +40,7 @@ def measure_cell(options: MeasureOptions, watcher: Watcher | None = None) -> "St
     watcher = watcher or Watcher()
     device = chosen_device(options.device)
     dataset = load_dataset(options.dataset, split=options.split, data_dir=options.data_dir)
-    named = ("cutoff", "delta", "temperature", "convention", "cutoff_rule", "delta_rule")
-    ensemble = MaxEntropyEnsemble(dataset.shape[1:], **{name: getattr(options, name) for name in named})
+    ensemble = MaxEntropyEnsemble(dataset.shape[1:], **{name: getattr(options, name) for name in ENSEMBLE})
     loaded = resolve_model(
         options.model,
         Shape(*dataset.shape, dataset.classes),

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..store import DONE, FAILED, Entry, Row, Store
 from ..store.claims import Claims
 from .executor import Executor, Task
-from .jobs import MEASURE, Job, failed_entry
+from .jobs import Job, failed_entry
 
 POLL = 0.5  # seconds
 
@@ -100,7 +100,7 @@ class _Sweep:
         self._failed_before = {job.id for job in jobs if store.status(job.id) == FAILED}
         for job in jobs:
             status = store.status(job.id)
-            if self._is_done(job) or (status == FAILED and not retry_failed):
+            if self._store.is_done(job.id) or (status == FAILED and not retry_failed):
                 self.progress.skipped += 1
                 self.progress.failed_before += status == FAILED
             else:
@@ -128,11 +128,11 @@ class _Sweep:
         blocked = []
         while self._waiting and self._executor.has_room():
             job = self._waiting.popleft()
-            if self._is_done(job):  # another sweep was faster
+            if self._store.is_done(job.id):  # another sweep was faster
                 self.progress.skipped += 1
             elif self._store.status(job.id) == FAILED and job.id not in self._failed_before:  # another sweep's
                 self._count(job, self._store.row_of(job.id))
-            elif job.trained_by is not None and not self._is_done(job.trained_by):
+            elif job.trained_by is not None and not self._store.is_done(job.trained_by.id):
                 if not self._cannot_come(job.trained_by):
                     blocked.append(job)
                     continue
@@ -145,10 +145,6 @@ class _Sweep:
                 blocked.append(job)
         self._waiting.extendleft(reversed(blocked))
 
-    def _is_done(self, job: Job) -> bool:
-        """Whether the store has what the job gives: of a training, its weights too."""
-        return self._store.status(job.id) == DONE and (job.kind == MEASURE or self._store.has_weights(job.id))
-
     def _takes(self, job: Job) -> bool:
         """Claims the job; tasks that keep their rows outlive this process, and so can't hold claims by it."""
         if self._executor.keeps_rows:
@@ -156,7 +152,7 @@ class _Sweep:
         if not self._claims.take(job.id):
             return False
         self._store.refresh()
-        if self._is_done(job):  # it ended between the look into the store and the claim
+        if self._store.is_done(job.id):  # it ended between the look into the store and the claim
             self._claims.drop(job.id)
             return False
         return True
@@ -175,9 +171,11 @@ class _Sweep:
         return (self._store.folder / "training" / job.id[:16]).absolute()
 
     def _keep(self, task: Task, entries: list[Entry]) -> None:
-        for entry in entries if not self._executor.keeps_rows else []:
-            self._store.add(entry)
-        self._store.refresh()
+        if self._executor.keeps_rows:
+            self._store.refresh()
+        else:
+            for entry in entries:
+                self._store.add(entry)
         done = self._store.status(task.job.id) == DONE  # by another sweep, where this one failed
         self._count(task.job, self._store.row_of(task.job.id) if done else entries[-1].row)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from ..store import DONE, Entry, Row, Store
+from ..settings import positive_integer
+from ..store import Entry, Row, Store
 from .executor import Executor, Finished, Task
 from .jobs import failed_entry
 from .local import usable_cores
@@ -46,7 +47,7 @@ class Element:
         store = Store(self.store)
         while self.left:
             store.refresh()
-            if not _is_done(store, self.left[0]):
+            if not store.is_done(self.left[0].job.id):
                 for entry in self.left[0].run(self.threads):
                     _add(store, entry)
             self.left.pop(0)
@@ -59,11 +60,6 @@ class Element:
         return DelayedSubmission(self)
 
     __submitit_checkpoint__ = checkpoint  # by its later name
-
-
-def _is_done(store: Store, task: Task) -> bool:
-    """Whether the store has what the task gives: of a training, its weights too."""
-    return store.status(task.job.id) == DONE and store.has_weights(task.job.id)
 
 
 def _add(store: Store, entry: Entry) -> None:
@@ -123,7 +119,8 @@ class SlurmExecutor(Executor):
         per_task: int | None = None,
         parameters: Mapping[str, Any] = {},
     ) -> None:
-        _check(cluster, jobs=jobs, cpus=cpus, gpus=gpus + 1, per_task=per_task)
+        _check(cluster, jobs=jobs, cpus=cpus, per_task=per_task)
+        positive_integer("gpus", gpus, least=0)
         if jobs is None and cluster == "local":
             jobs = max(1, usable_cores() // cpus)
         self._cluster, self._jobs, self._cpus, self._per_task = cluster, jobs, cpus, per_task
@@ -212,7 +209,7 @@ class SlurmExecutor(Executor):
 
     def _row(self, task: Task, flight: _Flight) -> Row | None:
         new = self._checksum(task) != flight.before[task.job.id]
-        return self._store.row_of(task.job.id) if new or _is_done(self._store, task) else None
+        return self._store.row_of(task.job.id) if new or self._store.is_done(task.job.id) else None
 
     def _failed(self, task: Task, flight: _Flight) -> Finished:
         """Its row is written here: the element that should have done so is dead."""
@@ -253,9 +250,8 @@ def _check(cluster: str, **counts: int | None) -> None:
     if cluster not in CLUSTERS:
         raise ValueError(f"cluster is {cluster!r}; it must be one of {', '.join(CLUSTERS)}")
     for name, count in counts.items():
-        if count is not None and count < 1:
-            least = 0 if name == "gpus" else 1
-            raise ValueError(f"{name} is {count + least - 1}; it must be at least {least}")
+        if count is not None:
+            positive_integer(name, count)
 
 
 def _last_words(job: Any) -> str:

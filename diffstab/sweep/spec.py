@@ -186,8 +186,8 @@ def _mapping(where: str, value: Any) -> dict[str, Any]:
 
 def _axes(kind: str, where: str, section: Any) -> dict[str, list[Any]]:
     """Options to the lists of their values, each checked for itself."""
-    options, axes = KINDS[kind], {}
-    known = [f.name for f in fields(options)]
+    axes: dict[str, list[Any]] = {}
+    known = [f.name for f in fields(KINDS[kind])]
     for key, value in _mapping(where, section).items():
         name = key.replace("-", "_")
         if name not in known:
@@ -197,23 +197,22 @@ def _axes(kind: str, where: str, section: Any) -> dict[str, list[Any]]:
         values = value if isinstance(value, list) else [value]
         if not values:
             raise ValueError(f"{where}.{key} is an empty list, so the grid is empty; give it a value or leave it out")
-        for k, one in enumerate(values):
-            place = f"{where}.{key}[{k}]" if isinstance(value, list) else f"{where}.{key}"
-            if isinstance(one, (list, dict)):
-                raise ValueError(f"{place} is {one!r}; one value is needed")
-            if not (
-                (kind, name, one) == (MEASURE, "weights", TRAIN) or (name in ("delta", "temperature") and one is None)
-            ):
-                _check_value(options, name, one, place)
-        axes[name] = values
+        places = [f"{where}.{key}[{k}]" if isinstance(value, list) else f"{where}.{key}" for k in range(len(values))]
+        axes[name] = [_value(kind, name, one, place) for one, place in zip(values, places, strict=True)]
     return axes
 
 
-def _check_value(options: type[MeasureOptions] | type[TrainOptions], name: str, value: Any, place: str) -> None:
+def _value(kind: str, name: str, value: Any, place: str) -> Any:
+    """A value as its option has it: a number that YAML reads as a text (1e-3) becomes one."""
+    if isinstance(value, (list, dict)):
+        raise ValueError(f"{place} is {value!r}; one value is needed")
+    if (kind, name, value) == (MEASURE, "weights", TRAIN):
+        return value
     try:
-        options.of({name: value})
+        canonical = getattr(KINDS[kind].of({name: value}), name)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{place}: {error}") from error
+    return None if value is None else canonical  # which the other options of the cell decide
 
 
 def _all_values(kind: str, cell: Cell) -> Cell:
@@ -249,8 +248,6 @@ def _same(value: Any, pattern: Any) -> bool:
     """Whether a cell's value is the one that `exclude` names, or matches its pattern."""
     if isinstance(value, str) and isinstance(pattern, str):
         return fnmatchcase(value, pattern)
-    if isinstance(value, float) and isinstance(pattern, str):  # 1e-3, which YAML reads as a text
-        return value == float(pattern)
     return bool(value == pattern)
 
 
