@@ -1,4 +1,4 @@
-"""What one training or one measurement is told: the options of the commands, as they stand in a sweep's file too.
+"""What one measurement is told: the options of the command, as they stand in a sweep's file too.
 
 Names, defaults and checks are here, once. It imports nothing heavy. Two mappings that mean the same measurement become
 equal objects: numbers are canonical, and rules that are left to the convention are filled in.
@@ -34,11 +34,10 @@ from .settings import (
     positive_integer,
 )
 
-OPTIMIZERS = ("sgd", "adam")
-Options = TypeVar("Options", bound="_Options")
+Options = TypeVar("Options", bound="CommandOptions")
 
 
-class _Options:
+class CommandOptions:
     """What both kinds share: reading a mapping, and checks by field."""
 
     @classmethod
@@ -80,7 +79,8 @@ class _Options:
                 object.__setattr__(self, name, check(name, value, *arguments, **keywords))
 
 
-def _text(option: str, value: Any) -> str:
+def a_text(option: str, value: Any) -> str:
+    """`value` if it is a text or a path, not empty. Raises TypeError or ValueError."""
     if isinstance(value, PathLike):
         value = fspath(value)
     if not isinstance(value, str) or not value:
@@ -90,7 +90,8 @@ def _text(option: str, value: Any) -> str:
     return value
 
 
-def _number(option: str, value: Any) -> float:
+def a_number(option: str, value: Any) -> float:
+    """`value`, or the number that a text means, if it is finite and 0 or more. Raises TypeError or ValueError."""
     if isinstance(value, str):  # YAML reads 1e-3, without a point, as a string
         try:
             value = float(value)
@@ -99,21 +100,23 @@ def _number(option: str, value: Any) -> float:
     return finite_at_least_zero(option, value)
 
 
-def _above_zero(option: str, value: Any) -> float:
-    number = _number(option, value)
+def above_zero(option: str, value: Any) -> float:
+    """As `a_number`, and not 0."""
+    number = a_number(option, value)
     if number == 0:
         raise ValueError(f"{option} is 0; it must be above 0")
     return number
 
 
-def _flag(option: str, value: Any) -> bool:
+def true_or_false(option: str, value: Any) -> bool:
+    """`value` if it is a bool. Raises TypeError."""
     if not isinstance(value, bool):
         raise TypeError(f"{option} is {value!r}; true or false is needed")
     return value
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasureOptions(_Options):
+class MeasureOptions(CommandOptions):
     """One measurement, as `diffstab measure` takes it; None leaves a rule to the convention.
 
     Attributes:
@@ -158,9 +161,9 @@ class MeasureOptions(_Options):
 
     def __post_init__(self) -> None:
         self._refuse_none()
-        self._check("model dataset data_dir checkpoint device", _text)
-        self._check("cutoff delta temperature", _number)
-        self._check("until_precision", _above_zero)
+        self._check("model dataset data_dir checkpoint device", a_text)
+        self._check("cutoff delta temperature", a_number)
+        self._check("until_precision", above_zero)
         self._check("images", positive_integer, least=2)
         self._check("draws batch_size", positive_integer)
         self._check("resamples", positive_integer, least=100)
@@ -186,48 +189,6 @@ class MeasureOptions(_Options):
         }
         for name, value in rules.items():
             object.__setattr__(self, name, value)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainOptions(_Options):
-    """One training, as `diffstab train` takes it (App. E.1).
-
-    Attributes:
-        optimizer: `sgd` (with `momentum`) or `adam`.
-        lr: Learning rate at the start of the cosine.
-        translate: Largest random shift of a training image, pixels.
-        seed: Of the initialisation, the order of the images and their shifts.
-        bfloat16: Forward and backward in bfloat16 autocast.
-        device: Where it runs; no part of what it is.
-
-    >>> TrainOptions.of({"model": "fc_l4", "lr": "1e-3", "weight-decay": 0}).lr
-    0.001
-    """
-
-    model: str = DEFAULT_MODEL
-    dataset: str = DEFAULT_DATASET
-    data_dir: str | None = None
-    epochs: int = 20
-    batch_size: int = 128
-    optimizer: str = "sgd"
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    translate: int = 4
-    seed: int = 0
-    bfloat16: bool = False
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        self._refuse_none()
-        self._check("model dataset data_dir device", _text)
-        self._check("epochs batch_size", positive_integer)
-        self._check("lr", _above_zero)
-        self._check("momentum weight_decay", _number)
-        self._check("translate", positive_integer, least=0)
-        self._check("seed", positive_integer, least=0, most=2**63 - 1)
-        self._check("bfloat16", _flag)
-        self._check("optimizer", one_of, OPTIMIZERS)
 
 
 # That make the ensemble, by the names that MaxEntropyEnsemble has for them.

@@ -115,7 +115,7 @@ def stability(
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
     """A stream of its own for each purpose."""
-    tag = {"bootstrap": 1, "pairs": 2}[purpose]
+    tag = {"bootstrap": 1, "pairs": 2, "training images": 3, "label noise": 4}[purpose]
     return np.random.Generator(np.random.Philox(key=seed + (tag << 64)))
 
 

@@ -5,7 +5,8 @@ from click.testing import CliRunner
 
 from diffstab.cli import main
 from diffstab.cli.measure import measure
-from diffstab.options import EXECUTION, MeasureOptions, TrainOptions
+from diffstab.options import EXECUTION, MeasureOptions
+from diffstab.recipes import TrainOptions
 
 
 def test_two_ways_to_ask_for_one_measurement_are_equal():

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 import torch
 
-from diffstab.options import MeasureOptions, TrainOptions
+from diffstab.options import MeasureOptions
+from diffstab.recipes import TrainOptions
 from diffstab.store import Entry
 from diffstab.sweep import cluster as cluster_module
 from diffstab.sweep.cluster import RayExecutor

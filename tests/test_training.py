@@ -16,7 +16,7 @@ from diffstab.cli import main
 from diffstab.data import TensorImageSet, load_dataset
 from diffstab.models import LoadedModel, load_model
 from diffstab.models.checkpoints import fill, read_checkpoint
-from diffstab.options import TrainOptions
+from diffstab.recipes import TrainOptions
 from diffstab.training import train
 from diffstab.training.augment import translate
 

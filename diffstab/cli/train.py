@@ -1,81 +1,171 @@
-"""`diffstab train`: a network of the paper's recipe, in a folder that `diffstab measure --checkpoint` reads."""
+"""`diffstab train`: a network by a recipe, in a folder that `diffstab measure --checkpoint` reads."""
 
 import json
-import time
-from dataclasses import replace
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options import OPTIMIZERS, TrainOptions
+from ..recipes import LOSSES, OPTIMIZERS, RECIPES, SCHEDULES, SELECTIONS, STARTS, TrainOptions
 from .options import Decorator
 
 if TYPE_CHECKING:
-    from ..training import Trained
+    from ..training import EpochReport, Trained
+    from ..training.metrics import Logger
 
-BY_DEFAULT = TrainOptions()
+DEFAULTS = {f.name: f.default for f in fields(TrainOptions)}
+INTERRUPTED = {signal.SIGINT: 130, signal.SIGTERM: 143}  # exit status, as shells have it
 
 
 def option(flags: str, **settings: Any) -> Decorator:
-    """An option of `TrainOptions`, with its default."""
-    name = flags.partition("/")[0].removeprefix("--").replace("-", "_")
-    return click.option(flags, default=getattr(BY_DEFAULT, name), show_default=True, **settings)
+    """An option of `TrainOptions`, with its default; without one, the recipe's."""
+    default = DEFAULTS[flags.partition("/")[0].removeprefix("--").replace("-", "_")]
+    return click.option(flags, default=default, show_default=default is not None, **settings)
 
 
 @click.command()
-@option("--model", help="NAME, timm:NAME, torchvision:NAME, paper:NAME.")
+@option("--model", help="NAME, timm:NAME, torchvision:NAME, paper:NAME; the paper's nets also as NAME-w0.25.")
 @option("--dataset", help="With labels and held in memory, such as mnist5k.")
 @option("--data-dir", type=click.Path(), help="Folder of the data set, where it has one.")
-@option("--epochs", type=int)
+@option("--recipe", type=click.Choice(list(RECIPES)), help="Gives every option that is not set and has no default.")
+@option("--epochs", type=int, help="Over all images; with --train-size as many more as keep the number of steps.")
+@option("--train-size", type=int, help="Images to train on, as many of each class.")
+@option("--label-noise", type=float, help="Share of the training labels that are replaced.")
+@option("--seed", type=int, help="Of the initialisation, the images, their order and augmentation.")
 @option("--batch-size", type=int, help="Images per step.")
 @option("--optimizer", type=click.Choice(OPTIMIZERS))
-@option("--lr", type=float, help="Learning rate at the start of the cosine.")
+@option("--lr", type=float, help="Learning rate at the start.")
+@option("--head-lr", type=float, help="That of the last layer.")
 @option("--momentum", type=float, help="SGD only.")
 @option("--weight-decay", type=float)
+@option("--decay-vectors/--no-decay-vectors", help="Weight decay of biases and batch norm too.")
+@option("--schedule", type=click.Choice(SCHEDULES), help="Of the learning rate.")
+@option("--cosine-span", type=float, help="Share of the epochs after which the cosine is at 0.")
+@option("--gamma", type=float, help="Factor per epoch of the exponential schedule.")
+@option("--start", type=click.Choice(STARTS), help="Fresh, or from ImageNet weights but for the last layer.")
 @option("--translate", type=int, help="Largest random shift of an image, pixels.")
-@option("--seed", type=int, help="Of the initialisation, the images' order and their shifts.")
+@option("--flip/--no-flip", help="Mirror half of the images; by default all but digits.")
+@option("--diffeo-temperature", type=float, help="Of random diffeomorphisms of the images; 0: none.")
+@option("--diffeo-cutoff", type=float)
+@option("--loss", type=click.Choice(LOSSES))
+@option("--alpha", type=float, help="Train alpha (f - f_0): lazily if large, features if small.")
+@option("--select", type=click.Choice(SELECTIONS), help="Which epoch is kept: the best on held-out or test images.")
+@option("--holdout", type=float, help="Share of the training images held out to select the epoch.")
+@option("--ema", type=float, help="Decay per step of averaged weights, which are kept; 0: none.")
 @option("--bfloat16/--float32", help="Forward and backward in bfloat16 autocast.")
+@option("--channels-last/--no-channels-last", help="Memory layout.")
+@option("--compile/--no-compile", help="torch.compile the network.")
+@option("--stability-images", type=int, help="Test images to measure R_f on after 0, 1, 2, 4, ... epochs; 0: none.")
 @option("--device", help="auto, cpu, cuda, cuda:1, mps.")
 @click.option("--output", metavar="DIR", required=True, help="Folder of the run; a stopped run there goes on.")
+@click.option("--resume", is_flag=True, help="Refuse to start anew: there must be a checkpoint in DIR.")
+@click.option("--tensorboard", is_flag=True, help="Log to DIR/tensorboard too.")
+@click.option("--wandb", metavar="PROJECT", help="Log to Weights & Biases too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a line.")
-def train(output: str, as_json: bool, **options: Any) -> None:
+def train(output: str, resume: bool, tensorboard: bool, wandb: str | None, as_json: bool, **options: Any) -> None:
     """Train a network; stopped at any point, the same command goes on where it was.
 
-    DIR holds checkpoint.pt after every epoch, and in the end model.safetensors and config.json.
+    DIR holds checkpoint.pt and metrics.jsonl after every epoch, and in the end model.safetensors and config.json.
+    SIGTERM and Ctrl-C write the checkpoint and exit. Several processes: torchrun -m diffstab train ...
     """
     if not output:
         raise ValueError("output is ''; the name of a folder is needed")
-    trained, weights = run(TrainOptions(**options), Path(output))
+    told, folder = TrainOptions(**options), Path(output)
+    if resume and not any((folder / name).exists() for name in ("checkpoint.pt", "checkpoint.previous.pt")):
+        raise ValueError(f"nothing to resume: {output!r} holds no checkpoint.pt; leave out --resume to start there")
+    trained = run(told, folder, tensorboard, wandb)
+    if trained is None:
+        return
+    weights = trained.write(folder)
     if as_json:
         click.echo(json.dumps(describe(trained, weights), allow_nan=False))
         return
-    told = trained.options
     click.echo(
-        f"{told.model} on {told.dataset}, {trained.epochs} epochs, seed {told.seed}: "
+        f"{told.model} on {told.dataset}, epoch {trained.epoch} of {trained.epochs}, seed {told.seed}: "
         f"loss {trained.loss:.4f}, test error {trained.test_error:.1%}; {weights}"
     )
 
 
-def run(options: TrainOptions, folder: Path) -> "tuple[Trained, Path]":
-    """Trains, with a line per epoch on stderr; what was trained, and the file of its weights."""
+def run(options: TrainOptions, folder: Path, tensorboard: bool, wandb: str | None) -> "Trained | None":
+    """Trains, with a line per epoch on stderr; None in a process that is not the first of several."""
     from ..models import chosen_device
+    from ..training import TrainingStoppedError
     from ..training import train as train_network
+    from ..training.processes import joined, local_device
 
-    device = chosen_device(options.device)
-    start = time.perf_counter()
+    device = chosen_device(local_device(options.device))
+    options = replace(options, device=str(device))
+    with joined(device) as processes, asked_to_stop() as stop:
+        loggers = make_loggers(options, folder, tensorboard, wandb) if processes.first else []
+        try:
+            trained = train_network(
+                options, folder=folder, device=device, progress=tell, note=warn, stop=stop, loggers=loggers,
+                processes=processes,
+            )  # fmt: skip
+        except TrainingStoppedError as stopped:
+            if processes.first:
+                click.echo(f"{stopped}; the same command goes on from there", err=True)
+            raise SystemExit(stop.status) from stopped
+        finally:
+            for logger in loggers:
+                logger.close()
+    return trained if processes.first else None
 
-    def tell(epoch: int, epochs: int, loss: float, error: float) -> None:
-        nonlocal start
-        before, start = start, time.perf_counter()
-        line = f"epoch {epoch:{len(str(epochs))}d}  loss {loss:.4f}  test error {error:.1%}  {start - before:.0f} s"
-        click.echo(line, err=True)
 
-    trained = train_network(replace(options, device=str(device)), folder=folder, device=device, progress=tell)
-    return trained, trained.write(folder)
+class Stop:
+    """Whether a signal asked to stop, and the exit status that says so."""
+
+    status = 0
+
+    def __call__(self) -> bool:
+        """Whether one came."""
+        return bool(self.status)
+
+    def heed(self, number: int, frame: object) -> None:
+        """Notes the signal; the training stops after its step."""
+        self.status = INTERRUPTED[signal.Signals(number)]
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[Stop]:
+    """Heeds SIGTERM and Ctrl-C while a training runs."""
+    stop = Stop()
+    before = {number: signal.signal(number, stop.heed) for number in INTERRUPTED}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def make_loggers(options: TrainOptions, folder: Path, tensorboard: bool, wandb: str | None) -> "list[Logger]":
+    """Those asked for. Raises ValueError if their package is missing."""
+    from ..training.metrics import TensorBoardLogger, WandbLogger
+
+    loggers: list[Logger] = [TensorBoardLogger(folder / "tensorboard")] if tensorboard else []
+    return [*loggers, WandbLogger(wandb, folder, options.to_dict())] if wandb else loggers
+
+
+def tell(report: "EpochReport") -> None:
+    """One line: the epoch, its loss and error, its time and the time left."""
+    left = f"{report.seconds_left / 60:.0f} min" if report.seconds_left >= 90 else f"{report.seconds_left:.0f} s"
+    click.echo(
+        f"epoch {report.epoch:{len(str(report.epochs))}d} of {report.epochs}  loss {report.loss:.4f}  "
+        f"{report.watched} error {report.error:.1%}  {report.seconds:.1f} s, {left} left",
+        err=True,
+    )
+
+
+def warn(text: str) -> None:
+    """What the user should know."""
+    click.echo(f"note: {text}", err=True)
 
 
 def describe(trained: "Trained", weights: Path) -> dict[str, Any]:
     """Its JSON form: every option, where it ran, and how it came out."""
-    numbers = {name: getattr(trained, name) for name in ("loss", "test_error", "seconds")}
+    numbers = {name: getattr(trained, name) for name in ("epoch", "loss", "test_error", "seconds")}
     return {**trained.options.to_dict(), **numbers, "weights": str(weights)}

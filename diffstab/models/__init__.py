@@ -10,11 +10,22 @@ from ..data import load_dataset
 from ..settings import DEFAULT_DATASET, WEIGHTS, one_of
 from .checkpoints import fill, pretrained_weights, read_checkpoint
 from .devices import chosen_device
+from .lazy import AlphaNetwork, is_alpha_state
 from .listing import matching, published_tag
-from .paper import PAPER_NETS
+from .paper import PAPER_NETS, Traits, traits_of
 from .sources import Shape, build, find, is_known_without_timm, is_paper_net, refuse_if_unreachable
 
-__all__ = ["PAPER_NETS", "LoadedModel", "Shape", "chosen_device", "load_model", "matching", "resolve_model"]
+__all__ = [
+    "PAPER_NETS",
+    "LoadedModel",
+    "Shape",
+    "Traits",
+    "chosen_device",
+    "load_model",
+    "matching",
+    "resolve_model",
+    "traits_of",
+]
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,10 @@ def resolve_model(
         network = build(source, name, shape, pretrained=downloads)
     if checkpoint is not None:
         weights = origin = str(checkpoint)
-        fill(network, read_checkpoint(Path(checkpoint)), origin, dataset=dataset, classes=shape.classes)
+        state = read_checkpoint(Path(checkpoint))
+        if is_alpha_state(state):
+            network = AlphaNetwork(network, float(state["alpha"]))
+        fill(network, state, origin, dataset=dataset, classes=shape.classes)
     elif weights == "pretrained" and source == "paper":
         state, origin = pretrained_weights(name, dataset), f"pretrained {name}"
         fill(network, state, origin, dataset=dataset, classes=shape.classes)

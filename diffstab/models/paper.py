@@ -1,58 +1,145 @@
-"""The small-image networks of the paper (App. E.2), for images of 28 to 64 pixels.
+"""The small-image networks of the paper (Table 1, App. E.2) and of today, by name, for images of 28 to 64 pixels.
 
-Built from torchvision's and torch's own blocks. A builder takes the number of input channels, the image's side in
-pixels and the number of classes, and returns a freshly initialised network that maps `[B, C, H, W]` to `[B, classes]`.
+A name takes a factor on all widths: `vgg11-w0.25` is VGG11 with a quarter of its channels. A builder takes the number
+of input channels, the image's side in pixels, the number of classes and `width`, and returns a freshly initialised
+network that maps `[B, C, H, W]` to `[B, classes]`.
 """
 
-from collections.abc import Callable
+import re
 from functools import partial
 from itertools import pairwise
+from typing import NamedTuple, Protocol
 
 from torch import nn
 
-Builder = Callable[[int, int, int], nn.Module]
+from .small_images import (
+    convnext_atto,
+    densenet121,
+    efficientnet,
+    he_initialise,
+    mobilenet_v2,
+    resnet,
+    scaled,
+    vgg,
+    vit_tiny,
+)
 
 FC_WIDTH = 64  # neurons per hidden layer, all fully connected nets of the paper
+WIDTH = re.compile(r"(.+)-w(\d+(?:\.\d+)?)")
+LEAST_WIDTH, LARGEST_WIDTH = 1e-3, 1e2
 
 
-def fully_connected(channels: int, side: int, classes: int, *, depth: int) -> nn.Sequential:
+class Builder(Protocol):
+    """Makes a network for images of so many channels, of that side in pixels, of so many classes."""
+
+    def __call__(self, channels: int, side: int, classes: int, *, width: float = 1.0) -> nn.Module:
+        """A freshly initialised network, its layers `width` times as wide as the original's."""
+
+
+class Traits(NamedTuple):
+    """What Fig. 5 tells of an architecture.
+
+    Attributes:
+        depth: Layers as Table 1 counts them: with weights, from input to output; in EfficientNet and other nets of
+            blocks, the blocks and two more.
+        batch_norm: Whether there is batch normalisation.
+        skip: Whether there are skip connections.
+    """
+
+    depth: int
+    batch_norm: bool
+    skip: bool
+
+
+def fully_connected(channels: int, side: int, classes: int, *, width: float = 1.0, depth: int) -> nn.Sequential:
     """`depth` hidden layers of 64 ReLU neurons, then a linear read-out (FullConn-L*depth*)."""
-    widths = [channels * side * side] + [FC_WIDTH] * depth
+    widths = [channels * side * side] + [scaled(FC_WIDTH, width)] * depth
     layers: list[nn.Module] = [nn.Flatten()]
     for fan_in, fan_out in pairwise(widths):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(FC_WIDTH, classes))
+    return nn.Sequential(*layers, nn.Linear(widths[-1], classes))
 
 
-def lenet(channels: int, side: int, classes: int) -> nn.Sequential:
+def lenet(channels: int, side: int, classes: int, *, width: float = 1.0) -> nn.Sequential:
     """LeNet-5: two 5x5 convolutions with max-pooling, three linear layers; 62k parameters on CIFAR10."""
     pooled = ((side - 4) // 2 - 4) // 2  # side of the feature maps after both convolutions and poolings
     if pooled < 1:
         raise ValueError(f"images have {side} x {side} pixels; lenet needs at least 16 x 16")
+    first, second, third, fourth = (scaled(size, width) for size in (6, 16, 120, 84))
     return nn.Sequential(
-        *(nn.Conv2d(channels, 6, 5), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(channels, first, 5), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(first, second, 5), nn.ReLU(), nn.MaxPool2d(2)),
         nn.Flatten(),
-        *(nn.Linear(16 * pooled * pooled, 120), nn.ReLU()),
-        *(nn.Linear(120, 84), nn.ReLU()),
-        nn.Linear(84, classes),
+        *(nn.Linear(second * pooled * pooled, third), nn.ReLU()),
+        *(nn.Linear(third, fourth), nn.ReLU()),
+        nn.Linear(fourth, classes),
     )
 
 
-def resnet(channels: int, side: int, classes: int, *, name: str) -> nn.Module:
-    """torchvision's ResNet with the small-image stem: a 3x3 convolution of stride 1 and no pooling."""
-    import torchvision.models  # takes 2 s, which the other nets don't need
-
-    del side  # global pooling: any side will do
-    net: nn.Module = getattr(torchvision.models, name)(num_classes=classes)
-    net.conv1 = nn.Conv2d(channels, 64, kernel_size=3, stride=1, padding=1, bias=False)
-    nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")
-    net.maxpool = nn.Identity()
+def alexnet(channels: int, side: int, classes: int, *, width: float = 1.0) -> nn.Sequential:
+    """AlexNet for small images: five 3x3 convolutions, the first of stride 2, three linear layers; 23M on CIFAR10."""
+    if side < 16:
+        raise ValueError(f"images have {side} x {side} pixels; alexnet needs at least 16 x 16")
+    one, two, three, four, hidden = (scaled(size, width) for size in (64, 192, 384, 256, 4096))
+    net = nn.Sequential(
+        *(nn.Conv2d(channels, one, 3, stride=2, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(one, two, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(two, three, 3, padding=1), nn.ReLU()),
+        *(nn.Conv2d(three, four, 3, padding=1), nn.ReLU()),
+        *(nn.Conv2d(four, four, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.AdaptiveAvgPool2d(2), nn.Flatten()),  # at 32 pixels they are 2 x 2 already
+        *(nn.Dropout(), nn.Linear(4 * four, hidden), nn.ReLU()),
+        *(nn.Dropout(), nn.Linear(hidden, hidden), nn.ReLU()),
+        nn.Linear(hidden, classes),
+    )
+    he_initialise(net)
     return net
 
 
-PAPER_NETS: dict[str, Builder] = {
-    "fc_l4": partial(fully_connected, depth=4),
-    "lenet": lenet,
-    "resnet18": partial(resnet, name="resnet18"),
+_NETS: dict[str, tuple[Builder, Traits]] = {
+    **{f"fc_l{n}": (partial(fully_connected, depth=n), Traits(n, False, False)) for n in (2, 4, 6)},
+    "lenet": (lenet, Traits(5, False, False)),
+    "alexnet": (alexnet, Traits(8, False, False)),
+    **{
+        f"vgg{n}{'_bn' * bn}": (partial(vgg, name=f"vgg{n}", batch_norm=bn), Traits(n, bn, False))
+        for n in (11, 16, 19)
+        for bn in (False, True)
+    },
+    **{f"resnet{n}": (partial(resnet, name=f"resnet{n}"), Traits(n, True, True)) for n in (18, 34, 50, 101)},
+    "efficientnet_b0": (partial(efficientnet, name="efficientnet_b0"), Traits(18, True, True)),
+    "efficientnet_b2": (partial(efficientnet, name="efficientnet_b2"), Traits(25, True, True)),
+    "mobilenet_v2": (mobilenet_v2, Traits(19, True, True)),
+    "densenet121": (densenet121, Traits(121, True, True)),
+    "convnext_atto": (convnext_atto, Traits(14, False, True)),
+    "vit_tiny": (vit_tiny, Traits(14, False, True)),
 }
+PAPER_NETS: dict[str, Builder] = {name: builder for name, (builder, _) in _NETS.items()}
+
+
+def base_and_width(name: str) -> tuple[str, float]:
+    """(name, factor on the widths): `vgg11-w0.25` is vgg11 with a quarter of its channels.
+
+    Raises:
+        ValueError: If the factor is out of bounds.
+
+    >>> base_and_width("vgg11-w0.25"), base_and_width("lenet")
+    (('vgg11', 0.25), ('lenet', 1.0))
+    """
+    match = WIDTH.fullmatch(name)
+    if match is None:
+        return name, 1.0
+    width = float(match[2])
+    if not LEAST_WIDTH <= width <= LARGEST_WIDTH:
+        raise ValueError(f"model is {name!r}; a factor from {LEAST_WIDTH:g} to {LARGEST_WIDTH:g} is needed after -w")
+    return match[1], width
+
+
+def traits_of(spec: str) -> Traits | None:
+    """Depth and kind of one of these nets, by its spec; None of any other network.
+
+    >>> traits_of("paper:vgg11_bn-w0.25")
+    Traits(depth=11, batch_norm=True, skip=False)
+    """
+    prefix, colon, name = spec.rpartition(":")
+    entry = _NETS.get(base_and_width(name)[0]) if not colon or prefix == "paper" else None
+    return None if entry is None else entry[1]

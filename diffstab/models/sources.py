@@ -12,18 +12,19 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..data.images import IMAGENET_STATISTICS
-from .paper import PAPER_NETS
+from .paper import PAPER_NETS, base_and_width
 
 SOURCES = ("paper", "timm", "torchvision")
 SMALL = 64  # pixels; images up to this side take the paper's nets
 CONNECT_SECONDS = 3.0
 TORCHVISION_URL = "https://download.pytorch.org"
+Fetched = TypeVar("Fetched")
 WAY_OUT = "use --weights init, --checkpoint FILE, or run once with a network: the weights are then cached"
 
 
@@ -42,12 +43,12 @@ def find(spec: str, shape: Shape) -> tuple[str, str]:
     if colon:
         if prefix not in SOURCES:
             raise ValueError(f"model is {spec!r}; allowed prefixes: {', '.join(f'{s}:' for s in SOURCES)}")
-        if name in _names(prefix):
+        if _has(prefix, name):
             return prefix, name
         raise ValueError(f"model is {spec!r}; {prefix} has no such network{_near(name, _names(prefix))}")
     order = SOURCES if _is_small(shape) else SOURCES[1:]
     for source in order:
-        if spec in _names(source):
+        if _has(source, spec):
             return source, spec
     known = [name for source in order for name in _names(source)]
     raise ValueError(f"model is {spec!r}; none of {', '.join(order)} has such a network{_near(spec, known)}")
@@ -73,7 +74,7 @@ def _base_name(spec: str) -> str:
 def is_paper_net(spec: str, shape: Shape) -> bool:
     """Whether a spec means one of the paper's nets; known without importing timm."""
     prefix, colon, _ = spec.partition(":")
-    return prefix == "paper" if colon else spec in PAPER_NETS and _is_small(shape)
+    return prefix == "paper" if colon else _has("paper", spec) and _is_small(shape)
 
 
 def _is_small(shape: Shape) -> bool:
@@ -99,6 +100,11 @@ def refuse_if_unreachable(spec: str) -> None:
 
 def _hub_url() -> str:
     return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+
+
+def _has(source: str, name: str) -> bool:
+    """Whether a source knows that name; those of the paper's nets with a factor on their widths too."""
+    return (base_and_width(name)[0] if source == "paper" else name) in _names(source)
 
 
 def _names(source: str) -> list[str]:
@@ -129,7 +135,8 @@ def build(source: str, name: str, shape: Shape, *, pretrained: bool) -> nn.Modul
     if source == "paper":
         if shape.height != shape.width:
             raise ValueError(f"images have {shape.height} x {shape.width} pixels; the paper's nets take square ones")
-        return PAPER_NETS[name](shape.channels, shape.height, shape.classes or 10)
+        base, width = base_and_width(name)
+        return PAPER_NETS[base](shape.channels, shape.height, shape.classes or 10, width=width)
     if pretrained and shape.channels != 3:
         raise ValueError(
             f"pretrained {source}:{name} takes 3 channels and the images have {shape.channels}; "
@@ -160,7 +167,8 @@ def _timm(name: str, shape: Shape, pretrained: bool) -> nn.Module:
         )
     url = _hub_url() if config.hf_hub_id else config.url
     with _hub_offline(cached):
-        return _fetched(f"timm:{name}", url, cached, lambda: timm.create_model(name, pretrained=True))
+        network = _fetched(f"timm:{name}", url, cached, lambda: timm.create_model(name, pretrained=True))
+    return network
 
 
 def _torchvision(name: str, shape: Shape, pretrained: bool) -> nn.Module:
@@ -172,20 +180,42 @@ def _torchvision(name: str, shape: Shape, pretrained: bool) -> nn.Module:
         if shape.channels != 3:
             raise ValueError(f"torchvision:{name} takes 3 channels and the images have {shape.channels}; use timm:")
         return network
+    weights = _published(name)
+    network = _fetch(name, weights, lambda: torchvision.models.get_model(name, weights=weights))
+    return network
+
+
+def fetched_state(name: str) -> dict[str, Tensor]:
+    """torchvision's published weights of a network, from its cache or the network.
+
+    Raises:
+        ValueError: If there is no such network, it has no published weights, or they can't be had.
+    """
+    if name not in _names("torchvision"):
+        raise ValueError(
+            f"torchvision has no network {name!r}, so no published weights{_near(name, _names('torchvision'))}"
+        )
+    weights = _published(name)
+    state: dict[str, Tensor] = _fetch(name, weights, lambda: weights.get_state_dict(check_hash=True))
+    return state
+
+
+def _published(name: str) -> Any:
+    """torchvision's usual weights of a network."""
+    import torchvision.models
+
     published = torchvision.models.get_model_weights(name)
     if not len(published):
         raise ValueError(f"torchvision:{name} has no published weights; use --weights init or --checkpoint FILE")
-    weights = published["DEFAULT"]
+    return published["DEFAULT"]
+
+
+def _fetch(name: str, weights: Any, load: Callable[[], Fetched]) -> Fetched:
     cached = (Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]).exists()
-    return _fetched(
-        f"torchvision:{name}",
-        weights.url,
-        cached,
-        lambda: torchvision.models.get_model(name, weights=weights),
-    )
+    return _fetched(f"torchvision:{name}", weights.url, cached, load)
 
 
-def _fetched(model: str, url: str, cached: bool, load: Callable[[], nn.Module]) -> nn.Module:
+def _fetched(model: str, url: str, cached: bool, load: Callable[[], Fetched]) -> Fetched:
     """`load()`, after a quick look whether weights that are not cached can be reached at all."""
     if not cached and not _reachable(url):
         raise ValueError(f"pretrained {model} is not on this machine and {url} can't be reached; {WAY_OUT}")

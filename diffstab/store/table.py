@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..options import TrainOptions
+from ..recipes import TrainOptions
 from ..results import StabilityResult
 from .parts import Row
 

@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..options import EXECUTION, MeasureOptions, TrainOptions
+from ..options import EXECUTION, MeasureOptions
+from ..recipes import TrainOptions
 from ..results import SCHEMA, StabilityResult
 from ..store import DONE, FAILED, Entry, measured_entry
 from ..store.sidecar import WEIGHTS
@@ -51,12 +52,12 @@ class Job:
 
 def changed_options(options: MeasureOptions | TrainOptions) -> dict[str, Any]:
     """Those, besides the model, that were set apart from the defaults."""
-    usual: MeasureOptions | TrainOptions = TrainOptions()
-    if isinstance(options, MeasureOptions):  # rules that follow from these two are no choices of their own
-        usual = MeasureOptions(weights=options.weights, convention=options.convention)
+    # what follows from these is no choice of its own
+    ruling = ("weights", "convention") if isinstance(options, MeasureOptions) else ("recipe", "model", "dataset")
+    usual = type(options)(**{name: getattr(options, name) for name in ruling})
     told = {name: value for name, value in options.to_dict().items() if value != getattr(usual, name)}
-    for name in ("weights", "convention"):
-        if isinstance(options, MeasureOptions) and getattr(options, name) != getattr(MeasureOptions(), name):
+    for name in ruling:
+        if getattr(options, name) != getattr(type(options)(), name):
             told[name] = getattr(options, name)
     return {name: value for name, value in told.items() if name != "model" and value is not None}
 
@@ -176,6 +177,7 @@ def _trained(job: Job, scratch: Path | None) -> Entry:
         **_head(job, DONE),
         **options.to_dict(),
         "test_error": {"value": trained.test_error},
+        "epoch": trained.epoch,
         "loss": trained.loss,
         "seconds": trained.seconds,
         "versions": versions(),

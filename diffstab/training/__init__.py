@@ -1,6 +1,7 @@
-"""Training the networks that are measured: the recipe of App. E.1, and runs that go on where they were stopped."""
+"""Training the networks that are measured: recipes, and runs that go on where they were stopped."""
 
-from .loop import train
+from .epoch import TrainingStoppedError
+from .loop import EpochReport, train
 from .trained import Trained
 
-__all__ = ["Trained", "train"]
+__all__ = ["EpochReport", "Trained", "TrainingStoppedError", "train"]

@@ -1,26 +1,74 @@
-"""The augmentation of App. E.1: random translations by whole pixels."""
+"""Augmentation (App. E.1, Fig. 12): random translations, mirror images, diffeomorphisms, on the batch's device."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from ..deformation import deform
+from ..ensemble import MaxEntropyEnsemble
+from ..recipes import TrainOptions
 
 
-def translate(images: Tensor, reach: int, generator: torch.Generator) -> Tensor:
-    """Each image shifted by whole pixels, uniform in [-reach, reach]^2; the darkest value comes in at the border.
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to every batch of training images.
+
+    The few random numbers are drawn on the CPU, the same for any device; the images stay where they are.
+
+    Attributes:
+        reach: Largest shift, pixels.
+        flip: Whether half of the images are mirrored, left to right.
+        ensemble: Of the diffeomorphisms; None draws none.
+        fill: What comes in at the border, `[C]`.
+    """
+
+    reach: int
+    flip: bool
+    ensemble: MaxEntropyEnsemble | None
+    fill: Tensor
+
+    @classmethod
+    def of(cls, options: TrainOptions, size: tuple[int, int], fill: Tensor) -> "Augmentation":
+        """As the options say, for images of `(H, W)` pixels."""
+        ensemble = None
+        if options.diffeo_temperature:
+            cutoff, temperature = options.diffeo_cutoff, options.diffeo_temperature
+            ensemble = MaxEntropyEnsemble(size, cutoff=cutoff or 0.0, temperature=temperature)
+        return cls(options.translate or 0, bool(options.flip), ensemble, fill)
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Images `[B, C, H, W]` anew, with numbers drawn from a generator on the CPU."""
+        if self.reach or self.flip:
+            images = shift_and_flip(images, self.reach, self.flip, self.fill, generator)
+        if self.ensemble is not None:
+            images = deform(images, self.ensemble.sample(len(images), generator=generator, device=images.device))
+        return images
+
+
+def shift_and_flip(images: Tensor, reach: int, flip: bool, fill: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image shifted by whole pixels, uniform in [-reach, reach]^2, and with `flip` mirrored in half of the cases.
 
     Args:
-        images: `[B, C, H, W]`, on the generator's device.
-        reach: Largest shift, pixels; with 0 the images come back as they are.
-        generator: Of the shifts.
+        images: `[B, C, H, W]`.
+        reach: Largest shift, pixels.
+        flip: Left to right; the mirror image is shifted.
+        fill: What comes in at the border, `[C]`, on the images' device.
+        generator: On the CPU.
 
-    >>> translate(torch.rand(5, 3, 17, 11), 2, torch.Generator().manual_seed(0)).shape
+    >>> fill, generator = torch.zeros(3), torch.Generator().manual_seed(0)
+    >>> shift_and_flip(torch.rand(5, 3, 17, 11), 2, True, fill, generator).shape
     torch.Size([5, 3, 17, 11])
     """
-    if reach == 0:
+    count, channels, height, width = images.shape
+    if flip:
+        mirrored = (torch.rand(count, generator=generator) < 0.5).to(images.device)
+        images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
+    if not reach:
         return images
-    count, _, height, width = images.shape
-    padded = F.pad(images, [reach] * 4, value=float(images.min()))
-    dx, dy = torch.randint(0, 2 * reach + 1, (2, count, 1, 1), generator=generator)
-    rows = dy + torch.arange(height).view(-1, 1)
-    columns = dx + torch.arange(width)
-    return padded[torch.arange(count).view(-1, 1, 1), :, rows, columns].permute(0, 3, 1, 2)
+    dy, dx = torch.randint(0, 2 * reach + 1, (2, count), generator=generator).to(images.device)
+    shape = (count, channels, height + 2 * reach, width + 2 * reach)
+    padded = fill.to(images.dtype).view(-1, 1, 1).expand(shape).clone()
+    padded[:, :, reach : reach + height, reach : reach + width] = images
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # views, by the place of their corner
+    return windows[torch.arange(count, device=images.device), :, dy, dx]

@@ -1,36 +1,71 @@
-"""The training loop: cross-entropy and a cosine over all epochs; the last one is kept, none is chosen on the test set.
+"""The training loop: epochs, the choice of one of them, and checkpoints from which a stopped run goes on.
 
-Order and shifts of the images come from one stream per (seed, epoch), drawn on the CPU, and the masks of a network's
-dropout from another: a run that was stopped sees what an uninterrupted one would. On the CPU, with the same number of
-threads, its weights are the same bit for bit.
+Every random number is a function of (seed, epoch, step). On one CPU, with the same number of threads, the weights of a
+run that was stopped anywhere are those of an uninterrupted one, bit for bit.
 """
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
-from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..data import TensorImageSet, load_dataset
+from ..data import TensorImageSet
 from ..models import Shape, resolve_model
 from ..models.failing import told_as_value_error
-from ..options import TrainOptions
-from ..settings import DEFAULT_DATASET, LARGEST_SEED
+from ..models.lazy import AlphaNetwork
+from ..models.transfer import start_from_imagenet
+from ..recipes import TrainOptions
 from ..streams import untouched_global_state
-from .augment import translate
-from .state import TrainingState, prepare, read_state, recipe_of, write_state
+from .augment import Augmentation
+from .epoch import Trainer, TrainingStoppedError, measure_error
+from .images import LAST, TEST, VALIDATION, Images, darkest, prepare_images
+from .metrics import Logger, write_history
+from .optimizers import make_optimizer, make_schedule
+from .probe import is_probed, probe
+from .processes import ALONE, Processes
+from .state import TrainingState, prepare, read_last, recipe_of, write_state
 from .trained import Trained
 
 CPU = torch.device("cpu")
-TEST_BATCH = 250  # images
-Progress = Callable[[int, int, float, float], None]
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One finished epoch.
+
+    Attributes:
+        epoch, epochs: Its number, from 1, and that of the last.
+        loss: Mean over its steps.
+        error: Share of wrongly classified images of `watched`: `validation` or `test`.
+        seconds, seconds_left: That it took, and that those to come will take at this pace.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    error: float
+    watched: str
+    seconds: float
+    seconds_left: float
+
+
+Progress = Callable[[EpochReport], None]
 
 
 def train(
-    options: TrainOptions, *, folder: Path | None = None, device: torch.device = CPU, progress: Progress | None = None
+    options: TrainOptions,
+    *,
+    folder: Path | None = None,
+    device: torch.device = CPU,
+    progress: Progress | None = None,
+    note: Callable[[str], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+    loggers: Sequence[Logger] = (),
+    processes: Processes = ALONE,
 ) -> Trained:
     """A network of the model that `options` name, trained on their data set.
 
@@ -38,151 +73,195 @@ def train(
 
     Args:
         options: What to train, and how. Their `device` is not read here.
-        folder: Holds `checkpoint.pt` after every epoch, from which the same call goes on; made where it is missing.
+        folder: Holds checkpoint.pt and metrics.jsonl after every epoch; the same call goes on from there. Made where
+            it is missing.
         device: Where the network is trained.
-        progress: Called after each epoch, once its checkpoint is written, with
-            (epoch, epochs, mean loss, test error); epochs count from 1.
+        progress: Called after each epoch, once its checkpoint is written.
+        note: Called with what the user should know, such as a damaged checkpoint.
+        stop: Asked after each step; when it says yes, the state is written and TrainingStoppedError raised.
+        loggers: Are told each line of metrics.jsonl.
+        processes: Of `torchrun`, of which this is one.
 
     Raises:
         ValueError: If model or data set is unknown or the images have no labels, the folder can't be written, its
-            checkpoint is damaged or of other options, or the loss stops being finite.
+            checkpoints are damaged or of other options, or the loss stops being finite.
+        TrainingStoppedError: If `stop` said so.
 
-    >>> options = TrainOptions(model="fc_l4", optimizer="adam", lr=1e-3, weight_decay=0, translate=0, epochs=1)
+    >>> options = TrainOptions(model="fc_l4", recipe="laptop", epochs=1)
     >>> trained = train(options)
     >>> trained.test_error < 0.6
     True
     """
-    recipe = recipe_of(options)
     path = None if folder is None else prepare(Path(folder))
-    images, test = labelled_splits(options)
-    shape = Shape(*images.shape, images.classes)
+    images = prepare_images(options)
+    epochs = epochs_of(options, len(images.train), images.full)
     with untouched_global_state(device):
-        state = fresh_state(options, shape, device)
-    if path is not None and path.exists():
-        content = read_state(path, recipe)
-        state.fill(content, f"checkpoint {str(path)!r}", dataset=images.name, classes=images.classes)
-    while state.epochs_done < options.epochs:
-        with untouched_global_state(device):
-            run_epoch(state, images, test, options, device, path)
-        if path is not None:
-            write_state(path, state, recipe)
-        if progress is not None:
-            progress(state.epochs_done, options.epochs, state.loss, state.test_error)
-    return Trained(
-        network=state.model.eval(),
-        options=options,
-        shape=shape,
-        epochs=state.epochs_done,
-        loss=state.loss,
-        test_error=state.test_error,
-        seconds=state.seconds,
-    )
+        state = fresh_state(options, Shape(*images.test.shape, images.test.classes), device, epochs)
+    run = _Run(options, images, device, epochs, path, state, loggers, processes)
+    run.resume(note or (lambda text: None))
+    with untouched_global_state(device):
+        trainer = run.trainer(stop)
+        while state.epochs_done < epochs:
+            report = run.epoch(trainer)
+            if progress is not None and processes.first:
+                progress(report)
+        return run.finished()
 
 
-def labelled_splits(options: TrainOptions) -> tuple[TensorImageSet, TensorImageSet]:
-    """Training and test images. Raises ValueError unless they have labels and are held in memory."""
-    test = load_dataset(options.dataset, split="test", data_dir=options.data_dir)
-    if isinstance(test, TensorImageSet) and test.classes:
-        train = load_dataset(options.dataset, split="train", data_dir=options.data_dir)
-        if isinstance(train, TensorImageSet):
-            return train, test
-    raise ValueError(
-        f"dataset is {options.dataset!r}; training needs labelled images held in memory, such as {DEFAULT_DATASET}"
-    )
+def epochs_of(options: TrainOptions, size: int, full: int) -> int:
+    """Passes over the images that make as many steps as `options.epochs` over all training images would (App. E.1).
+
+    >>> epochs_of(TrainOptions(epochs=10, batch_size=100), 500, 1000)
+    20
+    """
+    batch, epochs = options.batch_size or 1, options.epochs or 1
+    return math.ceil(epochs * math.ceil(full / batch) / math.ceil(size / batch))
 
 
-def fresh_state(options: TrainOptions, shape: Shape, device: torch.device) -> TrainingState:
-    """Before the first epoch: the initialised network, tried on one image, and its optimiser and schedule."""
+def fresh_state(options: TrainOptions, shape: Shape, device: torch.device, epochs: int) -> TrainingState:
+    """Before the first epoch: the network where it starts, tried on one image, and its optimiser and schedule."""
     loaded = resolve_model(options.model, shape, dataset=options.dataset, weights="init", seed=options.seed)
-    network = loaded.network.to(device)
-    if options.bfloat16:
+    network = loaded.network
+    if options.start == "imagenet":
+        start_from_imagenet(network, options.model, shape.channels)
+    if options.alpha is not None:
+        network = AlphaNetwork(network, options.alpha)
+    network.to(device)
+    if options.channels_last:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with told_as_value_error(options.model, shape[:3]), torch.no_grad():
         network(torch.zeros(1, *shape[:3], device=device))
+    average = None
+    if options.ema:
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(options.ema), use_buffers=True)
     optimizer = make_optimizer(network, options)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs)
-    return TrainingState(network, optimizer, schedule)
+    return TrainingState(network, optimizer, make_schedule(optimizer, options, epochs), average)
 
 
-def make_optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Optimizer:
-    """SGD with momentum, or Adam."""
-    rate, decay = options.lr, options.weight_decay
-    if options.optimizer == "adam":
-        return torch.optim.Adam(network.parameters(), lr=rate, weight_decay=decay)
-    return torch.optim.SGD(network.parameters(), lr=rate, momentum=options.momentum, weight_decay=decay)
+@dataclass
+class _Run:
+    """A training and where it is kept."""
 
+    options: TrainOptions
+    images: Images
+    device: torch.device
+    epochs: int
+    path: Path | None
+    state: TrainingState
+    loggers: Sequence[Logger]
+    processes: Processes
 
-def run_epoch(
-    state: TrainingState,
-    images: TensorImageSet,
-    test: TensorImageSet,
-    options: TrainOptions,
-    device: torch.device,
-    path: Path | None,
-) -> None:
-    """One epoch and its test. Raises ValueError if the loss or the outputs stop being finite."""
-    start = time.perf_counter()
-    loss = train_epoch(state.model, images, state.optimizer, options, state.epochs_done, device)
-    error = measure_error(state.model, test, device) if math.isfinite(loss) else math.nan
-    if math.isnan(error):
-        what = "the network's outputs are no longer finite" if math.isfinite(loss) else f"the loss is {loss:g}"
-        advice = f"lower lr, which is {options.lr:g}"
-        if path is not None and state.epochs_done:
-            advice += f", and take another folder ({str(path)!r} keeps epoch {state.epochs_done})"
-        raise ValueError(f"{what} in epoch {state.epochs_done + 1}; {advice}")
-    state.schedule.step()
-    state.epochs_done, state.loss, state.test_error = state.epochs_done + 1, loss, error
-    state.seconds += time.perf_counter() - start
+    def resume(self, note: Callable[[str], None]) -> None:
+        """Takes over the folder's checkpoint, if there is one."""
+        if self.path is None:
+            return
+        found = read_last(self.path, recipe_of(self.options), note if self.processes.first else lambda text: None)
+        if found is not None:
+            content, file = found
+            data = self.images.train
+            self.state.fill(content, f"checkpoint {str(file)!r}", dataset=data.name, classes=data.classes)
+            if self.processes.first:
+                write_history(self.path.parent, self.state.history)
+        self.processes.total(torch.zeros(1, device=self.device))  # nobody writes before everybody has read
 
+    def trainer(self, stop: Callable[[], bool] | None) -> Trainer:
+        """What the epochs need, with the images on the device."""
+        state, train = self.state, self.images.train
+        if self.options.compile:
+            state.model.compile()
+        network = self.processes.wrapped(state.model, self.device)
+        images = TensorImageSet(
+            train.name, train.split, train.images.to(self.device), train.labels.to(self.device), train.classes
+        )
+        augmentation = Augmentation.of(self.options, train.shape[1:], darkest(images.images))
+        if self.options.stability_images and not state.history and not state.step:
+            state.history.append({"epoch": 0, **self._probe(0)})
+        return Trainer(self.options, images, augmentation, network, self.device, self.processes, stop)
 
-def train_epoch(
-    network: nn.Module,
-    data: TensorImageSet,
-    optimizer: torch.optim.Optimizer,
-    options: TrainOptions,
-    epoch: int,
-    device: torch.device,
-) -> float:
-    """One pass over the training images; the mean loss, or the first that is not finite, at which it ends."""
-    stream = (options.seed * 100_003 + epoch) % (LARGEST_SEED + 1)
-    generator = torch.Generator().manual_seed(stream)
-    seed_masks(LARGEST_SEED - stream, device)
-    order = torch.randperm(len(data), generator=generator)
-    losses = []
-    network.train()
-    for index in order.split(options.batch_size):
-        batch = translate(data.images[index], options.translate, generator).to(device)
-        if options.bfloat16:
-            batch = batch.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=options.bfloat16):
-            loss = F.cross_entropy(network(batch), data.labels[index].to(device))
-        if not torch.isfinite(loss):
-            return loss.item()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.detach())
-    return torch.stack(losses).mean().item()
+    def epoch(self, trainer: Trainer) -> EpochReport:
+        """One epoch, its error and its checkpoint.
 
+        Raises:
+            ValueError: If the loss or the outputs stop being finite; the last checkpoint is kept.
+            TrainingStoppedError: If it was asked for, once the state is written.
+        """
+        state, start = self.state, time.perf_counter()
+        try:
+            trainer.run_epoch(state)
+            self.processes.share(state.kept.buffers())
+            error = measure_error(state.kept, self.images.watched, self.device, self.processes)
+            if math.isnan(error):
+                raise ValueError(f"the network's outputs are no longer finite in epoch {state.epochs_done + 1}")
+        except ValueError as failure:
+            raise ValueError(f"{failure}; {self._advice()}") from failure
+        except TrainingStoppedError:
+            state.seconds += time.perf_counter() - start
+            self._write()
+            raise
+        return self._close_epoch(trainer.steps, error, start)
 
-def seed_masks(seed: int, device: torch.device) -> None:
-    """Seeds the global generators that dropout draws from: the CPU's and the device's, no other device's."""
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        with torch.cuda.device(device):
-            torch.cuda.manual_seed(seed)
-    elif device.type == "mps":
-        torch.mps.manual_seed(seed)
+    def _close_epoch(self, steps: int, error: float, start: float) -> EpochReport:
+        state = self.state
+        rate, loss = state.schedule.get_last_lr()[0], state.loss_sum / steps
+        state.schedule.step()
+        state.epochs_done, state.step, state.loss_sum = state.epochs_done + 1, 0, 0.0
+        self._choose(error)
+        seconds = time.perf_counter() - start
+        state.seconds += seconds
+        line = {"epoch": state.epochs_done, "steps": state.epochs_done * steps, "lr": rate, "loss": loss}
+        state.history.append(
+            {**line, f"{self.watched}_error": error, "seconds": seconds, **self._probe(state.epochs_done)}
+        )
+        self._write()
+        for logger in self.loggers:
+            logger.log(state.history[-1])
+        left = seconds * (self.epochs - state.epochs_done)
+        return EpochReport(state.epochs_done, self.epochs, loss, error, self.watched, seconds, left)
 
+    @property
+    def watched(self) -> str:
+        """Which images the error after an epoch is of."""
+        return VALIDATION if self.options.select == VALIDATION else TEST
 
-@torch.no_grad()
-def measure_error(network: nn.Module, data: TensorImageSet, device: torch.device) -> float:
-    """Share of wrongly classified images; NaN where an output is not finite."""
-    network.eval()
-    wrong = 0
-    for images, labels in zip(data.images.split(TEST_BATCH), data.labels.split(TEST_BATCH), strict=True):
-        outputs = network(images.to(device))
-        if not torch.isfinite(outputs).all():
-            return math.nan
-        wrong += int((outputs.argmax(1) != labels.to(device)).sum())
-    return wrong / len(data)
+    def _choose(self, error: float) -> None:
+        """Keeps this epoch's weights if they are the best so far, or as good: of equals, the later one."""
+        state = self.state
+        if self.options.select == LAST or error <= state.best_error:
+            state.best_epoch, state.best_error = state.epochs_done, error
+            state.best = {name: value.detach().cpu().clone() for name, value in state.kept.state_dict().items()}
+
+    def _probe(self, epoch: int) -> dict[str, float]:
+        """R_f of the network as it is, in the epochs that have their turn."""
+        options, state = self.options, self.state
+        if not options.stability_images or not self.processes.first or not is_probed(epoch, self.epochs):
+            return {}
+        return probe(state.kept, self.images.test, options.stability_images, options.seed, fresh=epoch == 0)
+
+    def _write(self) -> None:
+        if self.path is not None and self.processes.first:
+            write_state(self.path, self.state, recipe_of(self.options))
+            write_history(self.path.parent, self.state.history)
+
+    def _advice(self) -> str:
+        advice = f"lower lr, which is {self.options.lr:g}"
+        if self.path is not None and self.state.history:
+            kept = self.state.history[-1]["epoch"]
+            advice += f", and take another folder ({str(self.path)!r} keeps epoch {kept})"
+        return advice
+
+    def finished(self) -> Trained:
+        """The network of the chosen epoch, with its error on the test images."""
+        state, options = self.state, self.options
+        network = state.kept
+        assert state.best is not None
+        network.load_state_dict(state.best)
+        return Trained(
+            network=network.eval(),
+            options=options,
+            shape=Shape(*self.images.test.shape, self.images.test.classes),
+            epochs=state.epochs_done,
+            epoch=state.best_epoch,
+            loss=next(line["loss"] for line in reversed(state.history)),
+            test_error=measure_error(network, self.images.test, self.device, self.processes),
+            seconds=state.seconds,
+        )

@@ -1,53 +1,88 @@
-"""What a training changes from epoch to epoch, and the checkpoint that brings it back."""
+"""What a training changes from step to step, and the checkpoint that brings it back.
+
+The last checkpoint and the one before are kept: where one is damaged, the training goes on from the other.
+"""
 
 import io
 import math
+import os
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
 
 from ..models.checkpoints import fill
-from ..options import EXECUTION, TrainOptions
+from ..options import EXECUTION
+from ..recipes import TrainOptions
 from ..results import check_writable, write_atomically
 
-CHECKPOINT = "checkpoint.pt"
-NUMBERS = ("epochs_done", "loss", "test_error", "seconds")
-Recipe = dict[str, Any]
+CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
+NUMBERS = ("epochs_done", "step", "loss_sum", "best_epoch", "best_error", "seconds", "history")
+RecipeDict = dict[str, Any]
+Weights = dict[str, Tensor]
 
 
 @dataclass
 class TrainingState:
-    """A training after `epochs_done` epochs; `loss` and `test_error` are of the last one (NaN before the first)."""
+    """A training after `epochs_done` epochs and `step` steps of the next.
+
+    Attributes:
+        average: Of the weights over the steps, where one is kept in their place.
+        loss_sum: Of the steps of the epoch under way.
+        best: Weights of the epoch that is kept so far.
+        best_epoch: Its number, from 1; 0 before the first.
+        history: A line per finished epoch, as metrics.jsonl has it.
+    """
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: LRScheduler
+    average: AveragedModel | None = None
     epochs_done: int = 0
-    loss: float = math.nan
-    test_error: float = math.nan
+    step: int = 0
+    loss_sum: float = 0.0
+    best: Weights | None = None
+    best_epoch: int = 0
+    best_error: float = math.inf
     seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def kept(self) -> nn.Module:
+        """The network whose error counts: the averaged one where there is one."""
+        network: nn.Module = self.model if self.average is None else self.average.module
+        return network
 
     def to_dict(self) -> dict[str, Any]:
         """Plain tensors on the CPU, numbers and containers."""
         return {
             "model": _on_cpu(self.model.state_dict()),
+            "average": None if self.average is None else _on_cpu(self.average.state_dict()),
             "optimizer": _on_cpu(self.optimizer.state_dict()),
             "schedule": self.schedule.state_dict(),
+            "best": _on_cpu(self.best),
             **{name: getattr(self, name) for name in NUMBERS},
         }
 
     def fill(self, content: dict[str, Any], origin: str, *, dataset: str, classes: int) -> None:
         """Takes over what `to_dict` gave. Raises ValueError if the weights are another network's."""
         fill(self.model, content["model"], origin, dataset=dataset, classes=classes)
+        if self.average is not None:
+            self.average.load_state_dict(content["average"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.schedule.load_state_dict(content["schedule"])
+        self.best = content["best"]
         for name in NUMBERS:
             setattr(self, name, content[name])
+
+
+CONTENT = {"model", "average", "optimizer", "schedule", "best", "recipe", *NUMBERS}
 
 
 def _on_cpu(value: Any) -> Any:
@@ -59,7 +94,7 @@ def _on_cpu(value: Any) -> Any:
     return [_on_cpu(item) for item in value] if isinstance(value, list) else value
 
 
-def recipe_of(options: TrainOptions) -> Recipe:
+def recipe_of(options: TrainOptions) -> RecipeDict:
     """What is trained, wherever it runs: every option but the device."""
     return {name: value for name, value in options.to_dict().items() if name not in EXECUTION}
 
@@ -74,19 +109,55 @@ def prepare(folder: Path) -> Path:
     return folder / CHECKPOINT
 
 
-def write_state(path: Path, state: TrainingState, recipe: Recipe) -> None:
-    """Whole or not at all: an interrupted run leaves the previous checkpoint."""
-    stream = io.BytesIO()
-    torch.save({**state.to_dict(), "recipe": recipe}, stream)
-    write_atomically(path, stream.getvalue())
-
-
-def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
-    """What `write_state` wrote for that recipe.
+def write_state(path: Path, state: TrainingState, recipe: RecipeDict) -> None:
+    """Whole or not at all; what was there before stays as checkpoint.previous.pt.
 
     Raises:
-        ValueError: If the file can't be read, is damaged, holds something else, or is of another recipe.
+        ValueError: If it can't be written, for instance to a full disk; the last checkpoint is then as it was.
     """
+    stream = io.BytesIO()
+    torch.save({**state.to_dict(), "recipe": recipe}, stream)
+    new = path.with_name("checkpoint.new.pt")
+    write_atomically(new, stream.getvalue())
+    try:
+        if path.exists():
+            os.replace(path, path.with_name(PREVIOUS))
+        os.replace(new, path)
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
+
+
+def read_last(path: Path, recipe: RecipeDict, note: Callable[[str], None]) -> tuple[dict[str, Any], Path] | None:
+    """The last whole checkpoint of that recipe and its path; None if there is none at all.
+
+    Raises:
+        ValueError: If all there are can't be read or are damaged, or the recipe is another one.
+    """
+    there = [file for file in (path, path.with_name(PREVIOUS)) if file.exists()]
+    damage: ValueError | None = None
+    for file in there:
+        try:
+            content = _read(file)
+        except ValueError as error:
+            damage = damage or error
+            continue
+        differing = _differences(content["recipe"], recipe)
+        if differing:
+            raise ValueError(
+                f"checkpoint {str(file)!r} is of another training: {differing}; take another folder or remove it"
+            )
+        if damage is not None:
+            note(
+                f"checkpoint {str(path)!r} is damaged; going on from {file.name}, after epoch {content['epochs_done']}"
+            )
+        return content, file
+    if damage is not None:
+        raise damage
+    return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What `write_state` wrote. Raises ValueError if the file can't be read, is damaged or holds something else."""
     try:
         file = path.read_bytes()
     except OSError as error:
@@ -96,17 +167,12 @@ def read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
         content = None if damaged else torch.load(io.BytesIO(file), map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise errors of many modules
         raise ValueError(_unusable(path)) from error
-    if not isinstance(content, dict) or not {"model", "optimizer", "schedule", "recipe", *NUMBERS} <= content.keys():
+    if not isinstance(content, dict) or not content.keys() >= CONTENT:
         raise ValueError(_unusable(path))
-    differing = _differences(content["recipe"], recipe)
-    if differing:
-        raise ValueError(
-            f"checkpoint {str(path)!r} is of another training: {differing}; take another folder or remove it"
-        )
     return content
 
 
-def _differences(kept: Recipe, recipe: Recipe) -> str:
+def _differences(kept: RecipeDict, recipe: RecipeDict) -> str:
     """Every option that differs, with both values; empty where none does."""
     kept = recipe_of(TrainOptions()) | kept  # an option that has come since had what is its default now
     names = [name for name in kept if name not in recipe or kept[name] != recipe[name]]

@@ -9,7 +9,7 @@ from safetensors.torch import save
 from torch import nn
 
 from ..models import Shape
-from ..options import TrainOptions
+from ..recipes import TrainOptions
 from ..results import write_atomically
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -17,14 +17,15 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A network after its last epoch.
+    """A network as an epoch left it: the one that the options choose.
 
     Attributes:
         network: In evaluation mode, on the device that it was trained on.
         options: What it was trained by.
         shape: Of its images: channels, height and width in pixels, and classes.
         epochs: All that it was trained for, those before a stop included.
-        loss: Mean cross-entropy of the last epoch's batches.
+        epoch: The one whose weights these are, from 1.
+        loss: Mean over the last epoch's steps.
         test_error: Share of the test images that it classifies wrongly.
         seconds: That the epochs took, those before a stop included.
     """
@@ -33,6 +34,7 @@ class Trained:
     options: TrainOptions
     shape: Shape
     epochs: int
+    epoch: int
     loss: float
     test_error: float
     seconds: float = field(compare=False)

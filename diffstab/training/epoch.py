@@ -1,0 +1,158 @@
+"""One pass over the training images, and the error on others.
+
+Every random number is a function of (seed, epoch, step): the order of the images of (seed, epoch), the augmentation and
+the masks of dropout of (seed, epoch, step). So a training that was stopped sees what an uninterrupted one does.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ..data import TensorImageSet
+from ..recipes import TrainOptions
+from .augment import Augmentation
+from .losses import Loss, loss_of
+from .processes import ALONE, Processes
+from .state import TrainingState
+
+TEST_BATCH = 250  # images
+LOOK_EVERY = 16  # steps between looks at the loss, each of which waits for the device
+
+ORDER, AUGMENTATION, MASKS = "order", "augmentation", "masks"
+
+
+class TrainingStoppedError(RuntimeError):
+    """A training was asked to stop; where there is a folder, its state is written."""
+
+
+@dataclass
+class Trainer:
+    """What an epoch needs beside the state.
+
+    Attributes:
+        images: To train on, on the device.
+        network: The state's model, as the steps run it: compiled, or wrapped for several processes.
+        stop: Asked after each step whether to stop.
+    """
+
+    options: TrainOptions
+    images: TensorImageSet
+    augmentation: Augmentation
+    network: nn.Module
+    device: torch.device
+    processes: Processes = ALONE
+    stop: Callable[[], bool] | None = None
+    loss: Loss = field(init=False)
+    generator: torch.Generator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loss, self.generator = loss_of(self.options), torch.Generator()
+
+    @property
+    def steps(self) -> int:
+        """Of an epoch."""
+        return -(-len(self.images) // (self.options.batch_size or 1))
+
+    def run_epoch(self, state: TrainingState) -> None:
+        """The steps of the epoch under way that are left.
+
+        Raises:
+            ValueError: If the loss stops being finite; the message says at which step.
+            TrainingStoppedError: If it was asked for.
+        """
+        epoch, first = state.epochs_done, state.step
+        self.generator.manual_seed(stream(self.options.seed, epoch, 0, ORDER))
+        batches = torch.randperm(len(self.images), generator=self.generator).split(self.options.batch_size or 1)
+        self.network.train()
+        losses: list[Tensor] = []
+        every = 1 if self.device.type == "cpu" else LOOK_EVERY
+        for step in range(first, len(batches)):
+            losses.append(self.take_step(state, batches[step], step))
+            last = step + 1 == len(batches)
+            if last or len(losses) == every:
+                self._account(state, losses)
+            if self._asked_to_stop() and not last:
+                self._account(state, losses)
+                raise TrainingStoppedError(f"stopped in epoch {epoch + 1}, after step {step + 1} of {len(batches)}")
+
+    def take_step(self, state: TrainingState, batch: Tensor, step: int) -> Tensor:
+        """One step of the optimiser; the loss, of which the mean over the processes is that of the batch."""
+        options = self.options
+        self.generator.manual_seed(stream(options.seed, state.epochs_done, step, AUGMENTATION))
+        seed_masks(stream(options.seed, state.epochs_done, step, f"{MASKS} {self.processes.rank}"), self.device)
+        batch = batch.to(self.device)
+        images = self.processes.own(self.augmentation(self.images.images[batch], self.generator))
+        labels = self.processes.own(self.images.labels[batch])
+        if options.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bool(options.bfloat16)):
+            loss = self.loss(self.network(images), labels)
+        if self.processes.count > 1:
+            loss = loss * (len(labels) * self.processes.count / len(batch))
+        state.optimizer.zero_grad()
+        loss.backward()
+        state.optimizer.step()
+        if state.average is not None:
+            state.average.update_parameters(state.model)
+        return loss.detach()
+
+    def _account(self, state: TrainingState, losses: list[Tensor]) -> None:
+        """Adds the losses of the last steps to the state's, if they are finite."""
+        if not losses:
+            return
+        values = self.processes.total(torch.stack(losses).double()) / self.processes.count
+        finite = torch.isfinite(values)
+        if not bool(finite.all()):
+            bad = int((~finite).nonzero()[0])
+            epoch, step = state.epochs_done + 1, state.step + bad + 1
+            raise ValueError(f"the loss is {float(values[bad]):g} in epoch {epoch}, step {step} of {self.steps}")
+        for value in values.tolist():
+            state.loss_sum += value
+        state.step += len(losses)
+        losses.clear()
+
+    def _asked_to_stop(self) -> bool:
+        asked = self.stop is not None and self.stop()
+        if self.processes.count == 1:
+            return asked
+        return bool(self.processes.total(torch.tensor(int(asked), device=self.device)))
+
+
+def stream(seed: int, epoch: int, step: int, purpose: str) -> int:
+    """The seed of a generator: 64 bits, another for each purpose and step.
+
+    >>> stream(0, 0, 0, "order") == stream(0, 0, 0, "masks 0")
+    False
+    """
+    digest = hashlib.blake2b(f"{seed} {epoch} {step} {purpose}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1  # MPS takes signed numbers
+
+
+def seed_masks(seed: int, device: torch.device) -> None:
+    """Seeds the global generators that dropout draws from: the CPU's and the device's, no other device's."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
+@torch.no_grad()
+def measure_error(
+    network: nn.Module, data: TensorImageSet, device: torch.device, processes: Processes = ALONE
+) -> float:
+    """Share of wrongly classified images; NaN where an output is not finite. Each process takes some of the batches."""
+    network.eval()
+    wrong = torch.zeros(2, dtype=torch.int64)
+    batches = list(zip(data.images.split(TEST_BATCH), data.labels.split(TEST_BATCH), strict=True))
+    for images, labels in batches[processes.rank :: processes.count]:
+        outputs = network(images.to(device))
+        wrong[0] += int((outputs.argmax(1) != labels.to(device)).sum())
+        wrong[1] += int(not torch.isfinite(outputs).all())
+    errors, broken = processes.total(wrong.to(device)).tolist()
+    return math.nan if broken else errors / len(data)

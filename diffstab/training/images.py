@@ -1,0 +1,130 @@
+"""The images of a training: which of them train, which choose the epoch, which test."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data import TensorImageSet, load_dataset
+from ..recipes import TrainOptions
+from ..settings import DEFAULT_DATASET
+from ..statistics import generator
+
+VALIDATION, LAST, TEST = "validation", "last", "test"
+Indices = NDArray[np.int64]
+
+
+class Images(NamedTuple):
+    """What a training sees.
+
+    Attributes:
+        train: The network learns from.
+        watched: Its error is taken after each epoch: the validation images if they choose it, or the test images.
+        test: Its error is taken of the network that is kept.
+        full: Number of images to train on where `train_size` is not set.
+    """
+
+    train: TensorImageSet
+    watched: TensorImageSet
+    test: TensorImageSet
+    full: int
+
+
+def prepare_images(options: TrainOptions) -> Images:
+    """Loads the images and takes the part of them that the options name.
+
+    Raises:
+        ValueError: If the images have no labels or are not held in memory, or there are too few for `train_size` or
+            `holdout`.
+    """
+    whole, test = _labelled_splits(options)
+    labels = whole.labels.numpy()
+    noisy = noisy_labels(labels, options.label_noise, whole.classes, options.seed)
+    share = options.holdout if options.select == VALIDATION else 0.0
+    chosen, held = balanced(labels, whole.classes, options.train_size, share or 0.0, options.seed)
+    every, _ = balanced(labels, whole.classes, None, share or 0.0, options.seed)
+
+    def part(indices: Indices, name: str) -> TensorImageSet:
+        index = torch.from_numpy(indices)
+        return TensorImageSet(whole.name, name, whole.images[index], torch.from_numpy(noisy[indices]), whole.classes)
+
+    if options.select == VALIDATION:
+        return Images(part(chosen, "train"), part(held, VALIDATION), test, len(every))
+    return Images(part(chosen, "train"), test, test, len(every))
+
+
+def _labelled_splits(options: TrainOptions) -> tuple[TensorImageSet, TensorImageSet]:
+    """Training and test images. Raises ValueError unless they have labels and are held in memory."""
+    test = load_dataset(options.dataset, split="test", data_dir=options.data_dir)
+    if isinstance(test, TensorImageSet) and test.classes:
+        train = load_dataset(options.dataset, split="train", data_dir=options.data_dir)
+        if isinstance(train, TensorImageSet):
+            return train, test
+    raise ValueError(
+        f"dataset is {options.dataset!r}; training needs labelled images held in memory, such as {DEFAULT_DATASET}"
+    )
+
+
+def balanced(labels: Indices, classes: int, size: int | None, holdout: float, seed: int) -> tuple[Indices, Indices]:
+    """Indices of the images to train on and of those held out of them, in rising order.
+
+    A share `holdout` of each class is held out, rounded. A smaller size takes a part of what a larger one takes.
+
+    Args:
+        labels: Of all training images, `[N]`.
+        classes: Their number.
+        size: Of both parts together, as many of each class; None takes all images as they are.
+        holdout: Share of it that is held out.
+        seed: Of the choice.
+
+    Raises:
+        ValueError: If `size` is not a multiple of the classes or more than there are, or if one part would be empty.
+    """
+    members = [np.flatnonzero(labels == k) for k in range(classes)]
+    if size is not None:
+        _check_size(size, [len(own) for own in members])
+    rng = generator(seed, "training images")
+    chosen = [rng.permutation(own)[: None if size is None else size // classes] for own in members]
+    counts = [round(holdout * len(own)) for own in chosen]
+    held = np.concatenate([own[:count] for own, count in zip(chosen, counts, strict=True)])
+    rest = np.concatenate([own[count:] for own, count in zip(chosen, counts, strict=True)])
+    total = len(held) + len(rest)
+    if holdout and not len(held):
+        raise ValueError(
+            f"holdout is {holdout:g}, which is no image of {total} with {classes} classes; raise it or use select last"
+        )
+    if not len(rest):
+        raise ValueError(f"holdout is {holdout:g}, which leaves none of {total} images to train on; lower it")
+    return np.sort(rest), np.sort(held)
+
+
+def _check_size(size: int, counts: list[int]) -> None:
+    classes, least = len(counts), min(counts)
+    if size > sum(counts):
+        raise ValueError(f"train_size is {size}, and there are {sum(counts)} training images; take at most as many")
+    if size % classes:
+        near = " or ".join(str(k) for k in (size // classes * classes, -(-size // classes) * classes) if k)
+        raise ValueError(f"train_size is {size}, which {classes} classes don't divide; take {near}")
+    if size // classes > least:
+        raise ValueError(
+            f"train_size is {size}, {size // classes} of each class, and one class has {least} images only"
+        )
+
+
+def noisy_labels(labels: Indices, share: float, classes: int, seed: int) -> Indices:
+    """The labels, each replaced with probability `share` by one of the other classes.
+
+    >>> noisy_labels(np.array([0, 1, 2]), 0.0, 3, seed=0)
+    array([0, 1, 2])
+    """
+    rng = generator(seed, "label noise")
+    replaced = rng.random(len(labels)) < share
+    others = (labels + rng.integers(1, max(classes, 2), len(labels))) % classes
+    return np.asarray(np.where(replaced, others, labels))
+
+
+def darkest(images: Tensor) -> Tensor:
+    """The smallest value of each channel over a data set `[N, C, H, W]`: `[C]`; black, in the network's input space."""
+    return images.amin(dim=(0, 2, 3))

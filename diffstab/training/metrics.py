@@ -1,0 +1,78 @@
+"""The history of a training: metrics.jsonl, and loggers for TensorBoard and Weights & Biases."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..results import write_atomically
+
+METRICS = "metrics.jsonl"
+
+
+class Logger(Protocol):
+    """Is told each line of metrics.jsonl."""
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """One epoch's numbers."""
+
+    def close(self) -> None:
+        """The training ended or stopped."""
+
+
+def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
+    """metrics.jsonl: one line per epoch, whole or not at all, the same as in the checkpoint.
+
+    Raises:
+        ValueError: If it can't be written.
+    """
+    lines = "".join(json.dumps(line) + "\n" for line in history)
+    write_atomically(folder / METRICS, lines.encode())
+
+
+class TensorBoardLogger:
+    """Scalars for TensorBoard, under a folder. Raises ValueError if tensorboard is not installed."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ValueError(_missing("tensorboard")) from error
+        self._writer = SummaryWriter(str(folder))
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """Every number of the epoch, under its name."""
+        for name, value in line.items():
+            if isinstance(value, (int, float)) and name != "epoch":
+                self._writer.add_scalar(name, value, line["epoch"])
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._writer.close()
+
+
+class WandbLogger:
+    """A run of Weights & Biases, in a project. Raises ValueError if wandb is not installed or refuses."""
+
+    def __init__(self, project: str, folder: Path, config: Mapping[str, Any]) -> None:
+        try:
+            import wandb
+        except ImportError as error:
+            raise ValueError(_missing("wandb")) from error
+        try:
+            self._run = wandb.init(project=project, dir=str(folder), config=dict(config), resume="allow")
+        except Exception as error:  # of its own and of its service
+            raise ValueError(f"wandb can't begin a run ({error:.200}); set WANDB_MODE=offline to log here") from error
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """The epoch's numbers."""
+        self._run.log(dict(line), step=int(line["epoch"]))
+
+    def close(self) -> None:
+        """Ends the run."""
+        self._run.finish(quiet=True)
+
+
+def _missing(package: str) -> str:
+    return f"{package} is not installed; pip install 'diffstab[logging]'"
