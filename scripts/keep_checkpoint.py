@@ -8,8 +8,11 @@ batch-norm statistics) stay in float32: they are small, and float16 has no room 
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -26,17 +29,13 @@ def half(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.half().contiguous() if tensor.is_floating_point() and tensor.ndim > 1 else tensor.contiguous()
 
 
-@click.command()
-@click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
-def main(checkpoint: Path) -> None:
-    """Keep CHECKPOINT, written by train_sota.py, in pretrained/."""
-    state = torch.load(checkpoint, weights_only=True)
-    recipe = state["recipe"]
+def keep(weights: Mapping[str, torch.Tensor], recipe: Mapping[str, Any], origin: Mapping[str, Any]) -> None:
+    """Writes a network's folder in pretrained/ and its entry in the manifest; `origin`: versions and commit."""
     model, dataset = recipe["model"], recipe["dataset"]
     folder = PRETRAINED / f"{model}-{dataset}"
     folder.mkdir(parents=True, exist_ok=True)
-    weights = save({name: half(tensor) for name, tensor in state["model"].items()})
-    write_atomically(folder / "model.safetensors", weights)
+    content = save({name: half(tensor) for name, tensor in weights.items()})
+    write_atomically(folder / "model.safetensors", content)
 
     test = load_dataset(dataset)
     network = load_model(model, dataset=dataset, checkpoint=folder / "model.safetensors")
@@ -48,21 +47,33 @@ def main(checkpoint: Path) -> None:
         "model": model,
         "dataset": dataset,
         "file": f"{folder.name}/model.safetensors",
-        "sha256": hashlib.sha256(weights).hexdigest(),
+        "sha256": hashlib.sha256(content).hexdigest(),
         "seed": recipe["seed"],
-        "recipe": recipe,
+        "recipe": dict(recipe),
         "test_error": asdict(result.test_error),
         "R": result.R._asdict(),
         "measured": f"all {result.images} test images, c = 3, delta = 1, paper convention, seed 0",
-        "versions": versions(),
-        "git_commit": git_commit(),
+        **origin,
     }
+    enter(entry)
+    click.echo(f"{folder.name}: {len(content) / 1e6:.1f} MB, R_f {result.R.value:.3f}", err=True)
+
+
+def enter(entry: dict[str, Any]) -> None:
+    """Puts an entry into the manifest, in place of an earlier one of that network."""
     path = PRETRAINED / "manifest.json"
     kept = json.loads(path.read_text())["checkpoints"] if path.exists() else []
-    kept = [other for other in kept if (other["model"], other["dataset"]) != (model, dataset)] + [entry]
-    kept.sort(key=lambda other: (other["model"], other["dataset"]))
+    name = itemgetter("model", "dataset")
+    kept = sorted([other for other in kept if name(other) != name(entry)] + [entry], key=name)
     write_atomically(path, json.dumps({"checkpoints": kept}, indent=2).encode() + b"\n")
-    click.echo(f"{folder.name}: {len(weights) / 1e6:.1f} MB, R_f {result.R.value:.3f}", err=True)
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
+def main(checkpoint: Path) -> None:
+    """Keep CHECKPOINT, the checkpoint.pt of a finished `diffstab train`, in pretrained/."""
+    state = torch.load(checkpoint, weights_only=True)
+    keep(state["best"], state["recipe"], {"versions": versions(), "git_commit": git_commit()})
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "diffstab"
 CORE = (
-    "settings options streams field ensemble precision deformation statistics comparison provenance results store"
+    "settings options recipes streams field ensemble precision deformation statistics correlation comparison "
+    "provenance results store"
 ).split()
 LOOP = ["batches", "modes", "passes", "stability", "adaptive"]
 DATA, MODELS = 2, 3  # a model spec needs the shape of its data set's images
-EDGES = {"training": 4, "sweep": 5, "cli": 6, "__main__": 7}
+EDGES = {"figures": 4, "training": 4, "sweep": 5, "cli": 6, "__main__": 7}
 RANK = {**dict.fromkeys(CORE, 0), **dict.fromkeys(LOOP, 1), "data": DATA, "models": MODELS, **EDGES}
 HOMES = {"timm": "models", "torchvision.models": "models", "torchvision.datasets": "data", "matplotlib": "figures"}
 HOMES |= {"ray": "sweep", "submitit": "sweep", "yaml": "sweep", "pyarrow": "store", "click": "cli"}

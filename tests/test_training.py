@@ -4,23 +4,28 @@ import json
 import math
 import os
 import random
+import resource
+import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from torch import nn
 
-from diffstab.cli import main
 from diffstab.data import TensorImageSet, load_dataset
 from diffstab.models import LoadedModel, load_model
 from diffstab.models.checkpoints import fill, read_checkpoint
 from diffstab.recipes import TrainOptions
-from diffstab.training import train
-from diffstab.training.augment import translate
+from diffstab.training import TrainingStoppedError, loop, train
+from diffstab.training.augment import shift_and_flip
+from diffstab.training.epoch import Trainer
+from diffstab.training.losses import soft_hinge
 
-OPTIONS = TrainOptions(model="fc_l4", optimizer="adam", lr=3e-3, epochs=3, batch_size=16, translate=1)
+OPTIONS = TrainOptions(
+    model="fc_l4", lr=3e-3, schedule="cosine", weight_decay=5e-4, epochs=3, batch_size=16, translate=1, select="last"
+)
+KEPT = {"checkpoint.pt", "checkpoint.previous.pt", "metrics.jsonl"}
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +48,7 @@ def few_digits(monkeypatch):
         whole = digits[split]
         return TensorImageSet(spec, split, whole.images[::19], whole.labels[::19], 10)
 
-    monkeypatch.setattr("diffstab.training.loop.load_dataset", few)
+    monkeypatch.setattr("diffstab.training.images.load_dataset", few)
 
 
 @pytest.fixture
@@ -61,8 +66,8 @@ def dropout_net(monkeypatch):
 def stop_after(last):
     """Ends a run when that epoch's checkpoint was written."""
 
-    def progress(epoch, epochs, loss, error):
-        if epoch == last:
+    def progress(report):
+        if report.epoch == last:
             raise KeyboardInterrupt
 
     return progress
@@ -71,10 +76,12 @@ def stop_after(last):
 def stopped_and_resumed(options, folder, last=1):
     with pytest.raises(KeyboardInterrupt):
         train(options, folder=folder, progress=stop_after(last))
-    calls = []
-    trained = train(options, folder=folder, progress=lambda *call: calls.append(call))
-    assert [call[:2] for call in calls] == [(epoch, options.epochs) for epoch in range(last + 1, options.epochs + 1)]
-    assert calls[-1][2:] == (trained.loss, trained.test_error)
+    reports = []
+    trained = train(options, folder=folder, progress=reports.append)
+    assert [report.epoch for report in reports] == list(range(last + 1, options.epochs + 1))
+    assert {(report.epochs, report.watched) for report in reports} == {(options.epochs, "test")}
+    assert (reports[-1].loss, reports[-1].error) == (trained.train_loss, trained.test_error)
+    assert reports[-1].seconds_left == 0
     return trained
 
 
@@ -85,7 +92,7 @@ def test_training_learns():
     trained = train(replace(OPTIONS, epochs=6, translate=0))
     assert trained.test_error < 0.5  # chance: 0.9
     assert (trained.epochs, trained.shape) == (6, (1, 28, 28, 10))
-    assert 0 < trained.loss < math.log(10)
+    assert 0 < trained.train_loss < math.log(10)
     assert trained.seconds > 0
     assert not trained.network.training
     images = load_dataset("mnist5k").images[::19]
@@ -131,7 +138,7 @@ def test_order_shifts_and_dropout_are_drawn_anew_each_epoch_and_for_each_seed(dr
     dropout = nn.functional.dropout
 
     def watched_shifts(images, *arguments):
-        moved = translate(images, *arguments)
+        moved = shift_and_flip(images, *arguments)
         drawn["order"].append(images.sum(dim=(1, 2, 3)).tolist())
         drawn["shifts"].append((moved[:, :, 0] != moved.min()).sum().item())
         return moved
@@ -142,7 +149,7 @@ def test_order_shifts_and_dropout_are_drawn_anew_each_epoch_and_for_each_seed(dr
             drawn["masks"].append((dropped == 0).flatten().tolist())
         return dropped
 
-    monkeypatch.setattr("diffstab.training.loop.translate", watched_shifts)
+    monkeypatch.setattr("diffstab.training.augment.shift_and_flip", watched_shifts)
     monkeypatch.setattr(nn.functional, "dropout", watched_masks)
     for seed in (0, 1):
         train(replace(OPTIONS, epochs=2, seed=seed))
@@ -172,7 +179,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, optimizer):
     resumed = stopped_and_resumed(options, tmp_path / "deep" / "stopped")
     assert resumed == whole
     assert resumed.weights() == whole.weights() == train(options).weights()
-    assert [file.name for file in (tmp_path / "deep" / "stopped").iterdir()] == ["checkpoint.pt"]
+    assert {file.name for file in (tmp_path / "deep" / "stopped").iterdir()} == KEPT
 
 
 @pytest.mark.parametrize("last", [1, 2])
@@ -203,9 +210,9 @@ def test_a_failed_write_leaves_the_last_checkpoint(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", full)
-        with pytest.raises(ValueError, match=r"checkpoint.pt' can't be written \(No space left"):
+        with pytest.raises(ValueError, match=r"can't be written \(No space left"):
             train(OPTIONS, folder=tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert {file.name for file in tmp_path.iterdir()} == {"checkpoint.pt", "metrics.jsonl"}
     assert (tmp_path / "checkpoint.pt").read_bytes() == kept
 
 
@@ -269,7 +276,7 @@ def test_a_checkpoint_runs_no_code(tmp_path):
 
 
 def test_a_folder_that_cant_be_written_is_told_before_training(tmp_path, monkeypatch):
-    monkeypatch.setattr("diffstab.training.loop.run_epoch", None)
+    monkeypatch.setattr(Trainer, "run_epoch", None)
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"file' can't be made \(File exists\)"):
         train(OPTIONS, folder=tmp_path / "file")
@@ -290,7 +297,7 @@ def test_only_labelled_images_in_memory_are_trained_on(name, tmp_path):
 
 def test_unlabelled_images_in_memory_are_refused(monkeypatch):
     blank = TensorImageSet("blank", "test", torch.zeros(5, 1, 28, 28), torch.full((5,), -1), 0)
-    monkeypatch.setattr("diffstab.training.loop.load_dataset", lambda *_, **__: blank)
+    monkeypatch.setattr("diffstab.training.images.load_dataset", lambda *_, **__: blank)
     with pytest.raises(ValueError, match=r"training needs labelled images"):
         train(OPTIONS)
 
@@ -305,19 +312,44 @@ def test_a_network_that_fails_on_the_images_is_told(monkeypatch):
 def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, monkeypatch):
     steps, step = [], torch.optim.SGD.step
     monkeypatch.setattr(torch.optim.SGD, "step", lambda self: (steps.append(1), step(self)))
-    with pytest.raises(ValueError, match=r"the loss is (nan|inf) in epoch 1; lower lr, which is 1e\+30$"):
-        train(replace(OPTIONS, optimizer="sgd", lr=1e30), folder=tmp_path / "new")
+    wild = replace(OPTIONS, optimizer="sgd", lr=1e30)
+    with pytest.raises(ValueError, match=r"loss is (nan|inf) in epoch 1, step [23] of 14; lower lr, which is 1e\+30$"):
+        train(wild, folder=tmp_path / "new")
     assert len(steps) < 4  # of 14: it ends at once
     assert not list((tmp_path / "new").iterdir())
     with pytest.raises(ValueError, match=r"outputs are no longer finite in epoch 1"):
-        train(replace(OPTIONS, optimizer="sgd", lr=1e30, batch_size=1000))  # the one step is the epoch's last
+        train(replace(wild, batch_size=1000))  # the one step is the epoch's last
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         train(OPTIONS, folder=tmp_path, progress=stop_after(1))
     kept = (tmp_path / "checkpoint.pt").read_bytes()
-    monkeypatch.setattr("diffstab.training.loop.train_epoch", lambda *_: math.nan)
-    with pytest.raises(ValueError, match=r"in epoch 2; lower lr.* another folder \('.*checkpoint.pt' keeps epoch 1\)"):
+    take_step = Trainer.take_step
+
+    def broken(self, state, batch, step):
+        loss = take_step(self, state, batch, step)
+        return loss * math.nan if step == 4 else loss
+
+    monkeypatch.setattr(Trainer, "take_step", broken)
+    message = r"the loss is nan in epoch 2, step 5 of 14; lower lr.* another folder \('.*checkpoint.pt' keeps epoch 1\)"
+    with pytest.raises(ValueError, match=message):
         train(OPTIONS, folder=tmp_path)
     assert (tmp_path / "checkpoint.pt").read_bytes() == kept
+    monkeypatch.setattr("diffstab.training.epoch.LOOK_EVERY", 16)
+    monkeypatch.setattr(Trainer, "_account", delayed(Trainer._account))
+    with pytest.raises(ValueError, match=r"in epoch 2, step 5 of 14"):  # seen late, named right
+        train(OPTIONS, folder=tmp_path)
+
+
+def delayed(account):
+    """Looks at the losses as a device other than the CPU does: every few steps."""
+
+    def later(self, state, losses):
+        if len(losses) == 7 or state.step + len(losses) == self.steps:
+            account(self, state, losses)
+
+    return later
 
 
 # What is kept
@@ -344,77 +376,171 @@ def test_config_says_what_the_network_is(tmp_path):
     assert config == {"architecture": "fc_l4", "num_classes": 10, "in_chans": 1, "input_size": [1, 28, 28]}
 
 
-def test_translation_shifts_each_image_by_whole_pixels_within_reach():
-    images = torch.rand(40, 2, 7, 5) + 1
-    moved = translate(images, 3, torch.Generator().manual_seed(0))
-    shifts = []
-    for before, after in zip(images.numpy(), moved.numpy(), strict=True):
-        padded = np.pad(before, ((0, 0), (3, 3), (3, 3)), constant_values=float(images.min()))
-        found = [(dy, dx) for dy in range(7) for dx in range(7) if (padded[:, dy : dy + 7, dx : dx + 5] == after).all()]
-        assert found
-        shifts.append(found[0])
-    assert len(set(shifts)) > 15  # of 49 shifts, each image its own
-    assert {dy for dy, _ in shifts} == {dx for _, dx in shifts} == set(range(7))
-    assert translate(images, 0, torch.Generator()) is images
+# Which epoch is kept
 
 
-# The command
-
-
-FAST = ["train", "--model", "fc_l4", "--optimizer", "adam", "--lr", "1e-3", "--epochs", "2", "--device", "cpu"]
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def test_the_command_has_the_options_of_train_options_and_their_defaults():
-    given = {option.name: option.default for option in main.commands["train"].params}
-    assert {name: given[name] for name in given.keys() - {"output", "as_json"}} == TrainOptions().to_dict()
-
-
-def test_a_trained_folder_is_measured(tmp_path):
-    answer = run(*FAST, "--output", tmp_path, "--json")
-    assert answer.exit_code == 0
-    row = json.loads(answer.stdout)
-    assert (row["model"], row["lr"], row["epochs"], row["device"]) == ("fc_l4", 1e-3, 2, "cpu")
-    assert row["weights"] == str(tmp_path / "model.safetensors")
-    assert [line[:13] for line in answer.stderr.splitlines()] == ["epoch 1  loss", "epoch 2  loss"]
-    assert {file.name for file in tmp_path.iterdir()} == {"checkpoint.pt", "model.safetensors", "config.json"}
-    measured = run(*"measure --model fc_l4 --images 20 --device cpu --json --checkpoint".split(), row["weights"])
-    assert measured.exit_code == 0
-    again = run(*FAST, "--output", tmp_path)
-    assert again.stderr == ""
-    assert f"test error {row['test_error']:.1%}; {row['weights']}\n" in again.stdout
-
-
-def test_every_option_reaches_the_training(tmp_path):
-    given = {"model": "lenet", "epochs": 1, "batch_size": 50, "optimizer": "sgd", "lr": 0.05, "momentum": 0.5,
-             "weight_decay": 0.01, "translate": 2, "seed": 3}  # fmt: skip
-    flags = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", value)]
-    row = json.loads(run("train", *flags, "--bfloat16", "--device", "cpu", "--json", "--output", tmp_path).stdout)
-    assert {name: row[name] for name in given} == given
-    assert (tmp_path / "model.safetensors").read_bytes() == train(TrainOptions(**given, bfloat16=True)).weights()
+def errors_in_turn(monkeypatch, errors):
+    """Errors after each epoch in place of the measured ones; the last call, of the kept network, gives 0.5."""
+    left = iter([*errors, 0.5])
+    monkeypatch.setattr(loop, "measure_error", lambda *arguments: next(left))
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--lr", "0"], "lr is 0; it must be above 0"),
-        (["--epochs", "0"], "epochs is 0; it must be at least 1"),
-        (["--model", "fc_l3"], "model is 'fc_l3'"),
-        (["--dataset", "photos"], "dataset is 'photos'; training needs labelled images"),
-        (["--dataset", "mnist"], "dataset is 'mnist'; allowed: mnist5k"),
-        (["--device", "abacus"], "device is 'abacus'"),
-        (["--optimizer", "lbfgs"], "'lbfgs' is not one of 'sgd', 'adam'"),
-        (["--lr", "1e30", "--optimizer", "sgd"], "lower lr, which is 1e+30"),
-        (["--output", ""], "output is ''"),
-    ],
-)
-def test_bad_input_is_one_line_and_status_2(tmp_path, options, message):
-    answer = run(*FAST, "--output", tmp_path, *options)
-    assert answer.exit_code == 2
-    assert answer.stdout == ""
-    assert answer.stderr.startswith("Error: ")
-    assert message in answer.stderr
-    assert len(answer.stderr.splitlines()) == 1
+    ("select", "errors", "epoch"),
+    [("validation", (0.3, 0.2, 0.4), 2), ("test", (0.2, 0.3, 0.4), 1), ("last", (0.1, 0.2, 0.3), 3),
+     ("validation", (0.2, 0.1, 0.1), 3)],
+)  # fmt: skip
+def test_the_epoch_that_is_kept(tmp_path, monkeypatch, select, errors, epoch):
+    """The best on the images that choose, of equals the later; its weights come back exactly, also after a stop."""
+    options = replace(OPTIONS, select=select)
+    weights = {}
+
+    def remember(report):
+        weights[report.epoch] = torch.load(tmp_path / "checkpoint.pt")["model"]
+
+    errors_in_turn(monkeypatch, errors)
+    trained = train(options, folder=tmp_path, progress=remember)
+    assert (trained.epoch, trained.epochs, trained.test_error) == (epoch, 3, 0.5)
+    for name, value in trained.network.state_dict().items():
+        assert torch.equal(value, weights[epoch][name])
+    errors_in_turn(monkeypatch, ())
+    assert train(options, folder=tmp_path).weights() == trained.weights()
+
+
+def test_the_error_that_chooses_is_of_images_held_out(monkeypatch):
+    seen = []
+    measure_error = loop.measure_error
+    monkeypatch.setattr(loop, "measure_error", lambda *given: (seen.append(given[1].split), measure_error(*given))[1])
+    for select, splits in (("validation", ["validation", "test"]), ("test", ["test"] * 2), ("last", ["test"] * 2)):
+        seen.clear()
+        train(replace(OPTIONS, epochs=1, select=select))
+        assert seen == splits
+
+
+def test_averaged_weights_are_kept_in_place_of_the_network_s(tmp_path, monkeypatch):
+    """The average by its definition, from the weights after each step; stopped and resumed, bit for bit."""
+    options = replace(OPTIONS, ema=0.9, epochs=2)
+    steps, update = [], torch.optim.swa_utils.AveragedModel.update_parameters
+
+    def watched(self, model):
+        steps.append({name: value.double() for name, value in model.state_dict().items()})
+        update(self, model)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.swa_utils.AveragedModel, "update_parameters", watched)
+        trained = train(options)
+    assert len(steps) == 28
+    expected = steps[0]
+    for step in steps[1:]:
+        expected = {name: 0.9 * value + 0.1 * step[name] for name, value in expected.items()}
+    for name, value in trained.network.state_dict().items():
+        torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-6)
+    assert stopped_and_resumed(options, tmp_path).weights() == trained.weights()
+
+
+# The alpha trick
+
+
+def test_a_large_alpha_trains_lazily():
+    """||w - w_0|| falls as 1/alpha, the outputs of alpha (f - f_0) hardly change, and the loss falls alike (Eq. 7)."""
+    options = replace(OPTIONS, loss="soft-hinge", optimizer="sgd", lr=0.5, momentum=0, weight_decay=0, epochs=4)
+    found = {alpha: train(replace(options, alpha=alpha)) for alpha in (100.0, 1000.0)}
+    moved = {alpha: distance(trained.network.network, trained.network.initial) for alpha, trained in found.items()}
+    assert moved[100.0] / moved[1000.0] == pytest.approx(10, rel=0.1)
+    images = load_dataset("mnist5k").images[:50]
+    lazy, lazier = (trained.network(images).detach() for trained in found.values())
+    assert (lazy - lazier).norm() < 0.1 * lazier.norm()
+    losses = [trained.train_loss * alpha**2 for alpha, trained in found.items()]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0] < 0.9 * soft_hinge(torch.zeros(1, 10), torch.zeros(1, dtype=torch.int64))
+
+
+def distance(one, other):
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return math.sqrt(sum(float((p.detach() - q).square().sum()) for p, q in pairs))
+
+
+def test_what_alpha_trained_is_measured_from_its_file(tmp_path):
+    trained = train(replace(OPTIONS, epochs=1, alpha=5.0, loss="soft-hinge"))
+    path = trained.write(tmp_path)
+    again = load_model("fc_l4", checkpoint=path)
+    images = load_dataset("mnist5k").images[:5]
+    assert torch.equal(again(images), trained.network(images))
+    assert float(again.alpha) == 5
+
+
+def test_the_soft_hinge_is_the_paper_s_in_each_class():
+    outputs, labels = torch.randn(6, 4, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 3, 3])
+    terms = [
+        math.log1p(math.exp(20 * (1 - float(outputs[row, k]) * (1 if k == labels[row] else -1)))) / 20
+        for row in range(6)
+        for k in range(4)
+    ]
+    assert float(soft_hinge(outputs, labels)) == pytest.approx(sum(terms) / 24, rel=1e-6)
+
+
+# Stopped within an epoch, and damaged checkpoints
+
+
+@pytest.mark.parametrize("step", [1, 7, 20])
+def test_a_run_stopped_within_an_epoch_goes_on_to_the_same_weights(tmp_path, dropout_net, step):
+    options = replace(OPTIONS, epochs=2, translate=2, flip=True, diffeo_temperature=1e-3, ema=0.5)
+    whole = train(options)
+    asked = []
+
+    def stop():
+        asked.append(1)
+        return len(asked) == step
+
+    with pytest.raises(TrainingStoppedError, match=rf"stopped in epoch {1 + step // 14}, after step {step % 14} of 14"):
+        train(options, folder=tmp_path, stop=stop)
+    resumed = train(options, folder=tmp_path)
+    assert resumed.weights() == whole.weights()
+    assert resumed.train_loss == whole.train_loss
+
+
+def test_a_damaged_checkpoint_is_refused_and_the_one_before_used(tmp_path):
+    whole = train(OPTIONS, folder=tmp_path)
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:-100])
+    notes = []
+    again = train(OPTIONS, folder=tmp_path, note=notes.append)
+    assert notes == [f"checkpoint '{path}' is damaged; going on from checkpoint.previous.pt, after epoch 2"]
+    assert again.weights() == whole.weights()
+    path.unlink()  # as a kill between two renames leaves it; the damaged one took nothing's place
+    assert train(OPTIONS, folder=tmp_path).weights() == whole.weights()
+    for name in ("checkpoint.pt", "checkpoint.previous.pt"):
+        (tmp_path / name).write_bytes(b"PK damaged")
+    with pytest.raises(ValueError, match=r"checkpoint.pt' is truncated, damaged or not of a training"):
+        train(OPTIONS, folder=tmp_path)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path):
+    """A limit on the size of files cuts the second checkpoint short; with room again the run goes on."""
+    whole = train(OPTIONS)
+    with pytest.raises(KeyboardInterrupt):
+        train(OPTIONS, folder=tmp_path, progress=stop_after(1))
+    kept = (tmp_path / "checkpoint.pt").read_bytes()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    heed = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        with pytest.raises(ValueError, match=r"checkpoint.new.pt' can't be written \(File too large\)"):
+            train(OPTIONS, folder=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, heed)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == kept
+    assert {file.name for file in tmp_path.iterdir()} == {"checkpoint.pt", "metrics.jsonl"}
+    assert train(OPTIONS, folder=tmp_path).weights() == whole.weights()
+
+
+# Layout and compilation
+
+
+@pytest.mark.parametrize(("name", "model"), [("channels_last", "lenet"), ("compile", "fc_l2")])
+def test_layout_and_compilation_change_no_weight_by_more_than_rounding(name, model):
+    options = replace(OPTIONS, model=model, epochs=1, optimizer="sgd", lr=0.01)
+    plain, other = (train(replace(options, **{name: on})).network.state_dict() for on in (False, True))
+    for key, value in plain.items():
+        torch.testing.assert_close(other[key], value, rtol=1e-3, atol=1e-5)

@@ -86,7 +86,7 @@ def train(output: str, resume: bool, tensorboard: bool, wandb: str | None, as_js
         return
     click.echo(
         f"{told.model} on {told.dataset}, epoch {trained.epoch} of {trained.epochs}, seed {told.seed}: "
-        f"loss {trained.loss:.4f}, test error {trained.test_error:.1%}; {weights}"
+        f"loss {trained.train_loss:.4f}, test error {trained.test_error:.1%}; {weights}"
     )
 
 
@@ -167,5 +167,5 @@ def warn(text: str) -> None:
 
 def describe(trained: "Trained", weights: Path) -> dict[str, Any]:
     """Its JSON form: every option, where it ran, and how it came out."""
-    numbers = {name: getattr(trained, name) for name in ("epoch", "loss", "test_error", "seconds")}
+    numbers = {name: getattr(trained, name) for name in ("epoch", "train_loss", "test_error", "seconds")}
     return {**trained.options.to_dict(), **numbers, "weights": str(weights)}

@@ -40,8 +40,8 @@ class Traits(NamedTuple):
     """What Fig. 5 tells of an architecture.
 
     Attributes:
-        depth: Layers as Table 1 counts them: with weights, from input to output; in EfficientNet and other nets of
-            blocks, the blocks and two more.
+        depth: Layers as Table 1 counts them: with weights, from input to output (of VGG with the original's three
+            linear layers); in EfficientNet and other nets of blocks, the blocks and two more.
         batch_norm: Whether there is batch normalisation.
         skip: Whether there are skip connections.
     """

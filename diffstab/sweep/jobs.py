@@ -178,7 +178,7 @@ def _trained(job: Job, scratch: Path | None) -> Entry:
         **options.to_dict(),
         "test_error": {"value": trained.test_error},
         "epoch": trained.epoch,
-        "loss": trained.loss,
+        "train_loss": trained.train_loss,
         "seconds": trained.seconds,
         "versions": versions(),
         "git_commit": git_commit(),

@@ -5,6 +5,7 @@ run that was stopped anywhere are those of an uninterrupted one, bit for bit.
 """
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -160,9 +161,11 @@ class _Run:
             content, file = found
             data = self.images.train
             self.state.fill(content, f"checkpoint {str(file)!r}", dataset=data.name, classes=data.classes)
-            if self.processes.first:
-                write_history(self.path.parent, self.state.history)
         self.processes.total(torch.zeros(1, device=self.device))  # nobody writes before everybody has read
+        if found is not None and self.processes.first:
+            if file != self.path:  # a damaged one must not take the whole one's place
+                os.replace(file, self.path)
+            write_history(self.path.parent, self.state.history)
 
     def trainer(self, stop: Callable[[], bool] | None) -> Trainer:
         """What the epochs need, with the images on the device."""
@@ -230,7 +233,7 @@ class _Run:
             state.best_epoch, state.best_error = state.epochs_done, error
             state.best = {name: value.detach().cpu().clone() for name, value in state.kept.state_dict().items()}
 
-    def _probe(self, epoch: int) -> dict[str, float]:
+    def _probe(self, epoch: int) -> dict[str, float | None]:
         """R_f of the network as it is, in the epochs that have their turn."""
         options, state = self.options, self.state
         if not options.stability_images or not self.processes.first or not is_probed(epoch, self.epochs):
@@ -261,7 +264,7 @@ class _Run:
             shape=Shape(*self.images.test.shape, self.images.test.classes),
             epochs=state.epochs_done,
             epoch=state.best_epoch,
-            loss=next(line["loss"] for line in reversed(state.history)),
+            train_loss=next(line["loss"] for line in reversed(state.history)),
             test_error=measure_error(network, self.images.test, self.device, self.processes),
             seconds=state.seconds,
         )

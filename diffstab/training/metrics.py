@@ -71,7 +71,7 @@ class WandbLogger:
 
     def close(self) -> None:
         """Ends the run."""
-        self._run.finish(quiet=True)
+        self._run.finish()
 
 
 def _missing(package: str) -> str:

@@ -18,10 +18,16 @@ def is_probed(epoch: int, last: int) -> bool:
     return epoch & (epoch - 1) == 0 or epoch == last
 
 
-def probe(network: nn.Module, data: TensorImageSet, images: int, seed: int, *, fresh: bool) -> dict[str, float]:
-    """D, G and R of a network on some test images, c = 3, delta = 1; batch norm by the batch where it is `fresh`."""
+def probe(network: nn.Module, data: TensorImageSet, images: int, seed: int, *, fresh: bool) -> dict[str, float | None]:
+    """D, G and R of a network on some test images, c = 3, delta = 1; batch norm by the batch where it is `fresh`.
+
+    None where they are not defined: alpha (f - f_0) is 0 everywhere before the first step.
+    """
     ensemble = MaxEntropyEnsemble(data.shape[1:], cutoff=DEFAULT_CUTOFF, delta=DEFAULT_DELTA)
     indices = choose(min(images, len(data)), len(data), seed)
     rule = "batch" if fresh else "running"
-    result = measure(network, data, ensemble, indices=indices, seed=seed, batch_norm=rule)
+    try:
+        result = measure(network, data, ensemble, indices=indices, seed=seed, batch_norm=rule)
+    except ValueError:
+        return dict.fromkeys("DGR")
     return {"D": result.D.value, "G": result.G.value, "R": result.R.value}

@@ -25,7 +25,7 @@ class Trained:
         shape: Of its images: channels, height and width in pixels, and classes.
         epochs: All that it was trained for, those before a stop included.
         epoch: The one whose weights these are, from 1.
-        loss: Mean over the last epoch's steps.
+        train_loss: Mean over the last epoch's steps.
         test_error: Share of the test images that it classifies wrongly.
         seconds: That the epochs took, those before a stop included.
     """
@@ -35,7 +35,7 @@ class Trained:
     shape: Shape
     epochs: int
     epoch: int
-    loss: float
+    train_loss: float
     test_error: float
     seconds: float = field(compare=False)
 

@@ -1,0 +1,45 @@
+"""Bad input becomes one line on stderr and exit status 2."""
+
+import os
+import sys
+from typing import Any
+
+import click
+
+
+class OneLineErrors(click.Command):
+    """Bad input, found by click or by the library, becomes one line on stderr and exit status 2."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
+        """Runs the command line; as click's, but for the errors."""
+        extra["standalone_mode"] = False
+        if not standalone_mode:
+            return super().main(*args, **extra)
+        try:
+            status = super().main(*args, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(2)
+        except click.ClickException as error:
+            fail(error.format_message())
+        except (ValueError, TypeError) as error:
+            fail(str(error))
+        except BrokenPipeError:  # as with | head
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except OSError as error:  # a name that is too long, a folder that may not be read
+            fail(str(error))
+        except click.Abort:
+            click.echo("Interrupted", err=True)
+            sys.exit(130)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+class OneLineGroup(OneLineErrors, click.Group):
+    """Commands with such errors."""
+
+
+def fail(message: str) -> None:
+    """One line on stderr, exit status 2."""
+    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    sys.exit(2)

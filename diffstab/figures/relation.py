@@ -1,0 +1,112 @@
+"""How the test error of networks follows R_f, D_f and 1/G_f: correlations, power laws, beside the paper's values."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..correlation import RESAMPLES, PowerLaw, correlation_interval, fitted_power_law
+from ..statistics import Array, Interval
+from .networks import Network, Spread
+
+QUANTITIES = ("R", "D", "1/G")
+SPREADS = {"test_error": "error", "D": "D", "G": "G", "R": "R", "R_init": "R_init"}  # columns of the CSV file
+
+# Correlation of the logarithms with the test error: CIFAR10 in Figs. 5, 15 and 16, the others in Table 2, which has
+# that of G, the opposite of 1/G's.
+PAPER = {
+    "mnist": {"R": 0.75, "D": 0.71, "1/G": 0.43},
+    "svhn": {"R": 0.81, "D": 0.87, "1/G": 0.28},
+    "fashionmnist": {"R": 0.94, "D": 0.72, "1/G": 0.68},
+    "tinyimagenet": {"R": 0.74, "D": 0.69, "1/G": 0.66},
+    "cifar10": {"R": 0.97, "D": 0.62, "1/G": 0.85},
+}
+ALSO = {"mnist5k": "mnist"}  # parts of a data set
+
+
+@dataclass(frozen=True)
+class Relation:
+    """The test error against each quantity, over networks.
+
+    Attributes:
+        correlations: Of the logarithms, with 95 % intervals, by quantity: `R`, `D`, `1/G`.
+        law: error = a R^b.
+        root_law: error = a sqrt(R), the paper's.
+        resamples: Of the networks, behind the intervals.
+        seed: Of the resamples.
+    """
+
+    correlations: dict[str, Interval]
+    law: PowerLaw
+    root_law: PowerLaw
+    resamples: int
+    seed: int
+
+
+def quantity_of(network: Network, quantity: str) -> Spread:
+    """R, D or 1/G of a network."""
+    return network.G.inverse() if quantity == "1/G" else network.D if quantity == "D" else network.R
+
+
+def values_of(networks: Sequence[Network], quantity: str) -> Array:
+    """R, D or 1/G of each network, `[N]`."""
+    return np.array([quantity_of(network, quantity).value for network in networks])
+
+
+def relate(networks: Sequence[Network], *, resamples: int = RESAMPLES, seed: int = 0) -> Relation:
+    """Correlations and power laws over networks; one bootstrap serves them all.
+
+    Raises:
+        ValueError: If there are fewer than 3 networks, or a quantity is the same for all.
+    """
+    error = np.array([network.error.value for network in networks])
+    how = {"resamples": resamples, "seed": seed}
+    found = {name: correlation_interval(error, values_of(networks, name), **how) for name in QUANTITIES}
+    R = values_of(networks, "R")
+    law, root_law = fitted_power_law(R, error, **how), fitted_power_law(R, error, exponent=0.5, **how)
+    return Relation(found, law, root_law, resamples, seed)
+
+
+def paper_values(dataset: str) -> tuple[str, dict[str, float]] | None:
+    """The paper's name for a data set and its correlations there; None where it gives none.
+
+    >>> paper_values("mnist5k")
+    ('mnist', {'R': 0.75, 'D': 0.71, '1/G': 0.43})
+    """
+    name = re.sub(r"[^a-z0-9]", "", dataset.lower())
+    name = ALSO.get(name, name)
+    return (name, PAPER[name]) if name in PAPER else None
+
+
+def plain(relation: Relation, dataset: str) -> dict[str, Any]:
+    """The JSON form, with the paper's correlations."""
+    paper = paper_values(dataset)
+    return {
+        "correlation": {
+            name: {**interval._asdict(), "paper": paper[1][name] if paper else None}
+            for name, interval in relation.correlations.items()
+        },
+        "fit": {"factor": relation.law.factor._asdict(), "exponent": relation.law.exponent._asdict()},
+        "fit_of_exponent_half": {"factor": relation.root_law.factor._asdict()},
+        "interval": {"level": 0.95, "of": "percentile bootstrap over networks"},
+        "resamples": relation.resamples,
+        "seed": relation.seed,
+    }
+
+
+def networks_csv(networks: Sequence[Network]) -> bytes:
+    """The points as a CSV file, one line per network; what is not known stands empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    ends = [f"{column}{end}" for column in SPREADS for end in ("", "_log_sd", "_low", "_high")]
+    writer.writerow(["name", "depth", "batch_norm", "skip", "seeds", *ends])
+    for network in networks:
+        values: list[float | None] = []
+        for name in SPREADS.values():
+            values += getattr(network, name) or [None] * len(Spread._fields)
+        writer.writerow([network.name, network.depth, network.batch_norm, network.skip, network.seeds, *values])
+    return text.getvalue().encode()

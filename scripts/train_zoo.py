@@ -1,0 +1,61 @@
+"""Train the networks of the paper's central figure and measure them before and after, into a store.
+
+    python scripts/train_zoo.py --preset laptop --store zoo
+    python scripts/plot_error_vs_rf.py zoo -o zoo.png
+
+Killed at any point and started again, it goes on. The presets are scripts/zoo_laptop.yaml, for two cores, and
+scripts/zoo_paper.yaml, for GPUs; every option of `diffstab sweep` works here, such as --executor ray. With --keep the
+first seed's weights go to pretrained/, the rows of all seeds to pretrained/zoo-DATASET.csv.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+from keep_checkpoint import PRETRAINED, keep
+from safetensors.torch import load_file
+
+from diffstab.cli import main as diffstab
+from diffstab.cli.errors import OneLineErrors
+from diffstab.store import Row, Store
+
+SCRIPTS = Path(__file__).parent
+PRESETS = {path.stem.removeprefix("zoo_"): path for path in sorted(SCRIPTS.glob("zoo_*.yaml"))}
+
+
+@click.command(
+    cls=OneLineErrors, context_settings={"ignore_unknown_options": True, "show_default": True, "max_content_width": 120}
+)
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="laptop")
+@click.option("--store", metavar="DIR", required=True, help="Where rows, raw values and weights are kept.")
+@click.option("--keep", "keeps", is_flag=True, help="In the end, put the first seed's weights into pretrained/.")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def main(preset: str, store: str, keeps: bool, options: tuple[str, ...]) -> None:
+    """Train and measure the networks of a preset; OPTIONS are those of `diffstab sweep`."""
+    status = diffstab(["sweep", str(PRESETS[preset]), "--store", store, *options], standalone_mode=False)
+    if status:
+        sys.exit(status)
+    if keeps:
+        keep_first_seed(Store(store))
+
+
+def keep_first_seed(store: Store) -> None:
+    """The weights of the first seed of each network, and the rows of all."""
+    rows = store.rows()
+    training = {row["training"]["job"]: row["training"] for row in rows if row.get("weights") == "train"}
+    first = min(recipe["seed"] for recipe in training.values())
+    for job, recipe in training.items():
+        if recipe["seed"] == first:
+            row: Row = store.row_of(job)
+            options = {name: value for name, value in recipe.items() if name != "job"}
+            origin = {name: row[name] for name in ("versions", "git_commit")}
+            keep(load_file(store.weights(row)), options, origin)
+    table = PRETRAINED / f"zoo-{rows[0]['dataset']}.csv"
+    diffstab(
+        ["results", "export", "--store", str(store.folder), "--format", "csv", "-o", str(table), "kind=measure"],
+        standalone_mode=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

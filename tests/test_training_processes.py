@@ -1,0 +1,57 @@
+"""Several processes, as torchrun starts them, with Gloo: the weights of one process, but for the order of sums."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from diffstab.recipes import TrainOptions
+from diffstab.training import train
+from diffstab.training.processes import ALONE, Processes
+
+OPTIONS = {"model": "fc_l4", "recipe": "laptop", "epochs": 2, "train_size": 330, "batch_size": 50}
+
+
+def torchrun(folder, *more):
+    flags = [text for name, value in OPTIONS.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    command += ["-m", "diffstab", "train", *flags, "--device", "cpu", "--output", str(folder), "--json", *more]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+
+
+def test_two_processes_give_the_weights_of_one(tmp_path):
+    """297 images in batches of 50, the last of 47: no two equal parts everywhere. One line, one history."""
+    answer = torchrun(tmp_path)
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    (line,) = answer.stdout.splitlines()
+    row = json.loads(line)
+    alone = train(TrainOptions(**OPTIONS))
+    for name, value in load_file(tmp_path / "model.safetensors").items():
+        torch.testing.assert_close(value, alone.network.state_dict()[name], rtol=1e-4, atol=1e-5)
+    assert row["train_loss"] == pytest.approx(alone.train_loss, rel=1e-4)
+    assert row["test_error"] == pytest.approx(alone.test_error, abs=2e-3)
+    history = [json.loads(text) for text in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [entry["epoch"] for entry in history] == list(range(1, alone.epochs + 1))
+    again = torchrun(tmp_path)  # a finished run is not trained again, by either
+    assert json.loads(again.stdout)["seconds"] == row["seconds"]
+
+
+def test_a_bad_option_ends_both(tmp_path):
+    answer = torchrun(tmp_path, "--train-size", "333")
+    assert answer.returncode != 0
+    assert "train_size is 333, which 10 classes don't divide" in answer.stderr
+    assert not answer.stdout
+
+
+def test_parts_of_a_batch_make_the_whole():
+    index = torch.arange(7)
+    parts = [Processes(rank, 3).own(index) for rank in range(3)]
+    assert sorted(torch.cat(parts).tolist()) == list(range(7))
+    assert torch.equal(ALONE.own(index), index)
+    assert ALONE.first
+    assert not Processes(1, 2).first
