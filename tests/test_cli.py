@@ -200,7 +200,7 @@ BAD = [
     ("measure --model fc_l4 --checkpoint missing.pt", "there is no such file"),
     ("measure --model fc_l4 --checkpoint pickled.pt", "is not plain tensors"),
     ("measure --model fc_l4 --checkpoint truncated.safetensors", "is truncated or damaged"),
-    ("measure --model lenet", "no pretrained lenet on mnist5k is kept"),
+    ("measure --model vgg11", "no pretrained vgg11 on mnist5k is kept"),
     ("measure --model lenet --weights init --dataset folder --data-dir pictures", "2.png' can't be read as an image"),
     ("measure --model lenet --weights init --dataset folder --data-dir one", "1 image(s) came"),
     ("measure --dataset folder", "the data set 'folder' needs data_dir"),

@@ -253,21 +253,38 @@ def test_a_refused_checkpoint_leaves_the_network_whole(tmp_path):
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
+KEPT = {
+    *("fc_l2", "fc_l4", "fc_l6", "lenet", "alexnet-w0.25", "efficientnet_b0-w0.25"),
+    *(f"vgg{n}{bn}-w0.25" for n in (11, 16, 19) for bn in ("", "_bn")),
+    *("resnet18", "resnet18-w0.25", "resnet34-w0.25", "resnet50-w0.25"),
+}
+
+
 def test_the_kept_checkpoints_are_small_enough_and_complete():
     entries = read_manifest()
-    assert {(entry["model"], entry["dataset"]) for entry in entries} >= {("resnet18", "mnist5k"), ("fc_l4", "mnist5k")}
+    assert {(entry["model"], entry["dataset"]) for entry in entries} == {(name, "mnist5k") for name in KEPT}
     files = [path for path in pretrained_folder().rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 30e6
+    assert sum(path.stat().st_size for path in files) < 60e6
     for entry in entries:
         config = json.loads((pretrained_folder() / entry["file"]).with_name("config.json").read_text())
         assert config["architecture"] == entry["model"]
         assert entry["recipe"]["seed"] == entry["seed"]
 
 
+@pytest.mark.parametrize("name", sorted(KEPT))
+def test_kept_weights_load_and_classify(name):
+    """Errors of 200 of the 1,000 images are within 4 standard errors of the manifest's."""
+    (entry,) = (entry for entry in read_manifest() if entry["model"] == name)
+    data = load_dataset("mnist5k")
+    wrong = load_model(name)(data.images[::5]).argmax(1) != data.labels[::5]
+    expected = entry["test_error"]["value"]
+    assert abs(wrong.double().mean() - expected) < 4 * (expected * (1 - expected) / 200) ** 0.5 + 0.005
+
+
 @pytest.mark.parametrize("name", ["fc_l4", "resnet18"])
 def test_kept_weights_measure_as_the_manifest_says(name):
     """fc_l4 on all images; resnet18 on 200, whose R_f must be within the errors of both."""
-    entry = next(entry for entry in read_manifest() if (entry["model"], entry["dataset"]) == (name, "mnist5k"))
+    (entry,) = (entry for entry in read_manifest() if entry["model"] == name)
     data = load_dataset("mnist5k")
     few = None if name == "fc_l4" else torch.arange(0, 1000, 5)
     found = measure(load_model(name), data, MaxEntropyEnsemble(28, delta=1.0), indices=few)
@@ -283,12 +300,12 @@ def test_missing_or_changed_kept_weights_are_refused(tmp_path, monkeypatch):
     from diffstab.models import checkpoints
 
     entry = {**read_manifest()[0], "sha256": "0" * 64}
-    with pytest.raises(ValueError, match=r"no pretrained lenet on mnist5k is kept with the package \(kept: fc_l4"):
-        load_model("lenet")
+    with pytest.raises(ValueError, match=r"no pretrained vgg11 on mnist5k is kept with the package \(kept: .*fc_l4"):
+        load_model("vgg11")
     (tmp_path / "manifest.json").write_text(json.dumps({"checkpoints": [entry]}))
     monkeypatch.setattr(checkpoints, "pretrained_folder", lambda: tmp_path)
     with pytest.raises(ValueError, match="is missing or damaged"):
-        load_model("fc_l4")
+        load_model(entry["model"])
     (tmp_path / "manifest.json").unlink()
     with pytest.raises(ValueError, match=r"\(kept: none\)"):
         load_model("fc_l4")

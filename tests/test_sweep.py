@@ -111,7 +111,7 @@ def test_patterns_of_models_become_their_names(spec):
     timm = cells(spec("measure: {model: 'timm:resnet1?', weights: init}"), "model")
     assert ("timm:resnet18",) in timm
     assert all(name.startswith("timm:resnet1") and len(name) == 13 for (name,) in timm)
-    assert cells(spec("measure: {model: 'fc_*'}"), "model") == [("fc_l4",)]
+    assert cells(spec("measure: {model: 'fc_*'}"), "model") == [("fc_l2",), ("fc_l4",), ("fc_l6",)]
     tagged = cells(spec("measure: {model: 'timm:resnet18.*'}"), "model")
     assert ("timm:resnet18.a1_in1k",) in tagged
     (weighty,) = cells(spec("measure: {model: 'torchvision:resnet18'}"), "model")
@@ -368,7 +368,7 @@ measure: {weights: train, images: 30, seed: [0, 1]}
 
 
 def test_damaged_weights_are_trained_again_and_never_measured(spec, tmp_path):
-    text = "train: {model: fc_l4, epochs: 1, seed: [0, 1]}\nmeasure: {weights: train, images: 30}"
+    text = "train: {model: fc_l4, recipe: laptop, epochs: 1, seed: [0, 1]}\nmeasure: {weights: train, images: 30}"
     store = Store(tmp_path / "s", create=True)
     run_sweep(spec(text).jobs, store, InlineExecutor())
     trained = [row for row in store.rows() if row["kind"] == "train"]
