@@ -28,3 +28,12 @@ def network() -> nn.Module:
             nn.Flatten(),
             nn.Linear(32, 7),
         ).train()
+
+
+@pytest.fixture
+def one_thread():
+    """For small batches: two threads would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -16,15 +16,7 @@ from diffstab.cli import main
 from diffstab.recipes import TrainOptions
 from diffstab.training import train
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Batches are too small for two, which wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 FAST = "train --recipe laptop --model fc_l4 --epochs 2 --train-size 1000 --batch-size 500 --device cpu".split()
 KEPT = {"checkpoint.pt", "checkpoint.previous.pt", "metrics.jsonl", "model.safetensors", "config.json"}

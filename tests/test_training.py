@@ -20,21 +20,16 @@ from diffstab.recipes import TrainOptions
 from diffstab.training import TrainingStoppedError, loop, train
 from diffstab.training.augment import shift_and_flip
 from diffstab.training.epoch import Trainer
+from diffstab.training.images import prepare_images
 from diffstab.training.losses import soft_hinge
+from diffstab.training.processes import Processes
 
 OPTIONS = TrainOptions(
     model="fc_l4", lr=3e-3, schedule="cosine", weight_decay=5e-4, epochs=3, batch_size=16, translate=1, select="last"
 )
 KEPT = {"checkpoint.pt", "checkpoint.previous.pt", "metrics.jsonl"}
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Batches are too small for two, which wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(autouse=True)
@@ -533,6 +528,31 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path):
     assert (tmp_path / "checkpoint.pt").read_bytes() == kept
     assert {file.name for file in tmp_path.iterdir()} == {"checkpoint.pt", "metrics.jsonl"}
     assert train(OPTIONS, folder=tmp_path).weights() == whole.weights()
+
+
+def test_a_last_batch_that_is_too_small_joins_the_one_before():
+    """Batch norm refuses a batch of one image; a process of several, one of none."""
+    images = TensorImageSet("few", "train", torch.zeros(33, 1, 4, 4), torch.zeros(33, dtype=torch.int64), 10)
+    for size, count, sizes in (
+        (16, 1, [16, 17]),
+        (8, 1, [8, 8, 8, 9]),
+        (10, 2, [10, 10, 13]),
+        (33, 2, [33]),
+        (40, 1, [33]),
+    ):
+        trainer = Trainer(replace(OPTIONS, batch_size=size), images, None, None, loop.CPU, Processes(0, count))
+        batches = trainer._batches(torch.arange(33))
+        assert [len(batch) for batch in batches] == sizes
+        assert torch.equal(torch.cat(batches), torch.arange(33))
+        assert trainer.steps == len(sizes)
+
+
+def test_networks_with_batch_norm_train_on_any_number_of_images(monkeypatch):
+    options = TrainOptions(model="vgg11_bn-w0.05", recipe="laptop", epochs=1, batch_size=30, select="last")
+    whole = prepare_images(options)
+    few = TensorImageSet("mnist5k", "train", whole.train.images[:61], whole.train.labels[:61], 10)
+    monkeypatch.setattr(loop, "prepare_images", lambda options: whole._replace(train=few, full=61))
+    assert train(options).epochs == 1
 
 
 # Layout and compilation

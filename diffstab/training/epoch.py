@@ -25,6 +25,10 @@ LOOK_EVERY = 16  # steps between looks at the loss, each of which waits for the 
 ORDER, AUGMENTATION, MASKS = "order", "augmentation", "masks"
 
 
+class NotFiniteError(ValueError):
+    """A loss or an output that is not finite, and where."""
+
+
 class TrainingStoppedError(RuntimeError):
     """A training was asked to stop; where there is a folder, its state is written."""
 
@@ -50,23 +54,35 @@ class Trainer:
     generator: torch.Generator = field(init=False)
 
     def __post_init__(self) -> None:
+        if (self.options.batch_size or 1) < self.processes.count:
+            raise ValueError(
+                f"batch_size is {self.options.batch_size}, fewer images than the {self.processes.count} processes; "
+                "raise it or start fewer"
+            )
         self.loss, self.generator = loss_of(self.options), torch.Generator()
 
     @property
     def steps(self) -> int:
         """Of an epoch."""
-        return -(-len(self.images) // (self.options.batch_size or 1))
+        return len(self._batches(torch.arange(len(self.images))))
+
+    def _batches(self, order: Tensor) -> list[Tensor]:
+        """Indices by batch; a last one of fewer than two images a process, too few for batch norm, joins another."""
+        batches = list(order.split(self.options.batch_size or 1))
+        if len(batches) > 1 and len(batches[-1]) < 2 * self.processes.count:
+            batches[-2:] = [torch.cat(batches[-2:])]
+        return batches
 
     def run_epoch(self, state: TrainingState) -> None:
         """The steps of the epoch under way that are left.
 
         Raises:
-            ValueError: If the loss stops being finite; the message says at which step.
+            NotFiniteError: If the loss stops being finite; the message says at which step.
             TrainingStoppedError: If it was asked for.
         """
         epoch, first = state.epochs_done, state.step
         self.generator.manual_seed(stream(self.options.seed, epoch, 0, ORDER))
-        batches = torch.randperm(len(self.images), generator=self.generator).split(self.options.batch_size or 1)
+        batches = self._batches(torch.randperm(len(self.images), generator=self.generator))
         self.network.train()
         losses: list[Tensor] = []
         every = 1 if self.device.type == "cpu" else LOOK_EVERY
@@ -109,7 +125,7 @@ class Trainer:
         if not bool(finite.all()):
             bad = int((~finite).nonzero()[0])
             epoch, step = state.epochs_done + 1, state.step + bad + 1
-            raise ValueError(f"the loss is {float(values[bad]):g} in epoch {epoch}, step {step} of {self.steps}")
+            raise NotFiniteError(f"the loss is {float(values[bad]):g} in epoch {epoch}, step {step} of {self.steps}")
         for value in values.tolist():
             state.loss_sum += value
         state.step += len(losses)

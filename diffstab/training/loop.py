@@ -22,7 +22,7 @@ from ..models.transfer import start_from_imagenet
 from ..recipes import TrainOptions
 from ..streams import untouched_global_state
 from .augment import Augmentation
-from .epoch import Trainer, TrainingStoppedError, measure_error
+from .epoch import NotFiniteError, Trainer, TrainingStoppedError, measure_error
 from .images import LAST, TEST, VALIDATION, Images, darkest, prepare_images
 from .metrics import Logger, write_history
 from .optimizers import make_optimizer, make_schedule
@@ -194,8 +194,8 @@ class _Run:
             self.processes.share(state.kept.buffers())
             error = measure_error(state.kept, self.images.watched, self.device, self.processes)
             if math.isnan(error):
-                raise ValueError(f"the network's outputs are no longer finite in epoch {state.epochs_done + 1}")
-        except ValueError as failure:
+                raise NotFiniteError(f"the network's outputs are no longer finite in epoch {state.epochs_done + 1}")
+        except NotFiniteError as failure:
             raise ValueError(f"{failure}; {self._advice()}") from failure
         except TrainingStoppedError:
             state.seconds += time.perf_counter() - start
