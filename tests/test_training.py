@@ -533,18 +533,15 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path):
 def test_a_last_batch_that_is_too_small_joins_the_one_before():
     """Batch norm refuses a batch of one image; a process of several, one of none."""
     images = TensorImageSet("few", "train", torch.zeros(33, 1, 4, 4), torch.zeros(33, dtype=torch.int64), 10)
-    for size, count, sizes in (
-        (16, 1, [16, 17]),
-        (8, 1, [8, 8, 8, 9]),
-        (10, 2, [10, 10, 13]),
-        (33, 2, [33]),
-        (40, 1, [33]),
-    ):
+    sizes_of = {(16, 1): [16, 17], (8, 1): [8, 8, 8, 9], (10, 2): [10, 10, 13], (33, 2): [33], (40, 1): [33]}
+    for (size, count), sizes in sizes_of.items():
         trainer = Trainer(replace(OPTIONS, batch_size=size), images, None, None, loop.CPU, Processes(0, count))
         batches = trainer._batches(torch.arange(33))
         assert [len(batch) for batch in batches] == sizes
         assert torch.equal(torch.cat(batches), torch.arange(33))
         assert trainer.steps == len(sizes)
+    with pytest.raises(ValueError, match="batch_size is 2, fewer images than the 3 processes"):
+        Trainer(replace(OPTIONS, batch_size=2), images, None, None, loop.CPU, Processes(0, 3))
 
 
 def test_networks_with_batch_norm_train_on_any_number_of_images(monkeypatch):
