@@ -88,9 +88,10 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
         # convolutions of single channels are slower in bfloat16
         **{name: {"bfloat16": False} for name in ("efficientnet_*", "mobilenet_v2", "convnext_*")},
         # with few channels 0.1 is too much for some; and without batch normalisation outputs hardly depend on the image
-        # at first, which bfloat16 rounds away
+        # at first, which bfloat16 rounds away and the deep ones take long to leave
         **{name: {"lr": 0.03} for name in ("lenet", "alexnet", "resnet50")},
-        **{name: {"lr": 0.01, "bfloat16": False} for name in ("vgg11", "vgg16", "vgg19")},
+        "vgg11": {"lr": 0.01, "bfloat16": False},
+        **{name: {"lr": 0.01, "bfloat16": False, "epochs": 40} for name in ("vgg16", "vgg19")},
     },
 }
 DEFAULT_RECIPE = "paper"

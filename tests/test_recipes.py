@@ -33,7 +33,7 @@ def test_a_value_that_is_set_wins_over_every_recipe():
 
 def test_the_laptop_s_recipe_knows_networks_whatever_their_width():
     for model in ("vgg19", "vgg19-w0.25", "paper:vgg19-w0.25"):
-        assert recipe_for("laptop", model) == Recipe(epochs=20, lr=0.01, channels_last=True)
+        assert recipe_for("laptop", model) == Recipe(epochs=40, lr=0.01, channels_last=True)
     assert recipe_for("laptop", "vgg19_bn").lr == recipe_for("laptop", "timm:resnet18").lr == 0.1
 
 
