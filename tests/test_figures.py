@@ -211,6 +211,13 @@ def test_all_networks_are_trained_for_one_task_each_in_its_own_way():
             gather([*alike, row("d", **trained(**more))])
 
 
+def test_networks_without_batch_norm_stand_beside_those_with_it():
+    rows = [row("lenet", batch_norm="none"), row("resnet18"), row("lenet", weights="init", batch_norm="none")]
+    assert [network.name for network in gather(rows, traits=TRAITS.get).networks] == ["lenet", "resnet18"]
+    with pytest.raises(ValueError, match="batch_norm is running and batch"):
+        gather([*rows, row("vgg11_bn", batch_norm="batch")], traits=TRAITS.get)
+
+
 def test_a_filter_chooses_a_setting():
     rows = [row(R=0.5), row(R=0.7, cutoff=5.0)]
     assert gather(rows, ["cutoff=5"]).networks[0].R.value == 0.7

@@ -11,6 +11,7 @@ from ..store.table import flat, value_at
 SETTINGS = (*SETTING, "asked.until_precision", "batch_norm", "precision")
 TASK = ("training.dataset", "training.train_size", "training.label_noise")  # that all networks were trained for
 CHECKPOINT = "a checkpoint"
+WITHOUT = "none"  # batch_norm of networks that have none, which goes with any
 SEED_BY_SEED = ("training.job", "training.seed", "training.device")  # in which the seeds of a network may differ
 KINDS = ("train", "pretrained", "init")  # of weights; others are paths of checkpoints
 
@@ -56,6 +57,7 @@ def refuse_several_settings(rows: Sequence[Row]) -> None:
     What networks were trained for counts too, where it is known; how they were trained may differ, as their best does.
     """
     found = {column: list(dict.fromkeys(_setting_at(row, column) for row in rows)) for column in SETTINGS}
+    found["batch_norm"] = [value for value in found["batch_norm"] if value != WITHOUT]
     swept = [row for row in rows if row.get("training")]
     found |= {column: list(dict.fromkeys(_setting_at(row, column) for row in swept)) for column in TASK}
     differing = {column: values for column, values in found.items() if len(values) > 1}
