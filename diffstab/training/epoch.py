@@ -120,7 +120,7 @@ class Trainer:
         """Adds the losses of the last steps to the state's, if they are finite."""
         if not losses:
             return
-        values = self.processes.total(torch.stack(losses).double()) / self.processes.count
+        values = self.processes.total(torch.stack(losses)).cpu().double() / self.processes.count
         finite = torch.isfinite(values)
         if not bool(finite.all()):
             bad = int((~finite).nonzero()[0])

@@ -24,6 +24,7 @@ def soft_hinge(outputs: Tensor, labels: Tensor) -> Tensor:
 
     y_k is 1 for the image's own class and -1 for the others: the binary loss of Geiger et al. (2020), class by class.
 
+    >>> import torch
     >>> soft_hinge(torch.tensor([[2.0, -2.0]]), torch.tensor([0])) < 1e-6
     tensor(True)
     """
