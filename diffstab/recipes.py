@@ -10,6 +10,7 @@ from typing import Any
 
 from .options import CommandOptions, a_number, a_text, above_zero, true_or_false
 from .settings import DEFAULT_DATASET, DEFAULT_MODEL, one_of, positive_integer
+from .widths import base_name
 
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("cosine", "exponential", "constant")
@@ -107,7 +108,7 @@ def recipe_for(name: str, model: str) -> Recipe:
     ('sgd', 'adam')
     """
     values: dict[str, Any] = {}
-    network = model.rpartition(":")[2].partition("-w")[0]
+    network = base_name(model.rpartition(":")[2])
     for pattern, own in RECIPES[one_of("recipe", name, RECIPES)].items():
         if fnmatchcase(network, pattern):
             values |= own
@@ -188,6 +189,11 @@ class TrainOptions(CommandOptions):
             self._check(name, one_of, allowed)
         if self.stability_images == 1:
             raise ValueError("stability_images is 1; it must be 0 or at least 2")
+
+    @property
+    def filled(self) -> Recipe:
+        """The recipe as it is carried out, what was set included."""
+        return Recipe(**{f.name: getattr(self, f.name) for f in fields(Recipe)})
 
 
 def _share(option: str, value: Any) -> float:

@@ -19,8 +19,10 @@ import torch
 from safetensors.torch import save
 
 from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
+from diffstab.models import Shape
 from diffstab.provenance import git_commit, versions
 from diffstab.results import write_atomically
+from diffstab.training.trained import write_network
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
@@ -35,18 +37,15 @@ def keep(weights: Mapping[str, torch.Tensor], recipe: Mapping[str, Any], origin:
     folder = PRETRAINED / f"{model}-{dataset}"
     folder.mkdir(parents=True, exist_ok=True)
     content = save({name: half(tensor) for name, tensor in weights.items()})
-    write_atomically(folder / "model.safetensors", content)
-
     test = load_dataset(dataset)
-    network = load_model(model, dataset=dataset, checkpoint=folder / "model.safetensors")
+    path = write_network(folder, content, model, Shape(*test.shape, test.classes))
+    network = load_model(model, dataset=dataset, checkpoint=path)
     result = measure(network, test, MaxEntropyEnsemble(test.shape[1:], delta=1.0))
     assert result.test_error is not None
-    config = {"architecture": model, "num_classes": test.classes, "in_chans": test.shape[0], "input_size": test.shape}
-    write_atomically(folder / "config.json", json.dumps(config, indent=2).encode() + b"\n")
     entry = {
         "model": model,
         "dataset": dataset,
-        "file": f"{folder.name}/model.safetensors",
+        "file": f"{folder.name}/{path.name}",
         "sha256": hashlib.sha256(content).hexdigest(),
         "seed": recipe["seed"],
         "recipe": dict(recipe),

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "diffstab"
 CORE = (
-    "settings options recipes streams field ensemble precision deformation statistics correlation comparison "
+    "settings widths options recipes streams field ensemble precision deformation statistics correlation comparison "
     "provenance results store"
 ).split()
 LOOP = ["batches", "modes", "passes", "stability", "adaptive"]

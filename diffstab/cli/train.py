@@ -75,8 +75,8 @@ def train(output: str, resume: bool, tensorboard: bool, wandb: str | None, as_js
     if not output:
         raise ValueError("output is ''; the name of a folder is needed")
     told, folder = TrainOptions(**options), Path(output)
-    if resume and not any((folder / name).exists() for name in ("checkpoint.pt", "checkpoint.previous.pt")):
-        raise ValueError(f"nothing to resume: {output!r} holds no checkpoint.pt; leave out --resume to start there")
+    if resume:
+        refuse_without_checkpoint(folder)
     trained = run(told, folder, tensorboard, wandb)
     if trained is None:
         return
@@ -88,6 +88,14 @@ def train(output: str, resume: bool, tensorboard: bool, wandb: str | None, as_js
         f"{told.model} on {told.dataset}, epoch {trained.epoch} of {trained.epochs}, seed {told.seed}: "
         f"loss {trained.train_loss:.4f}, test error {trained.test_error:.1%}; {weights}"
     )
+
+
+def refuse_without_checkpoint(folder: Path) -> None:
+    """Raises ValueError if there is nothing to resume."""
+    from ..training.state import CHECKPOINT, checkpoints_in
+
+    if not checkpoints_in(folder):
+        raise ValueError(f"nothing to resume: {str(folder)!r} holds no {CHECKPOINT}; leave out --resume to start there")
 
 
 def run(options: TrainOptions, folder: Path, tensorboard: bool, wandb: str | None) -> "Trained | None":

@@ -5,7 +5,6 @@ weights (other images, fields and noise) are log-averaged first. All points shar
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ import numpy as np
 from ..statistics import Array, log_average
 from ..store import FAILED, Row, is_measured
 from ..store.table import select
+from ..widths import base_name
 from .setting import grouped, is_like, refuse_several_settings, refuse_several_trainings, setting_of
 
-WIDTH_SUFFIX = re.compile(r"-w[\d.]+$")
 COLUMN = {"error": "test_error"}  # of the rows, where it has another name
 
 
@@ -157,7 +156,7 @@ def labels_of(names: Iterable[str]) -> dict[str, str]:
     {'vgg11-w0.25': 'vgg11', 'paper:lenet-w0.5': 'lenet-w0.5', 'lenet-w1': 'lenet-w1'}
     """
     labels = {name: name for name in names}
-    for shorter in (lambda name: name.rpartition(":")[2], lambda name: WIDTH_SUFFIX.sub("", name)):
+    for shorter in (lambda name: name.rpartition(":")[2], base_name):
         tried = {name: shorter(label) for name, label in labels.items()}
         times = Counter(tried.values())
         labels = {name: tried[name] if times[tried[name]] == 1 else label for name, label in labels.items()}

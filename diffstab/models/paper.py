@@ -5,13 +5,13 @@ of input channels, the image's side in pixels, the number of classes and `width`
 network that maps `[B, C, H, W]` to `[B, classes]`.
 """
 
-import re
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from torch import nn
 
+from ..widths import base_name
 from .small_images import (
     convnext_atto,
     densenet121,
@@ -25,8 +25,6 @@ from .small_images import (
 )
 
 FC_WIDTH = 64  # neurons per hidden layer, all fully connected nets of the paper
-WIDTH = re.compile(r"(.+)-w(\d+(?:\.\d+)?)")
-LEAST_WIDTH, LARGEST_WIDTH = 1e-3, 1e2
 
 
 class Builder(Protocol):
@@ -116,24 +114,6 @@ _NETS: dict[str, tuple[Builder, Traits]] = {
 PAPER_NETS: dict[str, Builder] = {name: builder for name, (builder, _) in _NETS.items()}
 
 
-def base_and_width(name: str) -> tuple[str, float]:
-    """(name, factor on the widths): `vgg11-w0.25` is vgg11 with a quarter of its channels.
-
-    Raises:
-        ValueError: If the factor is out of bounds.
-
-    >>> base_and_width("vgg11-w0.25"), base_and_width("lenet")
-    (('vgg11', 0.25), ('lenet', 1.0))
-    """
-    match = WIDTH.fullmatch(name)
-    if match is None:
-        return name, 1.0
-    width = float(match[2])
-    if not LEAST_WIDTH <= width <= LARGEST_WIDTH:
-        raise ValueError(f"model is {name!r}; a factor from {LEAST_WIDTH:g} to {LARGEST_WIDTH:g} is needed after -w")
-    return match[1], width
-
-
 def traits_of(spec: str) -> Traits | None:
     """Depth and kind of one of these nets, by its spec; None of any other network.
 
@@ -141,5 +121,5 @@ def traits_of(spec: str) -> Traits | None:
     Traits(depth=11, batch_norm=True, skip=False)
     """
     prefix, colon, name = spec.rpartition(":")
-    entry = _NETS.get(base_and_width(name)[0]) if not colon or prefix == "paper" else None
+    entry = _NETS.get(base_name(name)) if not colon or prefix == "paper" else None
     return None if entry is None else entry[1]

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from ..data.images import IMAGENET_STATISTICS
-from .paper import PAPER_NETS, base_and_width
+from ..widths import base_and_width
+from .paper import PAPER_NETS
 
 SOURCES = ("paper", "timm", "torchvision")
 SMALL = 64  # pixels; images up to this side take the paper's nets

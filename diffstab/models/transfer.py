@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .paper import base_and_width
+from ..widths import base_name
 from .sources import fetched_state
 
 
@@ -16,7 +16,7 @@ def start_from_imagenet(network: nn.Module, model: str, channels: int) -> None:
     Raises:
         ValueError: If there are no published weights that fit, or they can't be had.
     """
-    name = base_and_width(model.rpartition(":")[2])[0]
+    name = base_name(model.rpartition(":")[2])
     state = fetched_state(name)
     own = network.state_dict()
     head = read_out(network)[0]

@@ -31,11 +31,10 @@ class Augmentation:
     @classmethod
     def of(cls, options: TrainOptions, size: tuple[int, int], fill: Tensor) -> "Augmentation":
         """As the options say, for images of `(H, W)` pixels."""
-        ensemble = None
-        if options.diffeo_temperature:
-            cutoff, temperature = options.diffeo_cutoff, options.diffeo_temperature
-            ensemble = MaxEntropyEnsemble(size, cutoff=cutoff or 0.0, temperature=temperature)
-        return cls(options.translate or 0, bool(options.flip), ensemble, fill)
+        recipe, ensemble = options.filled, None
+        if recipe.diffeo_temperature:
+            ensemble = MaxEntropyEnsemble(size, cutoff=recipe.diffeo_cutoff, temperature=recipe.diffeo_temperature)
+        return cls(recipe.translate, bool(recipe.flip), ensemble, fill)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Images `[B, C, H, W]` anew, with numbers drawn from a generator on the CPU."""

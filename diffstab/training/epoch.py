@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data import TensorImageSet
-from ..recipes import TrainOptions
+from ..recipes import Recipe, TrainOptions
 from .augment import Augmentation
 from .losses import Loss, loss_of
 from .processes import ALONE, Processes
@@ -50,13 +50,15 @@ class Trainer:
     device: torch.device
     processes: Processes = ALONE
     stop: Callable[[], bool] | None = None
+    recipe: Recipe = field(init=False)
     loss: Loss = field(init=False)
     generator: torch.Generator = field(init=False)
 
     def __post_init__(self) -> None:
-        if (self.options.batch_size or 1) < self.processes.count:
+        self.recipe = self.options.filled
+        if self.recipe.batch_size < self.processes.count:
             raise ValueError(
-                f"batch_size is {self.options.batch_size}, fewer images than the {self.processes.count} processes; "
+                f"batch_size is {self.recipe.batch_size}, fewer images than the {self.processes.count} processes; "
                 "raise it or start fewer"
             )
         self.loss, self.generator = loss_of(self.options), torch.Generator()
@@ -68,7 +70,7 @@ class Trainer:
 
     def _batches(self, order: Tensor) -> list[Tensor]:
         """Indices by batch; a last one of fewer than two images a process, too few for batch norm, joins another."""
-        batches = list(order.split(self.options.batch_size or 1))
+        batches = list(order.split(self.recipe.batch_size))
         if len(batches) > 1 and len(batches[-1]) < 2 * self.processes.count:
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
@@ -97,15 +99,15 @@ class Trainer:
 
     def take_step(self, state: TrainingState, batch: Tensor, step: int) -> Tensor:
         """One step of the optimiser; the loss, of which the mean over the processes is that of the batch."""
-        options = self.options
-        self.generator.manual_seed(stream(options.seed, state.epochs_done, step, AUGMENTATION))
-        seed_masks(stream(options.seed, state.epochs_done, step, f"{MASKS} {self.processes.rank}"), self.device)
+        seed = self.options.seed
+        self.generator.manual_seed(stream(seed, state.epochs_done, step, AUGMENTATION))
+        seed_masks(stream(seed, state.epochs_done, step, f"{MASKS} {self.processes.rank}"), self.device)
         batch = batch.to(self.device)
         images = self.processes.own(self.augmentation(self.images.images[batch], self.generator))
         labels = self.processes.own(self.images.labels[batch])
-        if options.channels_last:
+        if self.recipe.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bool(options.bfloat16)):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.recipe.bfloat16):
             loss = self.loss(self.network(images), labels)
         if self.processes.count > 1:
             loss = loss * (len(labels) * self.processes.count / len(batch))

@@ -42,9 +42,9 @@ def prepare_images(options: TrainOptions) -> Images:
     whole, test = _labelled_splits(options)
     labels = whole.labels.numpy()
     noisy = noisy_labels(labels, options.label_noise, whole.classes, options.seed)
-    share = options.holdout if options.select == VALIDATION else 0.0
-    chosen, held = balanced(labels, whole.classes, options.train_size, share or 0.0, options.seed)
-    every, _ = balanced(labels, whole.classes, None, share or 0.0, options.seed)
+    share = options.filled.holdout if options.select == VALIDATION else 0.0
+    chosen, held = balanced(labels, whole.classes, options.train_size, share, options.seed)
+    every, _ = balanced(labels, whole.classes, None, share, options.seed)
 
     def part(indices: Indices, name: str) -> TensorImageSet:
         index = torch.from_numpy(indices)

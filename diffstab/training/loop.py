@@ -115,8 +115,9 @@ def epochs_of(options: TrainOptions, size: int, full: int) -> int:
     >>> epochs_of(TrainOptions(epochs=10, batch_size=100), 500, 1000)
     20
     """
-    batch, epochs = options.batch_size or 1, options.epochs or 1
-    return math.ceil(epochs * math.ceil(full / batch) / math.ceil(size / batch))
+    recipe = options.filled
+    steps, own = (math.ceil(count / recipe.batch_size) for count in (full, size))
+    return math.ceil(recipe.epochs * steps / own)
 
 
 def fresh_state(options: TrainOptions, shape: Shape, device: torch.device, epochs: int) -> TrainingState:

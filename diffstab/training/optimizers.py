@@ -12,11 +12,10 @@ from ..recipes import TrainOptions
 
 def make_optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Optimizer:
     """SGD with momentum, or Adam."""
-    groups = parameter_groups(network, options)
-    rate: Any = options.lr
-    if options.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=rate)
-    return torch.optim.SGD(groups, lr=rate, momentum=options.momentum or 0.0)
+    groups, recipe = parameter_groups(network, options), options.filled
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=recipe.lr)
+    return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum)
 
 
 def parameter_groups(network: nn.Module, options: TrainOptions) -> list[dict[str, Any]]:
@@ -36,8 +35,9 @@ def make_schedule(optimizer: torch.optim.Optimizer, options: TrainOptions, epoch
 
     A cosine is at 0 after `cosine_span` of the epochs; below 1 it rises again, as in the published code.
     """
-    if options.schedule == "cosine":
-        return CosineAnnealingLR(optimizer, max(1, round((options.cosine_span or 1.0) * epochs)))
-    if options.schedule == "exponential":
-        return ExponentialLR(optimizer, options.gamma or 1.0)
+    recipe = options.filled
+    if recipe.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, max(1, round(recipe.cosine_span * epochs)))
+    if recipe.schedule == "exponential":
+        return ExponentialLR(optimizer, recipe.gamma)
     return ConstantLR(optimizer, factor=1.0)

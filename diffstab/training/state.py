@@ -127,15 +127,19 @@ def write_state(path: Path, state: TrainingState, recipe: RecipeDict) -> None:
         raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
 
 
+def checkpoints_in(folder: Path) -> list[Path]:
+    """Those that are there, the last one first."""
+    return [folder / name for name in (CHECKPOINT, PREVIOUS) if (folder / name).exists()]
+
+
 def read_last(path: Path, recipe: RecipeDict, note: Callable[[str], None]) -> tuple[dict[str, Any], Path] | None:
     """The last whole checkpoint of that recipe and its path; None if there is none at all.
 
     Raises:
         ValueError: If all there are can't be read or are damaged, or the recipe is another one.
     """
-    there = [file for file in (path, path.with_name(PREVIOUS)) if file.exists()]
     damage: ValueError | None = None
-    for file in there:
+    for file in checkpoints_in(path.parent):
         try:
             content = _read(file)
         except ValueError as error:

@@ -52,14 +52,22 @@ class Trained:
         Raises:
             ValueError: If the folder is missing or can't be written.
         """
-        channels, height, width, classes = self.shape
-        config = {
-            "architecture": self.options.model,
-            "num_classes": classes,
-            "in_chans": channels,
-            "input_size": [channels, height, width],
-        }
-        path = Path(folder) / WEIGHTS
-        write_atomically(path, self.weights())
-        write_atomically(path.with_name(CONFIG), json.dumps(config, indent=2).encode() + b"\n")
-        return path
+        return write_network(Path(folder), self.weights(), self.options.model, self.shape)
+
+
+def write_network(folder: Path, weights: bytes, model: str, shape: Shape) -> Path:
+    """Weights with what they are of beside them; the path of the weights.
+
+    Raises:
+        ValueError: If the folder is missing or can't be written.
+    """
+    config = {
+        "architecture": model,
+        "num_classes": shape.classes,
+        "in_chans": shape.channels,
+        "input_size": list(shape[:3]),
+    }
+    path = folder / WEIGHTS
+    write_atomically(path, weights)
+    write_atomically(path.with_name(CONFIG), json.dumps(config, indent=2).encode() + b"\n")
+    return path

@@ -1,0 +1,34 @@
+"""The factor on a network's widths, which is part of its name: `vgg11-w0.25` has a quarter of vgg11's channels."""
+
+import re
+
+WIDTH = re.compile(r"(.+)-w(\d+(?:\.\d+)?)")
+LEAST_WIDTH, LARGEST_WIDTH = 1e-3, 1e2
+
+
+def base_name(name: str) -> str:
+    """A name without its factor.
+
+    >>> base_name("vgg11-w0.25"), base_name("lenet")
+    ('vgg11', 'lenet')
+    """
+    match = WIDTH.fullmatch(name)
+    return name if match is None else match[1]
+
+
+def base_and_width(name: str) -> tuple[str, float]:
+    """(name, factor on the widths), 1 where there is none.
+
+    Raises:
+        ValueError: If the factor is out of bounds.
+
+    >>> base_and_width("vgg11-w0.25"), base_and_width("lenet")
+    (('vgg11', 0.25), ('lenet', 1.0))
+    """
+    match = WIDTH.fullmatch(name)
+    if match is None:
+        return name, 1.0
+    width = float(match[2])
+    if not LEAST_WIDTH <= width <= LARGEST_WIDTH:
+        raise ValueError(f"model is {name!r}; a factor from {LEAST_WIDTH:g} to {LARGEST_WIDTH:g} is needed after -w")
+    return match[1], width
