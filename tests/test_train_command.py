@@ -74,6 +74,12 @@ def test_every_option_reaches_the_training(tmp_path):
     assert [line["R"] is None for line in history if "R" in line] == [True] + [False] * 5  # 0 / 0 before the first step
 
 
+@pytest.mark.parametrize("asked", ["--train-size 4005", "--model fc_l3", "--dataset photos", "--start imagenet"])
+def test_what_can_not_be_had_makes_no_folder(tmp_path, asked):
+    assert run(*FAST, *asked.split(), "--output", tmp_path / "run").exit_code == 2
+    assert not (tmp_path / "run").exists()
+
+
 def test_resume_needs_a_checkpoint(tmp_path):
     answer = run(*FAST, "--output", tmp_path, "--resume")
     assert answer.exit_code == 2

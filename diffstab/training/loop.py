@@ -93,11 +93,11 @@ def train(
     >>> trained.test_error < 0.6
     True
     """
-    path = None if folder is None else prepare(Path(folder))
     images = prepare_images(options)
     epochs = epochs_of(options, len(images.train), images.full)
     with untouched_global_state(device):
         state = fresh_state(options, Shape(*images.test.shape, images.test.classes), device, epochs)
+    path = None if folder is None else prepare(Path(folder))  # not before all that was asked for can be had
     run = _Run(options, images, device, epochs, path, state, loggers, processes)
     run.resume(note or (lambda text: None))
     with untouched_global_state(device):
