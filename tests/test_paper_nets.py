@@ -178,6 +178,9 @@ def test_a_gray_image_meets_what_a_gray_colour_image_would(published):
         start_from_imagenet(network, "efficientnet_b0", channels)
     image = torch.rand(2, 1, 28, 28)
     torch.testing.assert_close(gray.features(image), colour.features(image.expand(2, 3, 28, 28)))
+    first = [network.features[0][0] for network in (gray, colour)]  # whose outputs are far from 0
+    torch.testing.assert_close(first[0](image), first[1](image.expand(2, 3, 28, 28)))
+    assert first[0](image).abs().mean() > 0.01
 
 
 def test_transfer_from_weights_that_do_not_fit_is_told(published, monkeypatch):
