@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
@@ -28,6 +29,8 @@ def as_batches(
     indices: Tensor | None,
     batch_size: int,
     workers: int,
+    share: tuple[int, int] = (0, 1),
+    whole: bool = False,
 ) -> Batches:
     """A function that starts a new pass over the images.
 
@@ -39,26 +42,37 @@ def as_batches(
             streams whatever else is measured.
         batch_size: At most; batches are as equal as they can be, so that none is left with a single image.
         workers: Loader processes, for a `Dataset`.
+        share: (k, n): every n-th batch from the k-th on, that of one process among n.
+        whole: Batches are the same whatever the number of processes; otherwise they are so many that each gets as much.
 
     Raises:
         TypeError, ValueError: If the images, labels or indices are of another kind or shape.
     """
     if isinstance(images, IterableDataset):
         raise TypeError("images are an IterableDataset; wrap it in a DataLoader that gives the same batches each time")
+    share_slice = (share[0], None, share[1])
     if not isinstance(images, (Tensor, Dataset)):
         if labels is not None or indices is not None:
             raise ValueError("labels and indices go with a tensor or Dataset of images; a loader brings its own")
-        return lambda: _loader_batches(images)
+        return lambda: islice(_loader_batches(images), *share_slice)
     if isinstance(images, Dataset) and labels is not None:
         raise ValueError("labels given with a Dataset; its items (image, label) carry them")
     chosen = _indices(indices, len(images))  # type: ignore[arg-type]
-    parts = list(chosen.tensor_split(math.ceil(len(chosen) / batch_size))) if len(chosen) else []
+    parts = _parts(chosen, batch_size, 1 if whole else share[1])[slice(*share_slice)]
     if isinstance(images, Dataset):
         return lambda: _dataset_batches(images, parts, workers)
     if images.ndim != 4:
         raise ValueError(f"images are {tuple(images.shape)}; [N, C, H, W] is needed")
     known = _checked_labels(labels, len(images))
     return lambda: (Batch(part, images[part.to(images.device)], known[part]) for part in parts)
+
+
+def _parts(chosen: Tensor, batch_size: int, multiple: int) -> list[Tensor]:
+    """Indices in batches of nearly one size, their number a multiple of that of the processes."""
+    if not len(chosen):
+        return []
+    count = math.ceil(math.ceil(len(chosen) / batch_size) / multiple) * multiple
+    return [part for part in chosen.tensor_split(count) if len(part)]
 
 
 def _checked_labels(labels: Any, count: int) -> Tensor:

@@ -1,38 +1,18 @@
-"""What one measurement is told: the options of the command, as they stand in a sweep's file too.
+"""What commands are told, as it stands in a sweep's file too: reading, checks, one form of each value.
 
-Names, defaults and checks are here, once. It imports nothing heavy. Two mappings that mean the same measurement become
-equal objects: numbers are canonical, and rules that are left to the convention are filled in.
+It imports nothing heavy.
 """
 
+import ast
+import json
+import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from difflib import get_close_matches
 from os import PathLike, fspath
 from typing import Any, TypeVar
 
-from .settings import (
-    AVERAGES,
-    BATCH_NORMS,
-    CUTOFF_RULES,
-    DEFAULT_CONVENTION,
-    DEFAULT_CUTOFF,
-    DEFAULT_DATASET,
-    DEFAULT_DELTA,
-    DEFAULT_IMAGES,
-    DEFAULT_MODEL,
-    DEFAULTS,
-    DELTA_RULES,
-    INTERPOLATIONS,
-    LARGEST_SEED,
-    NOISE_RADIUS_RULES,
-    SPLITS,
-    WEIGHTS,
-    chosen,
-    convention_named,
-    finite_at_least_zero,
-    one_of,
-    positive_integer,
-)
+from .settings import finite_at_least_zero
 
 Options = TypeVar("Options", bound="CommandOptions")
 
@@ -115,84 +95,55 @@ def true_or_false(option: str, value: Any) -> bool:
     return value
 
 
-@dataclass(frozen=True, kw_only=True)
-class MeasureOptions(CommandOptions):
-    """One measurement, as `diffstab measure` takes it; None leaves a rule to the convention.
+def key_values(option: str, value: Any) -> str:
+    """`k=v` texts, one text with several of them, or a mapping, as one JSON object. Raises TypeError or ValueError.
 
-    Attributes:
-        model: `NAME`, `timm:NAME`, `torchvision:NAME` or `paper:NAME`.
-        dataset: `mnist5k`, `photos` or `folder`, the latter with `data_dir`.
-        checkpoint: A file of weights, in place of `weights`.
-        delta: Pixels, in place of `temperature`; 1 where neither is given.
-        images: How many, chosen by the seed. With `until_precision`, how many to begin with.
-        until_precision: Go on until log(R_high / R_low) is at most this; None measures once.
-        workers, device: Where it runs; no part of what it is.
-
-    The others are those of `settings.MeasureSettings`, `settings.Convention` and `MaxEntropyEnsemble`.
-
-    >>> MeasureOptions.of({"cutoff": 5, "noise-radius": "per-image"}).cutoff
-    5.0
+    >>> key_values("model_kwargs", "drop_rate=0.1 norm=batch")
+    '{"drop_rate": 0.1, "norm": "batch"}'
     """
-
-    model: str = DEFAULT_MODEL
-    dataset: str = DEFAULT_DATASET
-    data_dir: str | None = None
-    split: str = "test"
-    weights: str = "pretrained"
-    checkpoint: str | None = None
-    cutoff: float = DEFAULT_CUTOFF
-    delta: float | None = None
-    temperature: float | None = None
-    convention: str = DEFAULT_CONVENTION
-    cutoff_rule: str | None = None
-    delta_rule: str | None = None
-    interpolation: str = DEFAULTS.interpolation
-    average: str = DEFAULTS.average
-    noise_radius: str | None = None
-    batch_norm: str | None = None
-    images: int = DEFAULT_IMAGES
-    draws: int = DEFAULTS.draws
-    until_precision: float | None = None
-    seed: int = DEFAULTS.seed
-    batch_size: int = DEFAULTS.batch_size
-    resamples: int = DEFAULTS.resamples
-    workers: int = 0
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        self._refuse_none()
-        self._check("model dataset data_dir checkpoint device", a_text)
-        self._check("cutoff delta temperature", a_number)
-        self._check("until_precision", above_zero)
-        self._check("images", positive_integer, least=2)
-        self._check("draws batch_size", positive_integer)
-        self._check("resamples", positive_integer, least=100)
-        self._check("seed", positive_integer, least=0, most=LARGEST_SEED)
-        self._check("workers", positive_integer, least=0)
-        choices = {"split": SPLITS, "weights": WEIGHTS, "interpolation": INTERPOLATIONS, "average": AVERAGES}
-        choices |= {"cutoff_rule": CUTOFF_RULES, "delta_rule": DELTA_RULES, "noise_radius": NOISE_RADIUS_RULES}
-        for name, allowed in {**choices, "batch_norm": BATCH_NORMS}.items():
-            self._check(name, one_of, allowed)
-        if self.delta is not None and self.temperature is not None:
-            raise ValueError(f"delta is {self.delta:g} and temperature is {self.temperature:g}; give one of the two")
-        self._fill_in()
-
-    def _fill_in(self) -> None:
-        convention = convention_named(self.convention)
-        fresh = self.weights == "init" and self.checkpoint is None
-        rules = {
-            "delta": DEFAULT_DELTA if self.delta is None and self.temperature is None else self.delta,
-            "cutoff_rule": chosen(self.cutoff_rule, convention.cutoff_rule),
-            "delta_rule": chosen(self.delta_rule, convention.delta_rule),
-            "noise_radius": chosen(self.noise_radius, convention.noise_radius),
-            "batch_norm": chosen(self.batch_norm, "batch" if fresh else "running"),  # App. E.1, at initialisation
-        }
-        for name, value in rules.items():
-            object.__setattr__(self, name, value)
+    if isinstance(value, str):
+        value = _json_object(value) or shlex.split(value)
+    if not isinstance(value, Mapping):
+        pairs = [text.partition("=") for text in value if isinstance(text, str)]
+        if len(pairs) != len(value) or any(not name.isidentifier() or not equals for name, equals, _ in pairs):
+            raise ValueError(f"{option} is {value!r}; names with values are needed, as in depth=12")
+        value = {name: _literal(text) for name, _, text in pairs}
+    try:
+        return json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{option} is {value!r}; numbers, texts, true, false, null and lists are needed") from error
 
 
-# That make the ensemble, by the names that MaxEntropyEnsemble has for them.
-ENSEMBLE = ("cutoff", "delta", "temperature", "convention", "cutoff_rule", "delta_rule")
+def _json_object(text: str) -> Any:
+    try:
+        return json.loads(text) if text.lstrip().startswith("{") else None
+    except ValueError:
+        return None
+
+
+def _literal(text: str) -> Any:
+    """A value as Python or JSON writes it; any other text is a text."""
+    plain = {"true": True, "false": False, "null": None}
+    if text in plain:
+        return plain[text]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def channel_values(option: str, value: Any) -> str:
+    """One number or one for each channel, as numbers or a text, in one form. Raises TypeError or ValueError.
+
+    >>> channel_values("mean", "0.5 .5,0.50")
+    '0.5,0.5,0.5'
+    """
+    parts = value.replace(",", " ").split() if isinstance(value, str) else value
+    numbers = list(parts) if isinstance(parts, (list, tuple)) else [parts]
+    if len(numbers) not in (1, 3):
+        raise ValueError(f"{option} is {value!r}; one number, or one for each of 3 channels, is needed")
+    return ",".join(f"{a_number(option, number):.10g}" for number in numbers)
+
 
 # No part of what is measured or trained: the same numbers come wherever it runs.
-EXECUTION = ("workers", "device")
+EXECUTION = ("workers", "device", "download")

@@ -30,7 +30,7 @@ def ieee_float32(device: torch.device, *, matmul_only: bool = False) -> Iterator
     """
     restore = _raise_precision(matmul_only)
     try:
-        if torch.is_autocast_enabled(device.type):
+        if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
             with torch.autocast(device.type, enabled=False):
                 yield
         else:

@@ -77,6 +77,11 @@ def images_sha256(digests: dict[int, bytes], labels: dict[int, int]) -> str:
     return digest.hexdigest()
 
 
+def indices_sha256(indices: NDArray[np.int64]) -> str:
+    """sha256 of which images of a data set these are, whatever their order."""
+    return hashlib.sha256(np.sort(indices).astype("<i8").tobytes()).hexdigest()
+
+
 def image_digests(keys: Tensor, images: Tensor) -> dict[int, bytes]:
     """sha256 of each image's dtype, shape and values, by its index."""
     rows = images.detach().cpu().contiguous()

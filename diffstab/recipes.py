@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
+from .data_names import dataset_named
 from .options import CommandOptions, a_number, a_text, above_zero, true_or_false
 from .settings import DEFAULT_DATASET, DEFAULT_MODEL, one_of, positive_integer
 from .widths import base_name
@@ -137,6 +138,7 @@ class TrainOptions(CommandOptions):
     model: str = DEFAULT_MODEL
     dataset: str = DEFAULT_DATASET
     data_dir: str | None = None
+    download: bool = False
     recipe: str = DEFAULT_RECIPE
     epochs: int | None = None
     train_size: int | None = None
@@ -171,6 +173,7 @@ class TrainOptions(CommandOptions):
     def __post_init__(self) -> None:
         self._refuse_none()
         self._check("model dataset data_dir device", a_text)
+        self._check("dataset", lambda _, value: dataset_named(value))
         recipe = recipe_for(self.recipe, self.model)
         for name in (f.name for f in fields(recipe)):
             if getattr(self, name) is None:
@@ -183,7 +186,7 @@ class TrainOptions(CommandOptions):
         self._check("lr head_lr alpha gamma cosine_span", above_zero)
         self._check("momentum weight_decay diffeo_temperature diffeo_cutoff", a_number)
         self._check("label_noise holdout ema", _share)
-        self._check("decay_vectors flip bfloat16 channels_last compile", true_or_false)
+        self._check("decay_vectors flip bfloat16 channels_last compile download", true_or_false)
         choices = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "start": STARTS}
         for name, allowed in {**choices, "loss": LOSSES, "select": SELECTIONS}.items():
             self._check(name, one_of, allowed)

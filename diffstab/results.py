@@ -77,6 +77,12 @@ class StabilityResult:
         test_error: None where the images have no labels.
         weights_tag: Of published weights, as their library calls them (a1_in1k, IMAGENET1K_V1).
         network_sha256: Of the layers' description; with weights_sha256 it tells networks apart.
+        model_options: Channels, classes and further arguments that the network was built with, where they were given.
+        indices_sha256: Of the indices of the images in their data set.
+        preprocessing: From images to the network's input: size, resizing, crop, mean, std and whose choice that is;
+            None where images came as tensors.
+        precision: `float32` or `float64`, or under autocast amp- and the type that it uses.
+        output: Where the measured tensor stood, of a network that returns several; otherwise None.
         noise_radius: ||eta||; under the rule `per-image`, the average of the radii.
         radius_average: The average that gave the noise radius: `average`, unless another one was computed afterwards.
         stopped: Why a measurement of adaptive effort ended: `precision`, or `data` where all images and draws allowed
@@ -91,8 +97,11 @@ class StabilityResult:
     weights_tag: str | None = None
     weights_sha256: str | None
     network_sha256: str | None
+    model_options: dict[str, Any] | None = None
     dataset: str
     data_sha256: str
+    indices_sha256: str | None = None
+    preprocessing: dict[str, Any] | None = None
     split: str | None
     images: int
     draws: int
@@ -125,6 +134,7 @@ class StabilityResult:
     git_commit: str | None
     seconds: float
     stopped: str | None = None
+    output: str | None = None
     raw: RawValues = field(repr=False, compare=False)
 
     @property

@@ -20,7 +20,7 @@ AVERAGES = ("median", "mean")
 INTERPOLATIONS = ("bilinear", "gaussian")
 BATCH_NORMS = ("running", "batch")
 WEIGHTS = ("pretrained", "init")
-SPLITS = ("train", "test")
+PRECISIONS = ("float32", "float64")
 EXPORTS = ("csv", "parquet", "timm")
 
 KEEP_OUTPUTS_UP_TO = 100  # outputs whose squared changes are kept one by one, so that any median can be taken later
@@ -30,6 +30,7 @@ LARGEST_SEED = 2**64 - 1
 
 DEFAULT_MODEL = "resnet18"
 DEFAULT_DATASET = "mnist5k"
+DEFAULT_SPLIT = "test"
 DEFAULT_IMAGES = 500
 DEFAULT_CUTOFF = 3.0
 DEFAULT_DELTA = 1.0  # pixels
@@ -128,6 +129,7 @@ class MeasureSettings:
         batch_size: Images per forward pass, at most; batches are made as equal as they can be.
         batch_norm: `running` statistics, or those of the `batch` (App. E.1: at initialisation).
         resamples: Bootstrap resamples behind the 95 % intervals.
+        amp: The network under torch.autocast, which the differences that are measured hardly bear.
     """
 
     draws: int = 1
@@ -138,6 +140,7 @@ class MeasureSettings:
     batch_size: int = 128
     batch_norm: str = "running"
     resamples: int = 1000
+    amp: bool = False
 
     def __post_init__(self) -> None:
         for name, least, most in (

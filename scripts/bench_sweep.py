@@ -19,7 +19,7 @@ import torch
 from benchmarking import describe_machine
 
 from diffstab import Store
-from diffstab.options import MeasureOptions
+from diffstab.measure_options import MeasureOptions
 from diffstab.sweep import Executor, Job, Listener, LocalExecutor, measure_job, run_job, run_sweep
 
 

@@ -160,7 +160,7 @@ BAD = [
         "alexnet fails on images",
     ),
     (
-        "measure --model timm:vit_tiny_patch16_224 --weights init --images 4",
+        "measure --model timm:inception_v4 --weights init --images 4",
         "fails on images of 1x28x28",
     ),
     ("measure --output pictures/", "output is 'pictures/'; the name of a file is needed"),
@@ -178,7 +178,7 @@ BAD = [
     ("deform pictures/1.png out.msp", "OUT can't be written as MSP"),
     ("deform pictures/1.png out.png --seed -1", "seed is -1"),
     ("measure --model resnet81", "model is 'resnet81'"),
-    ("measure --dataset mnist", "dataset is 'mnist'; allowed: mnist5k, photos, folder"),
+    ("measure --dataset mnits", "dataset is 'mnits'; allowed: mnist5k, photos, mnist"),
     ("measure --interpolation cubic", "'--interpolation': 'cubic' is not one of 'bilinear', 'gaussian'"),
     ("measure --convention papers", "'--convention': 'papers' is not one of 'paper', 'reference'"),
     ("measure --noise-radius x", "'--noise-radius': 'x' is not one of 'ensemble', 'per-image'"),

@@ -5,7 +5,8 @@ from click.testing import CliRunner
 
 from diffstab.cli import main
 from diffstab.cli.measure import measure
-from diffstab.options import EXECUTION, MeasureOptions
+from diffstab.measure_options import MeasureOptions
+from diffstab.options import EXECUTION
 from diffstab.recipes import TrainOptions
 
 
@@ -34,7 +35,7 @@ def test_the_convention_fills_in_what_is_left_to_it():
     ("mapping", "error", "message"),
     [
         ({"cutof": 3}, ValueError, "'cutof' is not an option; did you mean 'cutoff'"),
-        ({"zzz": 3}, ValueError, "'zzz' is not an option; known: model, dataset"),
+        ({"zzz": 3}, ValueError, "'zzz' is not an option; known: model, num_classes"),
         ({"noise-radius": "ensemble", "noise_radius": "ensemble"}, ValueError, "'noise_radius' is given twice"),
         ({"seed": "0"}, TypeError, "seed is '0'; a whole number"),
         ({"images": 1}, ValueError, "images is 1; it must be at least 2"),

@@ -191,7 +191,7 @@ def test_transfer_from_weights_that_do_not_fit_is_told(published, monkeypatch):
         start("lenet")
     with pytest.raises(ValueError, match=r"of efficientnet_b0 have \(32, 3, 3, 3\) for its features.0.0.weight"):
         start("efficientnet_b0-w0.5")
-    monkeypatch.setattr("diffstab.models.sources._reachable", lambda *urls: False)
+    monkeypatch.setattr("diffstab.models.fetching.reachable", lambda *urls: False)
     with pytest.raises(ValueError, match=r"pretrained torchvision:efficientnet_b2 is not on this machine and https"):
         start("efficientnet_b2-w0.5")
 

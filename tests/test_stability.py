@@ -437,10 +437,10 @@ def fails_on(call: int, image: int):
         (nn.Flatten(), lambda x: x[0], {}, ValueError, r"\[N, C, H, W\] is needed"),
         (nn.Flatten(), lambda x: torch.ones_like(x), {}, ValueError, "change the images by no more than rounding"),
         (fails_on(0, 5), None, {}, ValueError, r"image 5 is not finite, at f\(x\)"),
-        (fails_on(3, 5), None, {"batch_size": 20}, ValueError, r"image 25 is not finite, at f\(x\)"),
+        (fails_on(5, 5), None, {"batch_size": 20}, ValueError, r"image 25 is not finite, at f\(x\)"),
         (fails_on(1, 7), None, {}, ValueError, r"image 7 is not finite, at f\(tau x\), draw 0"),
         (fails_on(4, 7), None, {"draws": 2}, ValueError, r"image 7 is not finite, at f\(x \+ eta\), draw 1"),
-        (lambda x: (x, x), None, {}, TypeError, "the network returned a tuple"),
+        (lambda x: [1, "two"], None, {}, TypeError, "the network returned a list"),
         (lambda x: x.sum(), None, {}, ValueError, "for 40 images"),
         (lambda x: 0 * x, None, {}, ValueError, "does not change under noise"),
         ("resnet18", None, {}, TypeError, "model is a str"),
@@ -507,3 +507,77 @@ def test_cuda_agrees_with_cpu(network, images):
     cpu = measure(network, images, ENSEMBLE)
     cuda = measure(network.cuda(), images, ENSEMBLE)
     np.testing.assert_allclose(estimates(cuda), estimates(cpu), rtol=1e-3)
+
+
+class LeftOn(nn.Module):
+    """Dropout that heeds no evaluation mode."""
+
+    def __init__(self, network, share):
+        super().__init__()
+        self.network, self.share = network, share
+
+    def forward(self, images):
+        return nn.functional.dropout(self.network(images), self.share)
+
+
+@pytest.mark.parametrize("batch_norm", ["running", "batch"])
+def test_something_random_left_on_is_refused_and_told(network, images, batch_norm):
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with pytest.raises(ValueError, match=r"gives other outputs for the same images, by .*%: something random"):
+        measure(LeftOn(network, 0.5), images, ENSEMBLE, batch_norm=batch_norm)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert measure(LeftOn(network, 0.0), images, ENSEMBLE).R == measure(network, images, ENSEMBLE).R
+
+
+def test_a_network_made_for_one_size_of_batch_is_measured(network, images):
+    def fixed(batch):
+        if len(batch) != 20:
+            raise RuntimeError("this network was exported for batches of 20")
+        return network.eval()(batch)
+
+    assert measure(fixed, images, ENSEMBLE, batch_size=20).R == measure(network, images, ENSEMBLE, batch_size=20).R
+
+
+def test_amp_is_told_with_its_error_and_recorded(network, images):
+    """The note's figures are R_f of the first batch, with and without autocast."""
+    notes = []
+    found = measure(network, images, ENSEMBLE, amp=True, batch_size=25, note=notes.append)
+    exact = measure(network, images, ENSEMBLE, batch_size=25)
+    first = {amp: raw_ratio(one.raw, 20) for amp, one in ((True, found), (False, exact))}
+    (note,) = notes
+    assert note.startswith(
+        f"amp-bfloat16: on the first 20 images R_f is {first[True]:.3g}, and {first[False]:.3g} in float32 "
+        f"({first[True] / first[False] - 1:+.1%})"
+    )
+    assert (found.precision, exact.precision) == ("amp-bfloat16", "float32")
+    assert found.R != exact.R
+    assert found.key != exact.key
+    assert not torch.is_autocast_enabled("cpu")
+    with pytest.raises(ValueError, match="amp is on and the network is in float64; take one"):
+        measure(network.double(), images, ENSEMBLE, amp=True)
+
+
+def raw_ratio(raw, count):
+    return np.median(raw.deformation[:count]) / np.median(raw.noise[:count])
+
+
+def test_labels_can_stand_for_any_output(network, images):
+    """Classes 0, 1, 2 of the data are outputs 5, 3, 1; without a map there is no test error."""
+    places = [5, 3, 1]
+    labels = torch.arange(40) % 3
+    found = measure(network, images, ENSEMBLE, labels=labels, label_outputs=lambda outputs: places)
+    wrong = network.eval()(images).argmax(1) != torch.tensor(places)[labels]
+    assert found.test_error.value == pytest.approx(float(wrong.double().mean()))
+    without = measure(network, images, ENSEMBLE, labels=labels, label_outputs=lambda outputs: None)
+    assert without.test_error is None
+    assert without.R == found.R
+    assert without.data_sha256 == found.data_sha256  # the same data, whatever the network
+
+
+def test_which_images_were_measured_has_a_hash(network, images):
+    some = torch.tensor([3, 7, 9])
+    found = [measure(network, images, ENSEMBLE, indices=some[order]) for order in ([0, 1, 2], [2, 0, 1])]
+    assert found[0].indices_sha256 == found[1].indices_sha256
+    other = measure(network, images, ENSEMBLE, indices=torch.tensor([3, 7, 8]))
+    assert other.indices_sha256 != found[0].indices_sha256
+    assert measure(network, images[[3, 7, 9]], ENSEMBLE).indices_sha256 != found[0].indices_sha256

@@ -19,7 +19,7 @@ from torch import nn
 
 from diffstab import MaxEntropyEnsemble, Store, measure
 from diffstab.cli import main
-from diffstab.options import MeasureOptions
+from diffstab.measure_options import MeasureOptions
 from diffstab.results import SCHEMA
 from diffstab.statistics import Statistic, stability
 from diffstab.store import Entry, checksum, measured_entry, sidecar
@@ -475,7 +475,7 @@ def test_the_published_codes_statistic_comes_from_the_papers_measurement(store):
 
 
 def test_what_was_not_kept_can_not_be_recomputed(store, monkeypatch):
-    monkeypatch.setattr("diffstab.passes.KEEP_OUTPUTS_UP_TO", 4)
+    monkeypatch.setattr("diffstab.changes.KEEP_OUTPUTS_UP_TO", 4)
     store.add(measured(4))
     assert store.raw(store.rows()[-1]).noise_by_output is None
     with pytest.raises(ValueError, match=r"5 outputs were not kept one by one.*--convention reference"):

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from diffstab import Store
 from diffstab.cli import main
-from diffstab.options import MeasureOptions
+from diffstab.measure_options import MeasureOptions
 from diffstab.recipes import TrainOptions
 from diffstab.store import Entry
 from diffstab.sweep import Executor, InlineExecutor, Listener, LocalExecutor, Task, read_spec, run_job, run_sweep

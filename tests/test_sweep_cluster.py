@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import torch
 
-from diffstab.options import MeasureOptions
+from diffstab.measure_options import MeasureOptions
 from diffstab.recipes import TrainOptions
 from diffstab.store import Entry
 from diffstab.sweep import cluster as cluster_module

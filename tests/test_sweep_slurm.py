@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from diffstab.options import MeasureOptions
+from diffstab.measure_options import MeasureOptions
 from diffstab.store import Entry, Store
 from diffstab.sweep import slurm
 from diffstab.sweep.executor import Executor, Task

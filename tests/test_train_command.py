@@ -66,7 +66,7 @@ def test_every_option_reaches_the_training(tmp_path):
     assert answer.exit_code == 0, answer.stderr
     row = json.loads(answer.stdout)
     given |= dict.fromkeys(on, True) | {"compile": False}
-    assert given.keys() == {f.name for f in fields(TrainOptions)} - {"data_dir", "device"}
+    assert given.keys() == {f.name for f in fields(TrainOptions)} - {"data_dir", "download", "device"}
     assert {name: row[name] for name in given} == given
     assert (tmp_path / "model.safetensors").read_bytes() == train(TrainOptions(**given)).weights()
     history = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -163,7 +163,7 @@ def test_a_missing_logger_is_told(tmp_path, monkeypatch, package):
         (["--epochs", "0"], "epochs is 0; it must be at least 1"),
         (["--model", "fc_l3"], "model is 'fc_l3'"),
         (["--dataset", "photos"], "dataset is 'photos'; training needs labelled images"),
-        (["--dataset", "mnist"], "dataset is 'mnist'; allowed: mnist5k"),
+        (["--dataset", "mnits"], "dataset is 'mnits'; allowed: mnist5k"),
         (["--device", "abacus"], "device is 'abacus'"),
         (["--optimizer", "lbfgs"], "'lbfgs' is not one of 'sgd', 'adam'"),
         (["--lr", "1e30", "--optimizer", "sgd"], "lower lr, which is 1e+30"),

@@ -16,13 +16,13 @@ from torch import nn
 from diffstab.data import TensorImageSet, load_dataset
 from diffstab.models import LoadedModel, load_model
 from diffstab.models.checkpoints import fill, read_checkpoint
+from diffstab.processes import Processes
 from diffstab.recipes import TrainOptions
 from diffstab.training import TrainingStoppedError, loop, train
 from diffstab.training.augment import shift_and_flip
 from diffstab.training.epoch import Trainer
 from diffstab.training.images import prepare_images
 from diffstab.training.losses import soft_hinge
-from diffstab.training.processes import Processes
 
 OPTIONS = TrainOptions(
     model="fc_l4", lr=3e-3, schedule="cosine", weight_decay=5e-4, epochs=3, batch_size=16, translate=1, select="last"
@@ -37,9 +37,9 @@ def few_digits(monkeypatch):
     """211 training and 53 test images; the last batch of 16 is not full."""
     digits = {split: load_dataset("mnist5k", split=split) for split in ("train", "test")}
 
-    def few(spec, *, split, data_dir=None):
+    def few(spec, *, split, data_dir=None, download=False):
         if spec != "mnist5k":
-            return load_dataset(spec, split=split, data_dir=data_dir)
+            return load_dataset(spec, split=split, data_dir=data_dir, download=download)
         whole = digits[split]
         return TensorImageSet(spec, split, whole.images[::19], whole.labels[::19], 10)
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from diffstab.processes import ALONE, Processes
 from diffstab.recipes import TrainOptions
 from diffstab.training import train
-from diffstab.training.processes import ALONE, Processes
 
 OPTIONS = {"model": "fc_l4", "recipe": "laptop", "epochs": 2, "train_size": 330, "batch_size": 51}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..options import ENSEMBLE
+from ..measure_options import ENSEMBLE
 from .options import ensemble_options, interpolation_option, make_ensemble, seed_option
 
 # the mode in which an image of each mode is deformed; RGB for the others

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..options import ENSEMBLE
+from ..measure_options import ENSEMBLE
 from .options import ensemble_options, make_ensemble
 
 

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options import MeasureOptions
-from ..settings import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, SPLITS, WEIGHTS
+from ..measure_options import MeasureOptions
+from ..settings import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, WEIGHTS
 from .options import (
+    data_options,
     device_option,
     ensemble_options,
     interpolation_option,
+    network_options,
     output_option,
+    preprocessing_options,
     seed_option,
     store_option,
 )
@@ -28,11 +31,11 @@ USUAL = MeasureOptions()
 
 
 @click.command()
-@click.option("--model", default=USUAL.model, show_default=True, help="NAME, timm:NAME, torchvision:NAME, paper:NAME.")
-@click.option("--dataset", default=USUAL.dataset, show_default=True, help="mnist5k, photos, or folder (--data-dir).")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the images.")
+@network_options
 @click.option("--weights", type=click.Choice(WEIGHTS), default=USUAL.weights, show_default=True)
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="File of weights, in place of --weights.")
+@data_options
+@preprocessing_options
 @ensemble_options
 @interpolation_option
 @click.option("--average", type=click.Choice(AVERAGES), default=USUAL.average, show_default=True)
@@ -48,10 +51,13 @@ USUAL = MeasureOptions()
     metavar="P",
     help="Take more images, then more draws, until log(R high / R low) is at most P or data run out.",
 )
-@click.option("--split", type=click.Choice(SPLITS), default=USUAL.split, show_default=True)
 @seed_option
 @click.option("--batch-size", type=int, default=USUAL.batch_size, show_default=True)
 @click.option("--resamples", type=int, default=USUAL.resamples, show_default=True, help="Behind the intervals.")
+@click.option("--precision", type=click.Choice(PRECISIONS), default=USUAL.precision, show_default=True)
+@click.option("--amp", is_flag=True, help="Network under autocast; the error that this makes is told.")
+@click.option("--channels-last", is_flag=True, help="Memory layout of the network.")
+@click.option("--compile", is_flag=True, help="torch.compile the network.")
 @click.option("--workers", type=int, default=USUAL.workers, show_default=True, help="Loader processes.")
 @device_option
 @store_option(required=False, help="Also keep the result and its raw values in this store.")
@@ -61,17 +67,25 @@ def measure(store: Path | None, output: Path | None, as_json: bool, **options: A
     """Measure D_f, G_f and R_f of a network, with 95 % intervals.
 
     R_f near 1: deformations change the output as much as noise of the same size does. Well below 1: the network is
-    stable to deformations.
+    stable to deformations. Several processes: torchrun -m diffstab measure ...
     """
     wanted = MeasureOptions.of(options)
+    import torch
+
+    from ..processes import OtherProcessFailedError, joined
     from ..store import Store
     from ..sweep.cell import measure_cell
 
-    kept = Store(store, create=True) if store is not None else None
-    with watched() as watcher:
+    with joined(torch.device("cpu")) as processes, watched(quiet=not processes.first) as watcher:
+        kept = Store(store, create=True) if store is not None and processes.first else None
         for note in kept.notes if kept else ():
             watcher.notes(f"note: {note}")
-        result = measure_cell(wanted, watcher)
+        try:
+            result = measure_cell(wanted, watcher, processes)
+        except OtherProcessFailedError:  # which tells it
+            raise SystemExit(2) from None
+    if not processes.first:
+        return
     if output is not None:
         result.write(output)
     if as_json:
@@ -92,8 +106,8 @@ def keep(store: Any, options: MeasureOptions, result: "StabilityResult") -> None
 
 
 @contextmanager
-def watched() -> "Iterator[Watcher]":
-    """A watcher that shows title and bar on stderr; off a terminal, the title alone.
+def watched(*, quiet: bool = False) -> "Iterator[Watcher]":
+    """A watcher that shows title and bar on stderr; off a terminal, the title alone; nothing if `quiet`.
 
     The title comes only when images have gone through, so that bad input gets its one line and nothing else.
     """
@@ -102,7 +116,7 @@ def watched() -> "Iterator[Watcher]":
 
     from ..sweep.cell import Watcher
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
     columns = TextColumn("forward passes"), BarColumn(), TextColumn("{task.completed}/{task.total}")
     bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
 
@@ -145,7 +159,8 @@ def print_table(result: "StabilityResult") -> None:
         )
     console = Console(highlight=False)
     console.print(
-        f"{result.model} ({result.model_source}, {result.weights}) on {result.images} images of {result.dataset}"
+        f"{result.model} ({result.model_source}, {result.weights}) on {result.images} images of {result.dataset}",
+        soft_wrap=True,
     )
     console.print(table)
     if result.stopped is not None:
@@ -154,6 +169,6 @@ def print_table(result: "StabilityResult") -> None:
     console.print(
         f"c = {result.cutoff:g}, delta = {result.delta:.3g} px, T = {result.temperature:.3g}, {result.interpolation}, "
         f"{result.average}, {result.convention} convention, seed {result.seed}, batch norm: {result.batch_norm}; "
-        f"{result.fold_fraction:.1%} of fields fold; {result.seconds:.1f} s",
+        f"{result.fold_fraction:.1%} of fields fold; {result.precision}; {result.seconds:.1f} s",
         soft_wrap=True,
     )

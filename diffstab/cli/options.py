@@ -6,12 +6,16 @@ from typing import Any
 
 import click
 
+from ..data_names import DATASETS, SPLITS
 from ..settings import (
     CONVENTIONS,
     CUTOFF_RULES,
     DEFAULT_CONVENTION,
     DEFAULT_CUTOFF,
+    DEFAULT_DATASET,
     DEFAULT_DELTA,
+    DEFAULT_MODEL,
+    DEFAULT_SPLIT,
     DEFAULTS,
     DELTA_RULES,
     INTERPOLATIONS,
@@ -29,6 +33,11 @@ def together(*options: Decorator) -> Decorator:
         return function
 
     return decorate
+
+
+def none_if_empty(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> list[str] | None:
+    """An option that can be repeated and was not given."""
+    return list(value) or None
 
 
 ensemble_options = together(
@@ -54,6 +63,32 @@ ensemble_options = together(
     ),
 )
 
+network_options = together(
+    click.option(
+        "--model",
+        default=DEFAULT_MODEL,
+        show_default=True,
+        help="NAME, paper:NAME, timm:NAME[.TAG], torchvision:NAME[@WEIGHTS], hf-hub:USER/NAME, local-dir:PATH or "
+        "MODULE:CALLABLE.",
+    ),
+    click.option("--num-classes", type=int, help="Outputs of the network.  [default: its weights' or the data's]"),
+    click.option("--in-chans", type=int, help="Channels of its input.  [default: its weights' or the data's]"),
+    click.option(
+        "--model-kwargs", multiple=True, metavar="NAME=VALUE", callback=none_if_empty, help="Of its constructor."
+    ),
+)
+data_options = together(
+    click.option("--dataset", default=DEFAULT_DATASET, show_default=True, help=f"{', '.join(DATASETS)}."),
+    click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the data set."),
+    click.option("--download", is_flag=True, help="Fetch it into --data-dir if it is not there."),
+    click.option("--split", default=DEFAULT_SPLIT, show_default=True, help=f"{', '.join(SPLITS)}, or timm's names."),
+)
+preprocessing_options = together(
+    click.option("--img-size", type=int, help="Side of the network's input.  [default: its weights' or the data's]"),
+    click.option("--crop-pct", type=float, help="Share of the side that the central crop keeps."),
+    click.option("--mean", metavar="M[,M,M]", help="Of pixel values in [0, 1], for all channels or for each."),
+    click.option("--std", metavar="S[,S,S]", help="Likewise."),
+)
 interpolation_option = click.option(
     "--interpolation", type=click.Choice(INTERPOLATIONS), default=DEFAULTS.interpolation, show_default=True
 )

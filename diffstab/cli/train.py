@@ -31,6 +31,7 @@ def option(flags: str, **settings: Any) -> Decorator:
 @option("--model", help="NAME, timm:NAME, torchvision:NAME, paper:NAME; the paper's nets also as NAME-w0.25.")
 @option("--dataset", help="With labels and held in memory, such as mnist5k.")
 @option("--data-dir", type=click.Path(), help="Folder of the data set, where it has one.")
+@option("--download", is_flag=True, help="Fetch it into --data-dir if it is not there.")
 @option("--recipe", type=click.Choice(list(RECIPES)), help="Gives every option that is not set and has no default.")
 @option("--epochs", type=int, help="Over all images; with --train-size as many more as keep the number of steps.")
 @option("--train-size", type=int, help="Images to train on, as many of each class.")
@@ -101,9 +102,9 @@ def refuse_without_checkpoint(folder: Path) -> None:
 def run(options: TrainOptions, folder: Path, tensorboard: bool, wandb: str | None) -> "Trained | None":
     """Trains, with a line per epoch on stderr; None in a process that is not the first of several."""
     from ..models import chosen_device
+    from ..processes import joined, local_device
     from ..training import TrainingStoppedError
     from ..training import train as train_network
-    from ..training.processes import joined, local_device
 
     device = chosen_device(local_device(options.device))
     options = replace(options, device=str(device))

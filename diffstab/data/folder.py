@@ -1,87 +1,83 @@
 """A folder of image files as a data set: one folder per class, or a flat folder without labels."""
 
+import os
 from pathlib import Path
 
-import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor
-
+from ..data_names import SYNONYMS
 from .files import read_image
-from .images import IMAGENET_STATISTICS, UNLABELLED, ImageSet, normalise
+from .images import IMAGENET_STATISTICS
+from .preprocessing import Preprocessing
+from .raw import UNLABELLED, FileImages
 
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 SMALL = 64  # pixels; images up to this side keep their size
-RESIZE, CROP = 256, 224  # pixels; larger ones: shorter side to 256, then the central 224 x 224
 
 
-class FolderImageSet(ImageSet):
-    """The images under a folder, RGB, normalised by ImageNet's mean and standard deviation.
+def photograph_preprocessing(source: str) -> Preprocessing:
+    """ImageNet's usual evaluation: the shorter side to 256 pixels, the central 224 x 224."""
+    mean, std = IMAGENET_STATISTICS
+    return Preprocessing(size=(224, 224), resize=(256, 256), mean=mean, std=std, source=source)
 
-    With sub-folders, each is a class, numbered in sorted order. The first image decides the size: if no side is
-    over 64 pixels the images are left as they are and must all have that size; otherwise each is resized so that its
-    shorter side is 256 pixels (bilinear, antialiased) and cropped to the central 224 x 224.
 
-    Args:
-        name: Of the data set.
-        split: Recorded only.
-        root: The folder.
+def folder(split: str, data_dir: Path, download: bool) -> FileImages:
+    """The images under a folder, or under its sub-folder named like the split.
+
+    With sub-folders, each is a class, numbered in sorted order. The first image decides how networks trained on them
+    see them: if no side is over 64 pixels, as they are, all of one size; otherwise as ImageNet's usual evaluation.
 
     Raises:
-        ValueError: If the folder is missing or holds no image, or (on access) if a file can't be read or its size
-            differs.
+        ValueError: If the folder is missing, holds no image, or both images and folders of images; or on `download`.
     """
-
-    def __init__(self, name: str, split: str, root: Path) -> None:
-        self.name, self.split, self.root = name, split, root
-        if not root.is_dir():
-            raise ValueError(f"data_dir is {str(root)!r}, which is not a folder; name a folder of images")
-        classes = sorted(folder for folder in root.iterdir() if folder.is_dir() and _images_under(folder))
-        flat = [path for path in _images_under(root) if path.parent == root]
-        if classes and flat:
-            raise ValueError(
-                f"{str(root)!r} holds both images ({flat[0].name}, ...) and folders of images "
-                f"({classes[0].name}, ...); keep either one folder per class or a flat folder"
-            )
-        self.files = [(path, label) for label, folder in enumerate(classes) for path in _images_under(folder)]
-        self.files = self.files or [(path, UNLABELLED) for path in flat]
-        if not self.files:
-            raise ValueError(f"no image under {str(root)!r}; looked for {' '.join(IMG_EXTENSIONS)}")
-        self.classes = len(classes)
-        self._native: tuple[int, int] | None = None
-        width, height = self._open(self.files[0][0]).size
-        if max(width, height) <= SMALL:
-            self._native = (width, height)
-        self.shape = (3, height, width) if self._native else (3, CROP, CROP)
-
-    def _open(self, path: Path) -> Image.Image:
-        return read_image(path).convert("RGB")
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        path, label = self.files[index]
-        image = self._open(path)
-        if self._native is None:
-            image = resize_and_crop(image)
-        elif image.size != self._native:
-            raise ValueError(
-                f"{str(path)!r} has {image.width} x {image.height} pixels and the first image "
-                f"{self._native[0]} x {self._native[1]}; images must have one size"
-            )
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).to(torch.float32) / 255
-        return normalise(pixels, IMAGENET_STATISTICS), label
+    if download:
+        raise ValueError("download is asked for, and a folder is your own; leave it out")
+    return images_under("folder", split, split_folder(data_dir, split))
 
 
-def resize_and_crop(image: Image.Image) -> Image.Image:
-    """ImageNet's usual evaluation: the shorter side to 256 pixels (bilinear, antialiased), the central 224 x 224."""
-    scale = RESIZE / min(image.size)
-    width, height = (max(RESIZE, int(side * scale)) for side in image.size)
-    left, top = round((width - CROP) / 2), round((height - CROP) / 2)
-    resized = image.resize((width, height), Image.Resampling.BILINEAR)
-    return resized.crop((left, top, left + CROP, top + CROP))
+def split_folder(root: Path, split: str) -> Path:
+    """`root/test` or the like where there is one; for `val` and `test` either, whatever it is called."""
+    names = {"val": ("val", *SYNONYMS["val"], "test"), "test": ("test", "val", *SYNONYMS["val"])}
+    for name in names.get(split, (split, *SYNONYMS.get(split, ()))):
+        if (root / name).is_dir():
+            return root / name
+    return root
 
 
-def _images_under(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMG_EXTENSIONS)
+def images_under(name: str, split: str, root: Path) -> FileImages:
+    """A folder per class, or a flat folder."""
+    if not root.is_dir():
+        raise ValueError(f"data_dir is {str(root)!r}, which is not a folder; name a folder of images")
+    classes = {entry: image_files(entry) for entry in sorted(root.iterdir()) if entry.is_dir()}
+    classes = {entry: images for entry, images in classes.items() if images}
+    flat = image_files(root, recursive=False)
+    if classes and flat:
+        raise ValueError(
+            f"{str(root)!r} holds both images ({flat[0].name}, ...) and folders of images "
+            f"({next(iter(classes)).name}, ...); keep either one folder per class or a flat folder"
+        )
+    files = [(path, label) for label, images in enumerate(classes.values()) for path in images]
+    files = files or [(path, UNLABELLED) for path in flat]
+    if not files:
+        raise ValueError(f"no image under {str(root)!r}; looked for {' '.join(IMG_EXTENSIONS)}")
+    paths, labels = zip(*files, strict=True)
+    usual = _usual(name, read_image(paths[0]).size)
+    return FileImages(name, split, paths, labels, len(classes), usual, [entry.name for entry in classes])
+
+
+def _usual(name: str, size: tuple[int, int]) -> Preprocessing:
+    if max(size) > SMALL:
+        return photograph_preprocessing(name)
+    mean, std = IMAGENET_STATISTICS
+    return Preprocessing(size=(size[1], size[0]), mean=mean, std=std, source=name)
+
+
+def image_files(folder: Path, *, recursive: bool = True) -> list[Path]:
+    """Every image file under a folder, sorted; what lies behind links to folders only where `folder` is one."""
+    found: list[Path] = []
+    with os.scandir(folder) as entries:  # tells files from folders without a look at each
+        listed = sorted(entries, key=lambda entry: entry.name)
+    for entry in listed:
+        if entry.is_dir(follow_symlinks=False):
+            found += image_files(Path(entry.path)) if recursive else []
+        elif os.path.splitext(entry.name)[1].lower() in IMG_EXTENSIONS:
+            found.append(Path(entry.path))
+    return found

@@ -1,15 +1,14 @@
 """What a data set is here: items `(image, label)` in the network's input space, and what is known of them."""
 
-from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-UNLABELLED = -1
+from .preprocessing import Preprocessing, normalise
+from .raw import UNLABELLED, ArrayImages, RawImages
 
-# Mean and standard deviation per channel, of pixel values in [0, 1]
-MNIST_STATISTICS = ((0.1307,), (0.3081,))
 IMAGENET_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -18,15 +17,19 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
 
     Attributes:
         name: As it is named on the command line.
-        split: `train` or `test`.
+        split: `train`, `val` or `test`.
         shape: `(C, H, W)` of every image.
         classes: Number of classes, 0 where there are no labels (every label is then -1).
+        class_names: Of each class, where the data set names them.
+        preprocessing: That made the images; None where they came as tensors.
     """
 
     name: str
     split: str
     shape: tuple[int, int, int]
     classes: int
+    class_names: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
 
     def __len__(self) -> int:
         raise NotImplementedError
@@ -34,9 +37,15 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         raise NotImplementedError
 
+    def prepared(self, preprocessing: Preprocessing) -> "ImageSet":
+        """The same images with another preprocessing. Raises ValueError where they came as tensors."""
+        raise ValueError(f"{self.name} came as tensors, which no preprocessing can be applied to any more")
+
 
 class TensorImageSet(ImageSet):
     """Images held in memory: float32 `[N, C, H, W]` with integer labels `[N]`."""
+
+    images: Tensor
 
     def __init__(self, name: str, split: str, images: Tensor, labels: Tensor, classes: int) -> None:
         self.name, self.split, self.classes = name, split, classes
@@ -45,13 +54,59 @@ class TensorImageSet(ImageSet):
         self.shape = (channels, height, width)
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         return self.images[index], int(self.labels[index])
 
 
-def normalise(pixels: Tensor, statistics: tuple[Sequence[float], Sequence[float]]) -> Tensor:
-    """(pixels - mean) / std per channel: pixel values in [0, 1], `[..., C, H, W]`, to a network's input space."""
-    mean, std = (torch.tensor(values, dtype=pixels.dtype).view(-1, 1, 1) for values in statistics)
-    return (pixels - mean) / std
+class PreparedImageSet(ImageSet):
+    """Images that are preprocessed one by one, when they are asked for."""
+
+    def __init__(self, raw: RawImages, preprocessing: Preprocessing) -> None:
+        self.name, self.split = raw.name, raw.split
+        self.classes, self.class_names = raw.classes, raw.class_names
+        self.raw, self.preprocessing, self.shape = raw, preprocessing, preprocessing.shape
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        assert self.preprocessing is not None
+        return self.preprocessing(self.raw.open(index), self.raw.title(index)), int(self.raw.labels[index])
+
+    def prepared(self, preprocessing: Preprocessing) -> ImageSet:
+        """The same images with another preprocessing."""
+        return image_set(self.raw, preprocessing)
+
+
+class PixelImageSet(PreparedImageSet, TensorImageSet):
+    """Images held in memory as bytes, of the size and the channels that the network takes."""
+
+    def __init__(self, raw: ArrayImages, preprocessing: Preprocessing) -> None:
+        super().__init__(raw, preprocessing)
+        pixels = torch.from_numpy(raw.pixels)
+        self._pixels = pixels.unsqueeze(1) if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
+        self.labels = torch.from_numpy(raw.labels)
+        self._statistics = (preprocessing.mean, preprocessing.std)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return normalise(self._pixels[index].to(torch.float32) / 255, self._statistics), int(self.labels[index])
+
+    @cached_property
+    def images(self) -> Tensor:  # type: ignore[override]
+        """All of them, `[N, C, H, W]`."""
+        return normalise(self._pixels.to(torch.float32) / 255, self._statistics)
+
+
+def image_set(raw: RawImages, preprocessing: Preprocessing | None = None) -> ImageSet:
+    """Images in a network's input space; by default in that of networks trained on this data set."""
+    chosen = preprocessing or raw.usual
+    if isinstance(raw, ArrayImages) and chosen.resize is None:
+        channels = 1 if raw.pixels.ndim == 3 else 3
+        if chosen.shape == (channels, *raw.pixels.shape[1:3]):
+            return PixelImageSet(raw, chosen)
+    return PreparedImageSet(raw, chosen)
+
+
+__all__ = ["IMAGENET_STATISTICS", "UNLABELLED", "ImageSet", "PixelImageSet", "TensorImageSet", "image_set", "normalise"]

@@ -1,9 +1,30 @@
-"""Networks by pattern, and what their published weights are called."""
+"""Networks by pattern: those that a pattern means, and all that can be named."""
 
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
-from .paper import PAPER_NETS
-from .sources import SOURCES
+from .checkpoints import read_manifest
+from .fetching import hub_cache, is_in_hub_cache
+from .from_timm import WEIGHT_FILES
+from .from_torchvision import weights_file
+from .sources import LIBRARIES, names, plain_name
+
+KEPT, CACHED, PUBLISHED, NONE = "kept", "cached", "published", "none"
+
+
+class NamedModel(NamedTuple):
+    """A network that can be named.
+
+    Attributes:
+        spec: Its name on the command line.
+        weights: `kept` with the package, `cached` on this machine, `published` (fetched when first used), or `none`.
+        dataset: That kept weights are for.
+    """
+
+    spec: str
+    weights: str
+    dataset: str | None = None
 
 
 def matching(pattern: str, *, weights: str) -> list[str]:
@@ -16,9 +37,10 @@ def matching(pattern: str, *, weights: str) -> list[str]:
         ValueError: If no network matches or the prefix is unknown.
     """
     prefix, colon, name = pattern.partition(":")
-    if colon and prefix not in SOURCES:
-        raise ValueError(f"model is {pattern!r}; allowed prefixes: {', '.join(f'{source}:' for source in SOURCES)}")
-    for source in [prefix] if colon else SOURCES:
+    if colon and prefix not in LIBRARIES:
+        allowed = ", ".join(f"{library}:" for library in LIBRARIES)
+        raise ValueError(f"model is {pattern!r}; allowed prefixes of a pattern: {allowed}")
+    for source in [prefix] if colon else LIBRARIES:
         found = _known(source, name if colon else pattern, weights)
         if found:
             return [f"{source}:{known}" if colon else known for known in found]
@@ -30,23 +52,74 @@ def _known(source: str, pattern: str, weights: str) -> list[str]:
         import timm
 
         tagged = "." in pattern
-        names = timm.list_models(pattern, pretrained=weights == "pretrained" or tagged, include_tags=tagged)
-    elif source == "torchvision":
-        import torchvision.models
-
-        names = torchvision.models.list_models(module=torchvision.models)
+        found = timm.list_models(pattern, pretrained=weights == "pretrained" or tagged, include_tags=tagged)
     else:
-        names = list(PAPER_NETS)
-    return [name for name in names if fnmatchcase(name, pattern)]
+        found = names(source)
+    return [name for name in found if fnmatchcase(name, pattern)]
 
 
-def published_tag(source: str, name: str) -> str | None:
-    """The tag of the published weights that a name loads: `a1_in1k` of timm's resnet18."""
-    if source == "timm":
-        import timm
+def named_models(pattern: str = "*") -> list[NamedModel]:
+    """Every network of the paper, timm and torchvision whose name matches, each set of weights by itself.
 
-        config = timm.get_pretrained_cfg(name)
-        return (config.tag or None) if config else None
+    The hubs are not asked, so what is `published` may not be reachable; nothing is imported of a library that the
+    pattern's prefix leaves out.
+
+    Args:
+        pattern: Of a spec or a part of it: `timm:vit_*`, `*resnet*`, `resnet18` (whatever its weights), `*.a1_in1k`.
+
+    Raises:
+        ValueError: If none matches.
+
+    >>> named_models("paper:lenet")
+    [NamedModel(spec='paper:lenet', weights='kept', dataset='mnist5k')]
+    """
+    prefix, colon, _ = pattern.partition(":")
+    sources = [prefix] if colon and prefix in LIBRARIES else LIBRARIES
+    every = {"paper": _paper_models, "timm": _timm_models, "torchvision": _torchvision_models}
+    found = [model for source in sources for model in every[source]() if _is_meant(model.spec, pattern)]
+    if not found:
+        raise ValueError(f"no network matches {pattern!r}; a pattern such as '*resnet*' or 'timm:vit_*' is needed")
+    return found
+
+
+def _is_meant(spec: str, pattern: str) -> bool:
+    """Whether a pattern is of a spec, or of it without its source, its weights' name, or both."""
+    source, _, name = spec.partition(":")
+    plain = plain_name(spec) if source != "paper" else name  # a width has a point in it
+    return any(fnmatchcase(text, pattern) for text in (spec, name, f"{source}:{plain}", plain))
+
+
+def _paper_models() -> Iterator[NamedModel]:
+    kept = [(entry["model"], entry["dataset"]) for entry in read_manifest()]
+    for name in dict.fromkeys([*names("paper"), *(model for model, _ in kept)]):
+        datasets = [dataset for model, dataset in kept if model == name]
+        for dataset in datasets or [None]:
+            yield NamedModel(f"paper:{name}", KEPT if dataset else NONE, dataset)
+
+
+def _timm_models() -> Iterator[NamedModel]:
+    import timm
+
+    cache = set(hub_cache())  # most are not there: only those that are get a closer look
+    tagged: dict[str, list[str]] = {}
+    for full in timm.list_pretrained():
+        tagged.setdefault(full.partition(".")[0], []).append(full)
+    for name in timm.list_models():
+        for full in tagged.get(name, []):
+            repository = timm.get_pretrained_cfg(full).hf_hub_id or ""
+            folder = f"models--{repository.replace('/', '--')}"
+            cached = folder in cache and is_in_hub_cache(repository, WEIGHT_FILES)
+            yield NamedModel(f"timm:{full}", CACHED if cached else PUBLISHED)
+        if name not in tagged:
+            yield NamedModel(f"timm:{name}", NONE)
+
+
+def _torchvision_models() -> Iterator[NamedModel]:
     import torchvision.models
 
-    return str(torchvision.models.get_model_weights(name)["DEFAULT"].name)
+    for name in names("torchvision"):
+        weights = list(torchvision.models.get_model_weights(name))
+        for one in weights:
+            yield NamedModel(f"torchvision:{name}@{one.name}", CACHED if weights_file(one).exists() else PUBLISHED)
+        if not weights:
+            yield NamedModel(f"torchvision:{name}", NONE)

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..widths import base_name
-from .sources import fetched_state
+from .from_torchvision import fetched_state
 
 
 def start_from_imagenet(network: nn.Module, model: str, channels: int) -> None:

@@ -1,7 +1,7 @@
 """Sweeps: a YAML grid becomes jobs, executors run them, the store keeps their rows.
 
 >>> from diffstab.sweep import InlineExecutor, measure_job, run_sweep
->>> from diffstab.options import MeasureOptions
+>>> from diffstab.measure_options import MeasureOptions
 >>> from diffstab import Store
 >>> import tempfile
 >>> jobs = [measure_job(MeasureOptions(model="fc_l4", images=20, seed=seed)) for seed in (0, 1)]

@@ -1,16 +1,18 @@
 """One measurement from names to numbers: the network, its images, the result. The command and every sweep call it."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from ..adaptive import until_precise
 from ..data import ImageSet, load_dataset
 from ..ensemble import MaxEntropyEnsemble
-from ..models import LoadedModel, Shape, chosen_device, resolve_model
+from ..measure_options import ENSEMBLE, MeasureOptions
+from ..models import LoadedModel, Override, Shape, chosen_device, label_map, resolve_model
 from ..models.failing import told_as_value_error
-from ..options import ENSEMBLE, MeasureOptions
+from ..processes import ALONE, Processes, local_device
 from ..stability import measure
 from ..streams import choose
 
@@ -31,60 +33,110 @@ class Watcher:
         """What the user should know beside the numbers."""
 
 
-def measure_cell(options: MeasureOptions, watcher: Watcher | None = None) -> "StabilityResult":
+def measure_cell(
+    options: MeasureOptions, watcher: Watcher | None = None, processes: Processes = ALONE
+) -> "StabilityResult":
     """Loads what the options name, measures it, and names it in the result.
 
     Raises:
         ValueError: If anything named can't be had or the network fails on these images.
     """
     watcher = watcher or Watcher()
-    device = chosen_device(options.device)
-    dataset = load_dataset(options.dataset, split=options.split, data_dir=options.data_dir)
-    ensemble = MaxEntropyEnsemble(dataset.shape[1:], **{name: getattr(options, name) for name in ENSEMBLE})
-    loaded = resolve_model(
+    device = chosen_device(local_device(options.device) if processes.count > 1 else options.device)
+    dataset = _images(options, processes)
+    loaded = _model(options, dataset)
+    images = (
+        dataset if loaded.preprocessing in (None, dataset.preprocessing) else dataset.prepared(loaded.preprocessing)
+    )
+    ensemble = MaxEntropyEnsemble(images.shape[1:], **{name: getattr(options, name) for name in ENSEMBLE})
+    network = _placed(loaded, options, device)
+
+    def measured(count: int, draws: int) -> "StabilityResult":
+        watcher.begins(_title(loaded, images, count, options, device))
+        with told_as_value_error(options.model, images.shape):
+            return measure(
+                network,
+                images,
+                ensemble,
+                label_outputs=lambda outputs: _label_outputs(loaded, images, outputs),
+                indices=choose(count, len(images), options.seed),
+                draws=draws,
+                device=device,
+                progress=watcher.moves,
+                note=lambda text: watcher.notes(f"note: {text}"),
+                processes=processes,
+                **{name: getattr(options, name) for name in KNOBS},
+            )
+
+    count = min(options.images, len(images))
+    if options.until_precision is None:
+        result = measured(count, options.draws)
+    else:
+        limits = {"images": count, "total": len(images), "draws": options.draws}
+        result = until_precise(measured, options.until_precision, **limits)
+    return _named(result, loaded, images, watcher)
+
+
+KNOBS = ("average", "noise_radius", "interpolation", "seed", "batch_size", "batch_norm", "resamples", "amp", "workers")
+
+
+def _images(options: MeasureOptions, processes: Processes) -> ImageSet:
+    """The data set; of several processes, the first one fetches it alone."""
+
+    def load(download: bool) -> ImageSet:
+        return load_dataset(options.dataset, split=options.split, data_dir=options.data_dir, download=download)
+
+    if options.download and processes.count > 1:
+        processes.gathered(lambda: load(True).name if processes.first else None)
+        return load(False)
+    return load(options.download)
+
+
+def _model(options: MeasureOptions, dataset: ImageSet) -> LoadedModel:
+    return resolve_model(
         options.model,
         Shape(*dataset.shape, dataset.classes),
         dataset=dataset.name,
         weights=options.weights,
         checkpoint=options.checkpoint,
+        num_classes=options.num_classes,
+        in_chans=options.in_chans,
+        model_kwargs=options.arguments,
+        usual=dataset.preprocessing,
+        override=Override(**options.override),
         seed=options.seed,
     )
-    network = loaded.network.to(device)
-
-    def measured(images: int, draws: int) -> "StabilityResult":
-        watcher.begins(_title(loaded, dataset, images, options, device))
-        knobs = ("average", "noise_radius", "interpolation", "seed", "batch_size", "batch_norm", "resamples", "workers")
-        with told_as_value_error(options.model, dataset.shape):
-            return measure(
-                network,
-                dataset,
-                ensemble,
-                indices=choose(images, len(dataset), options.seed),
-                draws=draws,
-                progress=watcher.moves,
-                **{name: getattr(options, name) for name in knobs},
-            )
-
-    count = min(options.images, len(dataset))
-    if options.until_precision is None:
-        result = measured(count, options.draws)
-    else:
-        limits = {"images": count, "total": len(dataset), "draws": options.draws}
-        result = until_precise(measured, options.until_precision, **limits)
-    return _named(result, loaded, dataset, watcher)
 
 
-def _named(result: "StabilityResult", loaded: LoadedModel, dataset: ImageSet, watcher: Watcher) -> "StabilityResult":
-    names = {"model": loaded.name, "model_source": loaded.source, "weights": loaded.weights, "weights_tag": loaded.tag}
+def _placed(loaded: LoadedModel, options: MeasureOptions, device: torch.device) -> Any:
+    """The network on its device, in its precision and memory layout."""
+    network = loaded.network
+    if not isinstance(network, nn.Module):
+        return network
+    network.to(device, getattr(torch, options.precision))
+    if options.channels_last:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if options.compile:
+        network.compile()
+    return network
+
+
+def _label_outputs(loaded: LoadedModel, images: ImageSet, outputs: int) -> list[int] | None:
+    return label_map(images.classes, images.class_names, outputs, loaded.label_names)
+
+
+def _named(result: "StabilityResult", loaded: LoadedModel, images: ImageSet, watcher: Watcher) -> "StabilityResult":
     outputs = result.raw.outputs.shape[1]
-    if result.test_error is not None and outputs != dataset.classes:
-        watcher.notes(f"no test error: the network has {outputs} classes and {dataset.name} {dataset.classes}")
-        result = replace(result, test_error=None)
-    return replace(result, **names)  # type: ignore[arg-type]
+    if images.classes and result.test_error is None:
+        watcher.notes(f"no test error: the network has {outputs} outputs and {images.name} {images.classes} classes")
+    if result.output is not None:
+        watcher.notes(f"note: the network returns several outputs; measured is {result.output}")
+    names = {"model": loaded.name, "model_source": loaded.source, "weights": loaded.weights, "weights_tag": loaded.tag}
+    return replace(result, **names, model_options=loaded.options)  # type: ignore[arg-type]
 
 
-def _title(loaded: LoadedModel, dataset: ImageSet, images: int, options: MeasureOptions, device: torch.device) -> str:
+def _title(loaded: LoadedModel, images: ImageSet, count: int, options: MeasureOptions, device: torch.device) -> str:
     """Which network this is, on which images."""
-    few = f" (all there are; {options.images} asked for)" if len(dataset) < options.images else ""
+    few = f" (all there are; {options.images} asked for)" if len(images) < options.images else ""
     network = f"{loaded.source}:{loaded.name.split(':')[-1]}, weights: {loaded.weights}"
-    return f"{network}; {images} images of {dataset.name}/{dataset.split}{few}; {device}"
+    return f"{network}; {count} images of {images.name}/{images.split}{few}; {device}\ninput: {images.preprocessing}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..options import MeasureOptions
+from ..measure_options import MeasureOptions
 from ..store import Entry
 from .executor import Task
 

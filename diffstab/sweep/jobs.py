@@ -4,19 +4,21 @@ import hashlib
 import json
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..options import EXECUTION, MeasureOptions
+from ..measure_options import ADDED, USUAL, MeasureOptions
+from ..options import EXECUTION
 from ..recipes import TrainOptions
 from ..results import SCHEMA, StabilityResult
 from ..store import DONE, FAILED, Entry, measured_entry
 from ..store.sidecar import WEIGHTS
 
 TRAIN, MEASURE = "train", "measure"
+READ_UP_TO = 10**9  # bytes of a folder, to name it by its files' content
 THREADS = 1  # of a job: many jobs side by side use a machine better than one job on all its cores
 
 
@@ -75,6 +77,9 @@ def measure_job(options: MeasureOptions, trained_by: Job | None = None) -> Job:
 def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> str:
     """Files count by their content, not their name; where a job runs does not count, nor what changes no number."""
     content = {name: value for name, value in options.items() if name not in EXECUTION}
+    if kind == MEASURE:
+        content = {name: value for name, value in content.items() if name not in ADDED or value != USUAL[name]}
+    content |= _model_files(content["model"])
     if content.get("checkpoint") is not None:
         content["checkpoint"] = _content(content["checkpoint"])
         content.pop("weights")
@@ -86,22 +91,43 @@ def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> 
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def _model_files(model: str) -> dict[str, str]:
+    """What a model's name reads from this machine: a folder's content, the file of own code."""
+    prefix, colon, name = model.partition(":")
+    if prefix == "local-dir":
+        return {"model": _content(name)}
+    if colon and prefix not in ("paper", "timm", "torchvision", "hf-hub"):
+        from ..models.own_code import code_file
+
+        file = code_file(model)
+        return {"code": _content(str(file))} if file is not None else {}
+    return {}
+
+
 def _content(path: str) -> str:
-    """sha256 of a file, or of all files in a folder with their names; the path itself if it can't be read."""
+    """sha256 of a file, or of all files in a folder with their names; the path itself if it can't be read.
+
+    Of a folder with more than 1 GB, the files count by their names and sizes: reading ImageNet takes an hour.
+    """
     try:
         if not os.path.isdir(path):
             return _file_sha256(path, *_stamp(path))
+        files = {file: _stamp(file) for file in _files_under(path)}
+        large = sum(size for size, _ in files.values()) > READ_UP_TO
         digest = hashlib.sha256()
-        for root, folders, files in os.walk(path):
-            folders.sort()
-            for name in sorted(files):
-                file = os.path.join(root, name)
-                digest.update(
-                    f"{Path(file).relative_to(path).as_posix()} {_file_sha256(file, *_stamp(file))}\n".encode()
-                )
+        for file, stamp in files.items():
+            content = f"{stamp[0]} bytes" if large else _file_sha256(file, *stamp)
+            digest.update(f"{Path(file).relative_to(path).as_posix()} {content}\n".encode())
         return digest.hexdigest()
     except OSError:  # which the job itself will tell
         return f"unreadable: {path}"
+
+
+def _files_under(path: str) -> Iterator[str]:
+    for root, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(files):
+            yield os.path.join(root, name)
 
 
 def _stamp(path: str) -> tuple[int, int]:

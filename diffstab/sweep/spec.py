@@ -25,7 +25,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..options import MeasureOptions
+from ..measure_options import MeasureOptions
 from ..recipes import TrainOptions
 from .jobs import MEASURE, TRAIN, Job, measure_job, train_job
 from .yaml_file import read_yaml

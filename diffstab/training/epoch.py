@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ..data import TensorImageSet
+from ..processes import ALONE, Processes
 from ..recipes import Recipe, TrainOptions
 from .augment import Augmentation
 from .losses import Loss, loss_of
-from .processes import ALONE, Processes
 from .state import TrainingState
 
 TEST_BATCH = 250  # images

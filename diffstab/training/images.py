@@ -57,9 +57,9 @@ def prepare_images(options: TrainOptions) -> Images:
 
 def _labelled_splits(options: TrainOptions) -> tuple[TensorImageSet, TensorImageSet]:
     """Training and test images. Raises ValueError unless they have labels and are held in memory."""
-    test = load_dataset(options.dataset, split="test", data_dir=options.data_dir)
+    test = load_dataset(options.dataset, split="test", data_dir=options.data_dir, download=options.download)
     if isinstance(test, TensorImageSet) and test.classes:
-        train = load_dataset(options.dataset, split="train", data_dir=options.data_dir)
+        train = load_dataset(options.dataset, split="train", data_dir=options.data_dir, download=options.download)
         if isinstance(train, TensorImageSet):
             return train, test
     raise ValueError(

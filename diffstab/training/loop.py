@@ -19,6 +19,7 @@ from ..models import Shape, resolve_model
 from ..models.failing import told_as_value_error
 from ..models.lazy import AlphaNetwork
 from ..models.transfer import start_from_imagenet
+from ..processes import ALONE, Processes
 from ..recipes import TrainOptions
 from ..streams import untouched_global_state
 from .augment import Augmentation
@@ -27,7 +28,6 @@ from .images import LAST, TEST, VALIDATION, Images, darkest, prepare_images
 from .metrics import Logger, write_history
 from .optimizers import make_optimizer, make_schedule
 from .probe import is_probed, probe
-from .processes import ALONE, Processes
 from .state import TrainingState, prepare, read_last, recipe_of, write_state
 from .trained import Trained
 
@@ -268,4 +268,5 @@ class _Run:
             train_loss=next(line["loss"] for line in reversed(state.history)),
             test_error=measure_error(network, self.images.test, self.device, self.processes),
             seconds=state.seconds,
+            preprocessing=self.images.test.preprocessing,
         )

@@ -3,16 +3,19 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save
 from torch import nn
 
+from ..data import Preprocessing
 from ..models import Shape
+from ..models.kept_folder import PREPROCESSING, WEIGHTS
 from ..recipes import TrainOptions
 from ..results import write_atomically
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+CONFIG = "config.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,7 @@ class Trained:
         train_loss: Mean over the last epoch's steps.
         test_error: Share of the test images that it classifies wrongly.
         seconds: That the epochs took, those before a stop included.
+        preprocessing: From images to its input; None where they came as tensors.
     """
 
     network: nn.Module = field(repr=False, compare=False)
@@ -38,6 +42,7 @@ class Trained:
     train_loss: float
     test_error: float
     seconds: float = field(compare=False)
+    preprocessing: Preprocessing | None = None
 
     def weights(self) -> bytes:
         """The network's state as a .safetensors file; the same bytes for the same weights."""
@@ -52,21 +57,25 @@ class Trained:
         Raises:
             ValueError: If the folder is missing or can't be written.
         """
-        return write_network(Path(folder), self.weights(), self.options.model, self.shape)
+        return write_network(Path(folder), self.weights(), self.options.model, self.shape, self.preprocessing)
 
 
-def write_network(folder: Path, weights: bytes, model: str, shape: Shape) -> Path:
-    """Weights with what they are of beside them; the path of the weights.
+def write_network(
+    folder: Path, weights: bytes, model: str, shape: Shape, preprocessing: Preprocessing | None = None
+) -> Path:
+    """Weights with what they are of beside them; the path of the weights. `local-dir:FOLDER` then names the network.
 
     Raises:
         ValueError: If the folder is missing or can't be written.
     """
-    config = {
+    config: dict[str, Any] = {
         "architecture": model,
         "num_classes": shape.classes,
         "in_chans": shape.channels,
         "input_size": list(shape[:3]),
     }
+    if preprocessing is not None:
+        config[PREPROCESSING] = preprocessing.to_dict()
     path = folder / WEIGHTS
     write_atomically(path, weights)
     write_atomically(path.with_name(CONFIG), json.dumps(config, indent=2).encode() + b"\n")

@@ -1,18 +1,27 @@
-"""One training in several processes, as `torchrun` starts them: each takes its part of every batch."""
+"""Several processes, as `torchrun` starts them: a training shares every batch out, a measurement shares out images."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+LONGEST = timedelta(days=1)  # that processes wait for one another; torchrun ends all when one has died
+T = TypeVar("T")
+
+
+class OtherProcessFailedError(Exception):
+    """Another process fails, and says why."""
+
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those of a training.
+    """This process among several.
 
     Attributes:
         rank: 0 to `count` - 1; the one of rank 0 writes and tells.
@@ -30,6 +39,31 @@ class Processes:
     def own(self, index: Tensor) -> Tensor:
         """This process's part of a batch's indices `[B]`."""
         return index[self.rank :: self.count]
+
+    def gathered(self, work: Callable[[], T]) -> list[T]:
+        """What `work` gives in each process, in their order, in all of them.
+
+        Raises:
+            Exception: What `work` raised here, if no process before this one failed.
+            OtherProcessFailedError: If another one did.
+        """
+        if self.count == 1:
+            return [work()]
+        value: T | None = None
+        failure: Exception | None = None
+        try:
+            value = work()
+        except Exception as error:
+            failure = error
+        answers: list[Any] = [None] * self.count
+        dist.all_gather_object(answers, (failure is None, value))
+        failed = [rank for rank, (whole, _) in enumerate(answers) if not whole]
+        if failed and failed[0] == self.rank:
+            assert failure is not None
+            raise failure
+        if failed:
+            raise OtherProcessFailedError(f"process {failed[0]} of {self.count} fails")
+        return [value for _, value in answers]
 
     def total(self, values: Tensor) -> Tensor:
         """The sum over all processes."""
@@ -66,11 +100,15 @@ def local_device(name: str) -> str:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
-    """The processes that `torchrun` started, joined by NCCL or Gloo; this one alone otherwise."""
+    """The processes that `torchrun` started, joined by NCCL or Gloo; this one alone otherwise.
+
+    Args:
+        device: Of the tensors that they exchange.
+    """
     if not under_torchrun():
         yield ALONE
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST)
     try:
         yield Processes(dist.get_rank(), dist.get_world_size())
     finally:

@@ -1,0 +1,156 @@
+"""Data sets of small images that torchvision reads: MNIST, FashionMNIST, CIFAR-10, CIFAR-100 and SVHN."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data_names import split_of
+from .layout import found_in, read_or_fetch, reason, root_of, some
+from .preprocessing import Preprocessing
+from .raw import ArrayImages
+
+STATISTICS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {  # mean and standard deviation of all pixels
+    "mnist": ((0.1307,), (0.3081,)),
+    "fashionmnist": ((0.2860,), (0.3530,)),
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
+    "svhn": ((0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)),
+}
+SIDES = {1: (28, 28), 3: (32, 32)}  # height and width of the images, by their number of channels
+
+
+class Files(NamedTuple):
+    """What torchvision wants: files with their checksums under the folder `inner`, and the archives they come in."""
+
+    inner: str
+    checksums: dict[str, str | None]
+    archives: tuple[str, ...] = ()
+
+
+def preprocessing_of(name: str) -> Preprocessing:
+    """Of networks trained on one of these data sets: images of their own size, with the statistics of all pixels."""
+    mean, std = STATISTICS[name]
+    return Preprocessing(size=SIDES[len(mean)], mean=mean, std=std, source=name)
+
+
+def mnist(split: str, data_dir: Path, download: bool) -> ArrayImages:
+    """Handwritten digits: 60,000 train and 10,000 test images, 28 x 28, gray."""
+    from torchvision.datasets import MNIST
+
+    return _idx("mnist", MNIST, split, data_dir, download)
+
+
+def fashionmnist(split: str, data_dir: Path, download: bool) -> ArrayImages:
+    """Clothes in ten classes: 60,000 train and 10,000 test images, 28 x 28, gray."""
+    from torchvision.datasets import FashionMNIST
+
+    return _idx("fashionmnist", FashionMNIST, split, data_dir, download)
+
+
+def cifar10(split: str, data_dir: Path, download: bool) -> ArrayImages:
+    """Animals and vehicles in ten classes: 50,000 train and 10,000 test images, 32 x 32, in colour."""
+    from torchvision.datasets import CIFAR10
+
+    return _cifar("cifar10", CIFAR10, 10, split, data_dir, download)
+
+
+def cifar100(split: str, data_dir: Path, download: bool) -> ArrayImages:
+    """A hundred classes (CIFAR's fine labels): 50,000 train and 10,000 test images, 32 x 32, in colour."""
+    from torchvision.datasets import CIFAR100
+
+    return _cifar("cifar100", CIFAR100, 100, split, data_dir, download)
+
+
+def svhn(split: str, data_dir: Path, download: bool) -> ArrayImages:
+    """House numbers' digits: 73,257 train, 26,032 test and 531,131 extra images, 32 x 32, in colour."""
+    from torchvision.datasets import SVHN
+
+    split = split_of("svhn", split, ("train", "test", "extra"))
+    try:
+        import_module("scipy.io")
+    except ImportError as error:
+        raise ValueError("the data set svhn needs the package scipy: pip install 'diffstab[svhn]'") from error
+    _, file, checksum = SVHN.split_list[split]
+    data = _read(
+        f"svhn/{split}",
+        Files("", {file: checksum}),
+        lambda root, fetch: SVHN(root, split=split, download=fetch),
+        data_dir,
+        download,
+    )
+    return _images("svhn", split, data.data.transpose(0, 2, 3, 1), data.labels, 10)
+
+
+def _idx(name: str, kind: Any, split: str, data_dir: Path, download: bool) -> ArrayImages:
+    split = split_of(name, split, ("train", "test"))
+    inner = f"{kind.__name__}/raw"
+    packed = [file for file, _ in kind.resources]
+    data = _read(
+        f"{name}/{split}",
+        Files(inner, {file.removesuffix(".gz"): None for file in packed}, tuple(f"{inner}/{file}" for file in packed)),
+        lambda root, fetch: kind(root, train=split == "train", download=fetch),
+        data_dir,
+        download,
+    )
+    return _images(name, split, data.data.numpy(), data.targets.numpy(), 10, kind.classes)
+
+
+def _cifar(name: str, kind: Any, classes: int, split: str, data_dir: Path, download: bool) -> ArrayImages:
+    split = split_of(name, split, ("train", "test"))
+    checksums = dict([*kind.train_list, *kind.test_list, (kind.meta["filename"], kind.meta["md5"])])
+    data = _read(
+        f"{name}/{split}",
+        Files(kind.base_folder, checksums, (kind.filename,)),
+        lambda root, fetch: kind(root, train=split == "train", download=fetch),
+        data_dir,
+        download,
+    )
+    return _images(name, split, data.data, data.targets, classes, data.classes)
+
+
+def _read(title: str, files: Files, make: Callable[[Path, bool], Any], data_dir: Path, download: bool) -> Any:
+    """torchvision's data set, `make(root, download)`."""
+    root = root_of(data_dir, files.inner)
+
+    def read() -> Any:
+        try:
+            return make(root, False)
+        except Exception as error:  # missing files, and what pickle, zlib, numpy and others say of damaged ones
+            raise ValueError(f"{title}: {_fault(files, root, error)}, or use --download") from error
+
+    fetch = (lambda folder: make(folder, True)) if download else None
+    return read_or_fetch(title.partition("/")[0], root, read, fetch, files.archives)
+
+
+def _fault(files: Files, root: Path, error: Exception) -> str:
+    from torchvision.datasets.utils import check_integrity
+
+    folder = root / files.inner
+    missing = [file for file in files.checksums if not (folder / file).is_file()]
+    if missing:
+        place = folder if folder.is_dir() else root
+        wanted = (Path(files.inner) / missing[0]).as_posix()
+        return f"looked for {some([wanted, *missing[1:]])} in {found_in(place)}; name the folder that holds them"
+    damaged = [file for file, checksum in files.checksums.items() if not check_integrity(folder / file, checksum)]
+    if damaged:
+        return f"{some(damaged)} in {str(folder)!r} differs from the published file; bring a whole one"
+    return f"the files in {str(folder)!r} are damaged ({reason(error)}); bring whole ones"
+
+
+def _images(
+    name: str,
+    split: str,
+    pixels: NDArray[np.uint8],
+    labels: Sequence[int] | NDArray[np.int64],
+    classes: int,
+    class_names: Sequence[str] = (),
+) -> ArrayImages:
+    usual = preprocessing_of(name)
+    if pixels.shape[1:3] != usual.size:
+        sides = " x ".join(map(str, pixels.shape[1:3]))
+        raise ValueError(f"{name}/{split} has images of {sides} pixels; {name}'s are {usual.size[0]} x {usual.size[1]}")
+    return ArrayImages(name, split, pixels, labels, classes, usual, class_names)

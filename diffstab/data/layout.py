@@ -1,0 +1,106 @@
+"""Where the files of a data set lie: what was found instead of them, and how they are fetched."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+SHOWN = 3  # names in a message
+Read = TypeVar("Read")
+
+
+def some(names: Iterable[str]) -> str:
+    """The first few names.
+
+    >>> some(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    listed = list(names)
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return ", ".join(listed[:SHOWN]) + more
+
+
+def found_in(folder: Path) -> str:
+    """What a message says of a place where something was looked for."""
+    if not folder.exists():
+        return f"{str(folder)!r} (no such folder)"
+    if not folder.is_dir():
+        return f"{str(folder)!r} (a file)"
+    names = sorted(entry.name for entry in os.scandir(folder))
+    return f"{str(folder)!r} (which holds {some(names)})" if names else f"{str(folder)!r} (an empty folder)"
+
+
+def root_of(data_dir: Path, inner: str) -> Path:
+    """The folder that holds `inner`, where `data_dir` may be that folder or name a part of `inner` itself.
+
+    >>> root_of(Path("/data/MNIST/raw"), "MNIST/raw").as_posix()
+    '/data'
+    """
+    data_dir, parts = data_dir.absolute(), Path(inner).parts
+    if not (data_dir / inner).is_dir():
+        for count in range(len(parts), 0, -1):
+            if data_dir.parts[-count:] == parts[:count]:
+                return data_dir.parents[count - 1]
+    return data_dir
+
+
+def read_or_fetch(
+    name: str,
+    root: Path,
+    read: Callable[[], Read],
+    fetch: Callable[[Path], object] | None,
+    archives: Iterable[str] = (),
+) -> Read:
+    """What `read` gives; where it raises ValueError and there is a `fetch`, after fetching the files into `root`.
+
+    `fetch` writes into a folder of its own, and only what it finished moves into `root`. Archives in `root` are copied
+    there first, so that `fetch` can take those that are whole.
+
+    Raises:
+        ValueError: If the files are missing or damaged and not to be fetched, or can't be.
+    """
+    try:
+        return read()
+    except ValueError:
+        if fetch is None:
+            raise
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=root, prefix=".download-") as folder, redirect_stdout(sys.stderr):
+            _fetch_into(Path(folder), root, fetch, list(archives))
+    except Exception as error:  # networks, archives and disks each have their own
+        raise ValueError(
+            f"{name} could not be fetched into {str(root)!r} ({reason(error)}); "
+            "run it where the network can be reached, or bring the files there"
+        ) from error
+    return read()
+
+
+def _fetch_into(folder: Path, root: Path, fetch: Callable[[Path], object], archives: list[str]) -> None:
+    for archive in archives:
+        if (root / archive).is_file():
+            (folder / archive).parent.mkdir(parents=True, exist_ok=True)
+            copyfile(root / archive, folder / archive)
+    fetch(folder)
+    for archive in archives:
+        (folder / archive).unlink(missing_ok=True)
+    for entry in folder.iterdir():
+        _settle(entry, root / entry.name)
+
+
+def _settle(source: Path, target: Path) -> None:
+    """Move a tree into place: in one step or, where such a folder is already, file by file."""
+    if source.is_dir() and target.is_dir():
+        for entry in source.iterdir():
+            _settle(entry, target / entry.name)
+    else:
+        os.replace(source, target)
+
+
+def reason(error: Exception) -> str:
+    """An error in one line."""
+    return " ".join(str(error).split()) or type(error).__name__

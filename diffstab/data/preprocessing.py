@@ -1,0 +1,184 @@
+"""From an image file to a network's input space: size, crop, interpolation, mean and standard deviation."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..settings import one_of
+
+CROP_MODES = ("center", "squash", "border")
+RESAMPLINGS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+COLOUR_MODES = {1: "L", 3: "RGB"}  # of PIL, by the number of channels
+Statistics = tuple[Sequence[float], Sequence[float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """How an image becomes a network's input; with antialiasing, as torchvision's and timm's evaluations do it.
+
+    Attributes:
+        size: Height and width of the input, pixels.
+        resize: Height and width that the image is brought to before the crop, pixels; None: images keep their size,
+            which must be `size`.
+        crop_mode: `center`: the image covers `resize` and keeps its ratio; `squash`: it takes that very size;
+            `border`: it lies within, the rest is filled with the mean. Then the central `size` is cut out.
+        interpolation: Of resizing: `nearest`, `bilinear`, `bicubic` or `lanczos`.
+        mean, std: Per channel, of pixel values in [0, 1]; as many as the network has input channels, 1 or 3.
+        source: Whose choice this is: a data set's name, weights, or `options` added to either.
+
+    Raises:
+        ValueError: If a value is not allowed.
+    """
+
+    size: tuple[int, int]
+    resize: tuple[int, int] | None = None
+    crop_mode: str = "center"
+    interpolation: str = "bilinear"
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    source: str
+
+    def __post_init__(self) -> None:
+        one_of("crop mode", self.crop_mode, CROP_MODES)
+        one_of("interpolation of resizing", self.interpolation, RESAMPLINGS)
+        if len(self.mean) != len(self.std) or len(self.mean) not in COLOUR_MODES:
+            raise ValueError(
+                f"mean is {self.mean} and std is {self.std}; as many of each as the input has channels, 1 or 3"
+            )
+        if min(self.std) <= 0:
+            raise ValueError(f"std is {self.std}; each value must be above 0")
+        if min(self.size) < 1:
+            raise ValueError(f"images of size {self.size} are asked for; each side must have at least 1 pixel")
+        if self.resize is not None and (self.resize[0] < self.size[0] or self.resize[1] < self.size[1]):
+            raise ValueError(f"images are resized to {self.resize} and cropped to {self.size}, which is larger")
+
+    @property
+    def channels(self) -> int:
+        """Of the input."""
+        return len(self.mean)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """`(C, H, W)` of the input."""
+        return (self.channels, *self.size)
+
+    def with_channels(self, channels: int) -> "Preprocessing":
+        """For another number of input channels: gray images show in all colours, colour ones in their luminance.
+
+        >>> gray = Preprocessing(size=(28, 28), mean=(0.1307,), std=(0.3081,), source="mnist")
+        >>> gray.with_channels(3).mean
+        (0.1307, 0.1307, 0.1307)
+        """
+        if channels == self.channels:
+            return self
+        if channels not in COLOUR_MODES:
+            raise ValueError(f"the network takes {channels} channels; images have 1 or 3")
+        mean, std = ((sum(values) / len(values),) * channels for values in (self.mean, self.std))
+        return replace(self, mean=mean, std=std)
+
+    def overridden(
+        self,
+        *,
+        img_size: int | None = None,
+        crop_pct: float | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> "Preprocessing":
+        """With other values where they are given.
+
+        Args:
+            img_size: Height and width of the input, pixels.
+            crop_pct: Share of the resized image's side that the crop keeps, above 0 and up to 1.
+            mean, std: One value, for all channels, or one for each.
+        """
+        changes: dict[str, Any] = {}
+        if img_size is not None or crop_pct is not None:
+            size = self.size if img_size is None else (img_size, img_size)
+            changes = {"size": size, "resize": tuple(self._before_crop(side, crop_pct) for side in size)}
+        for name, values in (("mean", mean), ("std", std)):
+            if values is not None:
+                if len(values) not in (1, self.channels):
+                    raise ValueError(
+                        f"{name} is {tuple(values)}; one value, or one for each of {self.channels} channels"
+                    )
+                changes[name] = tuple(values) * (self.channels if len(values) == 1 else 1)
+        return replace(self, **changes, source=f"{self.source} + options") if changes else self
+
+    def _before_crop(self, side: int, crop_pct: float | None) -> int:
+        if crop_pct is not None:
+            if not 0 < crop_pct <= 1:
+                raise ValueError(f"crop_pct is {crop_pct}; it must be above 0 and up to 1")
+            return math.floor(side / crop_pct)  # as timm
+        return side if self.resize is None else side * self.resize[0] // self.size[0]
+
+    def __call__(self, image: Image.Image, name: str = "an image") -> Tensor:
+        """The input `[C, H, W]`, float32. Raises ValueError, with the image's name, if its size is a wrong one."""
+        image = image.convert(COLOUR_MODES[self.channels])
+        height, width = self.size
+        if self.resize is not None:
+            image = self._cropped(self._resized(image))
+        elif image.size != (width, height):
+            raise ValueError(
+                f"{name} has {image.width} x {image.height} pixels and the first one {width} x {height}; images must "
+                "have one size, or be brought to one with --img-size"
+            )
+        pixels = torch.from_numpy(np.array(image)).view(height, width, -1).permute(2, 0, 1)
+        return normalise(pixels.to(torch.float32) / 255, (self.mean, self.std))
+
+    def _resized(self, image: Image.Image) -> Image.Image:
+        assert self.resize is not None
+        sides, wanted = (image.height, image.width), self.resize
+        ratios = [side / goal for side, goal in zip(sides, wanted, strict=True)]
+        if self.crop_mode == "squash":
+            height, width = wanted
+        elif self.crop_mode == "center" and wanted[0] == wanted[1]:  # as torchvision: the longer side rounded down
+            height, width = (wanted[0] if side == min(sides) else int(wanted[0] * side / min(sides)) for side in sides)
+        else:
+            ratio = max(ratios) if self.crop_mode == "border" else min(ratios)
+            height, width = (max(1, round(side / ratio)) for side in sides)
+        if (height, width) == sides:
+            return image
+        return image.resize((width, height), RESAMPLINGS[self.interpolation])
+
+    def _cropped(self, image: Image.Image) -> Image.Image:
+        """The central part; where the image is smaller, with a border of the mean."""
+        height, width = self.size
+        if image.width < width or image.height < height:
+            fill = tuple(round(255 * value) for value in self.mean)
+            sides = max(width, image.width), max(height, image.height)
+            canvas = Image.new(image.mode, sides, fill if len(fill) > 1 else fill[0])
+            canvas.paste(image, ((sides[0] - image.width) // 2, (sides[1] - image.height) // 2))
+            image = canvas
+        left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+        return image.crop((left, top, left + width, top + height))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, numbers and texts."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    def __str__(self) -> str:
+        size = " x ".join(map(str, self.shape))
+        if self.resize is None:
+            how = "as the images are"
+        else:
+            goal = {"center": "shorter side to", "squash": "squashed to", "border": "longer side to"}[self.crop_mode]
+            how = f"{goal} {self.resize[0]} ({self.interpolation}), central crop"
+        mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (self.mean, self.std))
+        return f"{size}, {how}, mean {mean}, std {std} ({self.source})"
+
+
+def normalise(pixels: Tensor, statistics: Statistics) -> Tensor:
+    """(pixels - mean) / std per channel: pixel values in [0, 1], `[..., C, H, W]`, to a network's input space."""
+    mean, std = (torch.tensor(values, dtype=pixels.dtype).view(-1, 1, 1) for values in statistics)
+    return (pixels - mean) / std

@@ -1,0 +1,92 @@
+"""Running out of memory halves the batch and goes on."""
+
+import gc
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+from .batches import Batch
+
+Done = TypeVar("Done")
+Note = Callable[[str], None]
+
+
+class BatchTooLargeError(Exception):
+    """A batch does not fit, and taking it in parts would change the network's output."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+
+class Memory:
+    """How many images fit at once, as learnt from running out of memory.
+
+    Args:
+        note: Told what is done about it.
+        whole: Batches must not be taken in parts: batch norm works on their statistics.
+    """
+
+    def __init__(self, note: Note, *, whole: bool = False) -> None:
+        self.note, self.whole = note, whole
+        self.most: int | None = None
+
+    def run(self, work: Callable[[Batch], Done], batch: Batch) -> list[Done]:
+        """`work` of the batch, or of each of its parts that fit into memory.
+
+        Raises:
+            ValueError: If a single image does not fit.
+            BatchTooLargeError: If the batch does not fit and must stay whole.
+        """
+        waiting, done = self._parts(batch), []
+        while waiting:
+            found = _attempt(work, waiting[0])
+            if isinstance(found, OutOfMemory):
+                self._learn(len(waiting[0].keys), found)
+                waiting = [part for one in waiting for part in self._parts(one)]
+                continue
+            done.append(found)
+            waiting.pop(0)
+        return done
+
+    def _parts(self, batch: Batch) -> list[Batch]:
+        count = 1 if self.most is None else -(-len(batch.keys) // self.most)
+        columns = (column.tensor_split(count) for column in batch)
+        return [Batch(*parts) for parts in zip(*columns, strict=True)]
+
+    def _learn(self, size: int, found: "OutOfMemory") -> None:
+        if size == 1:
+            raise ValueError(f"one image alone does not fit into memory ({found.reason}); take smaller images")
+        if self.whole:
+            raise BatchTooLargeError(size)
+        self.most = -(-size // 2)
+        self.note(f"out of memory with {size} images at once; going on with {self.most}")
+
+
+class OutOfMemory:
+    """That memory ran out, and what was said of it: not the error, whose traceback holds on to what filled it."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+def _attempt(work: Callable[[Batch], Done], batch: Batch) -> Done | OutOfMemory:
+    try:
+        return work(batch)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        reason = f"{str(error).splitlines()[0] if str(error) else type(error).__name__:.120}"
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return OutOfMemory(reason)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: a GPU's, or the machine's."""
+    text = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    )

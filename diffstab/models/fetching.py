@@ -1,0 +1,112 @@
+"""Published weights from caches and hubs: what can't be reached is told within 3 seconds."""
+
+import glob
+import os
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from .sources import plain_name
+
+CONNECT_SECONDS = 3.0
+TORCHVISION_URL = "https://download.pytorch.org"
+Fetched = TypeVar("Fetched")
+WAY_OUT = "use --weights init, --checkpoint FILE, or run once with a network: the weights are then cached"
+
+
+def refuse_if_unreachable(spec: str) -> None:
+    """Says within 3 seconds, before timm's slow import, that published weights can't be had.
+
+    Raises:
+        ValueError: If no weights of that name are cached on this machine and neither hub answers.
+    """
+    if not is_maybe_cached(plain_name(spec)) and not reachable(hub_url(), TORCHVISION_URL):
+        raise ValueError(f"pretrained {spec} is not on this machine and no network can be reached; {WAY_OUT}")
+
+
+def is_maybe_cached(name: str) -> bool:
+    """Whether weights lie in a cache that may be this network's."""
+    # timm's weights lie under timm/NAME.TAG, some under other owners' names
+    hub = [entry for entry in hub_cache() if not entry.startswith("models--timm--") or name in entry]
+    return bool(hub) or any((Path(torch.hub.get_dir()) / "checkpoints").glob(f"{glob.escape(name)}*"))
+
+
+def hub_cache() -> list[str]:
+    """The folders of networks in the hub's cache: models--OWNER--NAME."""
+    from huggingface_hub import constants
+
+    return [path.name for path in Path(constants.HF_HUB_CACHE).glob("models--*")]
+
+
+def hub_url() -> str:
+    """Of the hub that timm's weights come from."""
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+
+
+def is_in_hub_cache(repository: str, files: tuple[str, ...]) -> bool:
+    """Whether one of the files of a hub's repository, `USER/NAME` or `USER/NAME@REVISION`, is on this machine."""
+    from huggingface_hub import try_to_load_from_cache
+
+    name, _, revision = repository.partition("@")
+    found = (try_to_load_from_cache(name, file, revision=revision or None) for file in files)
+    return any(isinstance(path, str) for path in found)
+
+
+def fetched(model: str, url: str, cached: bool, load: Callable[[], Fetched]) -> Fetched:
+    """`load()`, after a quick look whether weights that are not cached can be reached at all.
+
+    Raises:
+        ValueError: If they can't be reached, or can't be loaded.
+    """
+    if not cached and not reachable(url):
+        raise ValueError(f"pretrained {model} is not on this machine and {url} can't be reached; {WAY_OUT}")
+    try:
+        with _hub_offline(cached):
+            return load()
+    except Exception as error:  # hubs raise errors of many libraries
+        reason = " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]])
+        raise ValueError(f"pretrained {model} could not be loaded ({reason.rstrip(':')}); {WAY_OUT}") from error
+
+
+def reachable(*urls: str) -> bool:
+    """Whether an answer comes from one of them within 3 seconds. In threads: a name look-up heeds no time limit."""
+    answered = threading.Event()
+
+    def ask(url: str) -> None:
+        try:
+            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=CONNECT_SECONDS).close()
+            answered.set()
+        except urllib.error.HTTPError as error:
+            if error.code < 500 and error.code != 407:  # not a proxy's or gateway's word
+                answered.set()
+        except (OSError, ValueError):
+            pass
+
+    threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in urls]
+    deadline = time.monotonic() + CONNECT_SECONDS
+    for thread in threads:
+        thread.start()
+    while not answered.is_set() and time.monotonic() < deadline and any(thread.is_alive() for thread in threads):
+        answered.wait(0.05)
+    return answered.is_set()
+
+
+@contextmanager
+def _hub_offline(offline: bool) -> Iterator[None]:
+    """Weights that are cached are taken without asking the hub, which retries for 20 s where it can't be reached."""
+    from huggingface_hub import constants
+
+    settings: Any = constants
+    before = settings.HF_HUB_OFFLINE
+    settings.HF_HUB_OFFLINE = before or offline
+    try:
+        yield
+    finally:
+        settings.HF_HUB_OFFLINE = before

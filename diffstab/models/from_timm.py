@@ -1,0 +1,122 @@
+"""timm's networks: by name, from a hub's repository, or from a folder in the hub's layout."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..data.preprocessing import Preprocessing
+from .card import Architecture, Card
+from .fetching import fetched, hub_url, is_in_hub_cache
+from .sources import HUB, LOCAL
+
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+NEEDED = {"input_size": "--img-size", "mean": "--mean", "std": "--std"}
+
+
+def timm_card(name: str) -> Card:
+    """Of a name in timm, with its tag or timm's usual one."""
+    import timm
+
+    config = timm.get_pretrained_cfg(name)
+    if config is None:
+        return Card()
+    full = f"timm:{config.architecture}.{config.tag}" if config.tag else f"timm:{config.architecture}"
+    return _card(config.to_dict(), full, tag=config.tag or None, published=bool(config.has_weights))
+
+
+def hub_card(name: str) -> Card:
+    """Of a repository `USER/NAME` of the hub. Raises ValueError if its config.json can't be had."""
+    from timm.models import load_model_config_from_hf
+
+    cached = is_in_hub_cache(name, ("config.json",))
+    config, *_ = fetched(f"{HUB}:{name}", hub_url(), cached, lambda: load_model_config_from_hf(name))
+    return _card(config, f"{HUB}:{name}", tag=None, published=True)
+
+
+def folder_config(folder: Path) -> dict[str, Any]:
+    """The config.json of a folder in the hub's layout.
+
+    Raises:
+        ValueError: If there is none, it can't be read, or the weights are missing.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
+        raise ValueError(f"model is '{LOCAL}:{folder}'; config.json was looked for, and there is: {found or 'nothing'}")
+    try:
+        config: dict[str, Any] = json.loads(path.read_text())
+        config["architecture"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{str(path)!r} is no network's config.json ({type(error).__name__}: {error})") from error
+    if not any((folder / file).is_file() for file in WEIGHT_FILES):
+        raise ValueError(f"{str(folder)!r} holds no weights; looked for {' and '.join(WEIGHT_FILES)}")
+    return config
+
+
+def folder_card(folder: Path) -> Card:
+    """Of a folder that holds config.json and weights of one of timm's networks."""
+    config = folder_config(folder)
+    inner = config.get("pretrained_cfg", config)
+    return _card({**inner, "label_names": config.get("label_names")}, f"{LOCAL}:{folder}", tag=None, published=True)
+
+
+def _card(config: Mapping[str, Any], source: str, *, tag: str | None, published: bool) -> Card:
+    missing = tuple(option for key, option in NEEDED.items() if not config.get(key))
+    label_names = tuple(config.get("label_names") or ())
+    return Card(
+        preprocessing=_preprocessing(config, source),
+        missing=missing,
+        tag=tag,
+        published=published,
+        fixed_size=bool(config.get("fixed_input_size")),
+        label_names=label_names,
+    )
+
+
+def _preprocessing(config: Mapping[str, Any], source: str) -> Preprocessing:
+    """As timm's own validation: at the size and crop for testing, where the weights have such ones."""
+    from timm.data import resolve_data_config
+
+    resolved = resolve_data_config({}, pretrained_cfg=dict(config), use_test_size=True)
+    _, height, width = resolved["input_size"]
+    share = resolved["crop_pct"]
+    return Preprocessing(
+        size=(height, width),
+        resize=(math.floor(height / share), math.floor(width / share)),
+        crop_mode=resolved["crop_mode"],
+        interpolation=resolved["interpolation"],
+        mean=tuple(resolved["mean"]),
+        std=tuple(resolved["std"]),
+        source=source,
+    )
+
+
+def build_timm(source: str, name: str, architecture: Architecture, card: Card, *, pretrained: bool) -> nn.Module:
+    """A network of timm, of its hub or of a folder, with or without its weights.
+
+    Raises:
+        ValueError: If it has no published weights, they can't be had, or the arguments are not the network's.
+    """
+    import timm
+
+    arguments = architecture.given()
+    if card.fixed_size and card.preprocessing is not None and architecture.size != card.preprocessing.size:
+        arguments = {"img_size": architecture.size, **arguments}
+    spec = name if source == "timm" else f"{source}:{name}"
+    shown = f"timm:{name}" if source == "timm" else spec
+    if not pretrained or source == LOCAL:
+        try:
+            network: nn.Module = timm.create_model(spec, pretrained=pretrained, **arguments)
+        except Exception as error:  # each network has its own
+            raise ValueError(f"{shown} can't be built with {arguments} ({error})") from error
+        return network
+    config = None if source == HUB else timm.get_pretrained_cfg(name)
+    repository = name if config is None else config.hf_hub_id
+    cached = bool(repository) and is_in_hub_cache(repository, WEIGHT_FILES)
+    url = hub_url() if repository else config.url  # type: ignore[union-attr]
+    network = fetched(shown, url, cached, lambda: timm.create_model(spec, pretrained=True, **arguments))
+    return network

@@ -1,0 +1,122 @@
+"""torchvision's networks: `NAME`, or `NAME@WEIGHTS` for other weights than its usual ones."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..data.preprocessing import Preprocessing
+from .card import Architecture, Card
+from .fetching import fetched
+from .sources import names, near
+
+SIZE_ARGUMENTS = {"vit_": "image_size", "maxvit_": "input_size"}  # of networks for one size of images
+
+
+def torchvision_card(name: str) -> Card:
+    """Of a network, with the named weights or torchvision's usual ones. Raises ValueError if there are none such."""
+    weights = _published(name)
+    if weights is None:
+        return Card(fixed_size=_size_argument(name) is not None)
+    transforms = weights.transforms()
+    return Card(
+        preprocessing=_preprocessing(transforms, f"torchvision:{name.partition('@')[0]}@{weights.name}"),
+        tag=str(weights.name),
+        published=True,
+        fixed_size=_size_argument(name) is not None,
+    )
+
+
+def _preprocessing(transforms: Any, source: str) -> Preprocessing | None:
+    """Of a classifier's transforms; None for other tasks, whose images keep their size."""
+    if not hasattr(transforms, "crop_size"):
+        return None
+    crop, resize = (_pair(value) for value in (transforms.crop_size, transforms.resize_size))
+    return Preprocessing(
+        size=crop,
+        resize=resize,
+        interpolation=str(transforms.interpolation.value),
+        mean=tuple(transforms.mean),
+        std=tuple(transforms.std),
+        source=source,
+    )
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    sides = list(value) if isinstance(value, (list, tuple)) else [value]
+    return (sides[0], sides[-1])
+
+
+def _size_argument(name: str) -> str | None:
+    return next((argument for start, argument in SIZE_ARGUMENTS.items() if name.startswith(start)), None)
+
+
+def _published(name: str) -> Any:
+    """The weights that `NAME` or `NAME@WEIGHTS` means; None where a network has none."""
+    import torchvision.models
+
+    network, at, tag = name.partition("@")
+    published = torchvision.models.get_model_weights(network)
+    members = published.__members__  # DEFAULT is one of them under another name
+    if at and tag not in members:
+        raise ValueError(f"model is 'torchvision:{name}'; {network} has the weights: {', '.join(members) or 'none'}")
+    return members[tag or "DEFAULT"] if len(members) else None
+
+
+def build_torchvision(name: str, architecture: Architecture, card: Card, *, pretrained: bool) -> nn.Module:
+    """A network, with or without its weights.
+
+    Raises:
+        ValueError: If it has no published weights, they can't be had, or it takes other channels, classes or arguments.
+    """
+    import torchvision.models
+
+    network_name = name.partition("@")[0]
+    arguments = architecture.given()
+    channels = arguments.pop("in_chans", 3)
+    if channels != 3:
+        raise ValueError(f"torchvision:{network_name} takes 3 channels and not {channels}; use timm:, or leave it at 3")
+    size_argument = _size_argument(network_name)
+    if size_argument is not None and (card.preprocessing is None or architecture.size != card.preprocessing.size):
+        size = architecture.size if size_argument == "input_size" else architecture.size[0]
+        arguments = {size_argument: size, **arguments}
+    weights = _published(name) if pretrained else None
+
+    def build() -> nn.Module:
+        network: nn.Module = torchvision.models.get_model(network_name, weights=weights, **arguments)
+        return network
+
+    if weights is not None:
+        loaded: nn.Module = _fetch(name, weights, build)
+        return loaded
+    try:
+        return build()
+    except Exception as error:  # each network has its own
+        raise ValueError(f"torchvision:{network_name} can't be built with {arguments} ({error})") from error
+
+
+def fetched_state(name: str) -> dict[str, Tensor]:
+    """torchvision's published weights of a network, from its cache or the network.
+
+    Raises:
+        ValueError: If there is no such network, it has no published weights, or they can't be had.
+    """
+    if name not in names("torchvision"):
+        raise ValueError(
+            f"torchvision has no network {name!r}, so no published weights{near(name, names('torchvision'))}"
+        )
+    weights = _published(name)
+    if weights is None:
+        raise ValueError(f"torchvision:{name} has no published weights; use --weights init or --checkpoint FILE")
+    state: dict[str, Tensor] = _fetch(name, weights, lambda: weights.get_state_dict(check_hash=True))
+    return state
+
+
+def _fetch(name: str, weights: Any, load: Any) -> Any:
+    return fetched(f"torchvision:{name}", weights.url, weights_file(weights).exists(), load)
+
+
+def weights_file(weights: Any) -> Path:
+    """Where torchvision keeps them once they are fetched."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / str(weights.url).rsplit("/", 1)[-1]

@@ -1,0 +1,40 @@
+"""What a network returns, as the one tensor that is measured: its logits, or its first tensor."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+LOGITS = ("logits", "out")  # as classifiers and as torchvision's segmentation networks call them
+
+
+def measured_output(output: Any) -> tuple[Tensor, str | None]:
+    """The tensor `[B, ...]` that is measured, and where it stood; None where the network returns nothing else.
+
+    Raises:
+        TypeError: If there is no tensor.
+
+    >>> measured_output({"aux": torch.zeros(2, 3), "out": torch.ones(2, 3)})[1]
+    "'out' of aux, out"
+    """
+    if isinstance(output, Tensor):
+        return output, None
+    named = _named(output)
+    if named is not None:
+        for name in (*LOGITS, *named):
+            if isinstance(named.get(name), Tensor):
+                return named[name], f"{name!r} of {', '.join(named)}"
+    elif isinstance(output, Sequence) and not isinstance(output, str):
+        for place, one in enumerate(output):
+            if isinstance(one, Tensor):
+                return one, f"tensor {place + 1} of {len(output)} in a {type(output).__name__}"
+    raise TypeError(f"the network returned a {type(output).__name__}; wrap it to return one tensor [B, ...]")
+
+
+def _named(output: Any) -> Mapping[str, Any] | None:
+    """By name: a mapping, a named tuple, or an object with `logits`."""
+    if isinstance(output, Mapping):
+        return {str(name): value for name, value in output.items() if value is not None}
+    if hasattr(output, "_asdict"):
+        return dict(output._asdict())
+    return {"logits": output.logits} if hasattr(output, "logits") else None

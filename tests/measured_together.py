@@ -1,0 +1,15 @@
+"""Run by torchrun: measures what the JSON list of options on its command line names; the first process prints rows."""
+
+import json
+import sys
+
+import torch
+
+from diffstab.measure_options import MeasureOptions
+from diffstab.processes import joined
+from diffstab.sweep.cell import measure_cell
+
+with joined(torch.device("cpu")) as processes:
+    rows = [measure_cell(MeasureOptions.of(cell), None, processes).to_dict() for cell in json.loads(sys.argv[1])]
+    if processes.first:
+        print(json.dumps(rows))

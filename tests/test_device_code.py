@@ -1,0 +1,82 @@
+"""Device code without a device: on torch's meta device, where a tensor that stayed on the CPU is an error.
+
+The meta device computes shapes and refuses to mix with other devices, as a GPU does; so what runs here leaves no tensor
+behind. Where there is a GPU, test_stability.py runs the same code on it.
+"""
+
+import pytest
+import torch
+from torch import nn
+
+from diffstab import MaxEntropyEnsemble, StreamKeys, deform
+from diffstab.batches import Batch
+from diffstab.changes import batch_columns
+from diffstab.plan import Plan
+from diffstab.settings import AVERAGES, INTERPOLATIONS, MeasureSettings
+from diffstab.statistics import Statistic
+from diffstab.streams import sphere_noise
+from diffstab.survey import survey_batch
+
+META = torch.device("meta")
+SIZE = (17, 11)
+ENSEMBLE = MaxEntropyEnsemble(SIZE, 5, delta=1.0)
+
+
+def plan_of(dtype=torch.float32, **settings):
+    statistic = Statistic(settings.get("average", "median"), settings.pop("median_rule", "norm"))
+    return Plan(ENSEMBLE, MeasureSettings(**settings), statistic, META, dtype, range)
+
+
+@pytest.fixture
+def batch(images):
+    return Batch(torch.arange(6), images[:6], torch.arange(6))
+
+
+def test_the_meta_device_does_not_mix_with_the_cpu():
+    """Or the tests below would prove nothing."""
+    here, there = torch.ones(3), torch.ones(3, device=META)
+    for mix in (lambda: here + there, lambda: torch.cat([here, there]), lambda: here @ there):
+        with pytest.raises((RuntimeError, ValueError)):
+            mix()
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        there.cpu()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_the_survey_stays_on_its_device(batch, interpolation, dtype):
+    found = survey_batch(batch, plan_of(dtype, interpolation=interpolation, draws=2))
+    assert (found.device, found.dtype, found.shape) == (META, torch.float64, (6, 7))
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("batch_norm", ["running", "batch"])
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_the_pass_through_the_network_stays_on_its_device(network, batch, interpolation, batch_norm, average):
+    network.to(META)
+    plan = plan_of(interpolation=interpolation, draws=2, average=average)
+    for module in network.modules():
+        module.training = batch_norm == "batch" and isinstance(module, nn.BatchNorm2d)
+    with torch.no_grad():
+        columns = batch_columns(network, batch, plan, torch.ones(6, 2, dtype=torch.float64))
+    assert columns.values.device == META
+    assert columns.values.dtype == torch.float64
+    assert columns.values.shape == (6, 7 + 4 * 7 + 1)  # f(x), two changes a draw, the class
+
+
+def test_fields_and_all_that_is_read_off_them_stay_on_their_device(images):
+    field = ENSEMBLE.sample(StreamKeys(0, torch.arange(6)), device=META)
+    readings = "displacement gradient jacobian_determinant xi folds clamped_fraction squared_norm".split()
+    for value in (getattr(field, name)() for name in readings):
+        assert value.device == META
+    generator = torch.Generator().manual_seed(0)
+    drawn = ENSEMBLE.sample(6, generator=generator, device=META)
+    for interpolation in INTERPOLATIONS:
+        for one in (field, drawn):
+            moved = deform(images[:6].to(META), one, interpolation)
+            assert (moved.device, moved.shape) == (META, (6, 3, *SIZE))
+
+
+def test_noise_is_drawn_on_its_device():
+    eta = sphere_noise(StreamKeys(0, torch.arange(6)), (3, *SIZE), META)
+    assert (eta.device, eta.dtype, eta.shape) == (META, torch.float32, (6, 3, *SIZE))
