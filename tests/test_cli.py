@@ -146,6 +146,12 @@ def write_inputs(folder):
     (folder / "one").mkdir()
     Image.new("RGB", (20, 20)).save(folder / "one" / "1.png")
     (folder / "small").mkdir()
+    (folder / "sizes").mkdir()
+    for k in range(4):
+        Image.effect_noise((20, 20 + k), 80).save(folder / "sizes" / f"{k}.png")
+    (folder / "untold").mkdir()
+    (folder / "untold" / "config.json").write_text('{"architecture": "resnet10t", "num_classes": 10}')
+    (folder / "untold" / "model.safetensors").write_bytes(b"")
     for k in (1, 2):
         Image.effect_noise((20, 20), 80 + k).save(folder / "small" / f"{k}.png")
     Image.fromarray(np.full((9, 9), 30000, dtype=np.uint16)).save(folder / "deep.png")
@@ -204,6 +210,28 @@ BAD = [
     ("measure --model lenet --weights init --dataset folder --data-dir pictures", "2.png' can't be read as an image"),
     ("measure --model lenet --weights init --dataset folder --data-dir one", "1 image(s) came"),
     ("measure --dataset folder", "the data set 'folder' needs data_dir"),
+    ("measure --dataset cifar10", "the data set 'cifar10' needs data_dir, the folder with"),
+    ("measure --dataset cifar10 --data-dir small", "cifar10/test: looked for cifar-10-batches-py/"),
+    ("measure --dataset imagenet --data-dir small", "looked for a folder 'val' in 'small' (which holds 1.png"),
+    ("measure --dataset imagenet --data-dir small --download", "ImageNet can't be fetched by a program"),
+    ("measure --dataset hfds/cifar10", "of timm's prefixes only torch/ is known here"),
+    ("measure --dataset photos --split train", "split is 'train'; the data set photos has test"),
+    ("measure --split trian", "split is 'trian'; allowed: train, val, test, extra (did you mean 'train'?)"),
+    ("measure --download", "download is asked for, but mnist5k comes with the package"),
+    ("measure --model lenet --weights init --dataset folder --data-dir sizes", "images must have one size"),
+    ("measure --model local-dir:untold", "don't tell how images become their input; give --img-size, --mean, --std"),
+    ("measure --model local-dir:nowhere", "config.json was looked for, and there is: no such folder"),
+    ("measure --model nowhere:Net", "there is no module 'nowhere'"),
+    ("measure --model torchvision:resnet18@IMAGENET1K_V9 --weights init", "resnet18 has the weights: IMAGENET1K_V1"),
+    ("measure --model-kwargs depth", "model_kwargs is ['depth']; names with values are needed, as in depth=12"),
+    ("measure --model timm:resnet10t --weights init --model-kwargs colour=red", "can't be built with"),
+    ("measure --model fc_l4 --model-kwargs depth=3", "the paper's nets take none"),
+    ("measure --model fc_l4 --weights init --img-size 1", "img_size is 1; it must be at least 2"),
+    ("measure --crop-pct 1.5", "crop_pct is 1.5; it must be at most 1"),
+    ("measure --mean 0.5,0.5", "mean is '0.5,0.5'; one number, or one for each of 3 channels, is needed"),
+    ("measure --std 0", "std is (0.0,)"),
+    ("measure --amp --precision float64", "amp is on and precision is 'float64'; give one of the two"),
+    ("measure --precision float16", "'--precision': 'float16' is not one of 'float32', 'float64'"),
     ("measure --output missing/row.json", "'missing/row.json' can't be written"),
     ("measure --nothing", "No such option"),
     ("nothing", "No such command 'nothing'"),

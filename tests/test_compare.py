@@ -160,3 +160,16 @@ def test_the_command_prints_a_ranking_and_pairs(store):
     assert answer.stderr == "note: blurred shares no images, settings and seed with the others and is left out\n"
     answer = run(store.folder, "sharp")
     assert (answer.exit_code, answer.stderr.count("\n")) == (2, 1)
+
+
+def test_another_preprocessing_is_named(tmp_path):
+    """The same photographs, normalised otherwise, are other images to a network."""
+    store = Store(tmp_path / "s", create=True)
+    seen = {"size": [8, 8], "mean": [0.5], "source": "one"}
+    store.add(replace(measured("sharp"), preprocessing=seen))
+    other = measure(network("flat"), IMAGES * 1.01, MaxEntropyEnsemble(8, delta=1.0))
+    store.add(
+        replace(other, model="flat", dataset="random", preprocessing={**seen, "mean": [0.4], "source": "another"})
+    )
+    with pytest.raises(ValueError, match=r"\(other preprocessing: mean \[0.5\] and \[0.4\]\)"):
+        compared(store, "sharp", "flat")

@@ -168,18 +168,22 @@ class Consuming(nn.Module):
 
     def __init__(self, network, fails):
         super().__init__()
-        self.network, self.fails = network, fails
+        self.network, self.fails, self.calls = network, fails, 0
 
     def forward(self, x):
         torch.rand(3), np.random.rand(2), random.random()  # noqa: NPY002
-        if self.fails:
-            raise RuntimeError("planted failure")
+        self.calls += 1
+        if self.fails is not None and self.calls == 6:  # in the second batch, after batch norm has seen the first
+            raise self.fails("planted failure")
         return self.network(x)
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("amp", [False, True])
+@pytest.mark.parametrize("fails", [None, RuntimeError, ValueError, KeyboardInterrupt])
 @pytest.mark.parametrize("batch_norm", ["running", "batch"])
-def test_the_model_and_the_global_state_come_back_as_they_were(network, images, batch_norm, fails):
+@pytest.mark.filterwarnings("ignore:amp")
+def test_the_model_and_the_global_state_come_back_as_they_were(network, images, batch_norm, fails, amp):
+    """Also when a run fails or is interrupted half-way."""
     network[3].eval()  # a mixture of modes must come back too
     model = Consuming(network, fails)
     model.register_forward_hook(lambda *_: None)
@@ -189,11 +193,11 @@ def test_the_model_and_the_global_state_come_back_as_they_were(network, images, 
     settings = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     before = random_states()
     try:
-        if fails:
-            with pytest.raises(RuntimeError, match="planted failure"):
-                measure(model, images, ENSEMBLE, batch_norm=batch_norm)
+        if fails is not None:
+            with pytest.raises(fails, match="planted failure"):
+                measure(model, images, ENSEMBLE, batch_norm=batch_norm, batch_size=20, amp=amp)
         else:
-            measure(model, TensorDataset(images), ENSEMBLE, batch_norm=batch_norm, workers=1)
+            measure(model, TensorDataset(images), ENSEMBLE, batch_norm=batch_norm, workers=1, amp=amp)
         assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == settings
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
@@ -203,6 +207,7 @@ def test_the_model_and_the_global_state_come_back_as_they_were(network, images, 
     assert all(norm.track_running_stats for norm in batch_norms(model))
     assert len(model._forward_hooks) == 1
     assert torch.is_grad_enabled()
+    assert not torch.is_autocast_enabled("cpu")
     for name, buffer in model.named_buffers():
         assert torch.equal(buffer, buffers[name]), name
 

@@ -264,6 +264,45 @@ def test_images_count_by_their_content(tmp_path):
     assert ids[0] == ids[1] != ids[2]
 
 
+def test_a_large_folders_files_count_by_name_and_size(tmp_path, monkeypatch):
+    """Reading ImageNet to name a job would take an hour."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (folder / "1.png").write_bytes(b"one")
+    options = MeasureOptions(dataset="folder", data_dir=str(folder))
+    small = measure_job(options).id
+    monkeypatch.setattr("diffstab.sweep.jobs.READ_UP_TO", 2)
+    monkeypatch.setattr("diffstab.sweep.jobs._file_sha256", lambda *_: pytest.fail("a file was read"))
+    large = measure_job(options).id
+    assert large != small
+    (folder / "1.png").write_bytes(b"two")
+    assert measure_job(options).id == large
+    (folder / "1.png").write_bytes(b"three")
+    assert measure_job(options).id != large
+
+
+def test_jobs_of_stores_kept_before_there_were_so_many_options_are_still_found():
+    """The names that version 0.1.0 gave them before it knew of other data sets, preprocessing and precision."""
+    assert measure_job(MeasureOptions()).id.startswith("918c7a718f1d4e93")
+    fresh = MeasureOptions(model="lenet", weights="init", cutoff=5)
+    assert measure_job(fresh).id.startswith("69fc2cda917cff3c")
+    assert train_job(TrainOptions()).id.startswith("128c092ad291df57")
+    for changed in ({"img_size": 40}, {"precision": "float64"}, {"amp": True}, {"num_classes": 3}, {"mean": 0.5}):
+        assert measure_job(MeasureOptions(**changed)).id != measure_job(MeasureOptions()).id
+    assert measure_job(MeasureOptions(download=True)).id == measure_job(MeasureOptions()).id
+
+
+def test_a_local_networks_files_are_part_of_a_jobs_id(tmp_path):
+    """The same files in another folder are the same network."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+    ids = [measure_job(MeasureOptions(model=f"local-dir:{tmp_path / name}")).id for name in ("one", "two")]
+    assert ids[0] == ids[1]
+    (tmp_path / "two" / "config.json").write_text('{"architecture": "lenet"}')
+    assert measure_job(MeasureOptions(model=f"local-dir:{tmp_path / 'two'}")).id != ids[0]
+
+
 def test_what_changes_no_number_is_no_part_of_a_jobs_id(tmp_path):
     assert measure_job(MeasureOptions(batch_size=7)).id == measure_job(MeasureOptions()).id
     fresh = [measure_job(MeasureOptions(weights="init", batch_size=size)).id for size in (7, 128)]

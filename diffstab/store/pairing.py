@@ -138,10 +138,18 @@ def _sample(store: Store, row: Row, statistic: Statistic) -> PairedSample:
     return PairedSample(*raw.changes(statistic), indices=raw.indices)
 
 
+def _other_images(one: Row, other: Row) -> str:
+    """Images that became another input are other images to a network."""
+    seen = [row.get("preprocessing") or {} for row in (one, other)]
+    differ = [f"{name} {value} and {seen[1].get(name)}" for name, value in seen[0].items() if seen[1].get(name) != value]
+    differ = [text for text in differ if not text.startswith("source ")]
+    return f"other preprocessing: {', '.join(differ)}" if differ and seen[1] else "other seeds or images"
+
+
 def _nothing_shared(measured: dict[str, dict[tuple[Any, ...], dict[Block, Row]]]) -> str:
     """Why no setting can be compared: the columns in which the first two networks differ."""
     (first, one), (second, other) = list(measured.items())[:2]
     own, theirs = next(iter(one)), next(iter(other))
     differ = [f"{name} {a} and {b}" for name, a, b in zip(SETTING, own, theirs, strict=True) if a != b]
-    text = ", ".join(differ) or "other seeds or images"
+    text = ", ".join(differ) or _other_images(*(next(iter(found[own].values())) for found in (one, other)))
     return f"{first} and {second} share no measurement ({text}); measure them with the same images, settings and seed"
