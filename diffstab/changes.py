@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -184,13 +184,21 @@ def batch_columns(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> _C
 
 def _output(model: Network, images: Tensor, plan: Plan) -> tuple[Tensor, str | None]:
     """The network's output `[B, ...]`, checked but for its values, and where it stood."""
-    lowered = torch.autocast(plan.device.type) if plan.settings.amp else nullcontext()
-    with lowered:
-        output, where = measured_output(model(images.clone()))  # a network may change its input in place
+    with torch.autocast(plan.device.type) if plan.settings.amp else nullcontext():
+        output, where = measured_output(_returned(model, images))
     if output.ndim < 1 or len(output) != len(images) or not output.numel() or not output.is_floating_point():
         came = f"{output.dtype} {tuple(output.shape)}"
         raise ValueError(f"the network returned {came} for {len(images)} images; floats [B, ...] are needed")
     return output, where
+
+
+def _returned(model: Network, images: Tensor) -> Any:
+    """What the network returns; an error of its own that says nothing of the images tells them."""
+    try:
+        return model(images.clone())  # a network may change its input in place
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        shape = "x".join(map(str, images.shape))
+        raise ValueError(f"the network fails on images of {shape} ({type(error).__name__}: {error})") from error
 
 
 def _flat(output: Tensor) -> Tensor:

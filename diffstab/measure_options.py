@@ -53,7 +53,7 @@ class MeasureOptions(CommandOptions):
         until_precision: Go on until log(R_high / R_low) is at most this; None measures once.
         precision: `float32` or `float64`, of network and images.
         amp: The network under autocast.
-        channels_last, compile: The network's memory layout, and torch.compile: other rounding, the same numbers.
+        channels_last, compile: The network's memory layout, and torch.compile; they change rounding.
         workers, device: Where it runs; no part of what it is.
 
     The others are those of `settings.MeasureSettings`, `settings.Convention` and `MaxEntropyEnsemble`.

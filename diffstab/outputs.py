@@ -14,6 +14,7 @@ def measured_output(output: Any) -> tuple[Tensor, str | None]:
     Raises:
         TypeError: If there is no tensor.
 
+    >>> import torch
     >>> measured_output({"aux": torch.zeros(2, 3), "out": torch.ones(2, 3)})[1]
     "'out' of aux, out"
     """

@@ -21,6 +21,8 @@ from .statistics import average as averaged
 from .survey import Survey, survey_images
 from .survey import joined as joined_surveys
 
+ROUNDING = 100  # times the precision: changes that are smaller hold percents of rounding
+
 
 class TwoPasses:
     """The passes of one measurement.
@@ -53,8 +55,10 @@ class TwoPasses:
         whole, own = joined_surveys(surveys), surveys[self.processes.rank]
         radius = _radius(whole, self.plan)
         with measuring_mode(self.model, self.plan.settings.batch_norm):
-            changes = self.processes.gathered(lambda: self._changes(own, _radii(own, radius, self.plan)))
-        return whole, _radii(whole, radius, self.plan), joined_changes(changes)
+            parts = self.processes.gathered(lambda: self._changes(own, _radii(own, radius, self.plan)))
+        changes = joined_changes(parts)
+        self._tell_rounding(changes)
+        return whole, _radii(whole, radius, self.plan), changes
 
     def _changes(self, own: Survey, radii: Array) -> Changes | None:
         """Of this process's images; where batch norm needs whole batches, with such as fit into memory."""
@@ -75,6 +79,17 @@ class TwoPasses:
             raise ValueError(f"out of memory with {size} images at once, which batch norm needs whole; take fewer")
         self.note(f"out of memory with {size} images at once; batch norm works on batches of {half} now")
         self.plan = replace(self.plan, settings=replace(self.plan.settings, batch_size=half))
+
+    def _tell_rounding(self, changes: Changes) -> None:
+        """Notes where the changes of f are so small beside f that rounding makes a part of them."""
+        size = np.median(np.linalg.norm(changes.outputs, axis=1))
+        moved = np.sqrt(min(np.median(part.sum(-1)) for part in (changes.deformation, changes.noise)))
+        share = float(moved / size) if size else 1.0
+        if 0 < share < ROUNDING * torch.finfo(self.plan.dtype).eps and self.processes.first:
+            self.note(
+                f"the outputs change by {share:.1g} of their size, within {ROUNDING} times the rounding of "
+                f"{str(self.plan.dtype).removeprefix('torch.')}; measure in float64 to have R_f exactly"
+            )
 
     def _tell_amp(self, batches: Batches, own: Survey, radii: Array, memory: Memory) -> None:
         found = amp_beside_full(self.model, batches, self.plan, own, radii, memory)

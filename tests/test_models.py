@@ -11,12 +11,14 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure, models
-from diffstab.models import PAPER_NETS, Shape, resolve_model, sources
+from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
+from diffstab.data import Preprocessing
+from diffstab.models import PAPER_NETS, Shape, fetching, resolve, resolve_model, sources
 from diffstab.models.checkpoints import pretrained_folder, read_checkpoint, read_manifest
 
 DIGITS = Shape(1, 28, 28, 10)
 PHOTOS = Shape(3, 224, 224, 0)
+GRAY = Preprocessing(size=(28, 28), mean=(0.1307,), std=(0.3081,), source="mnist5k")
 
 
 def parameters(network: nn.Module) -> int:
@@ -48,6 +50,9 @@ def test_where_a_name_is_found(spec, shape, source):
         ("timm:resnte18", DIGITS, r"timm has no such network \(near: .*resnet18"),
         ("keras:resnet18", DIGITS, "allowed prefixes: paper:, timm:, torchvision:"),
         ("paper:vit", DIGITS, "paper has no such network"),
+        ("hf-hub:", PHOTOS, "a name is needed after the colon, as in hf-hub:timm/resnet18.a1_in1k"),
+        ("hf-hub:a/b/c", PHOTOS, "a name is needed after the colon, as in hf-hub:timm/resnet18.a1_in1k"),
+        ("local-dir:", PHOTOS, "a name is needed after the colon, as in local-dir:runs/resnet18"),
     ],
 )
 def test_unknown_names_are_refused_with_near_ones(spec, shape, message):
@@ -55,14 +60,15 @@ def test_unknown_names_are_refused_with_near_ones(spec, shape, message):
         sources.find(spec, shape)
 
 
-def test_timm_and_torchvision_networks_fit_the_images():
+def test_timm_and_torchvision_networks_fit_the_images(monkeypatch):
     digits = resolve_model("timm:resnet10t", DIGITS, dataset="mnist5k", weights="init")
     assert digits.network(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
     photos = resolve_model("torchvision:squeezenet1_1", Shape(3, 64, 64, 5), dataset="folder", weights="init")
     assert photos.network(torch.zeros(2, 3, 64, 64)).shape == (2, 5)
     assert (photos.source, photos.weights) == ("torchvision", "init")
-    with pytest.raises(ValueError, match=r"takes 3 channels and the images have 1"):
+    with pytest.raises(ValueError, match=r"torchvision:squeezenet1_1 takes 3 channels and not 1"):
         resolve_model("torchvision:squeezenet1_1", DIGITS, dataset="mnist5k", weights="init")
+    monkeypatch.setattr(resolve, "refuse_if_unreachable", lambda _: None)
     with pytest.raises(ValueError, match=r"takes 3 channels and the images have 1; use --weights init"):
         resolve_model("timm:resnet10t", DIGITS, dataset="mnist5k")
     with pytest.raises(ValueError, match=r"lenet needs at least 16 x 16"):
@@ -71,12 +77,18 @@ def test_timm_and_torchvision_networks_fit_the_images():
         resolve_model("lenet", Shape(1, 28, 30, 2), dataset="folder", weights="init")
 
 
+def test_gray_images_are_shown_to_torchvision_networks_in_colour():
+    digits = resolve_model("torchvision:squeezenet1_1", DIGITS, dataset="mnist5k", weights="init", usual=GRAY)
+    assert digits.preprocessing == GRAY.with_channels(3)
+    assert digits.network(torch.zeros(2, 3, 28, 28)).shape == (2, 10)
+
+
 @pytest.fixture
 def no_network(monkeypatch, tmp_path):
     """Empty caches, and hubs at an address where nothing answers."""
     nowhere = "http://127.0.0.1:9"
     monkeypatch.setenv("HF_ENDPOINT", nowhere)
-    monkeypatch.setattr(sources, "TORCHVISION_URL", nowhere)
+    monkeypatch.setattr(fetching, "TORCHVISION_URL", nowhere)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
@@ -96,8 +108,13 @@ def test_without_a_network_pretrained_weights_are_refused_at_once_with_the_way_o
 def test_other_cached_weights_do_not_delay_the_refusal(no_network):
     (no_network / "models--timm--resnet50.a1_in1k").mkdir()
     with pytest.raises(ValueError, match="no network can be reached"):
-        sources.refuse_if_unreachable("timm:resnet26")
-    sources.refuse_if_unreachable("timm:resnet50")  # may be that one
+        fetching.refuse_if_unreachable("timm:resnet26")
+    fetching.refuse_if_unreachable("timm:resnet50")  # may be that one
+    (no_network / "checkpoints").mkdir()
+    (no_network / "checkpoints" / "se_resnet50-ce0d4300.pth").touch()
+    fetching.refuse_if_unreachable("timm:legacy_seresnet50")
+    with pytest.raises(ValueError, match="no network can be reached"):
+        fetching.refuse_if_unreachable("timm:resnet26")
 
 
 @pytest.mark.usefixtures("no_network")
@@ -111,7 +128,9 @@ def test_damaged_cached_weights_are_told_in_one_sentence(no_network):
 
     (no_network / "checkpoints").mkdir()
     (no_network / "checkpoints" / ResNet18_Weights.DEFAULT.url.rsplit("/", 1)[-1]).write_bytes(b"")
-    with pytest.raises(ValueError, match="pretrained torchvision:resnet18 could not be loaded"):
+    with pytest.raises(
+        ValueError, match=r"pretrained torchvision:resnet18 could not be loaded \(EOFError: .*\); use --weights init or"
+    ):
         resolve_model("torchvision:resnet18", PHOTOS, dataset="photos")
 
 
@@ -127,7 +146,7 @@ def test_a_gateways_error_is_no_network(code, reachable):
 
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
-        assert sources._reachable(f"http://127.0.0.1:{server.server_port}") is reachable
+        assert fetching.reachable(f"http://127.0.0.1:{server.server_port}") is reachable
 
 
 def test_names_known_without_timm():
@@ -136,12 +155,6 @@ def test_names_known_without_timm():
     assert sources.is_known_without_timm("timm:vit_base_patch16_224.augreg_in21k")
     assert not sources.is_known_without_timm("resnet81")
     assert not sources.is_known_without_timm("timm:resnet(")
-
-
-def test_timm_weights_of_another_normalisation_are_refused(monkeypatch):
-    monkeypatch.setattr(models, "refuse_if_unreachable", lambda _: None)
-    with pytest.raises(ValueError, match=r"timm:tf_efficientnet_lite0.* wants mean \(0.5, 0.5, 0.5\)"):
-        resolve_model("timm:tf_efficientnet_lite0.in1k", PHOTOS, dataset="photos")
 
 
 def test_initialisation_is_seeded_and_leaves_the_global_generator_alone():

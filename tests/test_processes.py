@@ -92,7 +92,7 @@ def test_a_failure_of_one_process_is_told_by_it_and_ends_the_others(tmp_path):
     assert answer.returncode != 0
     assert answer.stdout == ""
     assert [line for line in answer.stderr.splitlines() if line.startswith("Error: ")] == [
-        "Error: the second one fails"
+        "Error: the network fails on images of 10x1x28x28 (ValueError: the second one fails)"
     ]
 
 
@@ -118,8 +118,8 @@ def test_shares_are_all_images_once_and_as_equal_as_can_be(total, count):
 
 
 def test_whole_batches_are_those_of_one_process():
-    images = torch.zeros(31, 1, 4, 4)
-    ((*alone,),) = shares(images, 1)
+    images = torch.zeros(25, 1, 4, 4)
+    ((*alone,),) = shares(images, 1)  # 3 batches, which two processes don't divide
     first, second = shares(images, 2, whole=True)
     assert sorted(first + second) == alone
 

@@ -586,3 +586,34 @@ def test_which_images_were_measured_has_a_hash(network, images):
     other = measure(network, images, ENSEMBLE, indices=torch.tensor([3, 7, 8]))
     assert other.indices_sha256 != found[0].indices_sha256
     assert measure(network, images[[3, 7, 9]], ENSEMBLE).indices_sha256 != found[0].indices_sha256
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError, KeyError, IndexError, AttributeError])
+def test_a_networks_own_error_tells_the_images(images, error):
+    def network(batch):
+        raise error("expected 5, got 4")
+
+    with pytest.raises(ValueError, match=r"the network fails on images of 40x3x17x11 \(\w*Error: .*expected 5, got 4"):
+        measure(network, images, ENSEMBLE)
+
+
+def test_changes_within_rounding_are_told(images):
+    """Outputs that are almost constant: in float32, R_f holds percents of rounding; in float64 it does not."""
+
+    class Almost(nn.Module):
+        def __init__(self, share):
+            super().__init__()
+            self.linear = nn.utils.skip_init(nn.Linear, 3 * 17 * 11, 5)
+            nn.init.normal_(self.linear.weight, generator=torch.Generator().manual_seed(0))
+            nn.init.zeros_(self.linear.bias)
+            self.share = share
+
+        def forward(self, x):
+            return 1 + self.share * self.linear(x.flatten(1))
+
+    notes = []
+    for share in (1e-7, 1e-3):
+        measure(Almost(share), images, ENSEMBLE, note=notes.append)
+        measure(Almost(share).double(), images.double(), ENSEMBLE, note=notes.append)
+    (note,) = notes
+    assert "within 100 times the rounding of float32; measure in float64" in note

@@ -7,6 +7,7 @@ from .deform import deform
 from .errors import OneLineGroup
 from .field import field
 from .measure import measure
+from .models import models
 from .results import results
 from .sweep import sweep
 from .train import train
@@ -20,5 +21,5 @@ def main() -> None:
     """Measure how stable a vision network is to smooth deformations, relative to noise."""
 
 
-for command in (measure, train, sweep, results, compare, field, deform):
+for command in (measure, train, sweep, results, compare, models, field, deform):
     main.add_command(command)

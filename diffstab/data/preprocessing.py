@@ -32,7 +32,8 @@ class Preprocessing:
         resize: Height and width that the image is brought to before the crop, pixels; None: images keep their size,
             which must be `size`.
         crop_mode: `center`: the image covers `resize` and keeps its ratio; `squash`: it takes that very size;
-            `border`: it lies within, the rest is filled with the mean. Then the central `size` is cut out.
+            `border`: it lies within, the rest is filled with the mean. Then the central `size` is cut out; an image
+            that is smaller gets a black border.
         interpolation: Of resizing: `nearest`, `bilinear`, `bicubic` or `lanczos`.
         mean, std: Per channel, of pixel values in [0, 1]; as many as the network has input channels, 1 or 3.
         source: Whose choice this is: a data set's name, weights, or `options` added to either.
@@ -58,10 +59,10 @@ class Preprocessing:
             )
         if min(self.std) <= 0:
             raise ValueError(f"std is {self.std}; each value must be above 0")
-        if min(self.size) < 1:
-            raise ValueError(f"images of size {self.size} are asked for; each side must have at least 1 pixel")
-        if self.resize is not None and (self.resize[0] < self.size[0] or self.resize[1] < self.size[1]):
-            raise ValueError(f"images are resized to {self.resize} and cropped to {self.size}, which is larger")
+        if min(*self.size, *(self.resize or ())) < 1:
+            raise ValueError(
+                f"images of size {self.size}, from {self.resize}, are asked for; each side must have at least 1 pixel"
+            )
 
     @property
     def channels(self) -> int:
@@ -152,10 +153,10 @@ class Preprocessing:
         return image.resize((width, height), RESAMPLINGS[self.interpolation])
 
     def _cropped(self, image: Image.Image) -> Image.Image:
-        """The central part; where the image is smaller, with a border of the mean."""
+        """The central part; where the image is smaller, with a border of the mean, or else of black."""
         height, width = self.size
         if image.width < width or image.height < height:
-            fill = tuple(round(255 * value) for value in self.mean)
+            fill = tuple(round(255 * value) if self.crop_mode == "border" else 0 for value in self.mean)
             sides = max(width, image.width), max(height, image.height)
             canvas = Image.new(image.mode, sides, fill if len(fill) > 1 else fill[0])
             canvas.paste(image, ((sides[0] - image.width) // 2, (sides[1] - image.height) // 2))

@@ -67,6 +67,7 @@ def load_model(
         ValueError: If name, data set or weights are unknown, the weights can't be had, or the checkpoint can't be read
             or is for another network or number of classes.
 
+    >>> import torch
     >>> net = load_model("fc_l4", weights="init")
     >>> net(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])

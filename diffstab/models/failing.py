@@ -4,6 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def in_short(error: BaseException) -> str:
+    """The kind of an error and its first line."""
+    return " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]]).rstrip(":")
+
+
 @contextmanager
 def told_as_value_error(model: str, shape: tuple[int, ...]) -> Iterator[None]:
     """Turns a network's own errors on images of a shape `[C, H, W]` into a ValueError."""

@@ -1,6 +1,5 @@
 """Published weights from caches and hubs: what can't be reached is told within 3 seconds."""
 
-import glob
 import os
 import threading
 import time
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from .failing import in_short
 from .sources import plain_name
 
 CONNECT_SECONDS = 3.0
@@ -35,7 +35,17 @@ def is_maybe_cached(name: str) -> bool:
     """Whether weights lie in a cache that may be this network's."""
     # timm's weights lie under timm/NAME.TAG, some under other owners' names
     hub = [entry for entry in hub_cache() if not entry.startswith("models--timm--") or name in entry]
-    return bool(hub) or any((Path(torch.hub.get_dir()) / "checkpoints").glob(f"{glob.escape(name)}*"))
+    return bool(hub) or any(_bare(name) in _bare(path.name) for path in torch_hub_file("*").parent.glob("*"))
+
+
+def _bare(name: str) -> str:
+    """timm's legacy_seresnet50 lies in torch.hub's cache as se_resnet50-ce0d4300.pth."""
+    return name.removeprefix("legacy_").replace("_", "")
+
+
+def torch_hub_file(url: str) -> Path:
+    """Where torch.hub keeps what it fetched from there."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
 
 
 def hub_cache() -> list[str]:
@@ -71,8 +81,8 @@ def fetched(model: str, url: str, cached: bool, load: Callable[[], Fetched]) -> 
         with _hub_offline(cached):
             return load()
     except Exception as error:  # hubs raise errors of many libraries
-        reason = " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]])
-        raise ValueError(f"pretrained {model} could not be loaded ({reason.rstrip(':')}); {WAY_OUT}") from error
+        way_out = "use --weights init or --checkpoint FILE" if cached else WAY_OUT
+        raise ValueError(f"pretrained {model} could not be loaded ({in_short(error)}); {way_out}") from error
 
 
 def reachable(*urls: str) -> bool:

@@ -10,7 +10,8 @@ from torch import nn
 
 from ..data.preprocessing import Preprocessing
 from .card import Architecture, Card
-from .fetching import fetched, hub_url, is_in_hub_cache
+from .failing import in_short
+from .fetching import fetched, hub_url, is_in_hub_cache, torch_hub_file
 from .sources import HUB, LOCAL
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -30,19 +31,19 @@ def timm_card(name: str) -> Card:
 
 def hub_card(name: str) -> Card:
     """Of a repository `USER/NAME` of the hub. Raises ValueError if its config.json can't be had."""
-    from timm.models import load_model_config_from_hf
+
+    def load() -> Any:
+        from timm.models import load_model_config_from_hf  # slow, so after the look at what can be reached
+
+        return load_model_config_from_hf(name)
 
     cached = is_in_hub_cache(name, ("config.json",))
-    config, *_ = fetched(f"{HUB}:{name}", hub_url(), cached, lambda: load_model_config_from_hf(name))
+    config, *_ = fetched(f"{HUB}:{name}", hub_url(), cached, load)
     return _card(config, f"{HUB}:{name}", tag=None, published=True)
 
 
 def folder_config(folder: Path) -> dict[str, Any]:
-    """The config.json of a folder in the hub's layout.
-
-    Raises:
-        ValueError: If there is none, it can't be read, or the weights are missing.
-    """
+    """The config.json of a folder in the hub's layout. Raises ValueError if there is none or it can't be read."""
     path = folder / "config.json"
     if not path.is_file():
         found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
@@ -52,28 +53,36 @@ def folder_config(folder: Path) -> dict[str, Any]:
         config["architecture"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{str(path)!r} is no network's config.json ({type(error).__name__}: {error})") from error
+    return config
+
+
+def refuse_without_weights(folder: Path) -> None:
+    """Raises ValueError if a folder holds no file of weights."""
     if not any((folder / file).is_file() for file in WEIGHT_FILES):
         raise ValueError(f"{str(folder)!r} holds no weights; looked for {' and '.join(WEIGHT_FILES)}")
-    return config
 
 
 def folder_card(folder: Path) -> Card:
     """Of a folder that holds config.json and weights of one of timm's networks."""
-    config = folder_config(folder)
-    inner = config.get("pretrained_cfg", config)
-    return _card({**inner, "label_names": config.get("label_names")}, f"{LOCAL}:{folder}", tag=None, published=True)
+    folder_config(folder)
+    from timm.models._hub import load_model_config_from_path  # with what its arguments say of channels and size
+
+    config, *_ = load_model_config_from_path(folder)
+    return _card(config, f"{LOCAL}:{folder}", tag=None, published=True)
 
 
 def _card(config: Mapping[str, Any], source: str, *, tag: str | None, published: bool) -> Card:
     missing = tuple(option for key, option in NEEDED.items() if not config.get(key))
-    label_names = tuple(config.get("label_names") or ())
+    label_names = config.get("label_names") or ()
+    if isinstance(label_names, Mapping):  # by the output's number; with gaps, they don't name every output
+        label_names = [name for _, name in sorted(label_names.items(), key=lambda item: int(item[0]))]
     return Card(
         preprocessing=_preprocessing(config, source),
         missing=missing,
         tag=tag,
         published=published,
         fixed_size=bool(config.get("fixed_input_size")),
-        label_names=label_names,
+        label_names=tuple(label_names),
     )
 
 
@@ -82,7 +91,7 @@ def _preprocessing(config: Mapping[str, Any], source: str) -> Preprocessing:
     from timm.data import resolve_data_config
 
     resolved = resolve_data_config({}, pretrained_cfg=dict(config), use_test_size=True)
-    _, height, width = resolved["input_size"]
+    channels, height, width = resolved["input_size"]
     share = resolved["crop_pct"]
     return Preprocessing(
         size=(height, width),
@@ -92,7 +101,7 @@ def _preprocessing(config: Mapping[str, Any], source: str) -> Preprocessing:
         mean=tuple(resolved["mean"]),
         std=tuple(resolved["std"]),
         source=source,
-    )
+    ).with_channels(channels)
 
 
 def build_timm(source: str, name: str, architecture: Architecture, card: Card, *, pretrained: bool) -> nn.Module:
@@ -112,11 +121,11 @@ def build_timm(source: str, name: str, architecture: Architecture, card: Card, *
         try:
             network: nn.Module = timm.create_model(spec, pretrained=pretrained, **arguments)
         except Exception as error:  # each network has its own
-            raise ValueError(f"{shown} can't be built with {arguments} ({error})") from error
+            raise ValueError(f"{shown} can't be built with {arguments} ({in_short(error)})") from error
         return network
     config = None if source == HUB else timm.get_pretrained_cfg(name)
     repository = name if config is None else config.hf_hub_id
-    cached = bool(repository) and is_in_hub_cache(repository, WEIGHT_FILES)
     url = hub_url() if repository else config.url  # type: ignore[union-attr]
+    cached = is_in_hub_cache(repository, WEIGHT_FILES) if repository else torch_hub_file(url).exists()
     network = fetched(shown, url, cached, lambda: timm.create_model(spec, pretrained=True, **arguments))
     return network

@@ -1,14 +1,14 @@
 """torchvision's networks: `NAME`, or `NAME@WEIGHTS` for other weights than its usual ones."""
 
-from pathlib import Path
+import warnings
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..data.preprocessing import Preprocessing
 from .card import Architecture, Card
-from .fetching import fetched
+from .failing import in_short
+from .fetching import fetched, torch_hub_file
 from .sources import names, near
 
 SIZE_ARGUMENTS = {"vit_": "image_size", "maxvit_": "input_size"}  # of networks for one size of images
@@ -82,9 +82,16 @@ def build_torchvision(name: str, architecture: Architecture, card: Card, *, pret
         size = architecture.size if size_argument == "input_size" else architecture.size[0]
         arguments = {size_argument: size, **arguments}
     weights = _published(name) if pretrained else None
+    if weights is not None and {"num_classes", size_argument} & arguments.keys():
+        raise ValueError(
+            f"torchvision:{network_name} is built with {arguments}, for which its published weights are not; use "
+            "--weights init, a --checkpoint FILE, or timm:, which changes the last layer"
+        )
 
     def build() -> nn.Module:
-        network: nn.Module = torchvision.models.get_model(network_name, weights=weights, **arguments)
+        with warnings.catch_warnings():  # googlenet and inception_v3 tell of a default that they may change
+            warnings.filterwarnings("ignore", "The default weight initialization", FutureWarning)
+            network: nn.Module = torchvision.models.get_model(network_name, weights=weights, **arguments)
         return network
 
     if weights is not None:
@@ -93,7 +100,7 @@ def build_torchvision(name: str, architecture: Architecture, card: Card, *, pret
     try:
         return build()
     except Exception as error:  # each network has its own
-        raise ValueError(f"torchvision:{network_name} can't be built with {arguments} ({error})") from error
+        raise ValueError(f"torchvision:{network_name} can't be built with {arguments} ({in_short(error)})") from error
 
 
 def fetched_state(name: str) -> dict[str, Tensor]:
@@ -114,9 +121,4 @@ def fetched_state(name: str) -> dict[str, Tensor]:
 
 
 def _fetch(name: str, weights: Any, load: Any) -> Any:
-    return fetched(f"torchvision:{name}", weights.url, weights_file(weights).exists(), load)
-
-
-def weights_file(weights: Any) -> Path:
-    """Where torchvision keeps them once they are fetched."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / str(weights.url).rsplit("/", 1)[-1]
+    return fetched(f"torchvision:{name}", weights.url, torch_hub_file(weights.url).exists(), load)

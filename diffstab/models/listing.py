@@ -5,9 +5,8 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from .checkpoints import read_manifest
-from .fetching import hub_cache, is_in_hub_cache
+from .fetching import hub_cache, is_in_hub_cache, torch_hub_file
 from .from_timm import WEIGHT_FILES
-from .from_torchvision import weights_file
 from .sources import LIBRARIES, names, plain_name
 
 KEPT, CACHED, PUBLISHED, NONE = "kept", "cached", "published", "none"
@@ -85,7 +84,7 @@ def named_models(pattern: str = "*") -> list[NamedModel]:
 def _is_meant(spec: str, pattern: str) -> bool:
     """Whether a pattern is of a spec, or of it without its source, its weights' name, or both."""
     source, _, name = spec.partition(":")
-    plain = plain_name(spec) if source != "paper" else name  # a width has a point in it
+    plain = plain_name(spec)
     return any(fnmatchcase(text, pattern) for text in (spec, name, f"{source}:{plain}", plain))
 
 
@@ -106,9 +105,12 @@ def _timm_models() -> Iterator[NamedModel]:
         tagged.setdefault(full.partition(".")[0], []).append(full)
     for name in timm.list_models():
         for full in tagged.get(name, []):
-            repository = timm.get_pretrained_cfg(full).hf_hub_id or ""
-            folder = f"models--{repository.replace('/', '--')}"
-            cached = folder in cache and is_in_hub_cache(repository, WEIGHT_FILES)
+            config = timm.get_pretrained_cfg(full)
+            if config.hf_hub_id:
+                folder = f"models--{config.hf_hub_id.replace('/', '--')}"
+                cached = folder in cache and is_in_hub_cache(config.hf_hub_id, WEIGHT_FILES)
+            else:
+                cached = torch_hub_file(config.url).exists()
             yield NamedModel(f"timm:{full}", CACHED if cached else PUBLISHED)
         if name not in tagged:
             yield NamedModel(f"timm:{name}", NONE)
@@ -120,6 +122,8 @@ def _torchvision_models() -> Iterator[NamedModel]:
     for name in names("torchvision"):
         weights = list(torchvision.models.get_model_weights(name))
         for one in weights:
-            yield NamedModel(f"torchvision:{name}@{one.name}", CACHED if weights_file(one).exists() else PUBLISHED)
+            yield NamedModel(
+                f"torchvision:{name}@{one.name}", CACHED if torch_hub_file(one.url).exists() else PUBLISHED
+            )
         if not weights:
             yield NamedModel(f"torchvision:{name}", NONE)

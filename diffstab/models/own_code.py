@@ -14,6 +14,8 @@ from typing import Any
 
 from torch import nn
 
+from .failing import in_short
+
 
 def module_exists(name: str) -> bool:
     """Whether there is a module of that name, in the current folder or installed; it may fail when it is imported."""
@@ -54,7 +56,7 @@ def build_own(spec: str, arguments: Mapping[str, Any]) -> Any:
         try:
             module = importlib.import_module(module_name)
         except (Exception, SystemExit) as error:  # whatever the user's code raises
-            raise ValueError(f"model is {spec!r}; importing {module_name} fails ({_told(error)})") from error
+            raise ValueError(f"model is {spec!r}; importing {module_name} fails ({in_short(error)})") from error
         try:
             made: Any = reduce(getattr, attribute.split("."), module)
         except AttributeError as error:
@@ -75,7 +77,7 @@ def _called(spec: str, made: Any, arguments: Mapping[str, Any]) -> Any:
     try:
         return made(**arguments)
     except (Exception, SystemExit) as error:
-        raise ValueError(f"model is {spec!r}; calling it with {dict(arguments)} fails ({_told(error)})") from error
+        raise ValueError(f"model is {spec!r}; calling it with {dict(arguments)} fails ({in_short(error)})") from error
 
 
 def _copied(spec: str, made: nn.Module, arguments: Mapping[str, Any]) -> nn.Module:
@@ -86,13 +88,8 @@ def _copied(spec: str, made: nn.Module, arguments: Mapping[str, Any]) -> nn.Modu
         return copy.deepcopy(made)
     except Exception as error:
         raise ValueError(
-            f"model is {spec!r}, a network that can't be copied ({_told(error)}); name a function that makes it"
+            f"model is {spec!r}, a network that can't be copied ({in_short(error)}); name a function that makes it"
         ) from error
-
-
-def _told(error: BaseException) -> str:
-    text = str(error).splitlines()[0] if str(error) else "it gives no reason"
-    return f"{type(error).__name__}: {text}"
 
 
 @contextmanager

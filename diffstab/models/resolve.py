@@ -14,7 +14,7 @@ from ..widths import base_and_width
 from .card import Architecture, Card
 from .checkpoints import fill, pretrained_weights, read_checkpoint
 from .fetching import refuse_if_unreachable
-from .from_timm import build_timm, folder_card, hub_card, timm_card
+from .from_timm import build_timm, folder_card, hub_card, refuse_without_weights, timm_card
 from .from_torchvision import build_torchvision, torchvision_card
 from .kept_folder import KeptNetwork, fitted, kept_network
 from .lazy import AlphaNetwork, is_alpha_state
@@ -139,7 +139,10 @@ def _resolved(
     told: Preprocessing | None = None,
 ) -> LoadedModel:
     """A network that is found; `told` is the preprocessing that its weights were trained with, where that is known."""
-    card, published = _card(source, name), asked.published
+    published = asked.published
+    if published and source == LOCAL:
+        refuse_without_weights(Path(name))
+    card = _card(source, name)
     if published and source not in ("paper", OWN):
         _refuse_unpublished(f"{source}:{name}", card, asked.override)
     preprocessing = _chosen(source, card, usual, asked, told)
@@ -196,8 +199,9 @@ def _chosen(
             raise ValueError(f"images of {asked.dataset} came as tensors; their size, mean and std can't be changed")
         return None
     own = card.preprocessing if asked.published or usual.resize is not None else None
-    chosen = (told or own or usual).overridden(**asked.override._asdict())
-    return chosen.with_channels(asked.in_chans or (3 if source == "torchvision" else chosen.channels))
+    chosen = told or own or usual
+    channels = asked.in_chans or (3 if source == "torchvision" else chosen.channels)
+    return chosen.with_channels(channels).overridden(**asked.override._asdict())
 
 
 def _architecture(source: str, shape: Shape, asked: _Asked) -> Architecture:
@@ -245,7 +249,8 @@ def _weighted(network: Any, source: str, name: str, asked: _Asked, classes: int)
         state, origin = read_checkpoint(Path(asked.checkpoint)), str(asked.checkpoint)
         if is_alpha_state(state):
             network = AlphaNetwork(network, float(state["alpha"]))
-        fill(network, state, origin, dataset=asked.dataset, classes=classes)
+        whose = asked.dataset if asked.num_classes is None else f"{asked.dataset}, by --num-classes,"
+        fill(network, state, origin, dataset=whose, classes=classes)
         return network, origin
     if asked.published and source == "paper":
         state = pretrained_weights(name, asked.dataset)

@@ -13,6 +13,7 @@ from .paper import PAPER_NETS
 LIBRARIES = ("paper", "timm", "torchvision")
 HUB, LOCAL, OWN = "hf-hub", "local-dir", "python"
 PREFIXES = (*LIBRARIES, HUB, LOCAL)
+HUB_NAME = r"([\w.-]+/)?[\w.-]+(@[\w./-]+)?"  # USER/NAME@REVISION
 SMALL = 64  # pixels; images up to this side take the paper's nets
 
 
@@ -33,9 +34,11 @@ def find(spec: str, shape: Shape) -> tuple[str, str]:
     if prefix in LIBRARIES:
         if _has(prefix, name):
             return prefix, name
-        raise ValueError(f"model is {spec!r}; {prefix} has no such network{near(name, names(prefix))}")
+        raise ValueError(
+            f"model is {spec!r}; {prefix} has no such {_other_task(prefix, name)}{near(name, names(prefix))}"
+        )
     if prefix in (HUB, LOCAL):
-        if not name:
+        if not re.fullmatch(HUB_NAME if prefix == HUB else ".+", name):
             example = "hf-hub:timm/resnet18.a1_in1k" if prefix == HUB else "local-dir:runs/resnet18"
             raise ValueError(f"model is {spec!r}; a name is needed after the colon, as in {example}")
         return prefix, name
@@ -45,6 +48,18 @@ def find(spec: str, shape: Shape) -> tuple[str, str]:
         f"model is {spec!r}; allowed prefixes: {', '.join(f'{known}:' for known in PREFIXES)}, or MODULE:CALLABLE of "
         f"your own code (there is no module {prefix!r})"
     )
+
+
+def _other_task(source: str, name: str) -> str:
+    """What is missing: a network, or a classifier where torchvision has a network of that name for another task."""
+    if source == "torchvision":
+        import torchvision.models
+
+        for task in ("segmentation", "detection", "video", "optical_flow", "quantization"):
+            module = getattr(torchvision.models, task)
+            if name in torchvision.models.list_models(module=module):
+                return f"classifier; name it {module.__name__}:{name}"
+    return "network"
 
 
 def _find_bare(name: str, shape: Shape) -> tuple[str, str]:

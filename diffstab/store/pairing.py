@@ -141,7 +141,9 @@ def _sample(store: Store, row: Row, statistic: Statistic) -> PairedSample:
 def _other_images(one: Row, other: Row) -> str:
     """Images that became another input are other images to a network."""
     seen = [row.get("preprocessing") or {} for row in (one, other)]
-    differ = [f"{name} {value} and {seen[1].get(name)}" for name, value in seen[0].items() if seen[1].get(name) != value]
+    differ = [
+        f"{name} {value} and {seen[1].get(name)}" for name, value in seen[0].items() if seen[1].get(name) != value
+    ]
     differ = [text for text in differ if not text.startswith("source ")]
     return f"other preprocessing: {', '.join(differ)}" if differ and seen[1] else "other seeds or images"
 

@@ -138,5 +138,6 @@ def _named(result: "StabilityResult", loaded: LoadedModel, images: ImageSet, wat
 def _title(loaded: LoadedModel, images: ImageSet, count: int, options: MeasureOptions, device: torch.device) -> str:
     """Which network this is, on which images."""
     few = f" (all there are; {options.images} asked for)" if len(images) < options.images else ""
-    network = f"{loaded.source}:{loaded.name.split(':')[-1]}, weights: {loaded.weights}"
+    shown = loaded.name if ":" in loaded.name else f"{loaded.source}:{loaded.name}"
+    network = f"{shown}, weights: {loaded.weights}"
     return f"{network}; {count} images of {images.name}/{images.split}{few}; {device}\ninput: {images.preprocessing}"
