@@ -9,7 +9,13 @@ from diffstab.measure_options import MeasureOptions
 from diffstab.processes import joined
 from diffstab.sweep.cell import measure_cell
 
-with joined(torch.device("cpu")) as processes:
-    rows = [measure_cell(MeasureOptions.of(cell), None, processes).to_dict() for cell in json.loads(sys.argv[1])]
-    if processes.first:
-        print(json.dumps(rows))
+
+def main():
+    with joined(torch.device("cpu")) as processes:
+        rows = [measure_cell(MeasureOptions.of(cell), None, processes).to_dict() for cell in json.loads(sys.argv[1])]
+        if processes.first:
+            print(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()
