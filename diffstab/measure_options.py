@@ -132,6 +132,9 @@ class MeasureOptions(CommandOptions):
         self._check("model_kwargs", key_values)
         self._check("crop_pct", above_zero)
         self._check("mean std", channel_values)
+        for name in ("num_classes", "in_chans"):
+            if name in self.arguments:
+                raise ValueError(f"model_kwargs has {name}; give it as --{name.replace('_', '-')}")
         if self.crop_pct is not None and self.crop_pct > 1:
             raise ValueError(f"crop_pct is {self.crop_pct:g}; it must be at most 1, the whole image")
 

@@ -8,6 +8,7 @@ from diffstab.cli.measure import measure
 from diffstab.measure_options import MeasureOptions
 from diffstab.options import EXECUTION
 from diffstab.recipes import TrainOptions
+from diffstab.sweep.jobs import measure_job
 
 
 def test_two_ways_to_ask_for_one_measurement_are_equal():
@@ -17,6 +18,26 @@ def test_two_ways_to_ask_for_one_measurement_are_equal():
     )
     assert MeasureOptions(temperature=1e-3).delta is None
     assert TrainOptions.of({"lr": "1e-3"}).lr == 1e-3  # YAML reads a number without a point as a text
+
+
+def test_texts_mappings_and_lists_that_mean_the_same_are_equal():
+    forms = (
+        "depth=2 name=batch on=true",
+        ["on=True", "depth=2", "name=batch"],
+        '{"depth": 2, "name": "batch", "on": true}',
+    )
+    forms += ({"on": True, "name": "batch", "depth": 2},)
+    found = [MeasureOptions(model_kwargs=form) for form in forms]
+    assert all(one == found[0] for one in found)
+    assert found[0].arguments == {"depth": 2, "name": "batch", "on": True}
+    assert MeasureOptions().arguments == {}
+    means = [MeasureOptions(mean=form) for form in ("0.5,0.5,0.50", "0.5 .5 0.5", [0.5, 0.5, 0.5], (0.5, 0.5, 0.5))]
+    assert all(one == means[0] for one in means)
+    assert means[0].override == {"img_size": None, "crop_pct": None, "mean": (0.5, 0.5, 0.5), "std": None}
+    assert MeasureOptions(std=0.25).override["std"] == (0.25,)
+    names = ("torch/CIFAR-10", "cifar10", "cifar_10")
+    assert len({measure_job(MeasureOptions(dataset=name, split="validation")).id for name in names}) == 1
+    assert MeasureOptions(split="validation").split == "val"
 
 
 def test_the_convention_fills_in_what_is_left_to_it():
@@ -48,6 +69,16 @@ def test_the_convention_fills_in_what_is_left_to_it():
         ({"interpolation": "bilinar"}, ValueError, "interpolation is 'bilinar'; .*did you mean 'bilinear'"),
         ({"convention": "papre"}, ValueError, "convention is 'papre'; .*did you mean 'paper'"),
         ({"until_precision": 0}, ValueError, "until_precision is 0; it must be above 0"),
+        ({"model_kwargs": {"in_chans": 1}}, ValueError, "model_kwargs has in_chans; give it as --in-chans"),
+        ({"model_kwargs": "depth"}, ValueError, "model_kwargs is .*; names with values are needed, as in depth=12"),
+        ({"model_kwargs": [3]}, ValueError, "model_kwargs is .*; names with values are needed"),
+        ({"model_kwargs": {"layer": object}}, TypeError, "model_kwargs is .*; numbers, texts, true, false, null"),
+        ({"mean": "0.5,x,0.5"}, TypeError, "mean is 'x'; a number is needed"),
+        ({"std": [0.5, 0.5]}, ValueError, "std is .*; one number, or one for each of 3 channels"),
+        ({"crop_pct": 1.01}, ValueError, "crop_pct is 1.01; it must be at most 1"),
+        ({"dataset": "cifar-1O"}, ValueError, "dataset is 'cifar-1O'; .*did you mean 'cifar10'"),
+        ({"split": "tset"}, ValueError, "split is 'tset'; .*did you mean 'test'"),
+        ({"download": "yes"}, TypeError, "download is 'yes'; true or false"),
         ({"resamples": 10}, ValueError, "resamples is 10; it must be at least 100"),
         ({"seed": True}, TypeError, "seed is True"),
     ],
