@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from .streams import in_random_order
+
 
 class Batch(NamedTuple):
     """Index of each image `[B]`, the images `[B, C, H, W]`, and their labels `[B]` (-1: none)."""
@@ -31,6 +33,7 @@ def as_batches(
     workers: int,
     share: tuple[int, int] = (0, 1),
     whole: bool = False,
+    order: int | None = None,
 ) -> Batches:
     """A function that starts a new pass over the images.
 
@@ -44,6 +47,7 @@ def as_batches(
         workers: Loader processes, for a `Dataset`.
         share: (k, n): every n-th batch from the k-th on, that of one process among n.
         whole: Batches are the same whatever the number of processes; otherwise they are so many that each gets as much.
+        order: Seed of the order in which images of a tensor or `Dataset` come; as their indices have it if None.
 
     Raises:
         TypeError, ValueError: If the images, labels or indices are of another kind or shape.
@@ -58,6 +62,7 @@ def as_batches(
     if isinstance(images, Dataset) and labels is not None:
         raise ValueError("labels given with a Dataset; its items (image, label) carry them")
     chosen = _indices(indices, len(images))  # type: ignore[arg-type]
+    chosen = chosen if order is None else in_random_order(chosen, order)
     parts = _parts(chosen, batch_size, 1 if whole else share[1])[slice(*share_slice)]
     if isinstance(images, Dataset):
         return lambda: _dataset_batches(images, parts, workers)

@@ -1,19 +1,19 @@
 """The second pass of a measurement: the network on x, tau x and x + eta. Squared changes are summed in float64."""
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .batches import Batch, Batches
-from .deformation import deform
+from .forward import at_once, check_repeats, flat, in_turn, network_output
+from .layer_changes import BatchOfLayers, LayerChanges
 from .memory import Memory
 from .modes import Network
-from .outputs import measured_output
 from .plan import Plan
 from .precision import doubled
 from .provenance import image_digests
@@ -23,36 +23,52 @@ from .streams import sphere_noise
 from .survey import Survey
 
 Progress = Callable[[int, int], None]
-SAME_IMAGES = 8  # that are run twice, to see whether the network gives the same outputs
-SAME_WITHIN = 1e-4  # of the outputs' norm; rounding on a GPU that sums in any order stays far below
+FLIPS, CLASSES = "flips", "classes"
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What the pass found: f(x), the changes of f, how many images were classified wrongly, and where f(x) stood."""
+    """What the pass found.
+
+    Attributes:
+        outputs: f(x), `[N, outputs]`.
+        deformation: Squared changes of f by tau, `[N, draws, outputs]`, or summed over the outputs, `[N, draws, 1]`.
+        noise: By eta, likewise.
+        wrong: How many images were classified wrongly.
+        output: Where f(x) stood in what the network returned.
+        flips: 1 where the class changed, `[N, 2 draws]`: by tau and by eta in turn; None where there are no classes.
+        layers: Where they are observed.
+    """
 
     outputs: Array
     deformation: Array
     noise: Array
     wrong: int | None
     output: str | None
+    flips: Array | None
+    layers: LayerChanges | None = None
 
 
 class _Columns(NamedTuple):
-    """One tensor of the batch, on the device, and what its columns are.
+    """What the device found of one batch.
 
     Attributes:
-        values: f(x) `[B, outputs]`, then per draw the squared changes by deformation and by noise, then the class of
-            each image itself, even where x is smoothed, if it has a label.
-        widths: Of f(x) and each of the changes.
-        stages: Their names.
+        parts: By name, `[B, ...]` each: f(x), then per draw the squared changes by deformation and by noise; whether
+            the class changed in each of them; and the class of each image itself, even where x is smoothed, if it has
+            a label.
         output: Where f(x) stood in what the network returned.
+        layers: Where they are observed.
     """
 
-    values: Tensor
-    widths: list[int]
-    stages: list[str]
+    parts: dict[str, Tensor]
     output: str | None
+    layers: BatchOfLayers | None
+
+    def on_host(self) -> dict[str, Array]:
+        """The parts, in one copy from the device."""
+        whole = torch.cat(list(self.parts.values()), dim=1).cpu().numpy()
+        ends = np.cumsum([part.shape[1] for part in self.parts.values()])
+        return dict(zip(self.parts, np.split(whole, ends[:-1], axis=1), strict=True))
 
 
 def run_network(
@@ -78,18 +94,22 @@ def run_network(
     runs, count, done = 1 + 2 * plan.settings.draws, len(survey.keys), 0
     radius = _by_image(survey, radii)
     found: list[Changes] = []
+    layers = None if plan.layers is None else LayerChanges()
     for batch in batches():
         if any(survey.digests.get(key) != one for key, one in image_digests(batch.keys, batch.images).items()):
             raise ValueError("the loader gave other images on its second pass; switch off shuffling and augmentation")
-        found += memory.run(lambda part: _batch_changes(model, part, plan, radius(part)), batch)
+        for part in memory.run(lambda part: _batch_changes(model, part, plan, radius(part)), batch):
+            found.append(part.changes)
+            if layers is not None and part.layers is not None:
+                layers.add(part.keys, part.layers)
         if not done:
-            _check_repeats(model, batch, plan, memory)
+            check_repeats(model, batch, plan, memory, dict(zip(batch.keys.tolist(), found[0].outputs, strict=False)))
         done += len(batch.keys)
         if progress is not None:
             progress(done * runs, count * runs)
     if done != count:
         raise ValueError(f"the loader gave {count} images on its first pass and {done} on its second")
-    return joined(found) if found else None
+    return replace(joined(found), layers=layers and layers.on_host()) if found else None
 
 
 def _by_image(survey: Survey, radii: Array) -> Callable[[Batch], Tensor]:
@@ -105,7 +125,18 @@ def joined(parts: Sequence[Changes | None]) -> Changes:
     arrays = {name: np.concatenate([getattr(part, name) for part in whole]) for name in names}
     wrong = [part.wrong for part in whole]
     total = None if None in wrong else sum(count for count in wrong if count is not None)
-    return Changes(**arrays, wrong=total, output=whole[0].output)
+    layers = LayerChanges()
+    for part in whole:
+        if part.layers is not None:
+            layers.join(part.layers)
+    flips = [part.flips for part in whole if part.flips is not None]
+    return Changes(
+        **arrays,
+        wrong=total,
+        output=whole[0].output,
+        flips=np.concatenate(flips) if flips else None,
+        layers=layers if layers.keys else None,
+    )
 
 
 def amp_beside_full(
@@ -116,94 +147,78 @@ def amp_beside_full(
     if batch is None:
         return None
     radius = _by_image(survey, radii)
+    plan = replace(plan, layers=None)
     full = replace(plan, settings=replace(plan.settings, amp=False))
 
     def relative(chosen: Plan) -> float:
-        found = joined(memory.run(lambda part: _batch_changes(model, part, chosen, radius(part)), batch))
+        parts = memory.run(lambda part: _batch_changes(model, part, chosen, radius(part)), batch)
+        found = joined([part.changes for part in parts])
         a, b = (float(np.median(v.sum(-1))) for v in (found.deformation, found.noise))
         return a / b if b else float("nan")
 
     return len(batch.keys), relative(plan), relative(full)
 
 
-def _check_repeats(model: Network, batch: Batch, plan: Plan, memory: Memory) -> None:
-    """Raises ValueError if a few images give other outputs when they are run again."""
-    few = Batch(*(column[:SAME_IMAGES] for column in batch))
-    try:
-        memory.run(lambda part: _run_twice(model, part, plan), few)
-    except RuntimeError:  # a network may be made for one size of batch
-        memory.run(lambda part: _run_twice(model, part, plan), batch)
+class _BatchChanges(NamedTuple):
+    """What was found of one batch, and the index of each of its images."""
+
+    changes: Changes
+    keys: NDArray[np.int64]
+    layers: BatchOfLayers | None
 
 
-def _run_twice(model: Network, batch: Batch, plan: Plan) -> None:
-    images = plan.base(plan.placed(batch))
-    first, second = (_flat(_output(model, images, plan)[0]) for _ in range(2))
-    share = float((first - second).norm() / first.norm()) if first.isfinite().all() else 0.0
-    if share > SAME_WITHIN:
-        raise ValueError(
-            f"the network gives other outputs for the same images, by {share:.1%}: something random is left on in "
-            "evaluation mode, such as torch.nn.functional.dropout without training=self.training; switch it off"
-        )
-
-
-def _batch_changes(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> Changes:
+def _batch_changes(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> _BatchChanges:
     columns = batch_columns(model, batch, plan, radii)
-    *split, classes = np.split(columns.values.cpu().numpy(), np.cumsum(columns.widths), axis=1)
-    for stage, part in zip(columns.stages, split, strict=True):
-        bad = ~np.isfinite(part).all(1)
-        if bad.any():
-            raise ValueError(f"the network's output for image {int(batch.keys[bad][0])} is not finite, at {stage}")
-    wrong = _count_wrong(batch, classes, split[0].shape[1], plan) if classes.size else None
-    return Changes(split[0], np.stack(split[1::2], axis=1), np.stack(split[2::2], axis=1), wrong, columns.output)
+    found = columns.on_host()
+    classes, flips = found.pop(CLASSES, None), found.pop(FLIPS, None)
+    for stage, part in found.items():
+        bad = np.flatnonzero(~np.isfinite(part).all(1))
+        if len(bad):
+            raise ValueError(f"the network's output for image {int(batch.keys[bad[0]])} is not finite, at {stage}")
+    outputs, *squares = found.values()
+    wrong = None if classes is None else _count_wrong(batch, classes, outputs.shape[1], plan)
+    by_tau, by_eta = (np.stack(squares[first::2], axis=1) for first in (0, 1))
+    return _BatchChanges(
+        Changes(outputs, by_tau, by_eta, wrong, columns.output, flips), batch.keys.numpy(), columns.layers
+    )
 
 
 def batch_columns(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> _Columns:
     """The part of the pass that runs on the device; `radii` are `[B, draws]`."""
     images = plan.placed(batch)
+    inputs = _inputs(batch, images, plan, radii)
+    outputs, layers = (in_turn(model, inputs, plan), None) if plan.layers is None else at_once(model, inputs, plan)
+    outputs = iter(outputs)
+    output, where = next(outputs)
+    reference = flat(output)
+    parts, flips = {"f(x)": reference}, []
+    classifies = output.ndim == 2 and output.shape[1] > 1
+    for number, (changed, _) in enumerate(outputs):
+        values = flat(changed)
+        if classifies:
+            flips.append(doubled(values.argmax(1, keepdim=True) != reference.argmax(1, keepdim=True)))
+        squares = (values - reference).square()
+        by_output = plan.statistic.per_coordinate or squares.shape[1] <= KEEP_OUTPUTS_UP_TO
+        stage = f"{('f(tau x)', 'f(x + eta)')[number % 2]}, draw {number // 2}"
+        parts[stage] = squares if by_output else squares.sum(1, keepdim=True)
+    if classifies:
+        parts[FLIPS] = torch.cat(flips, dim=1)
+        if int(batch.labels.min()) >= 0:
+            smoothed = plan.settings.interpolation != "bilinear"
+            own = flat(network_output(model, images, plan)[0]) if smoothed else reference
+            parts[CLASSES] = doubled(own.argmax(1, keepdim=True))
+    return _Columns(parts, where, layers)
+
+
+def _inputs(batch: Batch, images: Tensor, plan: Plan, radii: Tensor) -> Iterator[Tensor]:
+    """x, then per draw tau x and x + eta, made when they are asked for."""
     base = plan.base(images)
-    output, where = _output(model, base, plan)
-    reference = _flat(output)
-    stages, parts = ["f(x)"], [reference]
+    yield base
     for draw in range(plan.settings.draws):
         keys = plan.keys(batch, draw)
-        deformed = deform(images, plan.field(keys), plan.settings.interpolation)
+        yield plan.transformed(images, plan.sample(keys))
         eta = sphere_noise(keys, tuple(images.shape[1:]), plan.device).to(plan.dtype)
-        noisy = base + radii[:, draw].to(plan.device, plan.dtype).view(-1, 1, 1, 1) * eta
-        for stage, changed in (("f(tau x)", deformed), ("f(x + eta)", noisy)):
-            squares = (_flat(_output(model, changed, plan)[0]) - reference).square()
-            by_output = plan.statistic.per_coordinate or squares.shape[1] <= KEEP_OUTPUTS_UP_TO
-            parts.append(squares if by_output else squares.sum(1, keepdim=True))
-            stages.append(f"{stage}, draw {draw}")
-    widths = [part.shape[1] for part in parts]
-    if output.ndim == 2 and output.shape[1] > 1 and int(batch.labels.min()) >= 0:
-        smoothed = plan.settings.interpolation != "bilinear"
-        classes = (_flat(_output(model, images, plan)[0]) if smoothed else reference).argmax(1, keepdim=True)
-        parts.append(doubled(classes))
-    return _Columns(torch.cat(parts, dim=1), widths, stages, where)
-
-
-def _output(model: Network, images: Tensor, plan: Plan) -> tuple[Tensor, str | None]:
-    """The network's output `[B, ...]`, checked but for its values, and where it stood."""
-    with torch.autocast(plan.device.type) if plan.settings.amp else nullcontext():
-        output, where = measured_output(_returned(model, images))
-    if output.ndim < 1 or len(output) != len(images) or not output.numel() or not output.is_floating_point():
-        came = f"{output.dtype} {tuple(output.shape)}"
-        raise ValueError(f"the network returned {came} for {len(images)} images; floats [B, ...] are needed")
-    return output, where
-
-
-def _returned(model: Network, images: Tensor) -> Any:
-    """What the network returns; an error of its own that says nothing of the images tells them."""
-    try:
-        return model(images.clone())  # a network may change its input in place
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
-        shape = "x".join(map(str, images.shape))
-        raise ValueError(f"the network fails on images of {shape} ({type(error).__name__}: {error})") from error
-
-
-def _flat(output: Tensor) -> Tensor:
-    """In float64, `[B, outputs]`: a copy, since a network may use its output's memory again."""
-    return doubled(output.reshape(len(output), -1))
+        yield base + radii[:, draw].to(plan.device, plan.dtype).view(-1, 1, 1, 1) * eta
 
 
 def _count_wrong(batch: Batch, classes: Array, outputs: int, plan: Plan) -> int | None:

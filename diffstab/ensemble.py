@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
+from .deformation import deform
 from .field import DisplacementField
 from .settings import (
     CUTOFF_RULES,
@@ -46,6 +47,7 @@ class MaxEntropyEnsemble:
         delta_rule: `exact` (App. B, third line) or `asymptotic` (Eq. 3); relates T and delta.
 
     Attributes:
+        name: `diffeo`, as results call this transformation.
         size: `(H, W)`.
         modes: Number of kept modes (i, j), per component.
         temperature, delta: Both are set, one from the other. delta is the root of an integral over the picture
@@ -61,6 +63,8 @@ class MaxEntropyEnsemble:
     >>> ensemble.sample(5).displacement().shape
     torch.Size([5, 2, 32, 32])
     """
+
+    name = "diffeo"
 
     def __init__(
         self,
@@ -188,6 +192,15 @@ class MaxEntropyEnsemble:
         if spread.ndim == 4 and len(spread) != len(normals):
             raise ValueError(f"{len(spread)} temperatures for {len(normals)} fields; one each is needed")
         return DisplacementField((normals * spread).to(dtype).to(device), self.size)
+
+    def apply(self, images: Tensor, field: DisplacementField, interpolation: str = "bilinear") -> Tensor:
+        """The images `[B, C, H, W]` deformed along their fields, as by `deform`; raises what that raises.
+
+        >>> ensemble = MaxEntropyEnsemble((17, 11), cutoff=3, delta=1.0)
+        >>> ensemble.apply(torch.rand(5, 3, 17, 11), ensemble.sample(5)).shape
+        torch.Size([5, 3, 17, 11])
+        """
+        return deform(images, field, interpolation)
 
     def probability_of_diffeomorphism(self, temperature: float | None = None) -> float:
         """Share of fields with Xi < 1 everywhere (Eq. 12) at `temperature`, by default the ensemble's own.

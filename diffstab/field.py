@@ -101,23 +101,42 @@ class DisplacementField:
         # the least positive number keeps the root's derivative finite at 0, as in the corners
         return (squared.clamp_min(torch.finfo(squared.dtype).tiny).sqrt() - (xx + yy)) / 2
 
-    def jacobian_determinant(self) -> Tensor:
-        """Of the pixel map (k, l) -> (k - dx, l - dy), `[..., H, W]`; n tau over spacings 1 / (n - 1): n / (n - 1)."""
+    def gradient_norm(self, gradient: Tensor | None = None) -> Tensor:
+        """||grad tau||_inf: the largest operator norm of the gradient over the pixels, dimensionless, `[...]`.
+
+        Args:
+            gradient: What `gradient()` returned, where it is at hand.
+
+        >>> coefficients = torch.zeros(2, 1, 1)
+        >>> coefficients[0] = 0.1  # tau_u = 0.1 sin(pi u) sin(pi v), at most 0.1 pi steep
+        >>> round(float(DisplacementField(coefficients, (17, 11)).gradient_norm()), 4)
+        0.3142
+        """
+        return operator_norm(self.gradient() if gradient is None else gradient).amax((-2, -1))
+
+    def jacobian_determinant(self, gradient: Tensor | None = None) -> Tensor:
+        """Of the pixel map (k, l) -> (k - dx, l - dy), `[..., H, W]`; n tau over spacings 1 / (n - 1): n / (n - 1).
+
+        Args:
+            gradient: What `gradient()` returned, where it is at hand.
+        """
         height, width = self.size
         stretch_x, stretch_y = width / (width - 1), height / (height - 1)
-        xx, xy, yx, yy = self.gradient().flatten(-4, -3).unbind(-3)
+        known = self.gradient() if gradient is None else gradient
+        xx, xy, yx, yy = known.flatten(-4, -3).unbind(-3)
         return (1 - stretch_x * xx) * (1 - stretch_y * yy) - stretch_x * stretch_y * xy * yx
 
-    def folds(self) -> Tensor:
-        """Whether each field folds: the Jacobian determinant is <= 0 at some pixel. bool `[...]`."""
-        return self.jacobian_determinant().amin((-2, -1)) <= 0
+    def folds(self, gradient: Tensor | None = None) -> Tensor:
+        """Whether each field folds: the Jacobian determinant is <= 0 at some pixel. bool `[...]`.
+
+        Args:
+            gradient: What `gradient()` returned, where it is at hand.
+        """
+        return self.jacobian_determinant(gradient).amin((-2, -1)) <= 0
 
     def clamped_fraction(self) -> Tensor:
         """Share of the pixels whose source lies outside the frame and is clamped to it, `[...]`."""
-        outside = torch.zeros((), dtype=torch.bool, device=self.coefficients.device)
-        for source, side in zip(self.source_positions(), (self.size[1], self.size[0]), strict=True):
-            outside = outside | (source < 0) | (source > side - 1)
-        return outside.to(self.coefficients.dtype).mean((-2, -1))
+        return clamped_fraction(self.displacement())
 
     def source_positions(self) -> tuple[Tensor, Tensor]:
         """Where each pixel of the deformed image takes its value from: (x, y) in pixels, `[..., H, W]` each."""
@@ -137,6 +156,39 @@ def sources_of(displacement: Tensor) -> tuple[Tensor, Tensor]:
     k = torch.arange(width, dtype=displacement.dtype, device=displacement.device)
     line = torch.arange(height, dtype=displacement.dtype, device=displacement.device)
     return k - displacement[..., 0, :, :], line[:, None] - displacement[..., 1, :, :]
+
+
+def clamped_fraction(displacement: Tensor) -> Tensor:
+    """Share of the pixels whose source lies outside the frame and is clamped to it, `[...]`.
+
+    Args:
+        displacement: `[..., 2, H, W]` in pixels, x first.
+
+    >>> displacement = torch.zeros(2, 4, 4)
+    >>> displacement[0] = 1.0  # pixels of the first column read beyond the frame
+    >>> float(clamped_fraction(displacement))
+    0.25
+    """
+    height, width = displacement.shape[-2:]
+    x, y = sources_of(displacement)
+    outside = (x < 0) | (x > width - 1) | (y < 0) | (y > height - 1)
+    return outside.to(displacement.dtype).mean((-2, -1))
+
+
+def operator_norm(gradient: Tensor) -> Tensor:
+    """The largest singular value of the 2 x 2 matrix at each pixel, `[..., H, W]`, in the gradient's unit.
+
+    A matrix [[a, b], [c, d]] is a rotation times |(a + d, c - b)| / 2 plus a reflection times |(a - d, b + c)| / 2;
+    at their best directions both point the same way, so the norm is the sum, which neither cancels nor overflows.
+
+    Args:
+        gradient: `[..., 2, 2, H, W]`.
+
+    >>> operator_norm(torch.tensor([[3.0, 0.0], [0.0, -4.0]]).view(2, 2, 1, 1))
+    tensor([[4.]])
+    """
+    a, b, c, d = gradient.flatten(-4, -3).unbind(-3)
+    return (torch.hypot(a + d, c - b) + torch.hypot(a - d, b + c)) / 2
 
 
 @lru_cache(maxsize=128)

@@ -5,11 +5,20 @@ equal objects: numbers are canonical, and rules that are left to the convention 
 """
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from .data_names import dataset_named, split_named
-from .options import CommandOptions, a_number, a_text, above_zero, channel_values, key_values, true_or_false
+from .options import (
+    CommandOptions,
+    a_number,
+    a_text,
+    above_zero,
+    channel_values,
+    key_values,
+    layer_text,
+    true_or_false,
+)
 from .settings import (
     AVERAGES,
     BATCH_NORMS,
@@ -23,10 +32,12 @@ from .settings import (
     DEFAULT_SPLIT,
     DEFAULTS,
     DELTA_RULES,
+    DIFFEO,
     INTERPOLATIONS,
     LARGEST_SEED,
     NOISE_RADIUS_RULES,
     PRECISIONS,
+    TRANSFORMS,
     WEIGHTS,
     chosen,
     convention_named,
@@ -48,7 +59,10 @@ class MeasureOptions(CommandOptions):
         download: Fetch the data set into `data_dir` where it is not there.
         checkpoint: A file of weights, in place of `weights`.
         img_size, crop_pct, mean, std: Of the preprocessing, in place of the weights' or the data set's.
+        transform: What images undergo; all but `diffeo` are told by `delta` alone.
         delta: Pixels, in place of `temperature`; 1 where neither is given.
+        noise_norm: ||eta||, in place of the rule `noise_radius`.
+        layers: Which are measured beside the output: `auto`, `all`, or names with wildcards, one text or a list.
         images: How many, chosen by the seed. With `until_precision`, how many to begin with.
         until_precision: Go on until log(R_high / R_low) is at most this; None measures once.
         precision: `float32` or `float64`, of network and images.
@@ -76,6 +90,7 @@ class MeasureOptions(CommandOptions):
     crop_pct: float | None = None
     mean: str | None = None
     std: str | None = None
+    transform: str = DIFFEO
     cutoff: float = DEFAULT_CUTOFF
     delta: float | None = None
     temperature: float | None = None
@@ -85,6 +100,8 @@ class MeasureOptions(CommandOptions):
     interpolation: str = DEFAULTS.interpolation
     average: str = DEFAULTS.average
     noise_radius: str | None = None
+    noise_norm: float | None = None
+    layers: str | None = None
     batch_norm: str | None = None
     images: int = DEFAULT_IMAGES
     draws: int = DEFAULTS.draws
@@ -103,7 +120,8 @@ class MeasureOptions(CommandOptions):
         self._refuse_none()
         self._check_what()
         self._check("cutoff delta temperature", a_number)
-        self._check("until_precision", above_zero)
+        self._check("until_precision noise_norm", above_zero)
+        self._check("layers", layer_text)
         self._check("images", positive_integer, least=2)
         self._check("draws batch_size", positive_integer)
         self._check("resamples", positive_integer, least=100)
@@ -111,12 +129,19 @@ class MeasureOptions(CommandOptions):
         self._check("workers", positive_integer, least=0)
         self._check("device", a_text)
         self._check("amp channels_last compile", true_or_false)
-        choices = {"weights": WEIGHTS, "interpolation": INTERPOLATIONS, "average": AVERAGES, "precision": PRECISIONS}
+        choices: dict[str, Any] = {
+            "transform": TRANSFORMS,
+            "weights": WEIGHTS,
+            "interpolation": INTERPOLATIONS,
+            "average": AVERAGES,
+            "precision": PRECISIONS,
+        }
         choices |= {"cutoff_rule": CUTOFF_RULES, "delta_rule": DELTA_RULES, "noise_radius": NOISE_RADIUS_RULES}
         for name, allowed in {**choices, "batch_norm": BATCH_NORMS}.items():
             self._check(name, one_of, allowed)
         if self.delta is not None and self.temperature is not None:
             raise ValueError(f"delta is {self.delta:g} and temperature is {self.temperature:g}; give one of the two")
+        self._check_transform()
         if self.amp and self.precision != PRECISIONS[0]:
             raise ValueError(f"amp is on and precision is {self.precision!r}; give one of the two")
         self._fill_in()
@@ -137,6 +162,26 @@ class MeasureOptions(CommandOptions):
                 raise ValueError(f"model_kwargs has {name}; give it as --{name.replace('_', '-')}")
         if self.crop_pct is not None and self.crop_pct > 1:
             raise ValueError(f"crop_pct is {self.crop_pct:g}; it must be at most 1, the whole image")
+
+    def _check_transform(self) -> None:
+        """What goes together, of transformation and noise."""
+        if self.noise_norm is not None and self.noise_radius is not None:
+            raise ValueError(
+                f"noise_norm is {self.noise_norm:g} and noise_radius is {self.noise_radius!r}; give one of the two"
+            )
+        if self.transform != DIFFEO:
+            if self.temperature is not None:
+                raise ValueError(f"temperature is {self.temperature:g} and transform {self.transform!r}; give delta")
+            if self.cutoff != DEFAULT_CUTOFF:
+                raise ValueError(
+                    f"cutoff is {self.cutoff:g} and transform {self.transform!r}, which has none; leave it"
+                )
+
+    def at_initialisation(self) -> "MeasureOptions":
+        """The same measurement of the network as it begins. Raises ValueError if this one is of that already."""
+        if self.weights == "init" and self.checkpoint is None:
+            raise ValueError("weights is 'init', so there is nothing to set beside it; leave with_init out")
+        return replace(self, weights="init", checkpoint=None, batch_norm=None)
 
     def _fill_in(self) -> None:
         convention = convention_named(self.convention)
@@ -170,6 +215,7 @@ ENSEMBLE = ("cutoff", "delta", "temperature", "convention", "cutoff_rule", "delt
 
 # Added after stores were kept: left out of a job's name while they have their default, so that those still answer.
 ADDED = tuple(
-    "num_classes in_chans model_kwargs img_size crop_pct mean std precision amp channels_last compile".split()
+    "num_classes in_chans model_kwargs img_size crop_pct mean std precision amp channels_last compile transform "
+    "noise_norm layers".split()
 )
 USUAL = {f.name: f.default for f in fields(MeasureOptions)}

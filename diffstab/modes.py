@@ -57,6 +57,26 @@ def measuring_mode(network: Network, batch_norm: str) -> Iterator[None]:
             module._buffers.update(held)
 
 
+@contextmanager
+def batch_norm_by_group(network: Network, groups: int) -> Iterator[None]:
+    """Batch norm that works on its own batch takes each of so many equal parts of it as a batch of its own."""
+    norms = [norm for norm in batch_norms(network) if norm.training or norm.running_mean is None]
+    before = [norm.__dict__.get("forward") for norm in norms]
+
+    def by_group(forward: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        return lambda values: torch.cat([forward(part) for part in values.chunk(groups)])
+
+    try:
+        for norm in norms:
+            norm.forward = by_group(norm.forward)  # type: ignore[method-assign, assignment]
+        yield
+    finally:
+        for norm, own in zip(norms, before, strict=True):
+            norm.__dict__.pop("forward", None)
+            if own is not None:
+                norm.__dict__["forward"] = own
+
+
 def place_and_precision(network: Network, images: object) -> tuple[torch.device | None, torch.dtype]:
     """The device and floating dtype of a network's parameters; where it has none, None and the images' dtype.
 

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from os import PathLike, fspath
 from typing import Any, TypeVar
 
-from .settings import finite_at_least_zero
+from .settings import ALL, AUTO, finite_at_least_zero
 
 Options = TypeVar("Options", bound="CommandOptions")
 
@@ -143,6 +143,26 @@ def channel_values(option: str, value: Any) -> str:
     if len(numbers) not in (1, 3):
         raise ValueError(f"{option} is {value!r}; one number, or one for each of 3 channels, is needed")
     return ",".join(f"{a_number(option, number):.10g}" for number in numbers)
+
+
+def layer_text(option: str, layers: Any) -> str:
+    """A choice of layers as one text: `auto`, `all`, or patterns with commas between them.
+
+    Raises:
+        TypeError, ValueError: If it is no text, or empty.
+
+    >>> layer_text("layers", ["layer*", " fc "])
+    'layer*,fc'
+    """
+    parts = layers.split(",") if isinstance(layers, str) else layers
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        raise TypeError(f"{option} is {layers!r}; auto, all, or names with wildcards are needed")
+    names = [part.strip() for part in parts]
+    if not names or not all(names):
+        raise ValueError(f"{option} is {layers!r}; auto, all, or names such as layer*,fc are needed")
+    if len(names) > 1 and {AUTO, ALL} & set(names):
+        raise ValueError(f"{option} is {layers!r}; auto and all stand alone")
+    return ",".join(names)
 
 
 # No part of what is measured or trained: the same numbers come wherever it runs.

@@ -9,61 +9,22 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .statistics import Interval, Statistic
+from .layer_results import LayerStability
+from .raw_values import RawValues
+from .settings import DIFFEO
+from .statistics import Interval
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class ErrorRate:
-    """Share of wrongly classified images among those measured, with Wilson's 95 % interval."""
+    """Share of images, as of those wrongly classified among those measured, with Wilson's 95 % interval."""
 
     value: float
     low: float
     high: float
     images: int
-
-
-@dataclass(frozen=True)
-class RawValues:
-    """What the averages were taken over; images in the order of their index.
-
-    Attributes:
-        indices: Index of each image in its data set, `[N]`.
-        deformation: ||f(tau x) - f(x)||^2, `[N, draws]`.
-        noise: ||f(x + eta) - f(x)||^2, `[N, draws]`.
-        outputs: f(x), `[N, outputs]`.
-        displacement_norm: ||tau x - x||, `[N, draws]`.
-        deformation_by_output: The squared changes of each output, `[N, draws, outputs]`, where they are kept: for
-            networks of up to 100 outputs, and wherever the median is taken per output coordinate.
-        noise_by_output: Likewise.
-    """
-
-    indices: NDArray[np.int64]
-    deformation: NDArray[np.float64]
-    noise: NDArray[np.float64]
-    outputs: NDArray[np.float64]
-    displacement_norm: NDArray[np.float64]
-    deformation_by_output: NDArray[np.float64] | None = None
-    noise_by_output: NDArray[np.float64] | None = None
-
-    def changes(self, statistic: Statistic) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """a and b as a statistic averages them, `[N, draws, K]` each.
-
-        Raises:
-            ValueError: If the median is taken per output coordinate and the changes were not kept so.
-        """
-        if not statistic.per_coordinate:
-            return self.deformation[..., None], self.noise[..., None]
-        if self.deformation_by_output is None or self.noise_by_output is None:
-            raise ValueError(
-                f"the changes of the {self.outputs.shape[1]} outputs were not kept one by one, which the median rule "
-                "'coordinate' needs; measure again with --convention reference"
-            )
-        return self.deformation_by_output, self.noise_by_output
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +48,21 @@ class StabilityResult:
         radius_average: The average that gave the noise radius: `average`, unless another one was computed afterwards.
         stopped: Why a measurement of adaptive effort ended: `precision`, or `data` where all images and draws allowed
             were used; None where the effort was given.
-        fold_fraction: Share of the drawn fields that fold.
+        fold_fraction: Share of the drawn fields that fold; None, as the next, where the transformation does not tell.
         clamped_fraction: Share of pixels whose source lay outside the frame.
+        transform: What images undergo: `diffeo`, or another transformation's name; then cutoff, temperature and their
+            rules are None. delta is None where nothing is displaced.
+        noise_norm: ||eta|| where it was given; `noise_radius_rule` is then `given`.
+        flips_deformation: Share of images and draws whose class changes under tau, with Wilson's 95 % interval as if
+            all draws of an image agreed; None where there are no classes.
+        flips_noise: Under eta.
+        lipschitz: The largest ||f(tau x) - f(x)|| / (||grad tau||_inf ||x||) of all images and draws, dimensionless, so
+            a lower bound of what scattering theory bounds; its interval is the bootstrap's, which can't exceed the
+            value. None where the gradient is 0 or not known.
+        batch_order: In which images came to the network where batch norm works on their batch: `seeded`, or `given` by
+            a loader; otherwise None.
+        layers: D, G and R of the layers in order of execution, where they were asked for.
+        layers_asked: As they were asked for.
     """
 
     model: str
@@ -109,21 +83,26 @@ class StabilityResult:
     G: Interval
     R: Interval
     test_error: ErrorRate | None
-    cutoff: float
-    cutoff_rule: str
-    temperature: float
-    delta: float
-    delta_rule: str
+    transform: str = DIFFEO
+    cutoff: float | None
+    cutoff_rule: str | None
+    temperature: float | None
+    delta: float | None
+    delta_rule: str | None
     interpolation: str
     average: str
     noise_radius: float
     noise_radius_rule: str
+    noise_norm: float | None = None
     radius_average: str
     median_rule: str
     pairs: str
     convention: str
-    fold_fraction: float
-    clamped_fraction: float
+    fold_fraction: float | None
+    clamped_fraction: float | None
+    flips_deformation: ErrorRate | None = None
+    flips_noise: ErrorRate | None = None
+    lipschitz: Interval | None = None
     batch_norm: str
     batch_size: int
     resamples: int
@@ -134,6 +113,9 @@ class StabilityResult:
     git_commit: str | None
     seconds: float
     stopped: str | None = None
+    batch_order: str | None = None
+    layers_asked: str | None = None
+    layers: tuple[LayerStability, ...] | None = None
     output: str | None = None
     raw: RawValues = field(repr=False, compare=False)
 
@@ -165,15 +147,25 @@ def content_key(row: Mapping[str, Any]) -> str | None:
     """The key of a result or of its row: sha256 of what determines its numbers; None where the network has none."""
     if row["network_sha256"] is None:
         return None
-    content: dict[str, Any] = {"schema": SCHEMA, **{name: row[name] for name in KEY_NAMES}}
+    content: dict[str, Any] = {"schema": SCHEMA, **{name: row.get(name) for name in KEY_NAMES}}
+    if row.get("transform", DIFFEO) != DIFFEO:
+        content |= {"transform": row["transform"], "delta": row.get("delta")}
+    if row.get("noise_norm") is not None:
+        content["noise_norm"] = row["noise_norm"]
     if row["batch_norm"] == "batch":  # the batch is part of f
         content["batch_size"] = row["batch_size"]
+        if row.get("batch_order") is not None:  # rows from before there was an order have none
+            content["batch_order"] = row["batch_order"]
+    if row.get("layers_asked") is not None:
+        content["layers"] = row["layers_asked"]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(value: object) -> object:
     if isinstance(value, Interval):
         return value._asdict()
+    if isinstance(value, tuple):
+        return [layer.to_dict() for layer in value]
     if isinstance(value, ErrorRate):
         return {f.name: getattr(value, f.name) for f in fields(value)}
     return value

@@ -21,7 +21,11 @@ INTERPOLATIONS = ("bilinear", "gaussian")
 BATCH_NORMS = ("running", "batch")
 WEIGHTS = ("pretrained", "init")
 PRECISIONS = ("float32", "float64")
-EXPORTS = ("csv", "parquet", "timm")
+DIFFEO = "diffeo"
+TRANSFORMS = (DIFFEO, "translation", "whole-translation", "rotation", "scale")
+AUTO, ALL = "auto", "all"  # layers
+GIVEN = "given"  # noise radius: a norm in place of a rule
+EXPORTS = ("csv", "parquet", "timm", "layers")
 
 KEEP_OUTPUTS_UP_TO = 100  # outputs whose squared changes are kept one by one, so that any median can be taken later
 
@@ -124,23 +128,27 @@ class MeasureSettings:
         draws: Deformations and noise vectors per image.
         average: `median` (the paper's main text) or `mean`, over images and draws.
         noise_radius: `ensemble` or `per-image`; None takes the convention's.
+        noise_norm: ||eta|| itself, in the units of the network's input, in place of a rule.
         interpolation: `bilinear` (Eq. 15) or `gaussian` (Eq. 16).
         seed: Of every random stream, 0 to 2^64 - 1.
         batch_size: Images per forward pass, at most; batches are made as equal as they can be.
         batch_norm: `running` statistics, or those of the `batch` (App. E.1: at initialisation).
         resamples: Bootstrap resamples behind the 95 % intervals.
+        layers: Which are measured beside the output: `auto`, `all`, or names with wildcards; None for none.
         amp: The network under torch.autocast, which the differences that are measured hardly bear.
     """
 
     draws: int = 1
     average: str = "median"
     noise_radius: str | None = None
+    noise_norm: float | None = None
     interpolation: str = "bilinear"
     seed: int = 0
     batch_size: int = 128
     batch_norm: str = "running"
     resamples: int = 1000
     amp: bool = False
+    layers: str | None = None
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -156,6 +164,10 @@ class MeasureSettings:
         one_of("batch_norm", self.batch_norm, BATCH_NORMS)
         if self.noise_radius is not None:
             one_of("noise_radius", self.noise_radius, NOISE_RADIUS_RULES)
+        if self.noise_norm is not None:
+            if finite_at_least_zero("noise_norm", self.noise_norm) == 0:
+                raise ValueError("noise_norm is 0, so nothing changes and R_f is not defined; give one above 0")
+            object.__setattr__(self, "noise_norm", float(self.noise_norm))
 
 
 DEFAULTS = MeasureSettings()

@@ -6,35 +6,33 @@ draw, once on tau x and once on x + eta. Per image only squared distances and f(
 
 import time
 import warnings
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from .batches import Batches, Images, as_batches
-from .changes import Changes, Progress
-from .ensemble import MaxEntropyEnsemble
+from .changes import Progress
+from .layer_names import layers_meant
 from .memory import Note
 from .modes import Network, batch_norm_used, place_and_precision
+from .options import layer_text
+from .outcome import Found, outcome
 from .plan import LabelOutputs, Plan
 from .precision import ieee_float32
 from .processes import ALONE, Processes
-from .provenance import git_commit, images_sha256, indices_sha256, network_sha256, versions, weights_sha256
-from .results import ErrorRate, RawValues, StabilityResult
-from .settings import DEFAULTS, MeasureSettings, chosen
-from .statistics import Array, Statistic, binomial_interval, stability
-from .statistics import average as averaged
+from .results import StabilityResult
+from .settings import DEFAULT_CONVENTION, DEFAULTS, Convention, MeasureSettings, chosen, convention_named
+from .statistics import Statistic
 from .streams import untouched_global_state
-from .survey import Survey
+from .transformations import Transformation
 from .two_passes import TwoPasses
 
 
 def measure(
     model: Network,
     images: Images,
-    ensemble: MaxEntropyEnsemble,
+    transformation: Transformation,
     *,
     labels: Tensor | None = None,
     label_outputs: LabelOutputs = range,
@@ -42,12 +40,15 @@ def measure(
     draws: int = DEFAULTS.draws,
     average: str = DEFAULTS.average,
     noise_radius: str | None = DEFAULTS.noise_radius,
+    noise_norm: float | None = DEFAULTS.noise_norm,
+    convention: str | None = None,
     interpolation: str = DEFAULTS.interpolation,
     seed: int = DEFAULTS.seed,
     batch_size: int = DEFAULTS.batch_size,
     batch_norm: str = DEFAULTS.batch_norm,
     resamples: int = DEFAULTS.resamples,
     amp: bool = DEFAULTS.amp,
+    layers: str | Sequence[str] | None = None,
     workers: int = 0,
     device: torch.device | str | None = None,
     progress: Progress | None = None,
@@ -64,7 +65,7 @@ def measure(
             logits are measured, or the first tensor; the result says which.
         images: In the network's own input space: `[N, C, H, W]`, a `Dataset` of images or `(image, label)`, or a
             loader of such batches.
-        ensemble: The deformations; its convention is that of the measurement.
+        transformation: A `MaxEntropyEnsemble` of deformations, or another one of `transformations`, or your own.
         labels: Classes `[N]`, with a tensor of images.
         label_outputs: From the network's number of outputs to the output that stands for each label, or to None where
             labels can't be matched; by default label k is output k.
@@ -72,12 +73,17 @@ def measure(
         draws: Deformations and noise vectors per image.
         average: `median` or `mean`, over images and draws.
         noise_radius: `ensemble` or `per-image`; None takes the convention's.
+        noise_norm: ||eta|| itself, in the units of the network's input, in place of that rule.
+        convention: Of what the settings leave open; None takes the ensemble's own, otherwise `paper`.
         interpolation: `bilinear` or `gaussian`; with `gaussian`, x stands for the smoothed image (App. C).
         seed: Of all random streams.
         batch_size: Images per forward pass, at most; halved where memory runs out.
         batch_norm: `running` statistics, or those of each `batch` (App. E.1, at initialisation).
         resamples: Bootstrap resamples behind the intervals.
         amp: Run the network under torch.autocast; a note tells what error that makes.
+        layers: Measure these as well: `auto` (timm's feature points, otherwise the top-level blocks), `all`, or names
+            of modules with wildcards. An image then runs beside its changes, so that nothing but squared distances is
+            kept of a layer's output; images come in an order that the seed makes.
         workers: Loader processes, for a `Dataset`.
         device: Where images go; None takes the network's own. The network is not moved.
         progress: Called with (images run through the network, their total).
@@ -86,7 +92,8 @@ def measure(
 
     Raises:
         TypeError: If the images are not floating point or the network returns no tensor.
-        ValueError: If a setting is unknown; if there are fewer than 2 images, or of another size than the ensemble's;
+        ValueError: If a setting is unknown, or no layer has that name; if there are fewer than 2 images, or of another
+            size than the ensemble's;
             if images or outputs are not finite; if nothing moves (T = 0); if R_f is not defined (f is constant); if the
             network gives other outputs for the same images.
 
@@ -96,33 +103,54 @@ def measure(
     50
     """
     start = time.perf_counter()
+    rules = _convention(transformation, convention)
     settings = MeasureSettings(
         draws=draws,
         average=average,
-        noise_radius=chosen(noise_radius, ensemble.convention.noise_radius),
+        noise_radius=chosen(noise_radius, rules.noise_radius),
+        noise_norm=noise_norm,
         interpolation=interpolation,
         seed=seed,
         batch_size=batch_size,
         batch_norm=batch_norm,
         resamples=resamples,
         amp=amp,
+        layers=None if layers is None else layer_text("layers", layers),
     )
-    statistic = Statistic(average, ensemble.convention.median_rule, ensemble.convention.pairs)
+    statistic = Statistic(average, rules.median_rule, rules.pairs)
     own_device, dtype = place_and_precision(model, images)
-    plan = Plan(ensemble, settings, statistic, torch.device(device or own_device or "cpu"), dtype, label_outputs)
+    place = torch.device(device or own_device or "cpu")
+    meant = None if settings.layers is None else layers_meant(model, settings.layers)
+    plan = Plan(transformation, settings, rules, statistic, place, dtype, label_outputs, meant)
     _check(model, plan, own_device)
+    whole = batch_norm_used(model, batch_norm) == "batch"
 
     def batches(size: int) -> Batches:
-        share = (processes.rank, processes.count)
-        whole = batch_norm_used(model, batch_norm) == "batch"
         return as_batches(
-            images, labels=labels, indices=indices, batch_size=size, workers=workers, share=share, whole=whole
+            images,
+            labels=labels,
+            indices=indices,
+            batch_size=size,
+            workers=workers,
+            share=(processes.rank, processes.count),
+            whole=whole or settings.layers is not None,  # its pairs of images are those of one batch
+            order=settings.seed if whole or settings.layers is not None else None,
         )
 
     run = TwoPasses(model, batches, plan, processes, note or _warn, progress)
     with untouched_global_state(plan.device), ieee_float32(plan.device), torch.no_grad():
         survey, radii, changes = run.passes()
-    return _result(model, images, run.plan, survey, radii, changes, start)
+    return outcome(model, images, run.plan, Found(survey, radii, changes), start, note or _warn)
+
+
+def _convention(transformation: Transformation, name: str | None) -> Convention:
+    """That of a name, of the transformation, or the paper's. Raises ValueError if the first two differ."""
+    own = getattr(transformation, "convention", None)
+    if name is None:
+        return own if isinstance(own, Convention) else convention_named(DEFAULT_CONVENTION)
+    if isinstance(own, Convention) and own.name != name:
+        raise ValueError(f"convention is {name!r} and the ensemble's is {own.name!r}; give it to the ensemble alone")
+    return convention_named(name)
 
 
 def _warn(text: str) -> None:
@@ -130,99 +158,25 @@ def _warn(text: str) -> None:
 
 
 def _check(model: Network, plan: Plan, own: torch.device | None) -> None:
-    ensemble, device = plan.ensemble, plan.device
-    if isinstance(ensemble.temperature, Tensor):
+    device, delta = plan.device, plan.transformation.delta
+    if isinstance(delta, Tensor):
         raise ValueError("the ensemble has one temperature per image; measuring needs one for all")
-    if ensemble.temperature == 0:
+    if delta == 0:
         raise ValueError("temperature is 0, so nothing moves and R_f is 0 / 0; give a temperature or delta above 0")
-    rounding = 4 * torch.finfo(plan.dtype).eps * max(ensemble.size)
-    if 0 < ensemble.delta <= rounding:
+    rounding = 4 * torch.finfo(plan.dtype).eps * max(plan.transformation.size)
+    if delta is not None and delta <= rounding:
         raise ValueError(
-            f"delta is {ensemble.delta:.2g} pixels, within the rounding of {plan.dtype} positions ({rounding:.1g}); "
+            f"delta is {delta:.2g} pixels, within the rounding of {plan.dtype} positions ({rounding:.1g}); "
             "give a larger one, or a network in float64"
         )
     if not callable(model):
         raise TypeError(f"model is a {type(model).__name__}; a callable from [B, C, H, W] to [B, ...] is needed")
     if own is not None and (device.type != own.type or device.index not in (None, own.index)):
         raise ValueError(f"device is {device} but the network is on {own}; move it first (network.to({str(device)!r}))")
+    if plan.layers is not None and plan.statistic.per_coordinate:
+        raise ValueError(
+            "layers are asked for and the median is taken per output coordinate, for which every value of every layer "
+            "would have to be kept; take average mean, the paper convention, or no layers"
+        )
     if plan.settings.amp and plan.dtype == torch.float64:
         raise ValueError("amp is on and the network is in float64; take one of the two")
-
-
-def _result(
-    model: Network, images: Images, plan: Plan, survey: Survey, radii: Array, changes: Changes, start: float
-) -> StabilityResult:
-    settings = plan.settings
-    order = survey.keys.argsort()  # intervals resample images in the order of their index, however they came
-    raw = _raw(survey, changes, order)
-    estimates = stability(
-        *raw.changes(plan.statistic), raw.outputs, plan.statistic, resamples=settings.resamples, seed=settings.seed
-    )
-    count = len(order)
-    error = None if changes.wrong is None else ErrorRate(*binomial_interval(changes.wrong, count), count)
-    return StabilityResult(
-        **_named(model, images),
-        **_chosen(plan),
-        D=estimates["D"],
-        G=estimates["G"],
-        R=estimates["R"],
-        weights_sha256=weights_sha256(model),
-        network_sha256=network_sha256(model),
-        data_sha256=images_sha256(survey.digests, dict(zip(survey.keys.tolist(), survey.labels.tolist(), strict=True))),
-        indices_sha256=indices_sha256(survey.keys),
-        images=count,
-        test_error=error,
-        output=changes.output,
-        noise_radius=float(averaged(radii.reshape(-1, 1), Statistic(settings.average))),
-        fold_fraction=float(survey.folds.mean()),
-        clamped_fraction=float(survey.clamped.mean()),
-        batch_norm=batch_norm_used(model, settings.batch_norm),
-        versions=versions(),
-        git_commit=git_commit(),
-        seconds=time.perf_counter() - start,
-        raw=raw,
-    )
-
-
-def _raw(survey: Survey, changes: Changes, order: NDArray[np.int64]) -> RawValues:
-    outputs, deformation, noise = (v[order] for v in (changes.outputs, changes.deformation, changes.noise))
-    kept = (deformation, noise) if deformation.shape[-1] == outputs.shape[1] else (None, None)
-    return RawValues(survey.keys[order], deformation.sum(-1), noise.sum(-1), outputs, survey.norms[order], *kept)
-
-
-def _named(model: Network, images: Images) -> dict[str, Any]:
-    """What model and images call themselves; the command line puts its own names in their place."""
-    name, split, preprocessing = (getattr(images, about, None) for about in ("name", "split", "preprocessing"))
-    return {
-        "model": type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "callable"),
-        "model_source": "python",
-        "weights": "own",
-        "dataset": name if isinstance(name, str) else type(images).__name__,
-        "split": split if isinstance(split, str) else None,
-        "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
-    }
-
-
-def _chosen(plan: Plan) -> dict[str, Any]:
-    """Every knob."""
-    settings, ensemble = plan.settings, plan.ensemble
-    return {
-        "draws": settings.draws,
-        "cutoff": ensemble.cutoff,
-        "cutoff_rule": ensemble.cutoff_rule,
-        "temperature": float(ensemble.temperature),
-        "delta": float(ensemble.delta),
-        "delta_rule": ensemble.delta_rule,
-        "interpolation": settings.interpolation,
-        "average": settings.average,
-        "noise_radius_rule": str(settings.noise_radius),
-        "radius_average": settings.average,
-        "median_rule": plan.statistic.median_rule,
-        "pairs": plan.statistic.pairs,
-        "convention": ensemble.convention.name,
-        "batch_size": settings.batch_size,
-        "resamples": settings.resamples,
-        "precision": plan.precision,
-        "device": str(plan.device),
-        "seed": settings.seed,
-    }

@@ -9,9 +9,8 @@ taken per output coordinate and then summed (the published code's rule).
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,6 @@ from .settings import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
 
 Array = NDArray[np.float64]
 
-ALL_PAIRS_UP_TO = 2000  # images; beyond, the median over pairs is that of SAMPLED_PAIRS seeded ones
-SAMPLED_PAIRS = 2_000_000
 LEVEL = 0.95
 Z_95 = 1.959963984540054  # standard normal quantile of (1 + LEVEL) / 2
 
@@ -69,10 +66,20 @@ def average(values: Array, statistic: Statistic) -> Array:
     return np.asarray(np.partition(values, middle, axis=-2)[..., middle, :].sum(-1))
 
 
+class Pairs(Protocol):
+    """The pairs of images that <c> is taken over; see `pairs`."""
+
+    def average(self, statistic: Statistic, *, seed: int) -> float:
+        """<c>."""
+
+    def resampled(self, weights: NDArray[np.int64], statistic: Statistic, rng: np.random.Generator) -> Array:
+        """<c> of each resample, given as multiplicities `[resamples, N]`, relative to <c> of the sample."""
+
+
 def stability(
     deformation: Array,
     noise: Array,
-    outputs: Array,
+    pairs: Pairs,
     statistic: Statistic,
     *,
     resamples: int,
@@ -83,7 +90,7 @@ def stability(
     Args:
         deformation: a, `[N, draws, K]`.
         noise: b, `[N, draws, K]`.
-        outputs: f(x), `[N, outputs]`.
+        pairs: Of images, for c.
         statistic: Which averages.
         resamples: Bootstrap resamples.
         seed: Of the resamples and, beyond 2,000 images, of the pairs.
@@ -95,7 +102,7 @@ def stability(
     if count < 2:
         raise ValueError(f"{count} image; D_f and G_f compare images, so at least 2 are needed")
     a, b = (float(average(v.reshape(-1, width), statistic)) for v in (deformation, noise))
-    c = pair_average(outputs, statistic, seed=seed)
+    c = pairs.average(statistic, seed=seed)
     if b == 0:
         raise ValueError("the network's output does not change under noise (<b> = 0), so R_f = a / 0 is not defined")
     if c == 0:
@@ -103,7 +110,7 @@ def stability(
     rng = generator(seed, "bootstrap")
     weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
     sampled_a, sampled_b = (resampled_average(v, weights, statistic) for v in (deformation, noise))
-    sampled_c = c * _resampled_pairs(outputs, weights, statistic, rng)
+    sampled_c = c * pairs.resampled(weights, statistic, rng)
     # a resample may hold one image, or only ones that don't change
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
@@ -156,87 +163,25 @@ def _repeated_medians(values: Array, weights: NDArray[np.int32], statistic: Stat
     return medians
 
 
-def pair_average(outputs: Array, statistic: Statistic, *, seed: int) -> float:
-    """<c> over pairs of images of f(x) `[N, K]`.
+def largest_ratio(top: Array, bottom: Array, *, resamples: int, seed: int) -> Interval | None:
+    """The largest ratio over images and draws `[N, draws]`, bottoms of 0 and NaN left out; None if all are.
 
-    The mean exactly, as 2 N / (N - 1) (E||f||^2 - ||E f||^2), without the factor N / (N - 1) when an image pairs with
-    itself too; the median over all pairs up to N = 2,000, else over 2e6 seeded pairs.
+    Its percentile-bootstrap interval over images: the value itself is its upper end almost always.
+
+    >>> largest_ratio(np.array([[1.0], [6.0]]), np.array([[1.0], [2.0]]), resamples=100, seed=0)
+    Interval(value=3.0, low=1.0, high=3.0)
     """
-    count = len(outputs)
-    if statistic.average == "mean":
-        variance = np.square(outputs - outputs.mean(0)).sum(1).mean()
-        return float(2 * variance * (count / (count - 1) if statistic.pairs == "distinct" else 1))
-    sampled = SAMPLED_PAIRS if count > ALL_PAIRS_UP_TO else None
-    first, second = _pairs(count, sampled, generator(seed, "pairs"))
-    zeros = np.zeros(round(2 * len(first) / (count - 1)))  # the diagonal's share of all pairs is 1 / N
-    total = 0.0
-    for squared in _pair_distances(outputs, first, second, statistic):
-        if statistic.pairs == "all":  # (x, z), (z, x) and the diagonal
-            squared = np.concatenate([squared, squared, zeros])
-        total += float(average(squared[:, None], statistic))
-    return total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(bottom > 0, top / bottom, -np.inf).max(1)
+    if not np.isfinite(ratios).any():
+        return None
+    falling, count = (-ratios).argsort(), len(ratios)
+    weights = generator(seed, "bootstrap").multinomial(count, np.full(count, 1 / count), size=resamples)
+    sampled = ratios[falling][(weights[:, falling] > 0).argmax(1)]
+    return percentile_interval(float(ratios.max()), sampled)
 
 
-def _pair_distances(
-    outputs: Array, first: NDArray[np.int64], second: NDArray[np.int64], statistic: Statistic
-) -> Iterator[Array]:
-    """c of each pair `[P]`: one array for the squared norm, or one per output coordinate."""
-    squares = (np.square(column[first] - column[second]) for column in outputs.T)
-    if statistic.per_coordinate:
-        yield from squares
-    else:
-        yield np.asarray(sum(squares))
-
-
-def _pairs(count: int, sampled: int | None, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of pairs of distinct images: all of them, or that many random ones."""
-    if sampled is None:
-        return np.triu_indices(count, k=1)
-    first = rng.integers(0, count, sampled)
-    return first, (first + rng.integers(1, count, sampled)) % count
-
-
-def _resampled_pairs(
-    outputs: Array, weights: NDArray[np.int64], statistic: Statistic, rng: np.random.Generator
-) -> Array:
-    """<c> of each resample relative to <c> of the sample.
-
-    The mean in closed form. The median as a weighted one over a fixed set of pairs, a pair weighing the product of its
-    images' multiplicities; the set is large enough (10 pairs an image or more) to add little to the interval's width.
-    """
-    count = len(outputs)
-    if statistic.average == "mean":
-        centred = outputs - outputs.mean(0)
-        squares = np.square(centred).sum(1)
-        moment = weights @ squares / count - np.square(weights @ centred / count).sum(1)
-        moment[moment < 1e-12 * squares.mean()] = np.nan  # one image alone, to rounding: no pair
-        return np.asarray(moment / squares.mean())
-    pairs = max(20_000 // (outputs.shape[1] if statistic.per_coordinate else 1), 10 * count)
-    first, second = _pairs(count, pairs if pairs < count * (count - 1) // 2 else None, rng)
-    resampled, whole = np.zeros(len(weights)), 0.0
-    for squared in _pair_distances(outputs, first, second, statistic):
-        order = squared.argsort()
-        resampled += _weighted_medians(squared[order], first[order], second[order], weights)
-        whole += float(squared[order][(len(order) - 1) // 2])
-    return resampled / whole
-
-
-def _weighted_medians(
-    rising: Array, first: NDArray[np.int64], second: NDArray[np.int64], weights: NDArray[np.int64]
-) -> Array:
-    """The lower median of the sorted pair distances for each row of image multiplicities."""
-    by_image = np.ascontiguousarray(weights.T.astype(np.float32))
-    chunk = max(1, 1_000_000 // len(rising))
-    medians = np.empty(len(weights))
-    for k in range(0, len(weights), chunk):
-        part = by_image[:, k : k + chunk]
-        cumulated = np.cumsum(part[first] * part[second], axis=0, dtype=np.float64)
-        medians[k : k + chunk] = rising[(cumulated < cumulated[-1] / 2).sum(0)]
-        medians[k : k + chunk][cumulated[-1] == 0] = np.nan  # one image alone: no pair
-    return medians
-
-
-def binomial_interval(hits: int, count: int) -> Interval:
+def binomial_interval(hits: float, count: int) -> Interval:
     """A proportion with Wilson's 95 % interval.
 
     >>> binomial_interval(0, 100)

@@ -22,7 +22,7 @@ from torch import Tensor
 from .precision import doubled
 from .settings import LARGEST_SEED, positive_integer
 
-FIELD, NOISE, CHOICE = 0, 1, 2  # purposes
+FIELD, NOISE, CHOICE, TRANSFORM = 0, 1, 2, 3  # purposes
 MASK = 0xFFFFFFFF
 Words = tuple[Any, Any, Any, Any]  # tensors, or numpy arrays
 
@@ -87,11 +87,41 @@ def mode_normals(keys: StreamKeys, i: Tensor, j: Tensor) -> Tensor:
 
     Inverse normal law of 52-bit uniforms, so each number depends on (seed, image, draw, component, i, j) alone.
     """
-    counter = _counter(keys, (i << 16) + j, FIELD)
+    normals: Tensor = torch.special.ndtri(_pairs(keys, (i << 16) + j, FIELD))
+    return normals
+
+
+def uniforms(keys: StreamKeys, count: int) -> Tensor:
+    """Numbers uniform in (0, 1), for transformations: float64 `[B, count]`, on the CPU.
+
+    52 bits each, so neither 0 nor 1 comes. Each number depends on (seed, image, draw) and its place in the row alone;
+    a larger `count` continues the same rows.
+
+    Args:
+        keys: The streams, one per image.
+        count: Numbers per image, 0 or more.
+
+    Raises:
+        TypeError: If the count is not a whole number.
+        ValueError: If it is negative.
+
+    >>> keys = StreamKeys(seed=0, images=torch.arange(5))
+    >>> uniforms(keys, 3).shape
+    torch.Size([5, 3])
+    >>> torch.equal(uniforms(keys, 3)[:, :2], uniforms(keys, 2))
+    True
+    """
+    positive_integer("count", count, least=0)
+    pairs = _pairs(keys, torch.arange(-(-count // 2)), TRANSFORM)
+    return pairs.mT.flatten(1)[:, :count]
+
+
+def _pairs(keys: StreamKeys, positions: Tensor, purpose: int) -> Tensor:
+    """Two numbers uniform in (0, 1) of 52 bits at each position: float64 `[B, 2, P]`, on the CPU."""
+    counter = _counter(keys, positions, purpose)
     a, b, c, d = philox(tuple(word.cpu().numpy() for word in counter), keys.seed)  # type: ignore[arg-type]
     bits = torch.from_numpy(np.stack([(a << 20) + (b >> 12), (c << 20) + (d >> 12)], axis=1))
-    normals: Tensor = torch.special.ndtri((bits.to(torch.float64) + 0.5) * 2.0**-52)
-    return normals
+    return (bits.to(torch.float64) + 0.5) * 2.0**-52
 
 
 def sphere_noise(keys: StreamKeys, shape: tuple[int, ...], device: torch.device | str = "cpu") -> Tensor:
@@ -129,6 +159,17 @@ def choose(count: int, total: int, seed: int) -> Tensor:
     order = ((a[0] << 31) + (b[0] >> 1)).argsort(stable=True)
     indices: Tensor = order[:count].sort().values
     return indices
+
+
+def in_random_order(indices: Tensor, seed: int) -> Tensor:
+    """The same indices, int64 `[M]`, in an order that depends on them and the seed alone.
+
+    >>> in_random_order(torch.arange(4), seed=0).sort().values
+    tensor([0, 1, 2, 3])
+    """
+    a, b, _, _ = philox(_counter(StreamKeys(seed, torch.ones(1, dtype=torch.int64)), indices, CHOICE), seed)
+    shuffled: Tensor = indices[((a[0] << 31) + (b[0] >> 1)).argsort(stable=True)]
+    return shuffled
 
 
 @contextmanager

@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from .batches import Batch, Batches
-from .deformation import deform
+from .field import DisplacementField
 from .memory import Memory
 from .plan import Plan
 from .precision import doubled
 from .provenance import image_digests
 from .statistics import Array
+from .transformations import Transformation
+
+COLUMNS = 4  # for each draw
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,9 @@ class Survey:
         labels: `[N]`, -1 for none.
         sizes: ||x||, `[N]`.
         norms: ||tau x - x||, `[N, draws]`.
-        folds: 1 where a field folds, `[N, draws]`.
+        folds: 1 where a field folds, `[N, draws]`; NaN, as the next two, where the transformation does not tell.
         clamped: Share of clamped pixels, `[N, draws]`.
+        gradients: ||grad tau||_inf, `[N, draws]`.
         digests: Of each image, by its index.
     """
 
@@ -36,13 +41,14 @@ class Survey:
     norms: Array
     folds: Array
     clamped: Array
+    gradients: Array
     digests: dict[int, bytes]
 
 
 def survey_images(batches: Batches, plan: Plan, memory: Memory) -> Survey:
     """The pass; each batch makes one device-to-host copy."""
     keys, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    rows = [np.empty((0, 1 + 3 * plan.settings.draws))]
+    rows = [np.empty((0, 1 + COLUMNS * plan.settings.draws))]
     digests: dict[int, bytes] = {}
     for batch in batches():
         _check_images(batch, plan)
@@ -51,27 +57,39 @@ def survey_images(batches: Batches, plan: Plan, memory: Memory) -> Survey:
         keys.append(batch.keys.numpy())
         labels.append(batch.labels.numpy())
     table = np.concatenate(rows)
-    norms, folds, clamped = table[:, 1::3], table[:, 2::3], table[:, 3::3]
-    return Survey(np.concatenate(keys), np.concatenate(labels), table[:, 0], norms, folds, clamped, digests)
+    if not np.isfinite(table[:, 1::COLUMNS]).all():
+        raise ValueError(f"the transformation {plan.transformation.name} made images that are not finite; mend it")
+    norms, folds, clamped, gradients = (table[:, first::COLUMNS] for first in range(1, 1 + COLUMNS))
+    whole = np.concatenate(keys), np.concatenate(labels), table[:, 0]
+    return Survey(*whole, norms, folds, clamped, gradients, digests)
 
 
 def survey_batch(batch: Batch, plan: Plan) -> torch.Tensor:
-    """||x||, then per draw ||tau x - x||, whether the field folds, and its clamped share: `[B, 1 + 3 draws]`."""
+    """||x||, then per draw ||tau x - x|| and what `_described` tells: `[B, 1 + 4 draws]`."""
     images = plan.placed(batch)
     base = plan.base(images)
     parts = [doubled(base.flatten(1)).norm(dim=1)]
     for draw in range(plan.settings.draws):
-        field = plan.field(plan.keys(batch, draw))
-        deformed = deform(images, field, plan.settings.interpolation)
-        norm = doubled((deformed - base).flatten(1)).norm(dim=1)
-        parts += [norm, doubled(field.folds()), doubled(field.clamped_fraction())]
+        sample = plan.sample(plan.keys(batch, draw))
+        norm = doubled((plan.transformed(images, sample) - base).flatten(1)).norm(dim=1)
+        parts += [norm, *_described(sample, plan.transformation, norm)]
     return torch.stack(parts, 1)
+
+
+def _described(sample: Any, transformation: Transformation, like: torch.Tensor) -> list[torch.Tensor]:
+    """Whether each sample folds, its clamped share and ||grad tau||_inf, `[B]` each; NaN where it is not known."""
+    if isinstance(sample, DisplacementField):
+        gradient = sample.gradient()
+        told = [sample.folds(gradient), sample.clamped_fraction(), sample.gradient_norm(gradient)]
+        return [doubled(one) for one in told]
+    known = [getattr(transformation, name, None) for name in ("folds", "clamped_fraction", "gradient_norm")]
+    return [torch.full_like(like, torch.nan) if one is None else doubled(one(sample)) for one in known]
 
 
 def joined(parts: Sequence[Survey]) -> Survey:
     """Of several processes. Raises ValueError if there are fewer than 2 images."""
     digests = {key: digest for part in parts for key, digest in part.digests.items()}
-    names = ("keys", "labels", "sizes", "norms", "folds", "clamped")
+    names = ("keys", "labels", "sizes", "norms", "folds", "clamped", "gradients")
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     whole = Survey(**arrays, digests=digests)
     if len(whole.keys) < 2:
@@ -81,7 +99,7 @@ def joined(parts: Sequence[Survey]) -> Survey:
 
 def _check_images(batch: Batch, plan: Plan) -> None:
     """Once, in the first pass: the second one compares digests."""
-    images, size = batch.images, plan.ensemble.size
+    images, size = batch.images, plan.transformation.size
     if not images.is_floating_point():
         raise TypeError(f"images are {images.dtype}; floats in the network's input space are needed, as after / 255")
     if min(images.shape[-2:]) < 2:

@@ -50,7 +50,7 @@ class TwoPasses:
 
     def passes(self) -> tuple[Survey, Array, Changes]:
         """Survey and changes of all processes, and ||eta|| `[N, draws]`."""
-        batches = self.batches(self.plan.settings.batch_size)
+        batches = self.batches(self._size)
         surveys = self.processes.gathered(lambda: survey_images(batches, self.plan, Memory(self.note)))
         whole, own = joined_surveys(surveys), surveys[self.processes.rank]
         radius = _radius(whole, self.plan)
@@ -60,12 +60,22 @@ class TwoPasses:
         self._tell_rounding(changes)
         return whole, _radii(whole, radius, self.plan), changes
 
+    @property
+    def _whole(self) -> bool:
+        """Whether batches must not be taken in parts."""
+        return batch_norm_used(self.model, self.plan.settings.batch_norm) == "batch"
+
+    @property
+    def _size(self) -> int:
+        return self.plan.images_at_once(self._whole)
+
     def _changes(self, own: Survey, radii: Array) -> Changes | None:
         """Of this process's images; where batch norm needs whole batches, with such as fit into memory."""
-        whole = batch_norm_used(self.model, self.plan.settings.batch_norm) == "batch"
         while True:
-            batches = self.batches(self.plan.settings.batch_size)
-            memory = Memory(self.note, whole=whole)
+            batches = self.batches(self._size)
+            memory = Memory(self.note, whole=self._whole)
+            if self.plan.layers is not None and not self._whole:
+                memory.most = self._size  # a loader's batches may be larger
             try:
                 if self.plan.settings.amp:
                     self._tell_amp(batches, own, radii, memory)
@@ -116,4 +126,6 @@ def _radius(survey: Survey, plan: Plan) -> float:
 
 def _radii(survey: Survey, radius: float, plan: Plan) -> Array:
     """||eta|| for each image and draw, `[N, draws]`."""
+    if plan.settings.noise_norm is not None:
+        return np.full_like(survey.norms, plan.settings.noise_norm)
     return survey.norms if plan.settings.noise_radius == "per-image" else np.full_like(survey.norms, radius)

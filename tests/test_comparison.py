@@ -8,6 +8,7 @@ import pytest
 
 from diffstab import comparison
 from diffstab.comparison import PairedSample, compare_all, compare_pair, holm, rank
+from diffstab.pairs import OutputPairs
 from diffstab.statistics import Statistic, average, resampled_average, stability
 
 PAPER = Statistic()
@@ -129,7 +130,10 @@ def test_one_block_has_the_value_and_interval_of_stability(rng, statistic):
     networks = {name: [sample(rng, statistic=statistic) for _ in range(3)] for name in "ab"}
     outputs = rng.normal(size=(40, 3))
     alone = {
-        name: [stability(b.deformation, b.noise, outputs, statistic, resamples=200, seed=7)["R"] for b in blocks]
+        name: [
+            stability(b.deformation, b.noise, OutputPairs(outputs), statistic, resamples=200, seed=7)["R"]
+            for b in blocks
+        ]
         for name, blocks in networks.items()
     }
     first = {name: blocks[:1] for name, blocks in networks.items()}

@@ -11,11 +11,14 @@ from torch import nn
 from diffstab import MaxEntropyEnsemble, StreamKeys, deform
 from diffstab.batches import Batch
 from diffstab.changes import batch_columns
+from diffstab.layers import observing
+from diffstab.modes import batch_norm_by_group
 from diffstab.plan import Plan
-from diffstab.settings import AVERAGES, INTERPOLATIONS, MeasureSettings
+from diffstab.settings import AVERAGES, DIFFEO, INTERPOLATIONS, TRANSFORMS, MeasureSettings, convention_named
 from diffstab.statistics import Statistic
 from diffstab.streams import sphere_noise
 from diffstab.survey import survey_batch
+from diffstab.transformations import transformation_named
 
 META = torch.device("meta")
 SIZE = (17, 11)
@@ -24,7 +27,9 @@ ENSEMBLE = MaxEntropyEnsemble(SIZE, 5, delta=1.0)
 
 def plan_of(dtype=torch.float32, **settings):
     statistic = Statistic(settings.get("average", "median"), settings.pop("median_rule", "norm"))
-    return Plan(ENSEMBLE, MeasureSettings(**settings), statistic, META, dtype, range)
+    transformation = settings.pop("transformation", ENSEMBLE)
+    rules = convention_named("paper")
+    return Plan(transformation, MeasureSettings(**settings), rules, statistic, META, dtype, range)
 
 
 @pytest.fixture
@@ -44,9 +49,12 @@ def test_the_meta_device_does_not_mix_with_the_cpu():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
-def test_the_survey_stays_on_its_device(batch, interpolation, dtype):
-    found = survey_batch(batch, plan_of(dtype, interpolation=interpolation, draws=2))
-    assert (found.device, found.dtype, found.shape) == (META, torch.float64, (6, 7))
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_the_survey_stays_on_its_device(batch, interpolation, dtype, transform):
+    transformation = ENSEMBLE if transform == DIFFEO else transformation_named(transform, SIZE, 1.0)
+    plan = plan_of(dtype, interpolation=interpolation, draws=2, transformation=transformation)
+    found = survey_batch(batch, plan)
+    assert (found.device, found.dtype, found.shape) == (META, torch.float64, (6, 9))
 
 
 @pytest.mark.parametrize("average", AVERAGES)
@@ -59,14 +67,28 @@ def test_the_pass_through_the_network_stays_on_its_device(network, batch, interp
         module.training = batch_norm == "batch" and isinstance(module, nn.BatchNorm2d)
     with torch.no_grad():
         columns = batch_columns(network, batch, plan, torch.ones(6, 2, dtype=torch.float64))
-    assert columns.values.device == META
-    assert columns.values.dtype == torch.float64
-    assert columns.values.shape == (6, 7 + 4 * 7 + 1)  # f(x), two changes a draw, the class
+    assert {part.device for part in columns.parts.values()} == {META}
+    assert {part.dtype for part in columns.parts.values()} == {torch.float64}
+    widths = [part.shape[1] for part in columns.parts.values()]
+    assert widths == [7, 7, 7, 7, 7, 4, 1]  # f(x), two changes a draw, whether they flip the class, the class
+
+
+@pytest.mark.parametrize("batch_norm", ["running", "batch"])
+def test_layers_are_reduced_on_their_device(network, batch_norm):
+    network.to(META).eval()
+    network[1].training = batch_norm == "batch"
+    layers = dict(network.named_children())
+    with torch.no_grad(), batch_norm_by_group(network, 3), observing(network, layers, 4, 3) as seen:
+        network(torch.ones(12, 3, *SIZE, device=META))
+    assert [one.name for one in seen.layers] == list(layers)
+    for one in seen.layers:
+        assert {value.device for value in one.moments} == {META}
+        assert [tuple(value.shape) for value in one.moments][:2] == [(4, 2), (6,)]
 
 
 def test_fields_and_all_that_is_read_off_them_stay_on_their_device(images):
     field = ENSEMBLE.sample(StreamKeys(0, torch.arange(6)), device=META)
-    readings = "displacement gradient jacobian_determinant xi folds clamped_fraction squared_norm".split()
+    readings = "displacement gradient jacobian_determinant xi folds clamped_fraction squared_norm gradient_norm".split()
     for value in (getattr(field, name)() for name in readings):
         assert value.device == META
     generator = torch.Generator().manual_seed(0)

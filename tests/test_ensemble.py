@@ -6,7 +6,7 @@ import pytest
 import reference
 import torch
 
-from diffstab import MaxEntropyEnsemble, StreamKeys, temperature_range
+from diffstab import MaxEntropyEnsemble, StreamKeys, deform, temperature_range
 
 
 @pytest.mark.parametrize("rule", ["disk", "half-integer"])
@@ -130,6 +130,14 @@ def test_draws_do_not_depend_on_batch_or_dtype():
     assert torch.equal(torch.cat(parts), whole.coefficients)
     double = ensemble.sample(StreamKeys(2, torch.arange(10)), dtype=torch.float64)
     assert torch.equal(double.coefficients.float(), whole.coefficients)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])
+def test_applying_a_sample_deforms_along_it(images, interpolation):
+    ensemble = MaxEntropyEnsemble((17, 11), 4, delta=1.0)
+    fields = ensemble.sample(StreamKeys(2, torch.arange(40)))
+    assert torch.equal(ensemble.apply(images, fields, interpolation), deform(images, fields, interpolation))
+    assert ensemble.name == "diffeo"
 
 
 def test_sample_count_uses_the_given_generator_or_the_global_one():

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
+from diffstab.layer_results import LayerStability
 from diffstab.measure_options import MeasureOptions
 from diffstab.models import Shape, resolve_model
 from diffstab.models.from_timm import timm_card
@@ -74,7 +75,7 @@ def options(row: Row, **others: Any) -> MeasureOptions:
     )
 
 
-def check_numbers(result: StabilityResult) -> None:
+def check_numbers(result: StabilityResult | LayerStability) -> None:
     for number in (result.D, result.G, result.R):
         assert math.isfinite(number.value)
         assert number.value > 0
@@ -103,12 +104,18 @@ def test_network_is_of_its_family(row):
 
 @pytest.mark.parametrize("row", [*TIMM, *TORCHVISION, *OTHERS], ids=name_of)
 def test_network_is_measured(row):
-    result = measure_cell(options(row))
+    result = measure_cell(options(row, layers="auto"))
     shape, _, where = row.measured.partition(", ")
     check_numbers(result)
     assert result.raw.outputs.shape == (4, math.prod(map(int, re.findall(r"\d+", shape))))
     assert result.output == (where or None)
     assert result.preprocessing["size"] == [row.side, row.side]
+    assert len(result.layers) > 2
+    for layer in result.layers:
+        check_numbers(layer)
+    depths = [layer.depth for layer in result.layers]
+    assert depths == sorted(depths)
+    assert (result.layers[-1].is_output, result.layers[-1].depth, result.layers[-1].R) == (True, 1.0, result.R)
 
 
 def state(network: nn.Module) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import reference
 import torch
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys
+from diffstab.field import clamped_fraction, operator_norm
 
 SIZE = (17, 11)
 
@@ -88,6 +89,53 @@ def test_folds_and_clamped_share():
     outside = (x < 0) | (x > 32) | (y < 0) | (y > 32)
     assert torch.equal(field.clamped_fraction(), outside.double().mean((-2, -1)))
     assert field.clamped_fraction()[2] > 0
+
+
+def test_clamped_share_of_a_displacement():
+    moved = torch.zeros(3, 2, 5, 4, dtype=torch.float64)
+    moved[0, 0] = -1  # x + 1: the last of 4 columns reads outside
+    moved[1, 1] = 2.5  # y - 2.5: three of 5 rows
+    moved[2, 0], moved[2, 1] = -1, 2.5  # either: 1 - (3 / 4) (2 / 5)
+    assert clamped_fraction(moved).tolist() == pytest.approx([1 / 4, 3 / 5, 7 / 10])
+    moved = torch.zeros(2, 5, 4)
+    moved[0, 2, 3] = 3  # source (0, 2): on the frame
+    assert clamped_fraction(moved) == 0
+    assert clamped_fraction(moved.new_full((7, 3, 2, 5, 4), 5)).tolist() == [[1.0] * 3] * 7
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-14), (torch.float32, 1e-6)])
+def test_gradient_norm_is_the_largest_singular_value(dtype, tolerance):
+    ensemble = MaxEntropyEnsemble(SIZE, 9, delta=2.0)
+    fields = ensemble.sample(StreamKeys(0, torch.arange(20)), dtype=torch.float64).to(dtype=dtype)
+    gradient = fields.gradient()
+    # a matrix product of 81 modes rounds the gradient itself; the norm is compared on the same gradient
+    exact = torch.linalg.svdvals(gradient.permute(0, 3, 4, 1, 2).double()).amax((1, 2, 3))
+    assert torch.allclose(fields.gradient_norm().double(), exact, rtol=tolerance)
+    assert torch.equal(fields.gradient_norm(gradient), fields.gradient_norm())
+    assert fields[0].gradient_norm().shape == ()
+    assert fields.gradient_norm().dtype == dtype
+
+
+def test_operator_norm_of_extreme_matrices():
+    matrices = torch.randn(500, 2, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    matrices[1], matrices[2] = 0, torch.eye(2)
+    matrices[3] = torch.tensor([[1.0, 1.0], [1.0, 1.0]])
+    exact = torch.linalg.matrix_norm(matrices, ord=2)
+    for scale in (1e-300, 1.0, 1e300):
+        found = operator_norm(matrices[..., None, None] * scale).flatten()
+        assert torch.allclose(found / scale, exact, rtol=1e-14, atol=1e-15)
+    assert float(operator_norm(torch.zeros(2, 2, 1, 1))) == 0
+
+
+def test_a_gradient_at_hand_changes_no_reading(fields):
+    steep = DisplacementField(torch.cat([fields.coefficients, 5 * fields.coefficients]), SIZE)
+    gradient = steep.gradient()
+    assert torch.equal(steep.jacobian_determinant(gradient), steep.jacobian_determinant())
+    assert torch.equal(steep.folds(gradient), steep.folds())
+    # it is the given one that is read
+    assert not bool(steep.folds(0 * gradient).any())
+    assert bool(steep.folds()[2:].all())
+    assert bool((steep.gradient_norm(0 * gradient) == 0).all())
 
 
 def test_xi_below_one_for_the_opposite_field_excludes_folds():

@@ -269,7 +269,7 @@ def test_a_refused_checkpoint_leaves_the_network_whole(tmp_path):
 KEPT = {
     *("fc_l2", "fc_l4", "fc_l6", "lenet", "alexnet-w0.25", "efficientnet_b0-w0.25"),
     *(f"vgg{n}{bn}-w0.25" for n in (11, 16, 19) for bn in ("", "_bn")),
-    *("resnet18", "resnet18-w0.25", "resnet34-w0.25", "resnet50-w0.25"),
+    *("resnet18", "resnet18-w0.25", "resnet34-w0.25", "resnet50-w0.25", "scattering"),
 }
 
 

@@ -63,7 +63,7 @@ def test_depths_kinds_of_table_1():
             layers -= 1  # the read-out
         if fnmatch(name, "vgg*"):
             layers += 2  # of the original's three linear layers there is one
-        if not any(fnmatch(name, kind) for kind in ("efficientnet*", "mobilenet*", "convnext*", "vit*")):
+        if not any(fnmatch(name, kind) for kind in ("efficientnet*", "mobilenet*", "convnext*", "vit*", "scattering")):
             assert layers == traits.depth, name
         assert traits.batch_norm == bool(count(network, nn.BatchNorm2d)), name
     assert [traits_of(name).depth for name in ("efficientnet_b0", "efficientnet_b2")] == [18, 25]
@@ -72,7 +72,9 @@ def test_depths_kinds_of_table_1():
     for name, depth in (("efficientnet_b0", 18), ("efficientnet_b2", 25)):
         assert count(PAPER_NETS[name](3, 32, 10, width=THIN), MBConv) + 2 == depth
     skips = {name for name in PAPER_NETS if traits_of(name).skip}
-    assert skips == {name for name in PAPER_NETS if not fnmatch(name, "fc_*") and name[:3] not in ("len", "ale", "vgg")}
+    assert skips == {
+        name for name in PAPER_NETS if not fnmatch(name, "fc_*") and name[:3] not in ("len", "ale", "vgg", "sca")
+    }
     assert traits_of("timm:resnet18") is None
     assert traits_of("paper:resnet18-w0.5") == traits_of("resnet18")
 

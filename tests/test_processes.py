@@ -23,6 +23,8 @@ CELLS = [
     {"model": "resnet18-w0.25", "images": 9, "weights": "init"},  # one, which leaves nothing for the second process
     {"model": "fc_l2", "images": 40, "noise_radius": "per-image", "average": "mean"},
     {"model": "fc_l2", "images": 20, "until_precision": 0.5},
+    {"model": "lenet", "images": 50, "layers": "auto", "batch_size": 18},
+    {"model": "resnet18-w0.25", "images": 9, "weights": "init", "layers": "all", "transform": "rotation"},
     {"model": "fc_l4", "images": 31, "convention": "reference", "interpolation": "gaussian"},
 ]
 
@@ -41,6 +43,10 @@ def assert_same_measurement(row, alone):
     for name in "DGR":
         assert row[name] == pytest.approx(alone[name], rel=1e-4)
     assert row["test_error"] == pytest.approx(alone["test_error"])
+    for one, other in zip(row.get("layers") or (), alone.get("layers") or (), strict=True):
+        assert one["name"] == other["name"]
+        for name in "DGR":
+            assert one[name] == pytest.approx(other[name], rel=1e-3), one["name"]
     assert row["noise_radius"] == pytest.approx(alone["noise_radius"], rel=1e-6)
 
 

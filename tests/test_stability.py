@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 from diffstab import MaxEntropyEnsemble, StreamKeys, deform, measure
 from diffstab.modes import batch_norms
 from diffstab.precision import ieee_float32
-from diffstab.streams import sphere_noise
+from diffstab.streams import in_random_order, sphere_noise
 
 SIZE = (17, 11)
 ENSEMBLE = MaxEntropyEnsemble(SIZE, 5, delta=1.0)
@@ -219,8 +219,10 @@ def test_batch_norm_in_batch_mode_normalises_each_batch_and_dropout_stays_off(ne
         network.eval()
         norm.train()
         norm.momentum = 0.0
-        expected = torch.cat([network(part) for part in images.split(20)])
+        order = in_random_order(torch.arange(len(images)), seed=0)
+        expected = torch.cat([network(images[part]) for part in order.split(20)])[order.argsort()]
     np.testing.assert_allclose(found.raw.outputs, expected.numpy(), atol=1e-5)
+    assert (found.batch_order, replace(found, batch_order=None).key != found.key) == ("seeded", True)
     assert (found.batch_norm, found.batch_size) == ("batch", 20)
     running = measure(network, images, ENSEMBLE)
     assert running.key != found.key

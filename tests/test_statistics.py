@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import reference
 
-from diffstab import statistics
+from diffstab import pairs
+from diffstab.pairs import OutputPairs
 from diffstab.statistics import (
     Statistic,
     binomial_interval,
     log_average,
     log_correlation,
-    pair_average,
     power_law,
     stability,
 )
@@ -35,7 +35,7 @@ def squared_changes(rng: np.random.Generator, statistic: Statistic, count: int, 
 
 
 def estimates(a, b, outputs, statistic, **options):
-    return stability(a, b, outputs, statistic, **{"resamples": 200, "seed": 0, **options})
+    return stability(a, b, OutputPairs(outputs), statistic, **{"resamples": 200, "seed": 0, **options})
 
 
 @pytest.mark.parametrize("count", [2, 5, 12])
@@ -50,18 +50,18 @@ def test_pair_averages_equal_loops_over_pairs(rng, count):
         REFERENCE_MEAN: np.mean([c.sum() for c in everything]),
     }
     for statistic, value in expected.items():
-        assert pair_average(outputs, statistic, seed=0) == pytest.approx(value, rel=1e-12)
+        assert OutputPairs(outputs).average(statistic, seed=0) == pytest.approx(value, rel=1e-12)
 
 
 @pytest.mark.parametrize("statistic", [PAPER, REFERENCE])
 def test_the_median_over_sampled_pairs_is_close_to_that_over_all(rng, statistic, monkeypatch):
     outputs = rng.normal(size=(300, 4))
-    exact = pair_average(outputs, statistic, seed=0)
-    monkeypatch.setattr(statistics, "ALL_PAIRS_UP_TO", 200)
-    monkeypatch.setattr(statistics, "SAMPLED_PAIRS", 200_000)
-    sampled = pair_average(outputs, statistic, seed=0)
+    exact = OutputPairs(outputs).average(statistic, seed=0)
+    monkeypatch.setattr(pairs, "ALL_PAIRS_UP_TO", 200)
+    monkeypatch.setattr(pairs, "SAMPLED_PAIRS", 200_000)
+    sampled = OutputPairs(outputs).average(statistic, seed=0)
     assert sampled != exact
-    assert sampled == pair_average(outputs, statistic, seed=0)
+    assert sampled == OutputPairs(outputs).average(statistic, seed=0)
     # error of a median of m values: 1 / (2 density sqrt(m)); the density times the median is above 1/4 here
     assert sampled == pytest.approx(exact, rel=4 * 2 / math.sqrt(200_000))
 
@@ -74,7 +74,7 @@ def test_d_g_r_are_ratios_of_averages(rng, statistic):
     pick = {"mean": np.mean, "median": reference.median if statistic.median_rule == "norm" else reference.lower_median}
     over = pick[statistic.average]
     top, bottom = (sum(over(list(v[..., k].ravel())) for k in range(v.shape[-1])) for v in (a, b))
-    c = pair_average(outputs, statistic, seed=0)
+    c = OutputPairs(outputs).average(statistic, seed=0)
     assert found["D"].value == pytest.approx(top / c, rel=1e-12)
     assert found["G"].value == pytest.approx(bottom / c, rel=1e-12)
     assert found["R"].value == pytest.approx(top / bottom, rel=1e-12)
@@ -128,7 +128,7 @@ def test_resamples_of_a_single_image_are_left_out(rng, statistic, count):
 @pytest.mark.parametrize("statistic", [PAPER, MEAN, REFERENCE])
 def test_a_resample_of_one_image_has_no_pairs(rng, statistic):
     weights = np.array([[4, 0, 0, 0], [1, 1, 1, 1], [0, 3, 0, 1]])
-    found = statistics._resampled_pairs(rng.normal(size=(4, 2)), weights, statistic, rng)
+    found = OutputPairs(rng.normal(size=(4, 2))).resampled(weights, statistic, rng)
     assert np.isnan(found).tolist() == [True, False, False]
     assert found[1] == pytest.approx(1)
 

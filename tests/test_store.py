@@ -20,6 +20,7 @@ from torch import nn
 from diffstab import MaxEntropyEnsemble, Store, measure
 from diffstab.cli import main
 from diffstab.measure_options import MeasureOptions
+from diffstab.pairs import OutputPairs
 from diffstab.results import SCHEMA
 from diffstab.statistics import Statistic, stability
 from diffstab.store import Entry, checksum, measured_entry, sidecar
@@ -463,7 +464,7 @@ def test_the_published_codes_statistic_comes_from_the_papers_measurement(store):
     wanted = stability(
         raw.deformation_by_output,
         raw.noise_by_output,
-        raw.outputs,
+        OutputPairs(raw.outputs),
         Statistic("median", "coordinate", "all"),
         resamples=200,
         seed=row["seed"],

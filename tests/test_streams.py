@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from diffstab.streams import StreamKeys, choose, mode_normals, philox, sphere_noise
+from diffstab.streams import StreamKeys, choose, mode_normals, philox, sphere_noise, uniforms
 
 ALL_ONES = 0xFFFFFFFF
 
@@ -59,6 +59,58 @@ def test_mode_normals_are_standard_normal():
     # correlations between the four numbers of an image: standard error 1 / sqrt(count), 4.5 of them
     table = torch.corrcoef(values.view(count, 4).T) - torch.eye(4)
     assert float(table.abs().max()) < 4.5 / math.sqrt(count)
+
+
+def test_uniforms_are_uniform_and_independent():
+    count, columns = 20_000, 3
+    values = uniforms(StreamKeys(1, torch.arange(count)), columns)
+    assert (values.dtype, values.shape) == (torch.float64, (count, columns))
+    ranked = values.flatten().sort().values
+    assert 0 < float(ranked[0]) < float(ranked[-1]) < 1
+    # Kolmogorov-Smirnov: sqrt(n) D exceeds 1.95 with probability 1e-3
+    n = len(ranked)
+    steps = torch.arange(n + 1) / n
+    distance = torch.maximum((ranked - steps[:-1]).abs().max(), (ranked - steps[1:]).abs().max())
+    assert math.sqrt(n) * float(distance) < 1.95
+    # correlations between the numbers of an image: standard error 1 / sqrt(count), 4.5 of them
+    table = torch.corrcoef(values.T) - torch.eye(columns)
+    assert float(table.abs().max()) < 4.5 / math.sqrt(count)
+    # 52 bits: the last ones vary, too
+    assert [len(column.unique()) for column in (values.T * 2.0**52).floor().remainder(256)] == [256] * columns
+
+
+def test_uniforms_depend_on_their_keys_and_place_alone():
+    images = torch.tensor([5, 900, 0, 77])
+    whole = uniforms(StreamKeys(3, images, 2), 5)
+    for k in range(4):
+        assert torch.equal(uniforms(StreamKeys(3, images[k : k + 1], 2), 5)[0], whole[k])
+    assert torch.equal(uniforms(StreamKeys(3, images.flip(0), 2), 5).flip(0), whole)
+    for count in (0, 1, 2, 4):
+        assert torch.equal(uniforms(StreamKeys(3, images, 2), count), whole[:, :count])
+    one = torch.tensor([4])
+    variants = [StreamKeys(0, one), StreamKeys(2**40, one), StreamKeys(0, one, 1), StreamKeys(0, one + 1)]
+    values = torch.cat([uniforms(keys, 6).flatten() for keys in variants])
+    assert len(values.unique()) == len(values) == 24
+
+
+def test_uniforms_are_not_the_numbers_of_the_fields():
+    keys = StreamKeys(0, torch.arange(3))
+    of_fields = torch.special.ndtr(mode_normals(keys, torch.tensor([0]), torch.tensor([0]))).flatten()
+    own = uniforms(keys, 2).flatten()
+    assert float((own[:, None] - of_fields).abs().min()) > 1e-9  # 36 pairs, each this near with probability 2e-9
+
+
+@pytest.mark.parametrize(("count", "error"), [(-1, ValueError), (1.5, TypeError)])
+def test_a_count_of_uniforms_that_is_none_is_refused(count, error):
+    with pytest.raises(error, match="count is"):
+        uniforms(StreamKeys(0, torch.arange(2)), count)
+
+
+def test_mode_normals_stay_the_same_numbers():
+    """Stored results name a seed; these come from the version that made them."""
+    normals = mode_normals(StreamKeys(7, torch.tensor([3]), 1), torch.tensor([1, 2]), torch.tensor([1, 1]))
+    of_x, of_y = (0.7083113306474204, -0.4433356018132815), (-0.12273307935861819, 1.146561889091152)
+    assert torch.allclose(normals[0], torch.tensor([of_x, of_y], dtype=torch.float64), rtol=1e-12, atol=0)
 
 
 def test_noise_is_uniform_on_the_unit_sphere():

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..measure_options import MeasureOptions
-from ..settings import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, WEIGHTS
+from ..settings import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS
+from .measured_table import print_results
 from .options import (
     data_options,
     device_option,
@@ -37,9 +38,13 @@ USUAL = MeasureOptions()
 @data_options
 @preprocessing_options
 @ensemble_options
+@click.option("--transform", type=click.Choice(TRANSFORMS), default=USUAL.transform, show_default=True)
 @interpolation_option
 @click.option("--average", type=click.Choice(AVERAGES), default=USUAL.average, show_default=True)
 @click.option("--noise-radius", type=click.Choice(NOISE_RADIUS_RULES), help="Rule of ||eta||.  [default: convention's]")
+@click.option("--noise-norm", type=float, help="||eta|| itself, in place of the rule.")
+@click.option("--layers", metavar="auto|all|NAME,...", help="Measure these as well; * and ? stand for any text.")
+@click.option("--with-init", is_flag=True, help="Measure it at initialisation as well, and print both.")
 @click.option(
     "--batch-norm", type=click.Choice(BATCH_NORMS), help="Its statistics.  [default: batch with --weights init]"
 )
@@ -63,16 +68,18 @@ USUAL = MeasureOptions()
 @store_option(required=False, help="Also keep the result and its raw values in this store.")
 @output_option("--output", help="Also write the JSON object to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-def measure(store: Path | None, output: Path | None, as_json: bool, **options: Any) -> None:
+def measure(store: Path | None, output: Path | None, as_json: bool, with_init: bool, **options: Any) -> None:
     """Measure D_f, G_f and R_f of a network, with 95 % intervals.
 
     R_f near 1: deformations change the output as much as noise of the same size does. Well below 1: the network is
     stable to deformations. Several processes: torchrun -m diffstab measure ...
     """
-    wanted = MeasureOptions.of(options)
+    wanted = [MeasureOptions.of(options)]
+    wanted += [wanted[0].at_initialisation()] if with_init else []
     import torch
 
     from ..processes import OtherProcessFailedError, joined
+    from ..results import write_atomically
     from ..store import Store
     from ..sweep.cell import measure_cell
 
@@ -81,19 +88,21 @@ def measure(store: Path | None, output: Path | None, as_json: bool, **options: A
         for note in kept.notes if kept else ():
             watcher.notes(f"note: {note}")
         try:
-            result = measure_cell(wanted, watcher, processes)
+            results = [measure_cell(one, watcher, processes) for one in wanted]
         except OtherProcessFailedError:  # which tells it
             raise SystemExit(2) from None
     if not processes.first:
         return
+    result, init = results[0], results[1] if with_init else None
+    row = result.to_dict() | ({"init": init.to_dict()} if init else {})
     if output is not None:
-        result.write(output)
+        write_atomically(output, json.dumps(row, indent=2, allow_nan=False).encode() + b"\n")
     if as_json:
-        click.echo(json.dumps(result.to_dict(), allow_nan=False))
+        click.echo(json.dumps(row, allow_nan=False))
     else:
-        print_table(result)
-    if kept is not None:  # last: what was measured is shown even if the store can't be written
-        keep(kept, wanted, result)
+        print_results(result, init)
+    for asked, found in zip(wanted if kept is not None else (), results, strict=False):
+        keep(kept, asked, found)  # last: what was measured is shown even if the store can't be written
 
 
 def keep(store: Any, options: MeasureOptions, result: "StabilityResult") -> None:
@@ -138,37 +147,3 @@ def watched(*, quiet: bool = False) -> "Iterator[Watcher]":
     with bar:
         task = bar.add_task("", total=None)
         yield Shown()
-
-
-def print_table(result: "StabilityResult") -> None:
-    """A readable table on stdout."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column, side in (("", "left"), ("value", "right"), ("95 % interval", "left"), ("", "left")):
-        table.add_column(column, justify=side)  # type: ignore[arg-type]
-    meanings = {"D": "deformation / other image", "G": "noise / other image", "R": "deformation / noise"}
-    for name, meaning in meanings.items():
-        value, low, high = getattr(result, name)
-        table.add_row(f"{name}_f", f"{value:.3g}", f"{low:.3g} to {high:.3g}", meaning)
-    if result.test_error is not None:
-        error = result.test_error
-        table.add_row(
-            "test error", f"{error.value:.2%}", f"{error.low:.2%} to {error.high:.2%}", f"of {error.images} images"
-        )
-    console = Console(highlight=False)
-    console.print(
-        f"{result.model} ({result.model_source}, {result.weights}) on {result.images} images of {result.dataset}",
-        soft_wrap=True,
-    )
-    console.print(table)
-    if result.stopped is not None:
-        why = "the interval is as narrow as asked" if result.stopped == "precision" else "more data would be needed"
-        console.print(f"{result.images} images, {result.draws} draws each: {why}", soft_wrap=True)
-    console.print(
-        f"c = {result.cutoff:g}, delta = {result.delta:.3g} px, T = {result.temperature:.3g}, {result.interpolation}, "
-        f"{result.average}, {result.convention} convention, seed {result.seed}, batch norm: {result.batch_norm}; "
-        f"{result.fold_fraction:.1%} of fields fold; {result.precision}; {result.seconds:.1f} s",
-        soft_wrap=True,
-    )

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from torch import nn
 
 from ..widths import base_name
+from .scattering import scattering
 from .small_images import (
     convnext_atto,
     densenet121,
@@ -39,7 +40,8 @@ class Traits(NamedTuple):
 
     Attributes:
         depth: Layers as Table 1 counts them: with weights, from input to output (of VGG with the original's three
-            linear layers); in EfficientNet and other nets of blocks, the blocks and two more.
+            linear layers); in EfficientNet and other nets of blocks, the blocks and two more. The two layers of fixed
+            wavelets of a scattering network count.
         batch_norm: Whether there is batch normalisation.
         skip: Whether there are skip connections.
     """
@@ -110,6 +112,7 @@ _NETS: dict[str, tuple[Builder, Traits]] = {
     "densenet121": (densenet121, Traits(121, True, True)),
     "convnext_atto": (convnext_atto, Traits(14, False, True)),
     "vit_tiny": (vit_tiny, Traits(14, False, True)),
+    "scattering": (scattering, Traits(3, True, False)),
 }
 PAPER_NETS: dict[str, Builder] = {name: builder for name, (builder, _) in _NETS.items()}
 

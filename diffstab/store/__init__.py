@@ -19,7 +19,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ..results import KEY_NAMES, SCHEMA, RawValues, StabilityResult, check_writable, write_atomically
+from ..raw_values import RawValues
+from ..results import KEY_NAMES, SCHEMA, StabilityResult, check_writable, write_atomically
 from . import sidecar
 from .locks import locked
 from .parts import PartReader, PartWriter, Row, mend, part_files
@@ -28,7 +29,8 @@ __all__ = ["DONE", "FAILED", "Entry", "Row", "Store", "checksum", "is_measured",
 
 DONE, FAILED = "done", "failed"
 FORMAT = "diffstab-store"
-MEASURED = frozenset({*KEY_NAMES, "D", "G", "R", "dataset", "convention", "delta", "images"})  # of a measurement's row
+OF_DEFORMATIONS = {"cutoff", "cutoff_rule", "temperature", "delta_rule"}  # which other transformations have not
+MEASURED = frozenset({*KEY_NAMES, "D", "G", "R", "dataset", "convention", "images"}) - OF_DEFORMATIONS  # in every row
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from ..settings import EXPORTS, one_of
 from .parts import Row
 from .table import FIRST, Flat, columns_of, flat
 
+OF_LAYERS = "model weights dataset images draws transform cutoff delta seed key".split()
+ENDS = ("value", "low", "high")
 TIMM_COLUMNS = {
     "R": "R.value",
     "R_low": "R.low",
@@ -26,8 +28,9 @@ def exported(rows: Sequence[Row], file_format: str) -> bytes:
 
     Args:
         rows: Of a store.
-        file_format: `csv` or `parquet` (one column for each value), or `timm` (timm's networks with their published
-            weights, by the names that timm's results files use: `resnet50.a1_in1k`).
+        file_format: `csv` or `parquet` (one column for each value); `timm` (timm's networks with their published
+            weights, by the names that timm's results files use: `resnet50.a1_in1k`); or `layers` (one line for each
+            layer of each row).
 
     Raises:
         ValueError: If the format is unknown, or is `parquet` and pyarrow is not installed.
@@ -36,8 +39,23 @@ def exported(rows: Sequence[Row], file_format: str) -> bytes:
 
 
 def _csv(rows: Sequence[Row]) -> bytes:
-    flats = [flat(row) for row in rows]
+    flats = [flat(without_layers(row)) for row in rows]
     return _written(columns_of(flats) or list(FIRST), flats)
+
+
+def without_layers(row: Row) -> Row:
+    """What fits into one line."""
+    return {name: value for name, value in row.items() if name != "layers"}
+
+
+def _layers(rows: Sequence[Row]) -> bytes:
+    lines = []
+    for row in rows:
+        about = {name: value for name, value in flat(without_layers(row)).items() if name in OF_LAYERS}
+        for layer in row.get("layers", ()):
+            named = {"layer": layer["name"], "depth": layer["depth"]}
+            lines.append({**about, **named, **flat({letter: layer[letter] for letter in "DGR"})})
+    return _written([*OF_LAYERS, "layer", "depth", *(f"{letter}.{end}" for letter in "RDG" for end in ENDS)], lines)
 
 
 def _timm(rows: Sequence[Row]) -> bytes:
@@ -68,7 +86,7 @@ def _parquet(rows: Sequence[Row]) -> bytes:
         import pyarrow.parquet
     except ImportError as error:
         raise ValueError("the format parquet needs the package pyarrow: pip install 'diffstab[parquet]'") from error
-    flats = [flat(row) for row in rows]
+    flats = [flat(without_layers(row)) for row in rows]
     arrays = {name: pyarrow.array(_alike([row.get(name) for row in flats])) for name in columns_of(flats)}
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(arrays), buffer)
@@ -89,5 +107,5 @@ def _is_huge(value: Any) -> bool:
     return isinstance(value, int) and abs(value) >= 2**63
 
 
-WRITERS: tuple[Callable[[Sequence[Row]], bytes], ...] = (_csv, _parquet, _timm)
+WRITERS: tuple[Callable[[Sequence[Row]], bytes], ...] = (_csv, _parquet, _timm, _layers)
 FORMATS = dict(zip(EXPORTS, WRITERS, strict=True))

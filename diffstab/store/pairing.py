@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..comparison import PairedComparison, PairedSample, Ranked, compare_all, rank
+from ..settings import DIFFEO
 from ..statistics import Statistic
 from . import Row, Store, is_measured
 from .table import select, value_at
 
 SETTING = tuple(
-    "dataset split images draws cutoff cutoff_rule temperature delta delta_rule interpolation average "
-    "noise_radius_rule radius_average median_rule pairs convention".split()
+    "dataset split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation average "
+    "noise_radius_rule noise_norm radius_average median_rule pairs convention".split()
 )
+BEFORE = {"transform": DIFFEO}  # of rows that were kept before there was a choice
 Block = tuple[int, str]  # seed and images
 
 
@@ -103,7 +105,7 @@ def _by_setting(name: str, rows: Sequence[Row]) -> dict[tuple[Any, ...], dict[Bl
     """The network's rows by setting, then by seed and images."""
     found: dict[tuple[Any, ...], dict[Block, Row]] = defaultdict(dict)
     for row in rows:
-        own = found[tuple(row.get(column) for column in SETTING)]
+        own = found[tuple(row.get(column, BEFORE.get(column)) for column in SETTING)]
         block = (row["seed"], row["data_sha256"])
         if block in own:
             differing = _differing(own[block], row)

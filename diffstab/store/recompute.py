@@ -1,11 +1,15 @@
 """Another statistic from the raw values that are kept: no network runs again."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from ..results import SCHEMA, RawValues, content_key
+from ..layer_results import LayerStability, layer_estimates
+from ..pairs import OutputPairs
+from ..raw_values import RawValues
+from ..results import SCHEMA, content_key
 from ..settings import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
-from ..statistics import Statistic, stability
+from ..statistics import Interval, Statistic, stability
 from . import Entry, Row, Store, is_measured
 
 
@@ -46,9 +50,12 @@ def recompute(
     if _has_statistic(row, asked):
         raise ValueError(f"the row {row['key']} has that statistic already")
     settings = {**row, **{name: value for name, value in asked.items() if value is not None}}
-    estimates = estimated(store.raw(row), settings)
-    dropped = ("time", "checksum", "job", "asked", "stopped")
+    raw = store.raw(row)
+    estimates = estimated(raw, settings)
+    layers = _layers(row, raw, settings, estimates)
+    dropped = ("time", "checksum", "job", "asked", "stopped", *(() if layers else ("layers", "layers_asked")))
     new: dict[str, Any] = {name: value for name, value in settings.items() if name not in dropped}
+    new |= {"layers": layers} if layers else {}
     new |= {name: interval._asdict() for name, interval in estimates.items()}
     new |= {"schema": SCHEMA, "job": None, "recomputed_from": row["key"], "key": None}
     return Entry({**new, "key": content_key(new)})
@@ -59,11 +66,24 @@ def _has_statistic(row: Row, asked: Mapping[str, Any]) -> bool:
     return all(value is None or row[name] == value for name, value in asked.items())
 
 
-def estimated(raw: RawValues, row: Row) -> dict[str, Any]:
+def estimated(raw: RawValues, row: Row) -> dict[str, Interval]:
     """D, G and R with intervals of raw values, by the statistic, resamples and seed that a row names."""
     statistic = Statistic(row["average"], row["median_rule"], row["pairs"])
     a, b = raw.changes(statistic)
-    return dict(stability(a, b, raw.outputs, statistic, resamples=row["resamples"], seed=row["seed"]))
+    return stability(a, b, OutputPairs(raw.outputs), statistic, resamples=row["resamples"], seed=row["seed"])
+
+
+def _layers(row: Row, raw: RawValues, settings: Row, estimates: dict[str, Interval]) -> list[dict[str, Any]] | None:
+    """The layers by another statistic; None where there are none, or the median is taken per output coordinate."""
+    statistic = Statistic(settings["average"], settings["median_rule"], settings["pairs"])
+    if raw.layers is None or statistic.per_coordinate:
+        return None
+    found = []
+    for place, layer in enumerate(map(LayerStability.of, row["layers"])):
+        chosen = {"resamples": settings["resamples"], "seed": settings["seed"]}
+        numbers = estimates if layer.is_output else layer_estimates(raw.layers, place, statistic, **chosen)
+        found.append(replace(layer, D=numbers["D"], G=numbers["G"], R=numbers["R"]).to_dict())
+    return found
 
 
 def recompute_all(store: Store, rows: Iterable[Row], **statistic: Any) -> tuple[int, int, list[str]]:

@@ -7,12 +7,12 @@ can be copied together.
 import hashlib
 import io
 import zipfile
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
-from ..results import RawValues, write_atomically
+from ..raw_values import RawValues
+from ..results import write_atomically
 
 RAW, WEIGHTS = "raw", "weights"
 SUFFIX = {RAW: ".npz", WEIGHTS: ".safetensors"}
@@ -56,7 +56,7 @@ def read(folder: Path, kind: str, digest: str) -> bytes:
 
 def packed(raw: RawValues) -> bytes:
     """Raw values as a compressed npz file, without loss: f(x) in float32 where that holds it exactly."""
-    arrays = {f.name: getattr(raw, f.name) for f in fields(raw) if getattr(raw, f.name) is not None}
+    arrays = raw.arrays()
     narrow = raw.outputs.astype(np.float32)
     if np.array_equal(narrow, raw.outputs):
         arrays["outputs"] = narrow
@@ -70,7 +70,7 @@ def unpacked(content: bytes) -> RawValues:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        whole = {name: a if name == "indices" else a.astype(np.float64, copy=False) for name, a in arrays.items()}
-        return RawValues(**whole)
+        whole = {name: a if a.dtype == np.int64 else a.astype(np.float64, copy=False) for name, a in arrays.items()}
+        return RawValues.of_arrays(whole)
     except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"the sidecar holds no raw values ({error})") from error

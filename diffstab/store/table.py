@@ -15,9 +15,9 @@ Column = str
 Flat = dict[Column, Any]
 
 FIRST = tuple(
-    "model model_source weights weights_tag dataset split images draws cutoff delta temperature interpolation average "
-    "convention seed R.value R.low R.high D.value D.low D.high G.value G.low G.high test_error.value test_error.low "
-    "test_error.high test_error.images status kind error.type error.message".split()
+    "model model_source weights weights_tag dataset split images draws transform cutoff delta temperature "
+    "interpolation average convention seed R.value R.low R.high D.value D.low D.high G.value G.low G.high "
+    "test_error.value test_error.low test_error.high test_error.images status kind error.type error.message".split()
 )
 STANDARD = {*FIRST, *(f.name for f in fields(StabilityResult))} - set("RDG") - {"raw", "test_error", "versions"}
 STANDARD |= {f"asked.{name}" for name in ("images", "draws", "until_precision")}

@@ -13,8 +13,10 @@ from ..measure_options import ENSEMBLE, MeasureOptions
 from ..models import LoadedModel, Override, Shape, chosen_device, label_map, resolve_model
 from ..models.failing import told_as_value_error
 from ..processes import ALONE, Processes, local_device
+from ..settings import DIFFEO
 from ..stability import measure
 from ..streams import choose
+from ..transformations import Transformation, transformation_named
 
 if TYPE_CHECKING:
     from ..results import StabilityResult
@@ -48,7 +50,7 @@ def measure_cell(
     images = (
         dataset if loaded.preprocessing in (None, dataset.preprocessing) else dataset.prepared(loaded.preprocessing)
     )
-    ensemble = MaxEntropyEnsemble(images.shape[1:], **{name: getattr(options, name) for name in ENSEMBLE})
+    transformation = _transformation(options, images)
     network = _placed(loaded, options, device)
 
     def measured(count: int, draws: int) -> "StabilityResult":
@@ -57,7 +59,8 @@ def measure_cell(
             return measure(
                 network,
                 images,
-                ensemble,
+                transformation,
+                convention=options.convention,
                 label_outputs=lambda outputs: _label_outputs(loaded, images, outputs),
                 indices=choose(count, len(images), options.seed),
                 draws=draws,
@@ -77,7 +80,9 @@ def measure_cell(
     return _named(result, loaded, images, watcher)
 
 
-KNOBS = ("average", "noise_radius", "interpolation", "seed", "batch_size", "batch_norm", "resamples", "amp", "workers")
+KNOBS = tuple(
+    "average noise_radius noise_norm interpolation layers seed batch_size batch_norm resamples amp workers".split()
+)
 
 
 def _images(options: MeasureOptions, processes: Processes) -> ImageSet:
@@ -108,11 +113,21 @@ def _model(options: MeasureOptions, dataset: ImageSet) -> LoadedModel:
     )
 
 
+def _transformation(options: MeasureOptions, images: ImageSet) -> Transformation:
+    size = images.shape[1:]
+    if options.transform == DIFFEO:
+        return MaxEntropyEnsemble(size, **{name: getattr(options, name) for name in ENSEMBLE})
+    assert options.delta is not None
+    return transformation_named(options.transform, size, options.delta)
+
+
 def _placed(loaded: LoadedModel, options: MeasureOptions, device: torch.device) -> Any:
     """The network on its device, in its precision and memory layout."""
     network = loaded.network
     if not isinstance(network, nn.Module):
         return network
+    if options.compile and options.layers is not None:
+        raise ValueError("compile is on and layers are asked for, which a compiled network hides; give one of the two")
     network.to(device, getattr(torch, options.precision))
     if options.channels_last:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

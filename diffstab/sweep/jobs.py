@@ -215,7 +215,8 @@ def _trained(job: Job, scratch: Path | None) -> Entry:
 def failed_entry(job: Job, kind: str, message: str, where: str | None = None) -> Entry:
     """The row of a job that failed: its options and the error."""
     options = job.options.to_dict()
-    renamed = {"noise_radius_rule": options.pop("noise_radius")} if "noise_radius" in options else {}
+    names = {"noise_radius": "noise_radius_rule", "layers": "layers_asked"}  # as rows of measurements have them
+    renamed = {new: options.pop(old) for old, new in names.items() if old in options}
     training = _training(job)
     if training is not None:
         options["weights"] = TRAIN
