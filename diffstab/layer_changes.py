@@ -37,7 +37,7 @@ class BatchOfLayers:
 
     layers: tuple[Layer, ...]
     skipped: dict[str, str]
-    output: str | None
+    outputs: frozenset[str]
     matrices: int
     squares: Array
     pairs: Array
@@ -50,7 +50,7 @@ def batch_of_layers(seen: Observed, output: Tensor) -> BatchOfLayers:
     squares = torch.stack([one.moments.squares for one in seen.layers], 1).cpu().numpy() if seen.layers else None
     if squares is None:
         return BatchOfLayers(
-            (), seen.skipped, None, seen.matrices, np.empty((0, 0, 0)), np.empty((0, 0)), [], np.empty(0)
+            (), seen.skipped, frozenset(), seen.matrices, np.empty((0, 0, 0)), np.empty((0, 0)), [], np.empty(0)
         )
     finite = np.isfinite(squares).all((0, 2))
     kept = [one for one, good in zip(seen.layers, finite, strict=True) if good]
@@ -78,7 +78,7 @@ class LayerChanges:
     Attributes:
         layers: Those seen in every batch, in the order of execution; None before the first.
         skipped: Why others can't be measured, by name.
-        output: The layer whose output is the network's own.
+        outputs: The layers whose output is the network's own.
         matrices: How many layers with weights ran in a forward pass.
         squares: By batch, `[B, L, G - 1]`.
         keys: By batch, the index of each image.
@@ -89,7 +89,7 @@ class LayerChanges:
 
     layers: tuple[Layer, ...] | None = None
     skipped: dict[str, str] = field(default_factory=dict)
-    output: str | None = None
+    outputs: frozenset[str] = frozenset()
     matrices: int = 0
     squares: list[Array] = field(default_factory=list)
     keys: list[NDArray[np.int64]] = field(default_factory=list)
@@ -102,7 +102,7 @@ class LayerChanges:
         one = LayerChanges(
             batch.layers,
             dict(batch.skipped),
-            batch.output,
+            batch.outputs,
             batch.matrices,
             [batch.squares],
             [keys],
@@ -126,7 +126,7 @@ class LayerChanges:
             self._keep(names)
             other._keep(names)
         self.skipped = {**other.skipped, **self.skipped}
-        self.output = self.output if self.output == other.output else None
+        self.outputs &= other.outputs
         own, more = (sum(map(len, one.keys)) for one in (self, other))
         both = [(mine, theirs.to(mine.device)) for mine, theirs in zip(self.totals, other.totals, strict=True)]
         if both:

@@ -54,7 +54,7 @@ def _measured(
     chosen = {"resamples": plan.settings.resamples, "seed": plan.settings.seed}
     found = []
     for place, (layer, depth) in enumerate(zip(layers, depths, strict=True)):
-        own = layer.name == changes.output
+        own = layer.name in changes.outputs
         try:
             numbers = estimates if own else layer_estimates(values, place, plan.statistic, **chosen)
         except ValueError as error:

@@ -63,10 +63,11 @@ class Observed:
         """Which tensor a layer gave, and in which state, to know it again."""
         self._tensors[name] = (weakref.ref(tensor), tensor._version)
 
-    def gave(self, output: Tensor) -> str | None:
-        """The last layer whose output this very tensor is, unchanged since."""
-        found = [name for name, (seen, version) in self._tensors.items() if seen() is output]
-        return next((name for name in reversed(found) if self._tensors[name][1] == output._version), None)
+    def gave(self, output: Tensor) -> frozenset[str]:
+        """The layers whose output this very tensor is, unchanged since."""
+        return frozenset(
+            name for name, (seen, version) in self._tensors.items() if seen() is output and version == output._version
+        )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from torch import Tensor
 from .precision import doubled
 
 PAIRS = 10  # an image takes part in, on either side
-AT_ONCE = {"cpu": 2**18, "cuda": 2**24}  # values in float64 at a time: what stays in a processor's cache
+AT_ONCE = {"cpu": 2**20, "cuda": 2**24}  # values in float64 at a time: many threads have little to wait for
 
 
 class Moments(NamedTuple):

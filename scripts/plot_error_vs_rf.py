@@ -17,14 +17,13 @@ from diffstab.cli.errors import OneLineErrors
 from diffstab.cli.tables import print_columns, shown
 from diffstab.correlation import RESAMPLES
 from diffstab.figures import require_matplotlib
+from diffstab.figures.files import stem_of, write_files
 from diffstab.figures.networks import Gathered, gather
 from diffstab.figures.relation import Relation, networks_csv, paper_values, plain, relate
 from diffstab.figures.rows import read_rows
 from diffstab.provenance import git_commit
-from diffstab.results import check_writable, write_atomically
 from diffstab.settings import AVERAGES
 
-SUFFIXES = (".png", ".pdf", ".csv")
 SYMBOLS = {"R": "R_f", "D": "D_f", "1/G": "1/G_f"}
 
 
@@ -53,11 +52,7 @@ def main(
     over a network's trainings. Rows at initialisation do not count; rows under several settings are refused.
     """
     require_matplotlib()
-    stem = output.with_suffix("") if output.suffix.lower() in SUFFIXES else output
-    if not stem.name or str(output).endswith("/"):
-        raise ValueError(f"output is {str(output)!r}; the name of a file is needed")
-    for suffix in SUFFIXES:
-        check_writable(stem.with_name(stem.name + suffix))
+    stem = stem_of(output)
     filters = (*filters, f"average={average}") if average else filters
     rows, notes = read_rows(results)
     gathered = gather(rows, filters, traits=known_traits)
@@ -82,15 +77,12 @@ def known_traits(name: str) -> Any:
 def write(stem: Path, gathered: Gathered, relation: Relation, filters: tuple[str, ...], show_init: bool) -> list[Path]:
     """The points, and the figure with where it comes from."""
     from diffstab.figures.error_vs_stability import error_vs_stability
-    from diffstab.figures.style import write_figure
 
-    table = stem.with_name(f"{stem.name}.csv")
-    write_atomically(table, networks_csv(gathered.networks))
     figure, notes = error_vs_stability(gathered.networks, relation, show_init=show_init)
     origin = {"diffstab": diffstab.__version__, "git_commit": git_commit(), "filters": filters, **counts(gathered)}
     origin |= {"setting": gathered.setting, "resamples": relation.resamples, "seed": relation.seed}
     title = f"Test error against stability, {len(gathered.networks)} networks, {dataset_of(gathered)}"
-    files = [*write_figure(figure, stem, title=title, origin=origin), table]
+    files = write_files(stem, figure, networks_csv(gathered.networks), title=title, origin=origin)
     tell(notes, prefix="")
     for path in files:
         click.echo(path, err=True)

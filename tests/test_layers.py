@@ -87,7 +87,7 @@ def test_the_outputs_numbers_are_those_without_layers(network, images, batch_nor
     labels = torch.arange(40) % 7
     plain = profile(network, images, None, labels=labels, **options)
     found = profile(network, images, labels=labels, **options)
-    for name in ("outputs", "deformation", "noise", "flips_deformation", "flips_noise"):
+    for name in plain.raw.arrays():
         ours, theirs = getattr(found.raw, name), getattr(plain.raw, name)
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=1e-6, err_msg=name)
     assert found.test_error == plain.test_error
@@ -117,6 +117,8 @@ def test_a_profile_ends_with_what_the_network_returns(network, images):
         assert result.layers[-1].is_output
         assert result.layers[-1].R == result.R
     assert [layer.name for layer in profile(Doubled(), images, "inner").layers] == ["inner"]
+    found = profile(nn.Sequential(network, nn.Identity()), images).layers
+    assert {layer.name: layer.R for layer in found if layer.is_output} == dict.fromkeys(["0.6", "0", "1"], found[-1].R)
 
 
 def test_an_output_that_is_changed_later_is_not_the_networks(images):
@@ -185,6 +187,7 @@ class Odd(nn.Module):
         for part in (self.Tuple, self.Text, self.Transposed, self.Constant, self.Integers, self.Infinite):
             self.add_module(part.__name__.lower(), part())
         self.never = nn.Linear(6, 6)
+        self.own = nn.Parameter(torch.ones(2, 2))  # as vision transformers hold their position embedding
         self.last = nn.Linear(6, 4)
 
     def forward(self, x):
@@ -201,6 +204,7 @@ def test_runs_shared_modules_and_tuples_are_told_apart(images):
     found = {layer.name: layer for layer in result.layers}
     assert list(found) == ["first", "act", "act:2", "tuple", "last"]
     assert found["act"].R != found["act:2"].R
+    assert [layer.depth for layer in result.layers] == [0, 0, 0, 0, 1]
     assert found["tuple"].part == "'first' of first, second"
     assert found["tuple"].to_dict()["part"] == "'first' of first, second"
     text = "\n".join(notes)
@@ -284,6 +288,10 @@ def test_activations_within_batch_norms_are_whole(images):
     layers = {layer.name: layer for layer in found.layers}
     assert "stem.bn.act" in layers
     assert not any(":" in name for name in layers)
+    network.stem.bn.act.inplace = not network.stem.bn.act.inplace
+    again = measure(network, big, ensemble, layers="stem*", batch_norm="batch", batch_size=10, resamples=100)
+    assert numbers(again) == numbers(found)
+    assert layers["stem.bn.drop"].R != layers["stem.bn.act"].R
     for letter in "DGR":
         assert tuple(getattr(layers["stem.bn.act"], letter)) == pytest.approx(tuple(getattr(layers["stem.bn"], letter)))
 
@@ -311,6 +319,16 @@ def test_indices_datasets_and_loaders_give_the_same(network, images):
     loader = profile(network, DataLoader(dataset, batch_size=40))
     for one, two in zip(wanted.layers, loader.layers, strict=True):
         assert tuple(one.R) == pytest.approx(tuple(two.R), rel=1e-4)
+
+
+def test_a_loaders_batches_are_taken_in_parts(network, images):
+    sizes = []
+    network[0].register_forward_hook(lambda module, inputs, output: sizes.append(len(output)))
+    loader = DataLoader(TensorDataset(images), batch_size=40)
+    profile(network, loader, batch_size=30)
+    assert max(sizes) == 30  # of at most 6 images, five times each
+    profile(network, images, batch_size=30)
+    assert max(sizes) <= 30
 
 
 def test_draws_and_pairs_of_a_batch():

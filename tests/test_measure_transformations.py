@@ -213,3 +213,27 @@ def test_the_command_refuses_in_one_line(arguments, message):
     assert answer.exit_code == 2, answer.output
     assert message in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_the_store_tells_transformations_and_layers_apart(tmp_path):
+    folder = str(tmp_path / "store")
+    usual = "measure --images 30 --resamples 100 --store".split()
+    for model in ("fc_l2", "lenet"):
+        for more in ("--layers auto", "--transform rotation", "--noise-norm 2"):
+            answer = CliRunner().invoke(main, [*usual, folder, "--model", model, *more.split()])
+            assert answer.exit_code == 0, answer.output
+    listed = CliRunner().invoke(main, ["results", "list", "--store", folder]).stdout.splitlines()
+    assert sorted(line.split()[5] for line in listed[1:]) == ["diffeo"] * 4 + ["rotation"] * 2
+    query = ["results", "query", "--store", folder, "layers_asked=auto", "model=fc_l2", "--columns", "key"]
+    key = CliRunner().invoke(main, query).stdout.split()[-1]
+    compared = CliRunner().invoke(main, ["compare", folder, "fc_l2", "lenet"])
+    assert compared.exit_code == 0, compared.output
+    settings = [line for line in compared.stdout.splitlines() if "convention" in line]
+    assert len(settings) == 3
+    for told in ("c = 3, delta = 1 px, bilinear", "rotation, delta = 1 px, bilinear", "||eta|| = 2, bilinear"):
+        assert any(told in line for line in settings), told
+    shown = CliRunner().invoke(main, ["results", "show", "--store", folder, key]).stdout
+    assert shown.splitlines()[-1].split()[:2] == ["5", "1"]
+    assert shown.splitlines()[-4].split()[:3] == ["layer", "depth", "R.value"]
+    exported = CliRunner().invoke(main, ["results", "export", "--store", folder, "--format", "layers"]).stdout
+    assert len(exported.splitlines()) == 1 + 3 + 7

@@ -86,15 +86,15 @@ def test_one_image_that_does_not_fit_is_told(network, images):
 def test_the_survey_is_halved_too(network, images, monkeypatch):
     from diffstab import survey
 
-    deform, sizes = survey.deform, []
+    doubled, sizes = survey.doubled, []
 
     def hungry(batch, *arguments):
         sizes.append(len(batch))
         if len(batch) > 15:
             raise torch.OutOfMemoryError(CUDA)
-        return deform(batch, *arguments)
+        return doubled(batch, *arguments)
 
-    monkeypatch.setattr(survey, "deform", hungry)
+    monkeypatch.setattr(survey, "doubled", hungry)
     found = measure(network, images, ENSEMBLE, note=lambda text: None)
     assert pytest.approx(measure(network, images, ENSEMBLE, note=lambda text: None).R) == found.R
     assert 10 in sizes

@@ -8,7 +8,7 @@ import pytest
 import reference
 
 from diffstab import pairs
-from diffstab.pairs import OutputPairs
+from diffstab.pairs import KeptPairs, OutputPairs
 from diffstab.statistics import (
     Statistic,
     binomial_interval,
@@ -168,3 +168,24 @@ def test_log_statistics(rng):
     assert log_correlation(x, 5 * x**-2) == pytest.approx(-1)
     with pytest.raises(ValueError, match="positive numbers"):
         log_correlation(x, -x)
+
+
+@pytest.mark.parametrize(
+    "statistic", [PAPER, MEAN, Statistic("mean", "norm", "all"), Statistic("median", "norm", "all")]
+)
+def test_kept_pairs_are_as_good_as_kept_outputs(rng, statistic):
+    """With every pair kept they are the same; with a random tenth, close to it."""
+    outputs = rng.normal(size=(60, 4))
+    first, second = np.triu_indices(60, k=1)
+    distances = np.square(outputs[first] - outputs[second]).sum(1)
+    whole = KeptPairs(first, second, distances, float(distances.mean()), 60)
+    wanted = OutputPairs(outputs)
+    assert whole.average(statistic, seed=0) == pytest.approx(wanted.average(statistic, seed=0), rel=1e-12)
+    weights = rng.multinomial(60, np.full(60, 1 / 60), size=300)
+    ours, theirs = (pairs.resampled(weights, statistic, rng) for pairs in (whole, wanted))
+    # the closed form of the mean counts the pairs that an image, drawn twice, makes with itself: a share of 1 / N
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9 if statistic.average == "median" else 2 / 60)
+    few = rng.permutation(len(first))[:177]
+    some = KeptPairs(first[few], second[few], distances[few], float(distances.mean()), 60)
+    assert some.average(statistic, seed=0) == pytest.approx(whole.average(statistic, seed=0), rel=0.2)
+    assert some.resampled(weights, statistic, rng).std() == pytest.approx(theirs.std(), rel=0.5)

@@ -20,6 +20,7 @@ OVERVIEW = {
     "model": "model",
     "weights": "weights",
     "dataset": "dataset",
+    "transform": "transform",
     "c": "cutoff",
     "delta": "delta",
     "seed": "seed",
@@ -100,12 +101,16 @@ def show(store: Path, key: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows[0], allow_nan=False))
         return
-    from ..store.table import columns_of, flat
+    from ..store.table import columns_of, flat, layer_lines, without_layers
 
-    one = flat(rows[0])
+    one = flat(without_layers(rows[0]))
     width = max(map(len, one))
     for name in columns_of([one]):
         click.echo(f"{name:<{width}}  {one[name]}".rstrip())
+    lines = layer_lines(rows[0])
+    if lines:
+        click.echo()
+        print_columns(list(lines[0]), [list(line.values()) for line in lines])
 
 
 @results.command()

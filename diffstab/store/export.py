@@ -7,10 +7,9 @@ from typing import Any
 
 from ..settings import EXPORTS, one_of
 from .parts import Row
-from .table import FIRST, Flat, columns_of, flat
+from .table import FIRST, LAYER_COLUMNS, Flat, columns_of, flat, layer_lines, without_layers
 
 OF_LAYERS = "model weights dataset images draws transform cutoff delta seed key".split()
-ENDS = ("value", "low", "high")
 TIMM_COLUMNS = {
     "R": "R.value",
     "R_low": "R.low",
@@ -43,19 +42,12 @@ def _csv(rows: Sequence[Row]) -> bytes:
     return _written(columns_of(flats) or list(FIRST), flats)
 
 
-def without_layers(row: Row) -> Row:
-    """What fits into one line."""
-    return {name: value for name, value in row.items() if name != "layers"}
-
-
 def _layers(rows: Sequence[Row]) -> bytes:
     lines = []
     for row in rows:
         about = {name: value for name, value in flat(without_layers(row)).items() if name in OF_LAYERS}
-        for layer in row.get("layers", ()):
-            named = {"layer": layer["name"], "depth": layer["depth"]}
-            lines.append({**about, **named, **flat({letter: layer[letter] for letter in "DGR"})})
-    return _written([*OF_LAYERS, "layer", "depth", *(f"{letter}.{end}" for letter in "RDG" for end in ENDS)], lines)
+        lines += [{**about, **line} for line in layer_lines(row)]
+    return _written([*OF_LAYERS, *LAYER_COLUMNS], lines)
 
 
 def _timm(rows: Sequence[Row]) -> bytes:

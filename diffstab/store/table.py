@@ -23,6 +23,7 @@ STANDARD = {*FIRST, *(f.name for f in fields(StabilityResult))} - set("RDG") - {
 STANDARD |= {f"asked.{name}" for name in ("images", "draws", "until_precision")}
 STANDARD |= {f"training.{name}" for name in ("job", *(f.name for f in fields(TrainOptions)))}
 STANDARD |= {"time", "data_dir", "recomputed_from", "error.traceback"}
+LAYER_COLUMNS = ("layer", "depth", *(f"{letter}.{end}" for letter in "RDG" for end in ("value", "low", "high")))
 LAST = ("schema", "key", "job", "raw", "checkpoint_sha256", "checksum")
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": lambda a, b: a < b,
@@ -47,6 +48,21 @@ def flat(row: Row) -> Flat:
         else:
             found[name] = value
     return found
+
+
+def without_layers(row: Row) -> Row:
+    """What fits into one line."""
+    return {name: value for name, value in row.items() if name != "layers"}
+
+
+def layer_lines(row: Row) -> list[Flat]:
+    """One line for each layer of a row; none where layers were not measured.
+
+    >>> layer_lines({"layers": [{"name": "fc", "depth": 1.0, "R": {"value": 0.1}}]})[0]["R.value"]
+    0.1
+    """
+    named = [flat({"layer": layer["name"], **layer}) for layer in row.get("layers", ())]
+    return [{column: line.get(column) for column in LAYER_COLUMNS} for line in named]
 
 
 def value_at(row: Row, column: Column) -> Any:
