@@ -13,17 +13,18 @@ import pytest
 from click.testing import CliRunner
 from matplotlib import rcParams
 from matplotlib.text import Annotation
+from measured_rows import row
 from PIL import Image
 
 from diffstab import Store
 from diffstab.figures.axes import log_ticks, span_of
 from diffstab.figures.error_vs_stability import error_vs_stability
 from diffstab.figures.labels import place_labels
-from diffstab.figures.networks import Spread, gather
+from diffstab.figures.networks import gather
 from diffstab.figures.relation import QUANTITIES, networks_csv, paper_values, quantity_of, relate
 from diffstab.figures.rows import nested, read_rows, typed
+from diffstab.figures.spread import Spread
 from diffstab.figures.style import house_style, write_figure
-from diffstab.results import SCHEMA
 from diffstab.store import Entry
 from diffstab.store.export import exported
 from diffstab.store.table import flat, select
@@ -49,26 +50,6 @@ TRAITS = {
 R_OF = dict(
     zip(TRAITS, (3.2, 4, 3.6, 1.4, 0.9, 0.3, 0.2, 0.21, 0.22, 0.12, 0.13, 0.1, 0.085, 0.09, 0.06), strict=False)
 )
-
-
-def interval(value, width=1.1):
-    return {"value": value, "low": value / width, "high": value * width}
-
-
-def row(model="lenet", seed=0, *, R=1.0, G=0.01, error=0.02, weights="train", **more):
-    """As a sweep leaves it, without the columns that say nothing here."""
-    key = f"{model} {seed} {weights} {sorted(more.items())}"
-    head = {"schema": SCHEMA, "kind": "measure", "status": "done", "key": key, "job": key}
-    rates = {"D": interval(R * G), "G": interval(G), "R": interval(R)}
-    wrong = {"value": error, "low": max(0.0, error - 0.008), "high": error + 0.01, "images": 500}
-    settings = {"dataset": "mnist5k", "split": "test", "images": 500, "draws": 1, "cutoff": 3.0, "delta": 1.0}
-    settings |= {"temperature": 0.001, "average": "median", "convention": "paper", "seed": 0}
-    settings |= dict.fromkeys(("data_sha256 cutoff_rule interpolation noise_radius_rule radius_average").split(), "x")
-    settings |= dict.fromkeys(("median_rule pairs delta_rule precision").split(), "x") | {"resamples": 1000}
-    settings["batch_norm"] = "batch" if weights == "init" else "running"
-    named = {"model": model, "network_sha256": model, "weights": weights, "weights_sha256": key, "test_error": wrong}
-    training = {"training": {"job": key, "model": model, "seed": seed, "epochs": 20}} if weights == "train" else {}
-    return {**head, **named, **rates, **settings, **training, **more}
 
 
 def rows_like_the_papers(seeds=3, init=False):

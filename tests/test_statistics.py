@@ -174,7 +174,7 @@ def test_log_statistics(rng):
     "statistic", [PAPER, MEAN, Statistic("mean", "norm", "all"), Statistic("median", "norm", "all")]
 )
 def test_kept_pairs_are_as_good_as_kept_outputs(rng, statistic):
-    """With every pair kept they are the same; with a random tenth, close to it."""
+    """With every pair kept they are the same; with ten pairs an image, close to it and a little wider."""
     outputs = rng.normal(size=(60, 4))
     first, second = np.triu_indices(60, k=1)
     distances = np.square(outputs[first] - outputs[second]).sum(1)
@@ -185,7 +185,9 @@ def test_kept_pairs_are_as_good_as_kept_outputs(rng, statistic):
     ours, theirs = (pairs.resampled(weights, statistic, rng) for pairs in (whole, wanted))
     # the closed form of the mean counts the pairs that an image, drawn twice, makes with itself: a share of 1 / N
     np.testing.assert_allclose(ours, theirs, rtol=1e-9 if statistic.average == "median" else 2 / 60)
-    few = rng.permutation(len(first))[:177]
+    few = rng.permutation(len(first))[:600]
     some = KeptPairs(first[few], second[few], distances[few], float(distances.mean()), 60)
     assert some.average(statistic, seed=0) == pytest.approx(whole.average(statistic, seed=0), rel=0.2)
-    assert some.resampled(weights, statistic, rng).std() == pytest.approx(theirs.std(), rel=0.5)
+    # a resample takes a pair w_i w_j times, of variance 3: over n pairs that adds 3 var(d) / (n <d>^2)
+    wider = math.hypot(theirs.std(), math.sqrt(3 * distances.var() / 600) / distances.mean())
+    assert 0.8 * theirs.std() < some.resampled(weights, statistic, rng).std() < 1.3 * wider

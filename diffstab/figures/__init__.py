@@ -1,7 +1,8 @@
 """Figures of measured networks: rows of a store become points, points become pictures.
 
-`rows` reads a store or its CSV export, `networks` makes one point of each network, `relation` says how the test error
-follows the stability; none of them needs matplotlib. `error_vs_stability` draws, in the house `style`.
+`rows` reads a store or its CSV export, `choice` and `setting` say which rows stand in one figure. `networks` makes one
+point of each network, `series` curves over what was swept, `relation` says how the test error follows the stability;
+none of them needs matplotlib. `error_vs_stability`, `depth`, `curves` and `transformations` draw, in the house `style`.
 """
 
 from importlib.util import find_spec

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from .networks import Spread
+from .spread import Spread
 
 MARGIN = 0.07  # of the axis' length, on either side
 LONGEST_BAR = 3.0  # times the furthest value; longer error bars leave the picture

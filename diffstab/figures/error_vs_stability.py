@@ -4,7 +4,6 @@ Colour tells depth, shape batch norm and skip connections. Bars are the standard
 or with one seed its own 95 % interval.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +14,12 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..statistics import Array
 from .axes import set_log_axis, span_of
+from .legend import draw_legend
 from .names import write_names
-from .networks import Network, Spread
+from .networks import Network
 from .relation import QUANTITIES, Relation, quantity_of
-from .style import ACCENT, FAINT, INK, SMALL, UNKNOWN, WIDTH, depth_colours, house_style
+from .style import ACCENT, FAINT, INK, UNKNOWN, WIDTH, depth_colours, house_style
 
 HEIGHT = 2.8  # inches
 AXIS = {
@@ -53,6 +52,7 @@ def error_vs_stability(
     Write it with `style.write_figure`.
 
     >>> from diffstab.figures.relation import relate
+    >>> from diffstab.figures.spread import Spread
     >>> def network(name, error, R):
     ...     one = [Spread(value, None, value / 1.2, value * 1.2) for value in (error, R / 100, 0.01 / R**0.1, R)]
     ...     return Network(name, name, None, None, None, 1, *one)
@@ -102,7 +102,7 @@ def _draw_points(panel: Axes, networks: Sequence[Network], quantity: str, colour
     for network in networks:
         at = quantity_of(network, quantity)
         x, y = at.value, network.error.value
-        panel.errorbar(x, y, yerr=_arms(network.error), xerr=_arms(at), fmt="none", ecolor=FAINT, elinewidth=0.6)
+        panel.errorbar(x, y, yerr=network.error.arms(), xerr=at.arms(), fmt="none", ecolor=FAINT, elinewidth=0.6)
         shape, _ = SHAPES[network.batch_norm, network.skip]
         style: dict[str, Any] = {"s": SIZES[shape], "linewidths": 0.5, "edgecolors": INK, "zorder": 3}
         panel.scatter([x], [y], marker=shape, c=[colour_of(network, colours)], gid=network.name, **style)
@@ -115,12 +115,6 @@ def signed(value: float) -> str:
     '\N{MINUS SIGN}0.40'
     """
     return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _arms(spread: Spread) -> Array:
-    """Lengths of an error bar, `[2, 1]`; the end of one that is open above is left out."""
-    high = spread.high if np.isfinite(spread.high) else spread.value
-    return np.array([[spread.value - spread.low], [high - spread.value]]).clip(0)
 
 
 def _draw_init(panel: Axes, networks: Sequence[Network]) -> None:
@@ -173,20 +167,4 @@ def _draw_keys(
     keys.append(Line2D([], [], linestyle="--", color=INK, linewidth=0.9, label=told))
     told = f"$\\epsilon_t = {root.factor.value:.2g}\\,\\sqrt{{R_f}}$"
     keys.append(Line2D([], [], color=ACCENT, linewidth=0.8, label=told))
-    _draw_legend(figure, keys)
-
-
-def _draw_legend(figure: Figure, keys: Sequence[Line2D]) -> None:
-    """In one row, or in as many as it takes to stay inside the figure."""
-    for rows in range(1, len(keys) + 1):
-        legend = figure.legend(
-            handles=keys,
-            loc="outside lower center",
-            ncols=math.ceil(len(keys) / rows),
-            fontsize=SMALL,
-            handletextpad=0.5,
-            columnspacing=1.4,
-        )
-        if legend.get_window_extent().width <= figure.bbox.width:
-            return
-        legend.remove()
+    draw_legend(figure, keys)

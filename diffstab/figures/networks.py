@@ -4,21 +4,16 @@ A network is a `model` name; its seeds are its trainings, told apart by their we
 weights (other images, fields and noise) are log-averaged first. All points share one measuring setting.
 """
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-import numpy as np
-
-from ..statistics import Array, log_average
-from ..store import FAILED, Row, is_measured
-from ..store.table import select
+from ..store import Row
 from ..widths import base_name
+from .choice import choose
 from .setting import grouped, is_like, refuse_several_settings, refuse_several_trainings, setting_of
-
-COLUMN = {"error": "test_error"}  # of the rows, where it has another name
+from .spread import Spread, spread_of
 
 
 class Traits(Protocol):
@@ -35,30 +30,6 @@ class Traits(Protocol):
     @property
     def skip(self) -> bool:
         """Whether it has skip connections."""
-
-
-class Spread(NamedTuple):
-    """A log-average over seeds and its error bar.
-
-    Attributes:
-        value: exp(mean log v).
-        log_sd: Standard deviation of log v over seeds; None where there is one.
-        low: value exp(-log_sd); with one seed, the end of its own 95 % interval, 0 if that is open below.
-        high: Likewise.
-    """
-
-    value: float
-    log_sd: float | None
-    low: float
-    high: float
-
-    def inverse(self) -> "Spread":
-        """Of 1 / v.
-
-        >>> Spread(2.0, None, 1.0, 4.0).inverse()
-        Spread(value=0.5, log_sd=None, low=0.25, high=1.0)
-        """
-        return Spread(1 / self.value, self.log_sd, 1 / self.high, 1 / self.low if self.low > 0 else math.inf)
 
 
 @dataclass(frozen=True)
@@ -120,27 +91,22 @@ def gather(
     >>> error = {"value": 0.02, "low": 0.01, "high": 0.04, "images": 500}
     >>> found = gather([{**head, **rates, "test_error": error, "weights_sha256": "a"}])
     >>> found.networks[0].R, found.setting
-    (Spread(value=0.5, log_sd=None, low=0.4, high=0.6), {'cutoff': 3.0})
+    (Spread(value=0.5, log_sd=None, low=0.4, high=0.6), {'transform': 'diffeo', 'cutoff': 3.0})
     """
-    chosen = select(rows, filters)
-    measured = [row for row in chosen if is_measured(row)]
-    trained = [row for row in measured if row.get("weights") != "init"]
+    trained, fresh, notes, told = choose(rows, filters)
     if not trained:
         raise ValueError(
-            f"no measurement of a trained network is among {len(chosen)} of {len(rows)} rows that pass the filters; "
-            "measure some with weights: train, or filter less"
+            f"no measurement of a trained network is among {told}; measure some with weights: train, or filter less"
         )
     refuse_several_settings(trained)
-    failed = sum(row.get("status") == FAILED for row in chosen)
-    notes = [f"{failed} failed cells are left out"] if failed else []
     by_model = grouped(trained, "model")
     labels = labels_of(by_model)
-    fresh = grouped([row for row in measured if row.get("weights") == "init" and is_like(row, trained[0])], "model")
+    alike = grouped([row for row in fresh if is_like(row, trained[0])], "model")
     networks = []
     for name, own in by_model.items():
         refuse_several_trainings(name, own)
-        error, D, G, R = (_spread(own, quantity, notes) for quantity in ("error", "D", "G", "R"))
-        R_init = _spread(fresh[name], "R", notes) if name in fresh else None
+        error, D, G, R = (spread_of(own, quantity, notes) for quantity in ("error", "D", "G", "R"))
+        R_init = spread_of(alike[name], "R", notes) if name in alike else None
         known = traits(name)
         depth, batch_norm, skip = (known.depth, known.batch_norm, known.skip) if known else (None, None, None)
         seeds = len(grouped(own, "weights_sha256"))
@@ -161,44 +127,3 @@ def labels_of(names: Iterable[str]) -> dict[str, str]:
         times = Counter(tried.values())
         labels = {name: tried[name] if times[tried[name]] == 1 else label for name, label in labels.items()}
     return labels
-
-
-def _spread(rows: Sequence[Row], quantity: str, notes: list[str]) -> Spread:
-    """The log-average over trainings of that over each one's measurements."""
-    trainings = [
-        _log_averages(np.array([_ends(row, quantity, notes) for row in own]))
-        for own in grouped(rows, "weights_sha256").values()
-    ]
-    if len(trainings) == 1:
-        value, low, high = trainings[0].tolist()
-        return Spread(value, None, low, high)
-    value, log_sd = log_average(np.array([own[0] for own in trainings]))
-    return Spread(value, log_sd, value * math.exp(-log_sd), value * math.exp(log_sd))
-
-
-def _log_averages(measured: Array) -> Array:
-    """Over measurements `[M, 3]`; one stays as it is, to the last digit."""
-    if len(measured) == 1:
-        return np.asarray(measured[0])
-    with np.errstate(divide="ignore"):  # an interval may be open at 0
-        return np.asarray(np.exp(np.log(measured).mean(0)))
-
-
-def _ends(row: Row, quantity: str, notes: list[str]) -> tuple[float, float, float]:
-    """Value, low and high of one measurement; a test error of 0 is half an image."""
-    found: Mapping[str, Any] | None = row.get(COLUMN.get(quantity, quantity))
-    if not found:
-        raise ValueError(
-            f"{row['model']!r} on {row.get('dataset')} has no {COLUMN.get(quantity, quantity)}; leave it out with the "
-            f"filter model!={row['model']} (--where)"
-        )
-    value = float(found["value"])
-    if quantity == "error" and value == 0:
-        value = 0.5 / found["images"]
-        notes.append(f"{row['model']} has no error among {found['images']} images; half an image is taken, {value:g}")
-    if not 0 < value < math.inf:
-        raise ValueError(
-            f"{quantity} of {row['model']!r} is {value:g}, which has no logarithm; leave it out with the filter "
-            f"model!={row['model']} (--where)"
-        )
-    return value, float(found["low"]), float(found["high"])

@@ -1,7 +1,5 @@
 """How the test error of networks follows R_f, D_f and 1/G_f: correlations, power laws, beside the paper's values."""
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +9,9 @@ import numpy as np
 
 from ..correlation import RESAMPLES, PowerLaw, correlation_interval, fitted_power_law
 from ..statistics import Array, Interval
-from .networks import Network, Spread
+from .files import table_csv
+from .networks import Network
+from .spread import Spread, columns_of
 
 QUANTITIES = ("R", "D", "1/G")
 SPREADS = {"test_error": "error", "D": "D", "G": "G", "R": "R", "R_init": "R_init"}  # columns of the CSV file
@@ -100,13 +100,10 @@ def plain(relation: Relation, dataset: str) -> dict[str, Any]:
 
 def networks_csv(networks: Sequence[Network]) -> bytes:
     """The points as a CSV file, one line per network; what is not known stands empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    ends = [f"{column}{end}" for column in SPREADS for end in ("", "_log_sd", "_low", "_high")]
-    writer.writerow(["name", "depth", "batch_norm", "skip", "seeds", *ends])
+    lines = []
     for network in networks:
-        values: list[float | None] = []
-        for name in SPREADS.values():
-            values += getattr(network, name) or [None] * len(Spread._fields)
-        writer.writerow([network.name, network.depth, network.batch_norm, network.skip, network.seeds, *values])
-    return text.getvalue().encode()
+        line = {name: getattr(network, name) for name in ("name", "depth", "batch_norm", "skip", "seeds")}
+        for column, name in SPREADS.items():
+            line |= columns_of(column, getattr(network, name))
+        lines.append(line)
+    return table_csv(lines)

@@ -1,11 +1,11 @@
 """Whether rows may stand in one figure: they share a measuring setting, and the seeds of a network one training."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from ..store import Row
-from ..store.pairing import SETTING
+from ..store import OF_DEFORMATIONS, Row
+from ..store.pairing import BEFORE, SETTING
 from ..store.table import flat, value_at
 
 SETTINGS = (*SETTING, "asked.until_precision", "batch_norm", "precision")
@@ -28,38 +28,60 @@ def setting_of(row: Row) -> dict[str, Any]:
     """What a row is a measurement of, by column; what it does not have is left out.
 
     >>> setting_of({"cutoff": 3.0, "images": 800, "asked": {"until_precision": 0.05}})
-    {'cutoff': 3.0, 'asked.until_precision': 0.05}
+    {'transform': 'diffeo', 'cutoff': 3.0, 'asked.until_precision': 0.05}
     """
-    found = {column: _setting_at(row, column) for column in (*SETTINGS, *TASK)}
+    found = {column: setting_at(row, column) for column in (*SETTINGS, *TASK)}
     return {column: value for column, value in found.items() if value is not None}
 
 
-def _setting_at(row: Row, column: str) -> Any:
-    """With `until_precision` images and draws are what it took, no part of what is measured."""
+def setting_at(row: Row, column: str) -> Any:
+    """What stands in a column of a row's setting, in rows from before there was a choice too.
+
+    With `until_precision` images and draws are what it took, no part of what is measured.
+    """
     if column in ("images", "draws") and value_at(row, "asked.until_precision") is not None:
         return None
     value = value_at(row, column)
+    value = BEFORE.get(column) if value is None else value
     return None if column == "training.label_noise" and not value else value  # none, as before there was the option
 
 
-def is_like(row: Row, other: Row) -> bool:
+def is_like(row: Row, other: Row, swept: Collection[str] = ()) -> bool:
     """Whether a row at initialisation has another's setting: batch norm works in another way there.
+
+    Args:
+        row: At initialisation.
+        other: Another one.
+        swept: Columns in which they may differ.
 
     >>> is_like({"cutoff": 3.0, "batch_norm": "batch"}, {"cutoff": 3.0, "batch_norm": "running"})
     True
+    >>> is_like({"delta": 1.0}, {"delta": 2.0}), is_like({"delta": 1.0}, {"delta": 2.0}, swept=["delta"])
+    (False, True)
     """
-    return all(_setting_at(row, name) == _setting_at(other, name) for name in SETTINGS if name != "batch_norm")
+    columns = [column for column in SETTINGS if column != "batch_norm" and column not in swept]
+    return all(len(_distinct(column, [row, other])) < 2 for column in columns)
 
 
-def refuse_several_settings(rows: Sequence[Row]) -> None:
+def _distinct(column: str, rows: Iterable[Row]) -> list[Any]:
+    """What stands in a column of a setting; transformations that have no cutoff go with any, and the like."""
+    found = list(dict.fromkeys(setting_at(row, column) for row in rows))
+    return [value for value in found if value is not None] if column in OF_DEFORMATIONS else found
+
+
+def refuse_several_settings(rows: Sequence[Row], swept: Collection[str] = ()) -> None:
     """Raises ValueError, with the columns in which they differ, if rows are under several settings.
 
     What networks were trained for counts too, where it is known; how they were trained may differ, as their best does.
+
+    Args:
+        rows: After training, or at initialisation.
+        swept: Columns in which they may differ.
     """
-    found = {column: list(dict.fromkeys(_setting_at(row, column) for row in rows)) for column in SETTINGS}
+    found = {column: _distinct(column, rows) for column in SETTINGS if column not in swept}
     found["batch_norm"] = [value for value in found["batch_norm"] if value != WITHOUT]
-    swept = [row for row in rows if row.get("training")]
-    found |= {column: list(dict.fromkeys(_setting_at(row, column) for row in swept)) for column in TASK}
+    taught = [row for row in rows if row.get("training")]
+    found |= {column: _distinct(column, taught) for column in TASK}
     differing = {column: values for column, values in found.items() if len(values) > 1}
     if differing:
         told = "; ".join(f"{column} is {_listed(values)}" for column, values in differing.items())

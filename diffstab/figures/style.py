@@ -11,6 +11,8 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ..results import write_atomically
 
@@ -18,6 +20,8 @@ WIDTH = 7.0  # inches, across two columns
 SMALL, NORMAL = 6.5, 7.5  # points
 INK, FAINT, UNKNOWN = "#222222", "#8a8a8a", "#b5b5b5"
 ACCENT = "#c4451c"  # a line over the points, apart from every colour of `depth_colours`
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#222222")  # told apart by all eyes
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DPI = 300
 FORMATS = ("png", "pdf")
 
@@ -65,6 +69,15 @@ def depth_colours() -> Colormap:
     return LinearSegmentedColormap.from_list("depth", matplotlib.colormaps["viridis"](np.linspace(0, 0.92, 256)))
 
 
+def appearance(place: int) -> tuple[str, str]:
+    """Colour and marker of the network at a place of a figure's key; 49 differ.
+
+    >>> appearance(0), appearance(7)
+    (('#0072b2', 'o'), ('#0072b2', 's'))
+    """
+    return COLOURS[place % len(COLOURS)], MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
+
+
 def write_figure(figure: Figure, stem: Path, *, title: str, origin: Mapping[str, Any]) -> list[Path]:
     """Writes STEM.png and STEM.pdf, each whole or not at all, with what made them in their metadata.
 
@@ -79,15 +92,25 @@ def write_figure(figure: Figure, stem: Path, *, title: str, origin: Mapping[str,
     """
     told = json.dumps(origin, sort_keys=True)
     creator = f"diffstab {origin.get('diffstab', '')}".strip()
-    metadata: dict[str, dict[str, Any]] = {
-        "png": {"Title": title, "Description": told, "Software": creator},
-        "pdf": {"Title": title, "Subject": told, "Creator": creator, "CreationDate": None},  # equal data, equal file
-    }
+    about = {"Title": title, "Creator": creator, "Subject": told, "CreationDate": None}  # equal data, equal file
     paths = []
     with house_style():
         for form in FORMATS:
             content = io.BytesIO()
-            figure.savefig(content, format=form, dpi=DPI, metadata=metadata[form])
+            figure.savefig(content, format=form, dpi=DPI, metadata=about if form == "pdf" else None)
             paths.append(stem.with_name(f"{stem.name}.{form}"))
-            write_atomically(paths[-1], content.getvalue())
+            texts = {"Title": title, "Description": told, "Software": creator}
+            write_atomically(paths[-1], content.getvalue() if form == "pdf" else _in_few_colours(content, texts))
     return paths
+
+
+def _in_few_colours(png: io.BytesIO, texts: Mapping[str, str]) -> bytes:
+    """A PNG file with 256 colours, as many as the eye tells apart in a figure and a third of the bytes; with texts."""
+    chunks = PngInfo()
+    for name, text in texts.items():
+        chunks.add_text(name, text)
+    content = io.BytesIO()
+    with Image.open(png) as picture:
+        few = picture.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few.save(content, format="png", pnginfo=chunks, dpi=(DPI, DPI), optimize=True)
+    return content.getvalue()
