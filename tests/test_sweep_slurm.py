@@ -133,7 +133,18 @@ def test_what_is_done_is_left_out(store: Store) -> None:
     assert len(lines(store)) == 2
 
 
-def test_closing_ends_processes_on_this_machine(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_hand", [signal.default_int_handler, signal.SIG_IGN], ids=["heard", "ignored"])
+def test_closing_ends_processes_on_this_machine(store: Store, tmp_path: Path, at_hand: Any) -> None:
+    """Also where interrupts are ignored, as in the background of a script."""
+    before = signal.signal(signal.SIGINT, at_hand)
+    try:
+        _close_while_running(store, tmp_path)
+        assert signal.getsignal(signal.SIGINT) is at_hand
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _close_while_running(store: Store, tmp_path: Path) -> None:
     task = SlowQuickTask(job(0), marks=tmp_path / "marks")
     with SlurmExecutor(store.folder, cluster="local", jobs=1) as executor:
         executor.submit(task)

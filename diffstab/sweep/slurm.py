@@ -5,8 +5,11 @@ So nothing is lost if this process ends: what was sent goes on, and running the 
 
 import math
 import shutil
+import signal
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -178,7 +181,7 @@ class SlurmExecutor(Executor):
             if self._jobs is not None:
                 self._sender.update_parameters(slurm_array_parallelism=max(1, self._jobs - len(self._flights)))
             try:
-                with self._sender.batch():
+                with _interruptible(), self._sender.batch():
                     jobs = [self._sender.submit(Element(self._store.folder, tasks, self._cpus)) for tasks in array]
             except (RuntimeError, OSError) as error:
                 raise ValueError(f"Slurm refuses the array job ({_line(error)})") from error
@@ -228,6 +231,23 @@ class SlurmExecutor(Executor):
             time.sleep(0.05)
         self._flights, self._waiting = [], []
         self._store.close()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Processes started inside can be interrupted, also where this one ignores that, as a job in a script's background
+    does: they would inherit it.
+    """
+    ignored = (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread()
+    )
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _sender(folder: Path, cluster: str) -> Any:
