@@ -9,7 +9,8 @@ Gaussian interpolation (Eq. 16) is separable and its weights are negligible beyo
 times one linear interpolation, so each 2 x 2 block of the window is one bilinear sample: (K / 2)^2 samples in all.
 """
 
-from functools import lru_cache, reduce
+from collections.abc import Callable
+from functools import lru_cache, partial, reduce
 from operator import add
 from typing import NamedTuple
 
@@ -21,8 +22,15 @@ from .field import DisplacementField, basis, sources_of
 from .precision import ieee_float32
 from .settings import GAUSSIAN_SIGMA, INTERPOLATIONS, one_of
 
-FEW_COEFFICIENTS = 8  # per field; up to here one product with all modes' grids beats two with the sines
+WHOLE = (torch.uint8, torch.int8, torch.uint16, torch.int16, torch.int32)  # dtypes of images in whole numbers
+AT_ONCE = 2**21  # whole numbers that are floats at a time
+FEW_COEFFICIENTS = (
+    8  # per field; up to here one product with all modes' grids beats two with the sines, if images are small
+)
+FEW_PIXELS = 64 * 64
+APART_FROM = 128 * 128  # pixels of an image that threads share
 GAUSSIAN_WINDOW = {torch.float32: 6, torch.float64: 8}  # pixels, even
+Interpolate = Callable[[Tensor, DisplacementField | Tensor], Tensor]
 
 
 def deform(images: Tensor, field: DisplacementField | Tensor, interpolation: str = "bilinear") -> Tensor:
@@ -32,7 +40,8 @@ def deform(images: Tensor, field: DisplacementField | Tensor, interpolation: str
     per image, one field for all, or many fields for one image.
 
     Args:
-        images: `[..., C, H, W]`, floating point. Half precision is computed in float32 and cast back.
+        images: `[..., C, H, W]`, floating point, or whole numbers up to 32 bits. Half precision is computed in float32
+            and cast back; whole numbers are too, a few images at a time, and rounded (32 bits in float64).
         field: A `DisplacementField` for `(H, W)`, or a displacement `[..., 2, H, W]` in pixels, x first.
         interpolation: `bilinear` (Eq. 15) or `gaussian` (Eq. 16, which smooths even where nothing moves).
 
@@ -40,7 +49,7 @@ def deform(images: Tensor, field: DisplacementField | Tensor, interpolation: str
         `[..., C, H, W]`, of the images' dtype.
 
     Raises:
-        TypeError: If the images are not floating point.
+        TypeError: If the images are of another dtype.
         ValueError: If sizes or leading dimensions don't match, or the interpolation is unknown.
 
     >>> from diffstab import MaxEntropyEnsemble
@@ -52,17 +61,20 @@ def deform(images: Tensor, field: DisplacementField | Tensor, interpolation: str
     size, field_shape = _sizes(field)
     _check_images(images, size)
     lead = _common_lead(images.shape[:-3], field_shape)
-    dtype = torch.float64 if images.dtype == torch.float64 else torch.float32
+    dtype = torch.float64 if images.dtype in (torch.float64, torch.int32) else torch.float32
     interpolate = _bilinear if interpolation == "bilinear" else _gaussian
+    interpolate = partial(_in_whole_numbers, interpolate) if images.dtype in WHOLE else interpolate
     one_for_all = field_shape.numel() == 1
-    flat = images.to(dtype)
+    flat = images if images.dtype in WHOLE else images.to(dtype)
     if one_for_all:  # one grid: the images become channels
         flat = flat.reshape(1, -1, *size)
     elif images.shape[:-3] != lead or images.ndim != 4:
         flat = flat.expand(*lead, *images.shape[-3:]).reshape(-1, *images.shape[-3:])
     with ieee_float32(images.device, matmul_only=True):
         deformed = interpolate(flat, _flat_field(field, field_shape if one_for_all else lead, dtype, images.device))
-    return deformed.view(*lead, *images.shape[-3:]).to(images.dtype)
+    if deformed.shape != images.shape or deformed.dtype != images.dtype:
+        deformed = deformed.view(*lead, *images.shape[-3:]).to(images.dtype)
+    return deformed
 
 
 def identity_field(size: tuple[int, int], *, dtype: torch.dtype, device: torch.device) -> DisplacementField:
@@ -82,9 +94,9 @@ def _sizes(field: DisplacementField | Tensor) -> tuple[tuple[int, int], torch.Si
 
 
 def _check_images(images: Tensor, size: tuple[int, int]) -> None:
-    if not isinstance(images, Tensor) or not images.is_floating_point():
+    if not isinstance(images, Tensor) or not (images.is_floating_point() or images.dtype in WHOLE):
         came = str(images.dtype) if isinstance(images, Tensor) else type(images).__name__
-        raise TypeError(f"images are {came}; a floating-point tensor is needed (uint8: images / 255)")
+        raise TypeError(f"images are {came}; a tensor of floats, or of whole numbers up to 32 bits, is needed")
     if images.ndim < 3 or tuple(images.shape[-2:]) != size:
         raise ValueError(f"images are {tuple(images.shape)}; the field is for [..., C, {size[0]}, {size[1]}]")
     if min(size) < 2:
@@ -107,7 +119,10 @@ def _flat_field(
 ) -> DisplacementField | Tensor:
     """The fields with one batch dimension, in that dtype on that device."""
     tensor = field.coefficients if isinstance(field, DisplacementField) else field
-    if tensor.shape[:-3] != lead or tensor.ndim != 4:
+    flat = tensor.ndim == 4 and tensor.shape[:-3] == lead
+    if flat and tensor.dtype == dtype and tensor.device == device:
+        return field
+    if not flat:
         tensor = tensor.expand(*lead, *tensor.shape[-3:]).reshape(-1, *tensor.shape[-3:])
     tensor = tensor.to(device=device, dtype=dtype)
     return DisplacementField(tensor, field.size) if isinstance(field, DisplacementField) else tensor
@@ -119,8 +134,30 @@ def _bilinear(images: Tensor, field: DisplacementField | Tensor) -> Tensor:
     return _sample(images, grid)
 
 
+def _in_whole_numbers(interpolate: Interpolate, images: Tensor, field: DisplacementField | Tensor) -> Tensor:
+    """`[B, C, H, W]` of whole numbers, interpolated as floats a few at a time and rounded."""
+    dtype = field.coefficients.dtype if isinstance(field, DisplacementField) else field.dtype
+    deformed = torch.empty(images.shape, dtype=images.dtype, device=images.device)
+    one_field = len(images) == 1  # for images that are its channels
+    step = max(1, AT_ONCE // max(1, images.shape[2 if one_field else 1 :].numel()))
+    for k in range(0, images.shape[1] if one_field else len(images), step):
+        part = (slice(None), slice(k, k + step)) if one_field else slice(k, k + step)
+        own = field if one_field else field[k : k + step]
+        deformed[part] = interpolate(images[part].to(dtype), own).round_()
+    return deformed
+
+
 def _sample(images: Tensor, grid: Tensor) -> Tensor:
-    return grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    """grid_sample; on the CPU, which shares out images among threads and not pixels, a single one in parts."""
+    sample = partial(grid_sample, mode="bilinear", padding_mode="border", align_corners=True)
+    count, channels, height, width = images.shape
+    parts = torch.get_num_threads() if count == 1 and height * width >= APART_FROM and images.is_cpu else 1
+    if parts > 1 and channels % parts == 0 and channels >= 4 * parts:  # many images on one grid
+        return sample(images.reshape(parts, -1, height, width), grid.expand(parts, -1, -1, -1)).view(images.shape)
+    if parts > 1 and height % parts == 0:
+        rows = grid.reshape(parts, height // parts, width, 2)
+        return sample(images.expand(parts, -1, -1, -1), rows).transpose(0, 1).reshape(images.shape)
+    return sample(images, grid)
 
 
 def _grid_of(x: Tensor, y: Tensor) -> Tensor:
@@ -135,12 +172,13 @@ def _grid_of_series(field: DisplacementField) -> Tensor:
     modes_x, modes_y = coefficients.shape[-2:]
     height, width = field.size
     where = (field.size, (modes_x, modes_y), coefficients.dtype, coefficients.device)
-    if 2 * modes_x * modes_y <= FEW_COEFFICIENTS:
+    if 2 * modes_x * modes_y <= FEW_COEFFICIENTS and height * width <= FEW_PIXELS:
         one = coefficients.new_ones(len(coefficients), 1)
         rows = torch.cat([coefficients.flatten(1), one], dim=1)
         # a single row would be a matrix-vector product, which rounds otherwise: an image must not see its batch
         rows = rows.expand(2, -1) if len(rows) == 1 else rows
-        return (rows @ _flat_basis(*where))[: len(coefficients)].view(-1, height, width, 2)
+        grids = (rows @ _flat_basis(*where)).view(-1, height, width, 2)
+        return grids[:1] if len(coefficients) == 1 else grids
     bases = _grid_bases(*where)
     # one row per mode along y, x and y of each pixel interleaved as in the grid; then the rows "1" and "y"
     rows = coefficients.permute(0, 3, 2, 1).reshape(-1, 2 * modes_x) @ bases.along_x

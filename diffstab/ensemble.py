@@ -126,7 +126,7 @@ class MaxEntropyEnsemble:
         return int(i.max()), int(j.max())
 
     @cached_property
-    def _spread(self) -> Tensor:
+    def spread(self) -> Tensor:
         """Standard deviation of C_ij, float64 `[I, J]` or `[B, 1, I, J]`, 0 where a mode is cut off."""
         i, j = self.mode_numbers
         spread = torch.zeros(self._shape, dtype=torch.float64)
@@ -188,7 +188,7 @@ class MaxEntropyEnsemble:
             where = generator.device if generator is not None else device
             normals = torch.randn(keys, 2, *self._shape, generator=generator, device=where, dtype=torch.float32)
         normals = normals.cpu() if normals.device.type == "mps" else normals  # which has no float64
-        spread = self._spread.to(normals.device)
+        spread = self.spread.to(normals.device)
         if spread.ndim == 4 and len(spread) != len(normals):
             raise ValueError(f"{len(spread)} temperatures for {len(normals)} fields; one each is needed")
         return DisplacementField((normals * spread).to(dtype).to(device), self.size)

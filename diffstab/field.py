@@ -11,6 +11,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from .points import TOLERANCE, Destinations, destination_of, displacement_at, source_of
 from .precision import ieee_float32
 
 
@@ -141,6 +142,77 @@ class DisplacementField:
     def source_positions(self) -> tuple[Tensor, Tensor]:
         """Where each pixel of the deformed image takes its value from: (x, y) in pixels, `[..., H, W]` each."""
         return sources_of(self.displacement())
+
+    def displacement_at(self, points: Tensor) -> Tensor:
+        """(dx, dy) in pixels at any positions: the sine series itself, 0 on the frame and beyond it.
+
+        Args:
+            points: `[..., P, 2]` in pixels, x first; leading dimensions broadcast with those of the field.
+
+        Returns:
+            `[..., P, 2]`, computed in float64, of the points' dtype.
+
+        Raises:
+            TypeError: If the points are not floating point.
+            ValueError: If they have another shape.
+
+        >>> field = DisplacementField(torch.full((2, 1, 1), 0.1), (17, 11))
+        >>> field.displacement_at(torch.tensor([[5.0, 8.0], [0.0, 3.5]]))
+        tensor([[1.1000, 1.7000],
+                [0.0000, 0.0000]])
+        """
+        return displacement_at(self.coefficients, self.size, points)
+
+    def source_of(self, points: Tensor) -> Tensor:
+        """Where points of the deformed image take their values from: p - d(p), clamped to the frame. Exact.
+
+        Args:
+            points: `[..., P, 2]` in pixels, x first. Those on the frame or beyond it come back as they are.
+
+        Returns:
+            `[..., P, 2]`; raises what `displacement_at` raises.
+
+        >>> field = DisplacementField(torch.full((2, 1, 1), 0.1), (17, 11))
+        >>> field.source_of(torch.tensor([[5.0, 8.0]]))
+        tensor([[3.9000, 6.3000]])
+        """
+        return source_of(self.coefficients, self.size, points)
+
+    def destination_of(self, points: Tensor, tolerance: float = TOLERANCE) -> Destinations:
+        """Where points of the original lie in the deformed image: the inverse of `source_of`.
+
+        By fixed-point steps q <- p + d(q), and Newton's method where these don't converge. Where the field folds, a
+        point may lie at several places; one of them is given.
+
+        Args:
+            points: `[..., P, 2]` in pixels, x first. Those on the frame or beyond it come back as they are.
+            tolerance: Largest residual in pixels that is not told as folded; the search ends at a thousandth of it.
+
+        Returns:
+            `points` `[..., P, 2]`, `residual` `[..., P]` in pixels, and `folded` `[..., P]`: whether the field folds at
+            the place found, or none was found. Raises what `displacement_at` raises.
+
+        >>> field = DisplacementField(torch.full((2, 1, 1), 0.1), (17, 11))
+        >>> found = field.destination_of(torch.tensor([[3.9, 6.3]]))
+        >>> found.points.round(decimals=4), found.folded
+        (tensor([[5., 8.]]), tensor([False]))
+        """
+        return destination_of(self.coefficients, self.size, points, tolerance)
+
+    def inverse(self) -> Tensor:
+        """The inverse map at the pixels: deforming along it undoes the field, but for two interpolations.
+
+        Returns:
+            Displacement `[..., 2, H, W]` in pixels, x first, for `deform`: p - destination(p). Exact at the pixels,
+            where the field does not fold.
+
+        >>> field = DisplacementField(torch.full((2, 1, 1), 0.1), (17, 11))
+        >>> field.inverse().shape
+        torch.Size([2, 17, 11])
+        """
+        from .inverse import inverse_of  # which takes this module
+
+        return inverse_of(self)
 
     def squared_norm(self) -> Tensor:
         """||grad tau||^2 = (pi^2 / 4) sum (i^2 + j^2) C_ij^2 over both components (Eq. 7), dimensionless, `[...]`."""

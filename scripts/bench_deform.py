@@ -3,20 +3,25 @@
     python scripts/bench_deform.py
 
 Bilinear: images per second relative to torch's bare grid_sample on a ready grid, which draws and synthesises nothing;
-fields drawn from a generator, as an augmentation does, and from streams, as measuring does.
+fields drawn from a generator, as an augmentation does, and from streams, as measuring does; images of bytes; a copy of
+the batch; the elastic transforms of other libraries (`pip install 'diffstab[bench]'`) and a loop over single images.
 Gaussian: times faster than the dense O(n^4) sum of Eq. 16, image by image, on the same field.
 """
+
+import warnings
+from functools import partial
 
 import click
 import torch
 from benchmarking import describe_machine, medians
+from deform_peers import one_at_a_time, peers
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys, deform
 from diffstab.settings import GAUSSIAN_SIGMA
 
-SHAPES = {"A": (128, 3, 32, 32), "B": (32, 3, 224, 224), "C": (8, 3, 512, 512)}
+SHAPES = {"A": (128, 3, 32, 32), "B": (32, 3, 224, 224), "C": (8, 3, 512, 512), "one": (1, 3, 224, 224)}
 
 
 def ready_grid(field: DisplacementField) -> Tensor:
@@ -40,24 +45,48 @@ def dense_gaussian(image: Tensor, field: DisplacementField) -> Tensor:
 def bench_bilinear(device: torch.device, cutoff: float, rounds: int) -> None:
     for name, shape in SHAPES.items():
         images = torch.rand(shape, device=device)
+        numbers = (255 * images).byte()
         ensemble = MaxEntropyEnsemble(shape[-2:], cutoff, delta=1.0)
         keys = StreamKeys(0, torch.arange(shape[0]))
         grid = ready_grid(ensemble.sample(shape[0], device=device))
+        bare = partial(grid_sample, images, grid, padding_mode="border", align_corners=True)
         seconds = medians(
             {
                 "ours": lambda e=ensemble, x=images: deform(x, e.sample(len(x), device=x.device)),
                 "streams": lambda e=ensemble, x=images, k=keys: deform(x, e.sample(k, device=x.device)),
-                "bare": lambda g=grid, x=images: grid_sample(x, g, padding_mode="border", align_corners=True),
+                "bytes": lambda e=ensemble, x=numbers: deform(x, e.sample(len(x), device=x.device)),
+                "copy": images.clone,
+                "bare": bare,
             },
             rounds=rounds,
         )
         size = "x".join(map(str, shape))
-        ratio, keyed = (seconds["bare"] / seconds[way] for way in ("ours", "streams"))
+        ours, keyed, whole, copy = (seconds["bare"] / seconds[way] for way in ("ours", "streams", "bytes", "copy"))
         rate = shape[0] / seconds["ours"]
         print(
-            f"bilinear {name} {size:<13} c={cutoff:<3g} {ratio:5.2f} of bare grid_sample ({rate:.0f} images/s); "
-            f"{keyed:.2f} with draws from streams (seed, image, draw)"
+            f"bilinear {name:<3} {size:<13} c={cutoff:<3g} {ours:5.2f} of bare grid_sample ({rate:.0f} images/s); "
+            f"{keyed:.2f} with draws from streams (seed, image, draw), {whole:.2f} bytes to bytes; a copy {copy:.1f}"
         )
+
+
+def bench_peers(device: torch.device, cutoff: float, rounds: int) -> None:
+    """Other libraries on the same batches."""
+    for name, shape in SHAPES.items():
+        images = torch.rand(shape, device=device)
+        ensemble = MaxEntropyEnsemble(shape[-2:], cutoff, delta=1.0)
+        grid = ready_grid(ensemble.sample(shape[0], device=device))
+        rivals = {
+            "ours": lambda e=ensemble, x=images: deform(x, e.sample(len(x), device=x.device)),
+            "bare": partial(grid_sample, images, grid, padding_mode="border", align_corners=True),
+            "one at a time": one_at_a_time(images, ensemble),
+            **peers(images),
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            seconds = medians(rivals, rounds=rounds, warmup=1)
+        for rival in rivals.keys() - {"bare"}:
+            ratio, times = seconds["bare"] / seconds[rival], seconds[rival] / seconds["ours"]
+            print(f"peers    {name:<3} {rival:<15} {ratio:6.3f} of bare grid_sample; ours is {times:.1f} times as fast")
 
 
 def bench_gaussian(device: torch.device, side: int, batch: int, rounds: int) -> None:
@@ -77,14 +106,18 @@ def bench_gaussian(device: torch.device, side: int, batch: int, rounds: int) -> 
 
 @click.command()
 @click.option("--device", default="cpu", show_default=True)
-@click.option("--cutoff", default=3.0, show_default=True)
+@click.option("--cutoff", multiple=True, type=float, help="Several are measured in turn; 3 and 10 if none is given.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--rounds", default=60, show_default=True)
-def main(device: str, cutoff: float, threads: int, rounds: int) -> None:
+@click.option("--peers/--no-peers", "with_peers", default=True, show_default=True, help="Other libraries too.")
+def main(device: str, cutoff: tuple[float, ...], threads: int, rounds: int, with_peers: bool) -> None:
     torch.set_num_threads(threads)
     where = torch.device(device)
     print(describe_machine(where))
-    bench_bilinear(where, cutoff, rounds)
+    for c in cutoff or (3.0, 10.0):
+        bench_bilinear(where, c, rounds)
+    if with_peers:
+        bench_peers(where, 3.0, max(3, rounds // 10))
     for side, batch in ((32, 128), (64, 32)):
         bench_gaussian(where, side, batch, max(5, rounds // 6))
 

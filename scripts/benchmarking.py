@@ -1,6 +1,7 @@
 """What the bench scripts share: rivals timed in turn in one process, medians, and the machine they ran on."""
 
 import platform
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -11,10 +12,14 @@ from diffstab.provenance import versions
 
 
 def medians(rivals: Mapping[str, Callable[[], object]], *, rounds: int, warmup: int = 3) -> dict[str, float]:
-    """Median seconds of each rival; each round runs all of them, so that a drift of the machine meets all alike."""
+    """Median seconds of each rival; each round runs all of them, so that a drift of the machine meets all alike.
+
+    In a random order, so that none always finds its images in the cache that another one filled.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
+    turns = random.Random(0)
     for k in range(warmup + rounds):
-        for name, run in rivals.items():
+        for name, run in turns.sample(list(rivals.items()), len(rivals)):
             start = time.perf_counter()
             run()
             if torch.cuda.is_available():

@@ -9,18 +9,20 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "diffstab"
 CORE = (
-    "settings widths data_names options measure_options recipes streams pairs raw_values layer_results field ensemble "
-    "precision deformation affine transformations statistics correlation comparison provenance results store"
+    "settings widths data_names options measure_options recipes streams pairs raw_values layer_results points field "
+    "ensemble precision deformation inverse nearest diffeomorphic field_law affine transformations statistics "
+    "correlation comparison provenance results store"
 ).split()
 LOOP = (
     "batches modes outputs moments layer_names layers layer_changes layer_profile forward memory processes plan survey "
     "changes two_passes outcome stability adaptive"
 ).split()
 DATA, MODELS = 2, 3  # a model spec needs the shape of its data set's images
-EDGES = {"figures": 4, "training": 4, "sweep": 5, "cli": 6, "__main__": 7}
+EDGES = {"transforms": 2, "figures": 4, "training": 4, "sweep": 5, "cli": 6, "__main__": 7}
 RANK = {**dict.fromkeys(CORE, 0), **dict.fromkeys(LOOP, 1), "data": DATA, "models": MODELS, **EDGES}
 HOMES = {"timm": "models", "torchvision.models": "models", "torchvision.datasets": "data", "matplotlib": "figures"}
 HOMES |= {"ray": "sweep", "submitit": "sweep", "yaml": "sweep", "pyarrow": "store", "click": "cli"}
+HOMES |= {"kornia": "transforms", "albumentations": "transforms"}
 
 
 def imports(path: Path) -> set[str]:

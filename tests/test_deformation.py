@@ -193,7 +193,8 @@ def test_cuda_equals_cpu(interpolation):
 @pytest.mark.parametrize(
     ("images", "field", "interpolation", "error", "message"),
     [
-        (torch.zeros(1, 17, 11, dtype=torch.uint8), draw(1), "bilinear", TypeError, "images are torch.uint8"),
+        (torch.zeros(1, 17, 11, dtype=torch.bool), draw(1), "bilinear", TypeError, "images are torch.bool"),
+        (torch.zeros(1, 17, 11, dtype=torch.int64), draw(1), "bilinear", TypeError, "images are torch.int64"),
         (np.zeros((1, 17, 11)), draw(1), "bilinear", TypeError, "images are ndarray"),
         (torch.zeros(1, 11, 17), draw(1), "bilinear", ValueError, r"images are \(1, 11, 17\); the field is for"),
         (torch.zeros(17, 11), draw(1), "bilinear", ValueError, r"the field is for \[..., C, 17, 11\]"),
@@ -207,3 +208,48 @@ def test_cuda_equals_cpu(interpolation):
 def test_bad_input_is_refused(images, field, interpolation, error, message):
     with pytest.raises(error, match=message):
         deform(images, field, interpolation)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.uint16, torch.int16, torch.int32])
+@pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])
+def test_whole_numbers_are_deformed_as_floats_and_rounded(dtype, interpolation):
+    field = draw(4)
+    largest = min(torch.iinfo(dtype).max, 10**6)
+    numbers = (largest * torch.rand(4, 3, *SIZE, generator=torch.Generator().manual_seed(2))).to(dtype)
+    found = deform(numbers, field, interpolation)
+    assert found.dtype == dtype
+    exact = deform(numbers.double(), field.to(dtype=torch.float64), interpolation)
+    # float32 grids are off by 1e-5 pixels of images whose neighbours differ by all there is
+    torch.testing.assert_close(found.double(), exact, rtol=0, atol=0.5 + 3e-5 * largest)
+    one_for_all = deform(numbers, field[0], interpolation)
+    assert torch.equal(one_for_all[1], deform(numbers[1], field[0], interpolation))
+
+
+def test_whole_numbers_are_few_floats_at_a_time(monkeypatch):
+    numbers = (255 * torch.rand(7, 3, *SIZE)).byte()
+    field = draw(7)
+    whole = [deform(numbers, field), deform(numbers, field[0])]
+    monkeypatch.setattr(module, "AT_ONCE", 1000)
+    assert torch.equal(deform(numbers, field), whole[0])
+    assert torch.equal(deform(numbers, field[0]), whole[1])
+
+
+@pytest.mark.parametrize("channels", [1, 3, 8, 24])
+def test_threads_share_a_single_image(channels):
+    """Large single images are sampled in parts; not a bit of them tells how many."""
+    size = (140, 130)
+    images = torch.rand(1, channels, *size, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    field = MaxEntropyEnsemble(size, cutoff=5, delta=2.0).sample(1, generator=torch.Generator().manual_seed(3))
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 4, 7):
+            torch.set_num_threads(threads)
+            for interpolation in ("bilinear", "gaussian"):
+                deformed = deform(images, field, interpolation)
+                (gradient,) = torch.autograd.grad(deformed.square().sum(), images)
+                found.append((deformed.detach(), gradient))
+    finally:
+        torch.set_num_threads(before)
+    for (deformed, gradient), (first, at_first) in zip(found, found[:2] * 4, strict=True):
+        assert torch.equal(deformed, first)
+        torch.testing.assert_close(gradient, at_first)

@@ -1,0 +1,80 @@
+"""Bounding boxes under a deformation: the smallest box around the deformed outline, not around its corners alone.
+
+Box coordinates run along the pixels' edges, from 0 to W and H; pixel k, at k for a field, has its middle at k + 1/2.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2.functional import convert_bounding_box_format
+
+from ..field import DisplacementField
+
+UPRIGHT = ("XYXY", "XYWH", "CXCYWH")
+SAMPLES_PER_MODE = 16  # of a box' side; between two the largest frequency's turn is at most pi / 16
+
+
+def deform_boxes(boxes: Tensor, form: str, field: DisplacementField) -> Tensor:
+    """The boxes around the deformed outlines of boxes.
+
+    A rotated box keeps its angle; one of whole numbers is the smallest such box around the outline.
+
+    Args:
+        boxes: `[N, 4]`, or `[N, 5]` or `[N, 8]` where rotated, in pixels, from edge to edge.
+        form: By its name in torchvision: `XYXY`, `XYWH`, `CXCYWH`, `XYWHR`, `CXCYWHR` or `XYXYXYXY`.
+        field: One field, of batch shape `[]`.
+
+    Returns:
+        Of the shape, form and dtype of the boxes.
+
+    >>> from diffstab import MaxEntropyEnsemble
+    >>> field = MaxEntropyEnsemble((17, 11), cutoff=5, delta=1.0).sample(1)[0]
+    >>> deform_boxes(torch.tensor([[0.0, 0.0, 11.0, 17.0]]), "XYXY", field)
+    tensor([[ 0.,  0., 11., 17.]])
+    """
+    corners, angle = _corners(boxes.double(), form)
+    samples = SAMPLES_PER_MODE * max(field.coefficients.shape[-2:])
+    outline = field.destination_of(_outline(corners, samples) - 0.5).points + 0.5
+    # along the box' own axes: (cos, -sin) and (sin, cos), as y points down
+    cos, sin = angle.cos()[:, None], angle.sin()[:, None]
+    x, y = outline.unbind(-1)
+    along, across = x * cos - y * sin, x * sin + y * cos
+    left, right = along.amin(1), along.amax(1)
+    top, bottom = across.amin(1), across.amax(1)
+    if form not in UPRIGHT:
+        cos, sin = cos[:, 0], sin[:, 0]
+        corner = (left * cos + top * sin, top * cos - left * sin)
+        rotated = torch.stack([*corner, right - left, bottom - top, angle.rad2deg()], 1)
+        return _converted(rotated, "XYWHR", form).to(boxes.dtype)
+    if not boxes.is_floating_point():
+        left, top, right, bottom = left.floor(), top.floor(), right.ceil(), bottom.ceil()
+        if form == "CXCYWH":  # a middle in whole numbers
+            right, bottom = right + (right - left) % 2, bottom + (bottom - top) % 2
+    found = torch.stack([left, top, right, bottom], 1)
+    return _converted(found, "XYXY", form).to(boxes.dtype)
+
+
+def _converted(boxes: Tensor, old: str, new: str) -> Tensor:
+    found: Tensor = convert_bounding_box_format(boxes, old_format=old, new_format=new)
+    return found
+
+
+def _corners(boxes: Tensor, form: str) -> tuple[Tensor, Tensor]:
+    """The corners in turn, `[N, 4, 2]`, and the angle by which each box is turned, `[N]`, radians."""
+    if form in UPRIGHT:
+        left, top, right, bottom = _converted(boxes, form, "XYXY").unbind(1)
+        turn = (left, top, right, top, right, bottom, left, bottom)
+        return torch.stack(turn, 1).view(-1, 4, 2), torch.zeros_like(left)
+    corners = _converted(boxes, form, "XYXYXYXY").view(-1, 4, 2)
+    if form != "XYXYXYXY":
+        return corners, boxes[:, 4] * (math.pi / 180)
+    side = corners[:, 1] - corners[:, 0]
+    return corners, torch.atan2(-side[:, 1], side[:, 0])
+
+
+def _outline(corners: Tensor, samples: int) -> Tensor:
+    """So many points on each of the four sides, the corners among them: `[N, 4 samples, 2]`."""
+    share = torch.arange(samples, dtype=corners.dtype, device=corners.device).view(-1, 1) / samples
+    start, end = corners.unsqueeze(2), corners.roll(-1, 1).unsqueeze(2)
+    return torch.lerp(start, end, share).flatten(1, 2)
