@@ -10,7 +10,7 @@ from typing import Any
 
 from .data_names import dataset_named
 from .options import CommandOptions, a_number, a_text, above_zero, true_or_false
-from .settings import DEFAULT_DATASET, DEFAULT_MODEL, one_of, positive_integer
+from .settings import CUTOFF_RULES, DEFAULT_DATASET, DEFAULT_MODEL, one_of, positive_integer
 from .widths import base_name
 
 OPTIMIZERS = ("sgd", "adam")
@@ -41,6 +41,7 @@ class Recipe:
         flip: Whether half of the images are mirrored, left to right; None: wherever they are no digits.
         diffeo_temperature: Of random diffeomorphisms of the training images; 0 draws none.
         diffeo_cutoff: Of these.
+        diffeo_cutoff_rule: `disk`, or `half-integer`, under which c = 1 keeps a mode, as in the paper's Fig. 12.
         loss: `cross-entropy`, or `soft-hinge` (beta = 20, one class against the others).
         alpha: Trains alpha (f - f_0), with the loss over alpha^2; None trains f itself.
         select: Which epoch is kept: the best one on `validation` images, the `last`, or the best on the `test` images.
@@ -66,6 +67,7 @@ class Recipe:
     flip: bool | None = None
     diffeo_temperature: float = 0.0
     diffeo_cutoff: float = 3.0
+    diffeo_cutoff_rule: str = "disk"
     loss: str = "cross-entropy"
     alpha: float | None = None
     select: str = "validation"
@@ -159,6 +161,7 @@ class TrainOptions(CommandOptions):
     flip: bool | None = None
     diffeo_temperature: float | None = None
     diffeo_cutoff: float | None = None
+    diffeo_cutoff_rule: str | None = None
     loss: str | None = None
     alpha: float | None = None
     select: str | None = None
@@ -188,7 +191,8 @@ class TrainOptions(CommandOptions):
         self._check("label_noise holdout ema", _share)
         self._check("decay_vectors flip bfloat16 channels_last compile download", true_or_false)
         choices = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "start": STARTS}
-        for name, allowed in {**choices, "loss": LOSSES, "select": SELECTIONS}.items():
+        choices |= {"loss": LOSSES, "select": SELECTIONS, "diffeo_cutoff_rule": CUTOFF_RULES}
+        for name, allowed in choices.items():
             self._check(name, one_of, allowed)
         if self.stability_images == 1:
             raise ValueError("stability_images is 1; it must be 0 or at least 2")
@@ -197,6 +201,10 @@ class TrainOptions(CommandOptions):
     def filled(self) -> Recipe:
         """The recipe as it is carried out, what was set included."""
         return Recipe(**{f.name: getattr(self, f.name) for f in fields(Recipe)})
+
+
+# Added after stores were kept: left out of a job's name while they have these values, so that those still answer.
+ADDED_TO_TRAINING = {"diffeo_cutoff_rule": "disk"}
 
 
 def _share(option: str, value: Any) -> float:

@@ -1,9 +1,12 @@
 """Fixtures: one thread setting for all, and a small network and data set that many tests measure."""
 
+import os
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # its import asks the network for a newer version, and warns of it
 torch.set_num_threads(2)
 
 

@@ -67,6 +67,21 @@ def test_diffeomorphisms_are_those_of_the_ensemble():
     assert len({tuple(c.flatten().tolist()) for c in fields.coefficients}) == 6  # one for each image
 
 
+def test_one_mode_by_the_published_rule():
+    """c = 1 keeps a mode under `half-integer`, as in the paper's Fig. 12, and none under `disk`."""
+    images = torch.rand(6, 2, 9, 9)
+    chosen = {"translate": 0, "flip": False, "diffeo_temperature": 1e-2, "diffeo_cutoff": 1}
+    options = TrainOptions(**chosen, diffeo_cutoff_rule="half-integer")
+    got = Augmentation.of(options, (9, 9), FILL)(images, torch.Generator().manual_seed(2))
+    ensemble = MaxEntropyEnsemble(9, cutoff=1, temperature=1e-2, cutoff_rule="half-integer")
+    assert ensemble.modes == 1
+    assert torch.equal(got, deform(images, ensemble.sample(6, generator=torch.Generator().manual_seed(2))))
+    with pytest.raises(ValueError, match="the rule disk keeps no mode"):
+        Augmentation.of(TrainOptions(**chosen), (9, 9), FILL)
+    with pytest.raises(ValueError, match="diffeo_cutoff_rule is 'square'; allowed: disk, half-integer"):
+        TrainOptions(**chosen, diffeo_cutoff_rule="square")
+
+
 def test_all_three_are_drawn_in_turn():
     images = torch.rand(6, 2, 9, 9)
     options = TrainOptions(translate=2, flip=True, diffeo_temperature=1e-2)

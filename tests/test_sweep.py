@@ -228,6 +228,15 @@ def test_a_file_that_can_not_be_read(tmp_path):
 # jobs
 
 
+def test_stores_of_earlier_versions_still_answer():
+    """The ids that jobs had before options were added; a change here makes every kept store run anew."""
+    assert measure_job(MeasureOptions(model="lenet")).id.startswith("e01b5830b7bb6b9e93db4473")
+    trained = TrainOptions(model="lenet", recipe="laptop")
+    assert train_job(trained).id.startswith("21eb47a340d34cf82888c814")
+    rule = TrainOptions(model="lenet", recipe="laptop", diffeo_cutoff_rule="half-integer")
+    assert train_job(rule).id != train_job(trained).id
+
+
 def test_a_jobs_id_is_what_is_asked_for_and_not_where_it_runs(tmp_path):
     usual = measure_job(MeasureOptions())
     assert measure_job(MeasureOptions(device="cpu", workers=2)).id == usual.id

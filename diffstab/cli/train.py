@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..recipes import LOSSES, OPTIMIZERS, RECIPES, SCHEDULES, SELECTIONS, STARTS, TrainOptions
+from ..settings import CUTOFF_RULES
 from .options import Decorator
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def option(flags: str, **settings: Any) -> Decorator:
 @option("--flip/--no-flip", help="Mirror half of the images; by default all but digits.")
 @option("--diffeo-temperature", type=float, help="Of random diffeomorphisms of the images; 0: none.")
 @option("--diffeo-cutoff", type=float)
+@option("--diffeo-cutoff-rule", type=click.Choice(CUTOFF_RULES))
 @option("--loss", type=click.Choice(LOSSES))
 @option("--alpha", type=float, help="Train alpha (f - f_0): lazily if large, features if small.")
 @option("--select", type=click.Choice(SELECTIONS), help="Which epoch is kept: the best on held-out or test images.")

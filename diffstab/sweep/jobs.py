@@ -12,7 +12,7 @@ from typing import Any
 
 from ..measure_options import ADDED, USUAL, MeasureOptions
 from ..options import EXECUTION
-from ..recipes import TrainOptions
+from ..recipes import ADDED_TO_TRAINING, TrainOptions
 from ..results import SCHEMA, StabilityResult
 from ..store import DONE, FAILED, Entry, measured_entry
 from ..store.sidecar import WEIGHTS
@@ -77,8 +77,8 @@ def measure_job(options: MeasureOptions, trained_by: Job | None = None) -> Job:
 def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> str:
     """Files count by their content, not their name; where a job runs does not count, nor what changes no number."""
     content = {name: value for name, value in options.items() if name not in EXECUTION}
-    if kind == MEASURE:
-        content = {name: value for name, value in content.items() if name not in ADDED or value != USUAL[name]}
+    added = {name: USUAL[name] for name in ADDED} if kind == MEASURE else ADDED_TO_TRAINING
+    content = {name: value for name, value in content.items() if name not in added or value != added[name]}
     content |= _model_files(content["model"])
     if content.get("checkpoint") is not None:
         content["checkpoint"] = _content(content["checkpoint"])

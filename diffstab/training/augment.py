@@ -33,7 +33,12 @@ class Augmentation:
         """As the options say, for images of `(H, W)` pixels."""
         recipe, ensemble = options.filled, None
         if recipe.diffeo_temperature:
-            ensemble = MaxEntropyEnsemble(size, cutoff=recipe.diffeo_cutoff, temperature=recipe.diffeo_temperature)
+            ensemble = MaxEntropyEnsemble(
+                size,
+                cutoff=recipe.diffeo_cutoff,
+                temperature=recipe.diffeo_temperature,
+                cutoff_rule=recipe.diffeo_cutoff_rule,
+            )
         return cls(recipe.translate, bool(recipe.flip), ensemble, fill)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:

@@ -107,9 +107,9 @@ def _check_batch(values: Tensor, ending: int, field: DisplacementField, lead: to
 
 
 def deform_points(points: Tensor, field: DisplacementField) -> Tensor:
-    """Keypoints `[..., P, 2]` of pixels, in whose numbers the middle of pixel k is k."""
-    found = field.destination_of(points.double()).points
-    return (found if points.is_floating_point() else found.round()).to(points.dtype)
+    """Keypoints `[..., P, 2]` of pixels, in whose numbers the middle of pixel k is k; on the field's device."""
+    found = field.destination_of(points.to(field.coefficients.device).double()).points
+    return (found if points.is_floating_point() else found.round()).to(points)
 
 
 def on_pixels(function: Callable[[Tensor], Tensor], pixels: np.ndarray) -> np.ndarray:

@@ -18,22 +18,23 @@ SAMPLES_PER_MODE = 16  # of a box' side; between two the largest frequency's tur
 def deform_boxes(boxes: Tensor, form: str, field: DisplacementField) -> Tensor:
     """The boxes around the deformed outlines of boxes.
 
-    A rotated box keeps its angle; one of whole numbers is the smallest such box around the outline.
+    A rotated box keeps its angle; one of whole numbers is the smallest such box around the outline. Computed on the
+    field's device.
 
     Args:
         boxes: `[N, 4]`, or `[N, 5]` or `[N, 8]` where rotated, in pixels, from edge to edge.
         form: By its name in torchvision: `XYXY`, `XYWH`, `CXCYWH`, `XYWHR`, `CXCYWHR` or `XYXYXYXY`.
-        field: One field, of batch shape `[]`.
+        field: One field, of batch shape `[]`, or one for each box, `[N]`.
 
     Returns:
-        Of the shape, form and dtype of the boxes.
+        Of the shape, form, dtype and device of the boxes.
 
     >>> from diffstab import MaxEntropyEnsemble
     >>> field = MaxEntropyEnsemble((17, 11), cutoff=5, delta=1.0).sample(1)[0]
     >>> deform_boxes(torch.tensor([[0.0, 0.0, 11.0, 17.0]]), "XYXY", field)
     tensor([[ 0.,  0., 11., 17.]])
     """
-    corners, angle = _corners(boxes.double(), form)
+    corners, angle = _corners(boxes.to(field.coefficients.device).double(), form)
     samples = SAMPLES_PER_MODE * max(field.coefficients.shape[-2:])
     outline = field.destination_of(_outline(corners, samples) - 0.5).points + 0.5
     # along the box' own axes: (cos, -sin) and (sin, cos), as y points down
@@ -46,13 +47,13 @@ def deform_boxes(boxes: Tensor, form: str, field: DisplacementField) -> Tensor:
         cos, sin = cos[:, 0], sin[:, 0]
         corner = (left * cos + top * sin, top * cos - left * sin)
         rotated = torch.stack([*corner, right - left, bottom - top, angle.rad2deg()], 1)
-        return _converted(rotated, "XYWHR", form).to(boxes.dtype)
+        return _converted(rotated, "XYWHR", form).to(boxes)
     if not boxes.is_floating_point():
         left, top, right, bottom = left.floor(), top.floor(), right.ceil(), bottom.ceil()
         if form == "CXCYWH":  # a middle in whole numbers
             right, bottom = right + (right - left) % 2, bottom + (bottom - top) % 2
     found = torch.stack([left, top, right, bottom], 1)
-    return _converted(found, "XYXY", form).to(boxes.dtype)
+    return _converted(found, "XYXY", form).to(boxes)
 
 
 def _converted(boxes: Tensor, old: str, new: str) -> Tensor:

@@ -1,0 +1,138 @@
+"""RandomDiffeomorphism in the shape of albumentations' transforms: numpy images `[H, W, C]` and what lies on them."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import get_worker_info
+from torchvision import tv_tensors
+
+from ..field import DisplacementField
+from ..field_law import UNIFORM, Amount, Shape
+from ..settings import DEFAULT_CONVENTION, DEFAULT_CUTOFF
+from . import random_diffeomorphism
+from .apply import apply_field, deform_points, moved_by, on_pixels
+
+try:
+    from albumentations.core.transforms_interface import DualTransform
+    from albumentations.core.type_definitions import ALL_TARGETS
+except ImportError as error:
+    needed = "diffstab.transforms.albumentations needs the package albumentations"
+    raise ImportError(f"{needed}: pip install 'diffstab[albumentations]' ({error})") from error
+
+SEEDS = 2**63
+
+
+class RandomDiffeomorphism(DualTransform):  # type: ignore[misc]
+    """Deforms images along random smooth fields, and masks, boxes and keypoints with them, all of a call along one.
+
+    Takes `image`, `images`, `mask`, `masks`, `bboxes`, `keypoints`, and volumes slice by slice; images of uint8,
+    uint16 or floats, `[H, W]` or `[H, W, C]`. Masks keep their labels (nearest), boxes bound their deformed outline,
+    keypoints go where their pixels go, to 1e-3 px, and keep their angle and scale.
+
+    Numbers come from albumentations' generator, so that `A.Compose(..., seed=137)` reproduces them; in a worker of a
+    data loader the worker's seed is added, which torch draws anew for each worker and epoch.
+
+    Args:
+        cutoff, temperature, delta, interpolation, only_diffeomorphisms, cutoff_shape, temperature_shape,
+            temperature_rule, convention, cutoff_rule, delta_rule: As for `diffstab.transforms.RandomDiffeomorphism`.
+        p: The chance of a call.
+
+    Attributes:
+        rejected: How many fields were drawn again so far, in this process, because they folded.
+
+    Raises:
+        ValueError: As `diffstab.transforms.RandomDiffeomorphism`.
+        TypeError: If something is no number.
+
+    >>> import albumentations as A
+    >>> both = A.Compose([RandomDiffeomorphism(cutoff=(2, 5), delta=(0.5, 2.0), p=1.0), A.HorizontalFlip()], seed=137)
+    >>> both(image=np.zeros((17, 11, 3), np.uint8))["image"].shape
+    (17, 11, 3)
+    """
+
+    _targets = ALL_TARGETS
+
+    def __init__(
+        self,
+        cutoff: Amount = DEFAULT_CUTOFF,
+        temperature: Amount | str | None = None,
+        delta: Amount | None = None,
+        interpolation: str = "bilinear",
+        only_diffeomorphisms: bool = False,
+        p: float = 0.5,
+        *,
+        cutoff_shape: Shape = UNIFORM,
+        temperature_shape: Shape = UNIFORM,
+        temperature_rule: str = "monte-carlo",
+        convention: str = DEFAULT_CONVENTION,
+        cutoff_rule: str | None = None,
+        delta_rule: str | None = None,
+    ) -> None:
+        chosen = random_diffeomorphism.RandomDiffeomorphism(
+            cutoff,
+            temperature,
+            delta,
+            p,
+            interpolation,
+            only_diffeomorphisms=only_diffeomorphisms,
+            cutoff_shape=cutoff_shape,
+            temperature_shape=temperature_shape,
+            temperature_rule=temperature_rule,
+            convention=convention,
+            cutoff_rule=cutoff_rule,
+            delta_rule=delta_rule,
+        )
+        super().__init__(p=chosen.p)
+        self.law, self.rejected = chosen.law, 0
+        # albumentations writes and shows what has an argument's name
+        self.cutoff, self.temperature, self.delta = self.law.cutoff, self.law.temperature, self.law.delta
+        self.interpolation, self.only_diffeomorphisms = chosen.interpolation, only_diffeomorphisms
+        self.cutoff_shape, self.temperature_shape = self.law.cutoff_shape, self.law.temperature_shape
+        self.temperature_rule, self.convention = temperature_rule, convention
+        self.cutoff_rule, self.delta_rule = cutoff_rule, delta_rule
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """The field of a call: `coefficients` `[2, I, J]` float32."""
+        seed, worker = int(self.random_generator.integers(SEEDS)), get_worker_info()
+        if worker is not None:  # in whose copy of the generator are the numbers of all other workers
+            seed = (seed + worker.seed) % SEEDS
+        height, width = params["shape"][:2]
+        field, rejected = self.law.draw(1, (int(height), int(width)), torch.Generator().manual_seed(seed))
+        self.rejected += rejected
+        return {"coefficients": field.coefficients[0].numpy()}
+
+    def apply(self, img: np.ndarray, **params: Any) -> np.ndarray:
+        """An image `[H, W]` or `[H, W, C]`, deformed."""
+        return on_pixels(lambda pixels: self._deform(pixels, params), img)
+
+    def apply_to_mask(self, mask: np.ndarray, **params: Any) -> np.ndarray:
+        """A mask `[H, W]` or `[H, W, C]`: the nearest label."""
+        return on_pixels(lambda labels: self._deform(tv_tensors.Mask(labels), params), mask)
+
+    def apply_to_bboxes(self, bboxes: np.ndarray, **params: Any) -> np.ndarray:
+        """Boxes `[N, 4 + more]`, (left, top, right, bottom) in shares of the image; the rest of a row stays."""
+        height, width = params["shape"][:2]
+        pixels = bboxes[:, :4] * np.array([width, height, width, height], np.float64)
+        boxes = tv_tensors.BoundingBoxes(torch.from_numpy(pixels), format="XYXY", canvas_size=(height, width))
+        found: np.ndarray = bboxes.copy()
+        found[:, :4] = self._deform(boxes, params).numpy() / (width, height, width, height)
+        return found
+
+    def apply_to_keypoints(self, keypoints: np.ndarray, **params: Any) -> np.ndarray:
+        """Keypoints `[N, 2 + more]`, (x, y) in pixels; the rest of a row stays."""
+        found: np.ndarray = keypoints.copy()
+        found[:, :2] = deform_points(torch.from_numpy(keypoints[:, :2]), _field_of(params)[0]).numpy()
+        return found
+
+    def _deform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:
+        field = _field_of(params)
+        found: Tensor = apply_field(inpt, field, moved_by(field), torch.Size(), self.interpolation)
+        return found.as_subclass(Tensor)
+
+
+def _field_of(params: dict[str, Any]) -> DisplacementField:
+    """What `get_params_dependent_on_data` drew, of batch shape `[1]`."""
+    height, width = params["shape"][:2]
+    return DisplacementField(torch.from_numpy(params["coefficients"])[None], (int(height), int(width)))

@@ -1,0 +1,180 @@
+"""RandomDiffeomorphism in the shape of kornia's augmentations: batches on their own device.
+
+kornia hands boxes and keypoints only to transforms that have a matrix; all others leave these where they were,
+whatever happens to the image. So this one is of that kind, with its own way for each kind of data, and the matrix that
+kornia asks for is the identity: no 3 x 3 matrix is a diffeomorphism.
+
+kornia's coordinates are those of the pixels' middles, from 0 to W - 1. A box is stored by the middles of its outermost
+pixels; half a pixel around them are the edges that `boxes` deforms.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+
+from ..field import DisplacementField
+from ..field_law import UNIFORM, Amount, Shape
+from ..settings import DEFAULT_CONVENTION, DEFAULT_CUTOFF
+from . import random_diffeomorphism
+from .apply import apply_field, deform_points, moved_by
+from .boxes import deform_boxes
+
+try:
+    from kornia.augmentation import GeometricAugmentationBase2D
+    from kornia.constants import Resample
+    from kornia.geometry.boxes import Boxes
+    from kornia.geometry.keypoints import Keypoints
+except ImportError as error:
+    message = f"diffstab.transforms.kornia needs the package kornia: pip install 'diffstab[kornia]' ({error})"
+    raise ImportError(message) from error
+
+Params = dict[str, Tensor]
+
+
+class RandomDiffeomorphism(GeometricAugmentationBase2D):  # type: ignore[misc]
+    """Deforms batches `[B, C, H, W]` of floats along random smooth fields, one for each image.
+
+    Alone or in `AugmentationSequential`, with masks (nearest), boxes (around their deformed outline) and keypoints
+    (where their pixels go, to 1e-3 px). A box that was turned before counts by the upright box around it.
+
+    Images and masks stay on their device. Numbers are drawn from torch's global generator on the CPU, where boxes and
+    keypoints are computed too. `params` of an earlier call give the same fields again. `transform_matrix` is the
+    identity and says nothing; `inverse` raises NotImplementedError.
+
+    Args:
+        cutoff, temperature, delta, interpolation, only_diffeomorphisms, cutoff_shape, temperature_shape,
+            temperature_rule, convention, cutoff_rule, delta_rule: As for `diffstab.transforms.RandomDiffeomorphism`.
+        same_on_batch: Whether all images of a batch have one field, and are deformed all or none.
+        p: The chance that an image is deformed.
+        keepdim: Whether `[C, H, W]` comes back as that, and not as `[1, C, H, W]`.
+
+    Attributes:
+        rejected: How many fields were drawn again so far, in this process, because they folded.
+
+    Raises:
+        ValueError: As `diffstab.transforms.RandomDiffeomorphism`; when called, if boxes or keypoints are of another
+            batch than the images.
+        TypeError: If something is no number; when called, for images in whole numbers.
+
+    >>> from kornia.augmentation import AugmentationSequential
+    >>> augmentation = RandomDiffeomorphism(cutoff=(2, 5), delta=(0.5, 2.0), p=1.0)
+    >>> both = AugmentationSequential(augmentation, data_keys=["input", "keypoints"])
+    >>> images, points = both(torch.rand(2, 3, 17, 11), torch.rand(2, 5, 2))
+    """
+
+    def __init__(
+        self,
+        cutoff: Amount = DEFAULT_CUTOFF,
+        temperature: Amount | str | None = None,
+        delta: Amount | None = None,
+        interpolation: str = "bilinear",
+        only_diffeomorphisms: bool = False,
+        same_on_batch: bool = False,
+        p: float = 0.5,
+        keepdim: bool = False,
+        *,
+        cutoff_shape: Shape = UNIFORM,
+        temperature_shape: Shape = UNIFORM,
+        temperature_rule: str = "monte-carlo",
+        convention: str = DEFAULT_CONVENTION,
+        cutoff_rule: str | None = None,
+        delta_rule: str | None = None,
+    ) -> None:
+        chosen = random_diffeomorphism.RandomDiffeomorphism(
+            cutoff,
+            temperature,
+            delta,
+            p,
+            interpolation,
+            only_diffeomorphisms=only_diffeomorphisms,
+            cutoff_shape=cutoff_shape,
+            temperature_shape=temperature_shape,
+            temperature_rule=temperature_rule,
+            convention=convention,
+            cutoff_rule=cutoff_rule,
+            delta_rule=delta_rule,
+        )
+        super().__init__(p=chosen.p, same_on_batch=same_on_batch, keepdim=keepdim)
+        self.law, self.interpolation, self.rejected = chosen.law, chosen.interpolation, 0
+        self.flags = {"cutoff": self.law.cutoff, "temperature": self.law.temperature, "delta": self.law.delta}
+        self.flags |= {"interpolation": interpolation, "only_diffeomorphisms": only_diffeomorphisms}
+
+    def generate_parameters(self, batch_shape: Sequence[int]) -> Params:
+        """The fields of a call, `coefficients` `[B, 2, I, J]` float32 on the CPU, for a batch `(B, C, H, W)`."""
+        count, size = int(batch_shape[0]), (int(batch_shape[-2]), int(batch_shape[-1]))
+        field, rejected = self.law.draw(min(count, 1) if self.same_on_batch else count, size)
+        self.rejected += rejected
+        return {"coefficients": field.coefficients.expand(count, -1, -1, -1)}
+
+    def compute_transformation(self, input: Tensor, params: Params, flags: dict[str, Any]) -> Tensor:
+        """The identity, `[B, 3, 3]`, for kornia's books; see the module."""
+        matrix: Tensor = self.identity_matrix(input)
+        return matrix
+
+    def compute_inverse_transformation(self, transform: Tensor) -> Tensor:
+        """Raises NotImplementedError: what the interpolation lost can't be had back."""
+        raise NotImplementedError("a RandomDiffeomorphism is not inverted; keep the images from before it")
+
+    def apply_transform(
+        self, input: Tensor, params: Params, flags: dict[str, Any], transform: Tensor | None = None
+    ) -> Tensor:
+        """Images `[B, C, H, W]`, deformed."""
+        field = self._field_of(params)
+        found: Tensor = apply_field(input, field, moved_by(field), input.shape[:1], self.interpolation)
+        return found
+
+    def apply_transform_mask(
+        self, input: Tensor, params: Params, flags: dict[str, Any], transform: Tensor | None = None
+    ) -> Tensor:
+        """Masks `[B, C, H, W]`: the nearest label, or as an image if kornia's `resample` asks for more."""
+        if Resample.get(flags.get("resample", "nearest")) != Resample.NEAREST:
+            return self.apply_transform(input, params, flags, transform)
+        found: Tensor = self.apply_transform(tv_tensors.Mask(input), params, flags, transform)
+        return found.as_subclass(Tensor)
+
+    def apply_transform_box(
+        self, input: Boxes, params: Params, flags: dict[str, Any], transform: Tensor | None = None
+    ) -> Boxes:
+        """Boxes by their corners, `[B, N, 4, 2]` or `[N, 4, 2]`: the upright ones around the deformed outlines."""
+        field = self._field_of(params)
+        corners = input.data.to(field.coefficients.device).double()
+        _check_batch("boxes", corners, 3, field)
+        edges = torch.cat([corners.amin(-2), corners.amax(-2) + 1], -1)  # (left, top, right, bottom)
+        per_image = edges.reshape(len(field), -1, 4)
+        own = field.coefficients.repeat_interleave(per_image.shape[1], 0)
+        found = deform_boxes(per_image.flatten(0, 1), "XYXY", DisplacementField(own, field.size))
+        left, top, right, bottom = (found - found.new_tensor([0, 0, 1, 1])).unbind(1)
+        turn = torch.stack([left, top, right, top, right, bottom, left, bottom], 1).view(len(field), -1, 4, 2)
+        moved = moved_by(field).to(turn.device).view(-1, 1, 1, 1)  # a turned box that stays is not made upright
+        output = input.clone()
+        output.data.copy_(torch.where(moved, turn, corners.view(turn.shape)).view(corners.shape))
+        return output
+
+    def apply_transform_keypoint(
+        self, input: Keypoints, params: Params, flags: dict[str, Any], transform: Tensor | None = None
+    ) -> Keypoints:
+        """Keypoints `[B, N, 2]` or `[N, 2]`, each where its pixel goes."""
+        field, output = self._field_of(params), input.clone()
+        _check_batch("keypoints", input.data, 2, field)
+        found = deform_points(input.data.reshape(len(field), -1, 2), field)
+        output.data.copy_(found.view(input.data.shape))
+        return output
+
+    def _field_of(self, params: Params) -> DisplacementField:
+        """What `generate_parameters` drew, at T = 0 for the images that p leaves out."""
+        height, width = (int(side) for side in params["forward_input_shape"][-2:])
+        coefficients = params["coefficients"]
+        if self.p < 1:
+            kept = (params["batch_prob"] > 0.5).to(coefficients.device)
+            coefficients = coefficients * kept.view(-1, 1, 1, 1)
+        return DisplacementField(coefficients, (height, width))
+
+
+def _check_batch(kind: str, data: Tensor, ending: int, field: DisplacementField) -> None:
+    """That data are of as many images as there are fields; the last `ending` dimensions are those of one image."""
+    count = len(data) if data.ndim > ending else 1
+    if count != len(field):
+        raise ValueError(f"{kind} are of {count} images, {tuple(data.shape)}, and the fields of {len(field)}")

@@ -1,0 +1,320 @@
+"""RandomDiffeomorphism among kornia's augmentations."""
+
+import importlib
+import pickle
+import sys
+
+import pytest
+import torch
+from kornia.augmentation import AugmentationSequential, RandomHorizontalFlip, RandomRotation, VideoSequential
+from kornia.constants import DataKey, Resample
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision import tv_tensors
+
+from diffstab import DisplacementField, deform
+from diffstab.nearest import deform_labels
+from diffstab.transforms import RandomDiffeomorphism as ForTorchvision
+from diffstab.transforms.kornia import RandomDiffeomorphism
+
+SIZE = (17, 11)
+KEYS = ["input", "mask", "bbox_xyxy", "keypoints"]
+
+
+def rand(*shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(3))
+
+
+def labels(*shape: int) -> Tensor:
+    return torch.randint(0, 7, shape, generator=torch.Generator().manual_seed(1))
+
+
+EDGES = torch.tensor([[0.0, 0.0, 11.0, 17.0], [2.0, 3.0, 8.0, 9.5], [4.5, 6.0, 5.5, 16.0]])
+PLUS = torch.tensor([0, 0, 1, 1])  # kornia's boxes end at the middle of their last pixel
+
+
+def boxes(count: int) -> Tensor:
+    """`[B, 3, 4]`, the first all of the image."""
+    return (EDGES - PLUS).expand(count, -1, -1).clone()
+
+
+def points(count: int) -> Tensor:
+    return torch.tensor([[3.0, 5.5], [0.0, 16.0], [9.2, 1.1], [-4.0, 30.0]]).expand(count, -1, -1).clone()
+
+
+def inputs(count: int) -> tuple[Tensor, ...]:
+    return rand(count, 3, *SIZE), labels(count, 2, *SIZE), boxes(count), points(count)
+
+
+def field_of(augmentation: RandomDiffeomorphism, size: tuple[int, int] = SIZE) -> DisplacementField:
+    return DisplacementField(augmentation._params["coefficients"], size)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_images_are_deformed_along_the_fields(interpolation, dtype):
+    augmentation = RandomDiffeomorphism(delta=2.0, interpolation=interpolation, p=1.0)
+    images = rand(5, 3, *SIZE).to(dtype)
+    found = augmentation(images)
+    assert (found.shape, found.dtype) == (images.shape, dtype)
+    assert torch.equal(found, deform(images, field_of(augmentation), interpolation))
+    assert not torch.equal(found, images)
+
+
+@pytest.mark.parametrize("arguments", [{"temperature": 0, "p": 1.0}, {"delta": 3.0, "p": 0.0}])
+@pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])
+def test_what_is_not_moved_is_the_same_bit_for_bit(arguments, interpolation):
+    augmentation = AugmentationSequential(
+        RandomDiffeomorphism(**arguments, interpolation=interpolation), data_keys=KEYS
+    )
+    for found, before in zip(augmentation(*inputs(4)), inputs(4), strict=True):
+        assert torch.equal(found, before)
+        assert found.dtype == before.dtype
+
+
+def test_a_turned_box_that_is_not_moved_stays_turned():
+    images, _, around, _ = inputs(2)
+    torch.manual_seed(0)
+    rotation = RandomRotation((30.0, 30.0), p=1.0)
+    both = AugmentationSequential(
+        rotation, RandomDiffeomorphism(temperature=0, p=1.0), data_keys=["input", "bbox_xyxy"]
+    )
+    alone = AugmentationSequential(rotation, data_keys=["input", "bbox_xyxy"])
+    assert torch.equal(both(images, around)[1], alone(images, around)[1])
+
+
+def test_each_image_has_its_own_field_and_one_on_request():
+    images = rand(1, 3, *SIZE).expand(6, -1, -1, -1)
+    found = RandomDiffeomorphism(delta=2.0, p=1.0)(images)
+    assert len({tuple(one.flatten().tolist()) for one in found}) == 6
+    found = RandomDiffeomorphism(delta=2.0, p=1.0, same_on_batch=True)(images)
+    assert all(torch.equal(one, found[0]) for one in found)
+    assert not torch.equal(found, images)
+
+
+def test_p_is_the_chance_of_each_image():
+    images = rand(1, 1, *SIZE).expand(1000, -1, -1, -1)
+    torch.manual_seed(0)
+    moved = (RandomDiffeomorphism(delta=2.0, p=0.3)(images) != images).flatten(1).any(1)
+    assert moved.double().mean() == pytest.approx(0.3, abs=5 * (0.21 / 1000) ** 0.5)
+
+
+def test_the_same_parameters_give_the_same_result():
+    augmentation = AugmentationSequential(RandomDiffeomorphism(delta=(1.0, 2.0), p=0.5), data_keys=KEYS)
+    torch.manual_seed(2)
+    first = augmentation(*inputs(8))
+    params = augmentation._params
+    other = augmentation(*inputs(8))
+    again = augmentation(*inputs(8), params=params)
+    assert not torch.equal(first[0], other[0])
+    for found, wanted in zip(again, first, strict=True):
+        assert torch.equal(found, wanted)
+
+
+def test_the_global_generator_decides():
+    images, results = rand(4, 3, *SIZE), []
+    for _ in range(2):
+        torch.manual_seed(5)
+        results.append(RandomDiffeomorphism(cutoff=(2, 5), p=0.7)(images))
+    assert torch.equal(*results)
+
+
+def test_keepdim_and_a_single_image():
+    image = rand(3, *SIZE)
+    assert RandomDiffeomorphism(delta=2.0, p=1.0, keepdim=True)(image).shape == (3, *SIZE)
+    assert RandomDiffeomorphism(delta=2.0, p=1.0)(image).shape == (1, 3, *SIZE)
+    assert RandomDiffeomorphism(delta=2.0, p=1.0)(rand(0, 3, *SIZE)).shape == (0, 3, *SIZE)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32])
+def test_masks_take_the_nearest_label(dtype):
+    augmentation = RandomDiffeomorphism(delta=2.0, p=1.0)
+    mask = labels(5, 2, *SIZE).to(dtype)
+    _, found = AugmentationSequential(augmentation, data_keys=["input", "mask"])(rand(5, 3, *SIZE), mask)
+    assert found.dtype == dtype
+    field = field_of(augmentation)
+    for place in range(5):
+        assert torch.equal(found[place], deform_labels(mask[place], field[place]))
+    listed = AugmentationSequential(augmentation, data_keys=["input", "mask"])(rand(5, 3, *SIZE), list(mask.float()))[1]
+    field = field_of(augmentation)
+    assert torch.equal(listed[3].view(2, *SIZE), deform_labels(mask[3].float(), field[3]))
+
+
+def test_soft_masks_on_request():
+    augmentation = RandomDiffeomorphism(delta=2.0, p=1.0)
+    extra = {DataKey.MASK: {"resample": Resample.BILINEAR}}
+    both = AugmentationSequential(augmentation, data_keys=["input", "mask"], extra_args=extra)
+    mask = rand(4, 1, *SIZE)
+    assert torch.equal(both(rand(4, 3, *SIZE), mask)[1], deform(mask, field_of(augmentation)))
+
+
+def test_boxes_and_keypoints_are_those_of_the_torchvision_transform():
+    augmentation = RandomDiffeomorphism(cutoff=4, delta=0.8, only_diffeomorphisms=True, p=1.0)
+    _, _, around, there = AugmentationSequential(augmentation, data_keys=KEYS)(*inputs(4))
+    field = field_of(augmentation)
+    twin = ForTorchvision(delta=1.0)
+    for place in range(4):
+        params = {"field": field[place : place + 1], "moved": torch.ones(1, dtype=torch.bool), "lead": torch.Size()}
+        wanted = twin.transform(tv_tensors.BoundingBoxes(EDGES, format="XYXY", canvas_size=SIZE), params)
+        torch.testing.assert_close(around[place] + PLUS, wanted.as_subclass(Tensor), rtol=0, atol=1e-5)
+        exact = field[place].destination_of(points(1)[0].double()).points
+        torch.testing.assert_close(there[place].double(), exact, rtol=0, atol=1e-5)
+    assert torch.equal(around[:, 0], boxes(4)[:, 0])  # the image's edges stay
+    assert (around[:, 1:] - boxes(4)[:, 1:]).abs().max() > 0.1
+
+
+def test_boxes_contain_their_deformed_outline():
+    augmentation = RandomDiffeomorphism(cutoff=4, delta=0.8, only_diffeomorphisms=True, p=1.0)
+    found = AugmentationSequential(augmentation, data_keys=["input", "bbox_xyxy"])(rand(3, 1, *SIZE), boxes(3))[1]
+    share = torch.linspace(0, 1, 300, dtype=torch.float64)
+    for place in range(3):
+        for box, start in zip((found[place] + PLUS).double(), EDGES.double(), strict=True):
+            left, top, right, bottom = start
+            x, y = torch.lerp(left, right, share), torch.lerp(top, bottom, share)
+            sides = [(x, top.expand(300)), (x, bottom.expand(300)), (left.expand(300), y), (right.expand(300), y)]
+            edge = torch.cat([torch.stack(side, 1) for side in sides])
+            there = field_of(augmentation)[place].destination_of(edge - 0.5).points + 0.5
+            wanted = torch.cat([there.amin(0), there.amax(0)])
+            torch.testing.assert_close(box, wanted, rtol=0, atol=0.02)
+
+
+def test_vertices_and_padded_lists_of_boxes():
+    augmentation = RandomDiffeomorphism(delta=1.5, p=1.0)
+    both = AugmentationSequential(augmentation, data_keys=["input", "bbox_xyxy"])
+    images, around = rand(2, 1, *SIZE), boxes(2)
+    whole = both(images, around)[1]
+    short = both(images, [around[0], around[1, :1]], params=both._params)[1]
+    assert [len(one) for one in short] == [3, 1]
+    torch.testing.assert_close(short[0], whole[0])
+    x, y, right, bottom = around.unbind(-1)
+    corners = torch.stack([x, y, right, y, right, bottom, x, bottom], -1).view(2, 3, 4, 2)
+    turn = both(images, corners, params=both._params, data_keys=["input", "bbox"])[1]
+    torch.testing.assert_close(turn[..., 0, :], whole[..., :2])
+    torch.testing.assert_close(turn[..., 2, :], whole[..., 2:])
+
+
+def test_a_dot_goes_where_its_keypoint_goes():
+    size = (90, 70)
+    start = torch.tensor([[20.0, 30.0], [35.3, 61.7], [50.0, 20.5], [40.0, 45.0]], dtype=torch.float64)
+    rows, columns = (torch.arange(n, dtype=torch.float64) for n in size)
+    squared = (columns - start[:, 0, None, None]) ** 2 + (rows[:, None] - start[:, 1, None, None]) ** 2
+    dots = torch.exp(-squared / 2)[:, None]
+    both = AugmentationSequential(
+        RandomDiffeomorphism(cutoff=3, delta=2.5, p=1.0), RandomHorizontalFlip(p=0.5), data_keys=["input", "keypoints"]
+    )
+    for seed in range(5):
+        torch.manual_seed(seed)
+        found, there = both(dots, start[:, None])
+        total = found.sum((1, 2, 3))
+        x = (found * columns).sum((1, 2, 3)) / total
+        y = (found * rows[:, None]).sum((1, 2, 3)) / total
+        assert (torch.stack([x, y], 1) - there[:, 0]).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_clip_has_one_field(same):
+    torch.manual_seed(0)
+    frame = rand(1, 1, 3, *SIZE).expand(2, 5, -1, -1, -1)
+    where = points(1)[0].expand(2, 5, -1, -1).clone()
+    augmentation = RandomDiffeomorphism(delta=2.0, p=0.9, same_on_batch=same)
+    clips = VideoSequential(augmentation, data_format="BTCHW")
+    both = AugmentationSequential(clips, data_keys=["input", "keypoints"])
+    found, there = both(frame, where)
+    assert torch.equal(found, found[:, :1].expand_as(found))
+    assert torch.equal(there, there[:, :1].expand_as(there))
+    assert torch.equal(found[0], found[1]) == same
+    assert not torch.equal(found, frame)
+    apart = VideoSequential(RandomDiffeomorphism(delta=2.0, p=1.0), same_on_frame=False)(frame)
+    assert not torch.equal(apart[0, 0], apart[0, 1])
+
+
+def test_it_is_pickled_and_told():
+    augmentation = RandomDiffeomorphism(cutoff=(2, 5), delta=(1, 2), p=0.5)
+    results = []
+    for one in (augmentation, pickle.loads(pickle.dumps(augmentation))):
+        torch.manual_seed(5)
+        results.append(one(rand(4, 3, *SIZE)))
+    assert torch.equal(*results)
+    assert "cutoff=(2.0, 5.0), temperature=None, delta=(1.0, 2.0), interpolation=bilinear" in repr(augmentation)
+
+
+def test_on_another_device_nothing_stays_on_the_cpu():
+    """torch's meta device refuses to mix with the CPU, as a GPU does."""
+    augmentation = RandomDiffeomorphism(delta=2.0, p=0.5)
+    torch.manual_seed(0)
+    found = augmentation(torch.empty(6, 3, *SIZE, device="meta"))
+    masks = augmentation.transform_masks(torch.empty(6, 1, *SIZE, device="meta"), augmentation._params, {})
+    assert (found.device.type, masks.device.type) == ("meta", "meta")
+    assert not augmentation._params["batch_prob"].all()
+
+
+def test_gradients_reach_the_images():
+    images = rand(2, 3, *SIZE).requires_grad_()
+    RandomDiffeomorphism(delta=2.0, p=1.0)(images).sum().backward()
+    assert images.grad is not None
+    assert images.grad.abs().sum() > 0
+
+
+def test_only_diffeomorphisms():
+    augmentation = RandomDiffeomorphism(cutoff=5, temperature=0.006, only_diffeomorphisms=True, p=1.0)
+    augmentation(rand(200, 1, 32, 32))
+    assert not field_of(augmentation, (32, 32)).folds().any()
+    assert augmentation.rejected > 0
+
+
+class Images(Dataset[Tensor]):
+    """The same image many times, augmented."""
+
+    def __init__(self) -> None:
+        self.augmentation = RandomDiffeomorphism(cutoff=(2, 5), delta=(1.0, 2.0), p=1.0, keepdim=True)
+
+    def __len__(self) -> int:
+        return 16
+
+    def __getitem__(self, place: int) -> Tensor:
+        found: Tensor = self.augmentation(rand(3, *SIZE))
+        return found
+
+
+def test_workers_of_a_data_loader_draw_their_own():
+    found = torch.cat(list(DataLoader(Images(), batch_size=4, num_workers=2)))
+    assert len({tuple(one.flatten().tolist()) for one in found}) == 16
+
+
+def test_what_has_no_matrix_is_not_inverted():
+    both = AugmentationSequential(RandomDiffeomorphism(delta=1.0, p=1.0), data_keys=KEYS)
+    found = both(*inputs(2))
+    assert torch.equal(both.transform_matrix, torch.eye(3).expand(2, 3, 3))
+    with pytest.raises(NotImplementedError, match="is not inverted; keep the images"):
+        both.inverse(*found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"temperature": 0.1, "delta": 1}, ValueError, "both of temperature and delta given"),
+        ({"delta": 1, "p": 1.5}, ValueError, "p is 1.5; a probability"),
+        ({"delta": 1, "interpolation": "nearest"}, ValueError, "allowed: bilinear, gaussian"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        RandomDiffeomorphism(**arguments)
+
+
+def test_whole_numbers_and_other_batches_are_refused():
+    with pytest.raises(TypeError, match=r"torch\.uint8"):
+        RandomDiffeomorphism(delta=1.0)(rand(2, 3, *SIZE).byte())
+    both = AugmentationSequential(RandomDiffeomorphism(delta=1.0, p=1.0), data_keys=["input", "keypoints"])
+    with pytest.raises(ValueError, match=r"keypoints are of 3 images, \(3, 4, 2\), and the fields of 2"):
+        both(rand(2, 3, *SIZE), points(3))
+    both = AugmentationSequential(RandomDiffeomorphism(delta=1.0, p=1.0), data_keys=["input", "bbox_xyxy"])
+    with pytest.raises(ValueError, match=r"boxes are of 3 images, \(3, 3, 4, 2\), and the fields of 2"):
+        both(rand(2, 3, *SIZE), boxes(3))
+
+
+def test_without_kornia_the_message_tells_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "diffstab.transforms.kornia")
+    monkeypatch.setitem(sys.modules, "kornia.augmentation", None)
+    with pytest.raises(ImportError, match=r"needs the package kornia: pip install 'diffstab\[kornia\]'"):
+        importlib.import_module("diffstab.transforms.kornia")
