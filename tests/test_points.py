@@ -40,7 +40,7 @@ def test_displacement_is_the_sum_of_sines():
 
 
 def test_at_pixels_it_is_the_displacement():
-    field = draw(3)
+    field = draw(3, delta=2.0)
     pixels = pixel_positions(SIZE, DOUBLE, torch.device("cpu")).view(-1, 2)
     found = field.displacement_at(pixels.expand(3, -1, -1)).mT.view(3, 2, *SIZE)
     torch.testing.assert_close(found, field.displacement(), rtol=0, atol=1e-12)

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -322,6 +323,50 @@ def test_a_generator_takes_the_place_of_the_global_one():
     ]
     assert torch.equal(*found)
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.fixture
+def scripting():
+    """torch.jit.script is on its way out, and says so."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@pytest.mark.parametrize("arguments", [{"delta": 2.0}, {"cutoff": 5, "temperature": 0.004}, {"delta": (0.5, 2.0)}])
+def test_scripted_it_draws_the_same_law(scripting, arguments):
+    """The mean squared change of coordinates is that of the transform within 5 standard errors of 2,000 fields."""
+    transform = RandomDiffeomorphism(**arguments)
+    scripted = torch.jit.script(transform)
+    columns = torch.arange(11.0).expand(2000, 1, *SIZE)
+    torch.manual_seed(1)
+    changes = [(one(columns) - columns).square().mean((1, 2, 3)) for one in (transform, scripted)]
+    error = (sum(change.var() for change in changes) / 2000) ** 0.5
+    assert abs(changes[0].mean() - changes[1].mean()) < 5 * error
+    image = (255 * rand(3, *SIZE)).byte()
+    assert scripted(image).dtype == torch.uint8
+    assert scripted(rand(2, 0, 3, *SIZE)).shape == (2, 0, 3, *SIZE)
+    still = torch.jit.script(RandomDiffeomorphism(temperature=0))
+    assert torch.equal(still(image), image)
+    often = torch.jit.script(RandomDiffeomorphism(delta=2.0, p=0.3))(columns)
+    assert moved(often, columns).double().mean() == pytest.approx(0.3, abs=5 * (0.21 / 2000) ** 0.5)
+    one_field = torch.jit.script(RandomDiffeomorphism(delta=2.0, per_image=False))(columns)
+    assert torch.equal(one_field, one_field[:1].expand_as(one_field))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "one cutoff and a given temperature or delta"),
+        ({"cutoff": (2, 5), "delta": 1}, "one cutoff and"),
+        ({"delta": 1, "only_diffeomorphisms": True}, "one cutoff and"),
+        ({"delta": (1, 2), "temperature_shape": (3, 1)}, "uniform"),
+        ({"delta": 1, "interpolation": "gaussian"}, "bilinear and without a generator"),
+    ],
+)
+def test_what_cannot_be_scripted_is_refused(scripting, arguments, message):
+    with pytest.raises(RuntimeError, match=message):
+        torch.jit.script(RandomDiffeomorphism(**arguments))
 
 
 def test_gradients_reach_the_images():

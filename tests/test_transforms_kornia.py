@@ -8,6 +8,7 @@ import pytest
 import torch
 from kornia.augmentation import AugmentationSequential, RandomHorizontalFlip, RandomRotation, VideoSequential
 from kornia.constants import DataKey, Resample
+from kornia.geometry.boxes import Boxes
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
@@ -73,14 +74,13 @@ def test_what_is_not_moved_is_the_same_bit_for_bit(arguments, interpolation):
 
 
 def test_a_turned_box_that_is_not_moved_stays_turned():
-    images, _, around, _ = inputs(2)
-    torch.manual_seed(0)
-    rotation = RandomRotation((30.0, 30.0), p=1.0)
-    both = AugmentationSequential(
-        rotation, RandomDiffeomorphism(temperature=0, p=1.0), data_keys=["input", "bbox_xyxy"]
-    )
-    alone = AugmentationSequential(rotation, data_keys=["input", "bbox_xyxy"])
-    assert torch.equal(both(images, around)[1], alone(images, around)[1])
+    rotation, still = RandomRotation((30.0, 30.0), p=1.0), RandomDiffeomorphism(temperature=0, p=1.0)
+    around = Boxes.from_tensor(boxes(2), mode="xyxy_plus")
+    both = AugmentationSequential(rotation, still, data_keys=["input", "bbox"])
+    alone = AugmentationSequential(rotation, data_keys=["input", "bbox"])
+    corners = alone(rand(2, 3, *SIZE), around.clone())[1].data
+    assert torch.equal(both(rand(2, 3, *SIZE), around)[1].data, corners)
+    assert (corners[..., 0, 1] - corners[..., 1, 1]).abs().min() > 0.1
 
 
 def test_each_image_has_its_own_field_and_one_on_request():
@@ -95,8 +95,11 @@ def test_each_image_has_its_own_field_and_one_on_request():
 def test_p_is_the_chance_of_each_image():
     images = rand(1, 1, *SIZE).expand(1000, -1, -1, -1)
     torch.manual_seed(0)
-    moved = (RandomDiffeomorphism(delta=2.0, p=0.3)(images) != images).flatten(1).any(1)
+    augmentation = RandomDiffeomorphism(delta=2.0, p=0.3)
+    moved = (augmentation(images) != images).flatten(1).any(1)
     assert moved.double().mean() == pytest.approx(0.3, abs=5 * (0.21 / 1000) ** 0.5)
+    # and nothing is computed for the others
+    assert torch.equal((augmentation._field_of(augmentation._params).coefficients != 0).flatten(1).any(1), moved)
 
 
 def test_the_same_parameters_give_the_same_result():

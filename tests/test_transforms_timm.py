@@ -7,6 +7,7 @@ import PIL.Image
 import pytest
 import torch
 from timm.data import AugMixDataset, create_loader, create_transform
+from timm.data.transforms import MaybeToTensor
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
@@ -84,6 +85,7 @@ def test_it_deforms_and_at_no_temperature_does_not():
     [
         ([transforms.RandomCrop(8), transforms.ColorJitter(0.4), transforms.ToTensor()], 1),
         ([transforms.ColorJitter(0.4), transforms.ToTensor()], 1),
+        ([transforms.ColorJitter(0.4), MaybeToTensor()], 1),
         ([v2.ToImage(), v2.RandomResizedCrop(8), v2.ToDtype(torch.float32, scale=True)], 2),
         ([v2.RandomHorizontalFlip()], 1),
     ],
@@ -138,8 +140,16 @@ def test_a_loader_with_workers(prefetcher, epochs):
         insert(loader, MOVED)
 
 
-def test_a_loader_without_workers_is_changed_at_any_time():
-    loader = of_timm()
+def test_a_loader_that_goes_on_through_all_epochs_has_its_workers_for_good():
+    loader = of_timm(2, use_multi_epochs_loader=True, persistent_workers=False)
+    next(iter(loader))
+    with pytest.raises(ValueError, match="workers have started"):
+        insert(loader, MOVED)
+
+
+@pytest.mark.parametrize("epochs", [True, False])
+def test_a_loader_without_workers_is_changed_at_any_time(epochs):
+    loader = of_timm(use_multi_epochs_loader=epochs)
     plain = torch.cat([batch for batch, _ in loader])
     assert torch.equal(plain, plain[:1].expand_as(plain))
     insert(loader, MOVED)

@@ -13,6 +13,7 @@ from ..field import DisplacementField
 from ..field_law import RANGE, UNIFORM, Amount, FieldLaw, Shape
 from ..settings import DEFAULT_CONVENTION, DEFAULT_CUTOFF, INTERPOLATIONS, finite_at_least_zero, one_of
 from .apply import KEYPOINTS, apply_field, batch_of, moved_by
+from .scripted import ScriptedDiffeomorphism
 
 KINDS = (torch.Tensor, PIL.Image.Image)
 
@@ -127,6 +128,12 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """One input, deformed along the fields of `make_params`."""
         return apply_field(inpt, params["field"], params["moved"], params["lead"], self.interpolation)
+
+    def __prepare_scriptable__(self) -> torch.nn.Module:
+        """For `torch.jit.script`: tensors, one cutoff, a given temperature or delta, bilinear; else RuntimeError."""
+        if self.interpolation != "bilinear" or self.generator is not None:
+            raise RuntimeError("a RandomDiffeomorphism is scripted bilinear and without a generator only")
+        return ScriptedDiffeomorphism(self.law, self.p, self.per_image)
 
     def draw(self, count: int, size: tuple[int, int]) -> DisplacementField:
         """So many fields for images of `(H, W)` pixels, at T = 0 for those that p leaves out."""
