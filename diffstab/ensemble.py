@@ -25,6 +25,7 @@ from .settings import (
     finite_at_least_zero,
     one_of,
     positive_integer,
+    refuse_no_mode,
 )
 from .streams import StreamKeys, mode_normals
 
@@ -82,9 +83,7 @@ class MaxEntropyEnsemble:
         self.delta_rule = one_of("delta_rule", chosen(delta_rule, self.convention.delta_rule), DELTA_RULES)
         self.size = image_size(size)
         self.cutoff = finite_at_least_zero("cutoff", cutoff)
-        if not self.modes:
-            least = "sqrt(2)" if self.cutoff_rule == "disk" else "0.915"
-            raise ValueError(f"cutoff is {cutoff}; the rule {self.cutoff_rule} keeps no mode below {least}")
+        refuse_no_mode("cutoff", self.cutoff, self.cutoff_rule)
         if (temperature is None) == (delta is None):
             came = "neither" if delta is None else "both"
             raise ValueError(f"{came} of temperature and delta given; exactly one of them is needed")

@@ -28,6 +28,9 @@ def ieee_float32(device: torch.device, *, matmul_only: bool = False) -> Iterator
         device: Whose autocast is switched off.
         matmul_only: For code without convolutions; fewer settings to read.
     """
+    if torch.compiler.is_compiling():  # which can't follow changes of settings: they are as they were outside
+        yield
+        return
     restore = _raise_precision(matmul_only)
     try:
         if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):

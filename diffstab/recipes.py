@@ -10,7 +10,7 @@ from typing import Any
 
 from .data_names import dataset_named
 from .options import CommandOptions, a_number, a_text, above_zero, true_or_false
-from .settings import CUTOFF_RULES, DEFAULT_DATASET, DEFAULT_MODEL, one_of, positive_integer
+from .settings import CUTOFF_RULES, DEFAULT_DATASET, DEFAULT_MODEL, one_of, positive_integer, refuse_no_mode
 from .widths import base_name
 
 OPTIMIZERS = ("sgd", "adam")
@@ -194,6 +194,8 @@ class TrainOptions(CommandOptions):
         choices |= {"loss": LOSSES, "select": SELECTIONS, "diffeo_cutoff_rule": CUTOFF_RULES}
         for name, allowed in choices.items():
             self._check(name, one_of, allowed)
+        if self.filled.diffeo_temperature:
+            refuse_no_mode("diffeo_cutoff", self.filled.diffeo_cutoff, self.filled.diffeo_cutoff_rule)
         if self.stability_images == 1:
             raise ValueError("stability_images is 1; it must be 0 or at least 2")
 

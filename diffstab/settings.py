@@ -7,10 +7,12 @@ The Python functions and the command line both read this module, so they cannot 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import sqrt
 from numbers import Integral, Real
 from typing import Any
 
 CUTOFF_RULES = ("disk", "half-integer")
+LEAST_CUTOFF = {"disk": "sqrt(2)", "half-integer": "0.915"}  # that keeps a mode, for messages
 DELTA_RULES = ("exact", "asymptotic")
 TEMPERATURE_RULES = ("monte-carlo", "asymptotic")
 NOISE_RADIUS_RULES = ("ensemble", "per-image")
@@ -83,6 +85,22 @@ def one_of(option: str, value: str, allowed: Iterable[str]) -> str:
     near = get_close_matches(str(value), allowed, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise ValueError(f"{option} is {value!r}; allowed: {', '.join(allowed)}{hint}")
+
+
+def refuse_no_mode(option: str, cutoff: float, cutoff_rule: str) -> None:
+    """Raises ValueError if a cutoff keeps no mode, not even i = j = 1; it names the rule that would.
+
+    >>> refuse_no_mode("cutoff", 1, "half-integer")
+    >>> refuse_no_mode("cutoff", 1, "disk")
+    Traceback (most recent call last):
+    ValueError: cutoff is 1; the rule disk keeps no mode below sqrt(2), half-integer keeps one from 0.915 on
+    """
+    keeping = {"disk": cutoff**2 * (1 + 1e-12) >= 2, "half-integer": cutoff + 0.5 > sqrt(2)}
+    if keeping[cutoff_rule]:
+        return
+    others = [f", {rule} keeps one from {LEAST_CUTOFF[rule]} on" for rule, keeps in keeping.items() if keeps]
+    least = LEAST_CUTOFF[cutoff_rule]
+    raise ValueError(f"{option} is {cutoff:g}; the rule {cutoff_rule} keeps no mode below {least}{''.join(others)}")
 
 
 def chosen(value: str | None, by_convention: str) -> str:

@@ -21,3 +21,25 @@ def row(model="lenet", seed=0, *, R=1.0, G=0.01, error=0.02, weights="train", **
     named = {"model": model, "network_sha256": model, "weights": weights, "weights_sha256": key, "test_error": wrong}
     training = {"training": {"job": key, "model": model, "seed": seed, "epochs": 20}} if weights == "train" else {}
     return {**head, **named, **rates, **settings, **training, **more}
+
+
+AUGMENTATIONS = {
+    "none": {"translate": 0},
+    "translation (4 px)": {"translate": 4},
+    "diffeo (T = 0.01, c = 1)": {"translate": 0, "diffeo_temperature": 0.01, "diffeo_cutoff": 1.0},
+}
+LEVELS = dict(zip(AUGMENTATIONS, (1.0, 0.5, 0.1), strict=True))  # of R and of the test error
+SEEDS = (1.0, 2.0, 8.0)  # of R, by seed
+
+
+def augmented(name, seed=0, cutoff=3.0, model="lenet", **more):
+    """A network trained with one of AUGMENTATIONS, probed with a cutoff."""
+    training = {"job": f"{name} {seed}", "model": model, "seed": seed, "epochs": 20, **AUGMENTATIONS[name]}
+    numbers = {"R": LEVELS[name] * cutoff * SEEDS[seed], "error": 0.01 * (seed + 1) * LEVELS[name]}
+    weights = {"weights_sha256": f"{name} {seed}", "temperature": 0.01 / cutoff}
+    return row(model, seed, **numbers, **{"cutoff": cutoff, "training": training, **weights, **more})
+
+
+def all_augmented():
+    """Three seeds of each, probed with two cutoffs; in no order."""
+    return [augmented(name, seed, c) for c in (10.0, 3.0) for seed in range(3) for name in reversed(AUGMENTATIONS)]

@@ -191,7 +191,7 @@ BAD = [
     ("measure --until-precision 0", "until_precision is 0; it must be above 0"),
     ("measure --model fc_l4 --images 30 --store small", "'small' holds other files and is no store"),
     ("measure --delta 1 --temperature 0.1", "delta is 1 and temperature is 0.1; give one of the two"),
-    ("measure --cutoff 1", "cutoff is 1.0; the rule disk keeps no mode below sqrt(2)"),
+    ("measure --cutoff 1", "cutoff is 1; the rule disk keeps no mode below sqrt(2)"),
     ("measure --temperature -0.1", "temperature is -0.1; it must be a finite number, 0 or more"),
     ("measure --temperature nan", "temperature is nan"),
     ("measure --temperature 0", "temperature is 0, so nothing moves"),

@@ -26,6 +26,13 @@ def test_a_cutoff_on_a_mode_keeps_it_whatever_the_default_dtype():
     assert modes == (len(reference.kept_modes(4.2427, "disk", 32, 32)), len(reference.kept_modes(20, "disk", 31, 31)))
 
 
+@pytest.mark.parametrize(("rule", "least"), [("disk", math.sqrt(2)), ("half-integer", math.sqrt(2) - 0.5)])
+def test_the_least_cutoff_keeps_one_mode(rule, least):
+    assert MaxEntropyEnsemble((17, 11), least + 1e-9, temperature=1.0, cutoff_rule=rule).modes == 1
+    with pytest.raises(ValueError, match=f"the rule {rule} keeps no mode"):
+        MaxEntropyEnsemble((17, 11), least - 1e-9, temperature=1.0, cutoff_rule=rule)
+
+
 def test_mode_counts_of_the_paper_and_of_its_code():
     counts = [
         (MaxEntropyEnsemble(64, c, 1.0).modes, MaxEntropyEnsemble(64, c, 1.0, convention="reference").modes)
@@ -179,7 +186,7 @@ def test_folding_at_the_asymptotic_t_max_as_in_the_published_code(cutoff, publis
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cutoff": 1, "delta": 1.0}, r"cutoff is 1; the rule disk keeps no mode below sqrt\(2\)"),
+        ({"cutoff": 1, "delta": 1.0}, r"cutoff is 1; the rule disk keeps no mode below sqrt\(2\), half-integer keeps"),
         ({"cutoff": float("nan"), "delta": 1.0}, "cutoff is nan"),
         ({"delta": 1.0, "temperature": 0.1}, "both of temperature and delta given"),
         ({}, "neither of temperature and delta given"),

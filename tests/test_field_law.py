@@ -3,10 +3,11 @@
 import math
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
-from diffstab import MaxEntropyEnsemble, temperature_range
+from diffstab import MaxEntropyEnsemble, StreamKeys, temperature_range
 from diffstab.diffeomorphic import diffeomorphism_share, draw_until_none_folds, largest_temperature
 from diffstab.field_law import FieldLaw, _beta
 
@@ -122,6 +123,16 @@ def test_share_is_that_of_fields_that_do_not_fold(size, cutoff, temperature):
     fields = MaxEntropyEnsemble(size, cutoff, temperature=temperature).sample(2000, generator=generator(4))
     assert 0.1 < share < 0.9
     assert (~fields.folds()).double().mean() == pytest.approx(share, abs=5 * math.sqrt(0.25 / 500 + 0.25 / 2000))
+
+
+@pytest.mark.parametrize(("size", "cutoff"), [((32, 32), 3), ((20, 31), 5)])
+def test_share_of_the_very_fields_it_looks_at(size, cutoff):
+    """Rotations have complex eigenvalues and never fold: the determinant's sign says the same, field by field."""
+    for temperature in np.geomspace(0.0005, 0.1, 8):
+        ensemble = MaxEntropyEnsemble(size, cutoff, temperature=temperature)
+        fields = ensemble.sample(StreamKeys(0, torch.arange(500)), dtype=torch.float64)
+        share = (~fields.folds()).double().mean().item()
+        assert diffeomorphism_share(size, cutoff, temperature) == share
 
 
 def test_largest_temperature_has_that_share():

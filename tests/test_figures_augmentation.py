@@ -1,75 +1,111 @@
-"""Fig. 12: networks trained with several augmentations, grouped by them."""
+"""Fig. 12: a network trained with several augmentations, grouped by them; test_figures_profiles has the rest."""
 
-import csv
-import io
 import math
+from collections import Counter
+from pathlib import Path
 
 import fig12_augmentation
 import pytest
 from click.testing import CliRunner
-from measured_rows import row
+from measured_rows import AUGMENTATIONS, LEVELS, all_augmented, augmented, row
 
 from diffstab import Store
 from diffstab.figures.augmentation import augmentation_figure, augmentation_of
-from diffstab.store import Entry
+from diffstab.figures.rows import read_rows
+from diffstab.figures.style import appearance
+from diffstab.sweep import InlineExecutor, read_spec, run_sweep
 
-AUGMENTATIONS = {
-    "none": {"translate": 0},
-    "translation\n4 px": {"translate": 4},
-    "diffeo\nT = 0.01, c = 1": {"translate": 0, "diffeo_temperature": 0.01, "diffeo_cutoff": 1.0},
-}
-LEVEL = {"none": 1.0, "translation\n4 px": 0.5, "diffeo\nT = 0.01, c = 1": 0.1}
-SHORTER = {"job": "x", "model": "lenet", "seed": 1, "epochs": 5, "translate": 0}
-FACTORS = (1.0, 2.0, 8.0)  # of R, by seed
+CUTOFFS = (3.0, 10.0)
+SWEEP = """
+train:
+  model: fc_l2
+  recipe: laptop
+  epochs: 1
+  train_size: 100
+  include:
+    - {translate: 0}
+    - {translate: 4}
+    - {translate: 0, diffeo_temperature: 1e-2, diffeo_cutoff: 1, diffeo_cutoff_rule: half-integer}
+measure:
+  weights: train
+  images: 40
+  cutoff: [3, 5]
+"""
 
 
-def trained(name, seed, cutoff, model="lenet", **more):
-    training = {"job": f"{name} {seed}", "model": model, "seed": seed, "epochs": 20, **AUGMENTATIONS[name]}
-    numbers = {"R": LEVEL[name] * cutoff * FACTORS[seed], "error": 0.01 * (seed + 1) * LEVEL[name]}
-    weights = {"weights_sha256": f"{name} {seed}", "temperature": 0.01 / cutoff}
-    return row(model, seed, **numbers, cutoff=cutoff, training=training, **weights, **more)
-
-
-def swept():
-    return [trained(name, seed, c) for c in (10.0, 3.0) for seed in range(3) for name in reversed(AUGMENTATIONS)]
-
-
-def test_table_is_the_log_average_of_the_seeds():
-    drawn = augmentation_figure(swept())
-    assert [(line["augmentation"], line["cutoff"]) for line in drawn.table] == [
-        (name, c) for name in sorted(AUGMENTATIONS, key=lambda name: name) for c in (3.0, 10.0)
-    ]
+def test_the_table_is_the_log_average_of_the_seeds():
+    drawn = augmentation_figure(all_augmented())
+    groups = [(name, c) for name in AUGMENTATIONS for c in CUTOFFS]
+    assert [(line["augmentation"], line["cutoff"]) for line in drawn.table] == groups
     for line in drawn.table:
-        level = LEVEL[line["augmentation"]]
-        assert line["model"] == "lenet"
-        assert line["seeds"] == 3
+        level = LEVELS[line["augmentation"]]
+        assert (line["model"], line["weights"], line["seeds"]) == ("lenet", "trained", 3)
         assert line["R"] == pytest.approx(level * line["cutoff"] * 16 ** (1 / 3))
         assert line["R_log_sd"] == pytest.approx(math.log(2) * math.sqrt((16 / 9 + 1 / 9 + 25 / 9) / 2))
         assert line["error"] == pytest.approx(0.01 * 6 ** (1 / 3) * level)
     assert drawn.setting["delta"] == 1.0
-    assert "cutoff" not in drawn.setting
+    assert not {"cutoff", "augmentation"} & set(drawn.setting)
 
 
-def test_groups_stand_in_order_and_points_at_their_values():
-    drawn = augmentation_figure(swept())
-    panel = drawn.figure.axes[0]
+def test_one_seed_has_its_own_interval():
+    (line,) = augmentation_figure([augmented("none")]).table
+    assert [line[f"R{end}"] for end in ("", "_log_sd", "_low", "_high")] == [3.0, None, 3.0 / 1.1, 3.0 * 1.1]
+
+
+def test_groups_stand_in_the_papers_order_and_points_at_their_values():
+    drawn = augmentation_figure(all_augmented())
+    (panel,) = drawn.figure.axes
     labels = [label.get_text() for label in panel.get_xticklabels()]
-    assert [label.rpartition("\n")[0] for label in labels] == list(AUGMENTATIONS)
-    assert labels[1].endswith("0.91 %")
-    points = {line.get_gid(): line.get_xydata()[0] for line in panel.lines if line.get_gid() not in (None, "unit")}
-    for line in drawn.table:
-        x, y = points[f"{line['augmentation']} {line['cutoff']:g}"]
-        assert round(x) == list(AUGMENTATIONS).index(line["augmentation"])
-        assert (x > round(x)) == (line["cutoff"] == 10)
-        assert y == pytest.approx(line["R"])
-    keys = [text.get_text() for text in drawn.figure.legends[0].get_texts()]
-    assert keys == ["$c$ = 3", "$c$ = 10"]
+    errors = [f"{100 * 0.01 * 6 ** (1 / 3) * level:.1f}" for level in LEVELS.values()]
+    assert labels == [f"{name}\ntest error {error} %" for name, error in zip(AUGMENTATIONS, errors, strict=True)]
+    points = {line.get_gid(): line for line in panel.lines if line.get_gid() not in (None, "unit")}
+    assert len(points) == len(drawn.table) == 6
+    bars = [bar for bars in panel.collections for bar in bars.get_segments()]
+    for line, bar in zip(drawn.table, bars, strict=True):
+        point = points[f"lenet {line['augmentation']} {line['cutoff']:g}"]
+        ((x, y),) = point.get_xydata()
+        assert y == line["R"]
+        assert x == pytest.approx(list(AUGMENTATIONS).index(line["augmentation"]) + (-0.125, 0.125)[line["cutoff"] > 3])
+        assert bar.tolist() == [pytest.approx([x, line["R_low"]]), pytest.approx([x, line["R_high"]])]
+        assert (point.get_color(), point.get_marker()) == appearance(CUTOFFS.index(line["cutoff"]))
+    assert panel.get_xlim() == (-0.5, 2.5)
+    assert [text.get_text() for text in drawn.figure.legends[0].get_texts()] == ["$c$ = 3", "$c$ = 10"]
+
+
+def test_the_axis_holds_all_points_and_the_line_at_1():
+    for rows in (all_augmented(), [augmented("diffeo (T = 0.01, c = 1)")]):
+        drawn = augmentation_figure(rows)
+        (panel,) = drawn.figure.axes
+        low, high = panel.get_ylim()
+        assert panel.get_yscale() == "log"
+        assert low < min(1, *(line["R_low"] for line in drawn.table))
+        assert high > max(1, *(line["R_high"] for line in drawn.table))
+        assert [line.get_gid() for line in panel.lines].count("unit") == 1
 
 
 def test_names_of_augmentations():
+    assert {name: augmentation_of(training) for name, training in AUGMENTATIONS.items()} == dict(
+        zip(AUGMENTATIONS, AUGMENTATIONS, strict=True)
+    )
     assert augmentation_of({}) == "none"
-    both = {"translate": 2, "flip": True, "diffeo_temperature": 1e-3, "diffeo_cutoff": 3}
-    assert augmentation_of(both) == "translation\n2 px + flip + diffeo\nT = 0.001, c = 3"
+    all_three = {"translate": 2, "flip": True, "diffeo_temperature": 1e-3, "diffeo_cutoff": 3}
+    assert augmentation_of(all_three) == "translation (2 px) + flip + diffeo (T = 0.001, c = 3)"
+
+
+def test_rows_of_networks_that_no_sweep_trained_are_left_out():
+    others = [row(weights="pretrained"), row("vgg11", weights="init"), {**row("broken"), "status": "failed"}]
+    drawn = augmentation_figure([*all_augmented(), *others])
+    assert drawn.table == augmentation_figure(all_augmented()).table
+    assert drawn.notes == [
+        "1 failed cells are left out",
+        "2 rows of networks that no sweep trained are left out",
+    ]
+
+
+def test_augmentations_of_fewer_seeds_or_cutoffs_are_drawn():
+    drawn = augmentation_figure([*all_augmented()[:-1], augmented("none", 0, 5.0)])
+    assert [line["seeds"] for line in drawn.table] == [2, 1, 3, 3, 3, 3, 3]
+    assert drawn.notes == ["the points of lenet have 1 to 3 seeds"]
 
 
 @pytest.mark.parametrize(
@@ -77,27 +113,67 @@ def test_names_of_augmentations():
     [
         ([], "no network that a sweep trained is among 0 of 0 rows"),
         ([row(weights="init")], "no network that a sweep trained is among 1 of 1 rows"),
-        ([*swept(), trained("none", 0, 3.0, model="resnet18")], "rows are of 2 networks, lenet, resnet18; choose one"),
-        ([*swept(), trained("none", 0, 3.0, delta=2.0)], "several settings: delta is 1 and 2"),
-        (
-            [trained("none", 0, 3.0), trained("none", 1, 3.0) | {"training": SHORTER}],
-            "'none' was trained in several ways: training.epochs is 20 and 5",
-        ),
+        ([augmented("none"), augmented("none", model="vgg11")], "of 2 networks, lenet, vgg11; choose .* model=lenet"),
+        ([augmented("none"), augmented("none", transform="scale", cutoff_rule=None)], "transform is diffeo and scale"),
     ],
 )
-def test_what_cannot_stand_in_one_figure_is_refused(rows, message):
+def test_what_can_not_stand_in_one_figure_is_refused(rows, message):
     with pytest.raises(ValueError, match=message):
         augmentation_figure(rows)
 
 
-def test_the_script_writes_the_figure(tmp_path):
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"epochs": 5}, "'lenet, none' was trained in several ways: training.epochs is 20 and 5; .*training.epochs=20"),
+        ({"diffeo_cutoff_rule": "half-integer"}, "training.diffeo_cutoff_rule is none and half-integer"),
+    ],
+)
+def test_the_seeds_of_an_augmentation_are_trained_alike(changed, message):
+    other = augmented("none", 1)
+    other["training"] |= changed
+    with pytest.raises(ValueError, match=message):
+        augmentation_figure([augmented("none"), other])
+    apart = [augmented("none"), augmented("translation (4 px)", 1)]
+    apart[1]["training"] |= changed  # a group of its own
+    assert len(augmentation_figure(apart).table) == 2
+
+
+def test_the_filter_that_a_message_names_works():
+    rows = all_augmented()
+    rows[0]["R"]["value"] = 0.0
+    with pytest.raises(ValueError, match=r"R of 'lenet' is 0, .* the filter model!=lenet \(--where\)"):
+        augmentation_figure(rows)
+    with pytest.raises(ValueError, match="no network that a sweep trained is among 0 of 18 rows"):
+        augmentation_figure(rows, ["model!=lenet"])
+
+
+def test_the_file_of_the_sweep_has_five_seeds_of_the_papers_augmentations():
+    jobs = read_spec(Path(fig12_augmentation.__file__).with_name("augmentation.yaml")).jobs
+    trained = Counter(augmentation_of(job.options.to_dict()) for job in jobs if job.kind == "train")
+    assert trained == dict.fromkeys(AUGMENTATIONS, 5)
+    probed = Counter((job.trained_by.id, job.options.cutoff) for job in jobs if job.kind == "measure")
+    assert set(probed.values()) == {1}
+    assert {cutoff for _, cutoff in probed} == {3, 5, 10, 15}
+    assert len(probed) == 60
+
+
+def test_a_sweep_is_drawn(tmp_path):
+    """Trained, measured, drawn; the rows know how they were trained."""
+    path = tmp_path / "sweep.yaml"
+    path.write_text(SWEEP)
     store = Store(tmp_path / "store", create=True)
-    for one in swept():
-        store.add(Entry(one))
+    assert run_sweep(read_spec(path).jobs, store, InlineExecutor()).done == 9
     store.close()
-    output = tmp_path / "fig12.png"
-    answer = CliRunner().invoke(fig12_augmentation.main, [str(tmp_path / "store"), "-o", str(output)])
+    arguments = [str(tmp_path / "store"), "-o", str(tmp_path / "f.png")]
+    answer = CliRunner().invoke(fig12_augmentation.main, arguments)
     assert answer.exit_code == 0, answer.output
-    assert {path.name for path in tmp_path.iterdir()} == {"store", "fig12.png", "fig12.pdf", "fig12.csv"}
-    lines = list(csv.DictReader(io.StringIO((tmp_path / "fig12.csv").read_text(), newline="")))
-    assert [float(line["R"]) for line in lines] == [line["R"] for line in augmentation_figure(swept()).table]
+    assert answer.stdout == "1 network, 6 points; 40 images of mnist5k/test; delta = 1; median\n"
+    rows = read_rows(tmp_path / "store")[0]
+    table = augmentation_figure(rows).table
+    assert [(line["augmentation"], line["cutoff"]) for line in table] == [
+        (name, c) for name in AUGMENTATIONS for c in (3.0, 5.0)
+    ]
+    measured = [one for one in Store(tmp_path / "store").rows() if one["kind"] == "measure"]
+    values = {(augmentation_of(one["training"]), one["cutoff"]): one["R"]["value"] for one in measured}
+    assert {(line["augmentation"], line["cutoff"]): line["R"] for line in table} == values

@@ -1,18 +1,23 @@
-"""The figures over depth, noise, delta and transformations: tables that equal the rows, artists at their values."""
+"""The figures over depth, noise, delta, transformations and augmentations.
+
+Tables equal the rows, artists stand at their values.
+"""
 
 import csv
 import math
 
 import fig3_delta
 import fig11_noise
+import fig12_augmentation
 import fig14_depth
 import pytest
 import transformations
 from click.testing import CliRunner
-from measured_rows import interval, row
+from measured_rows import all_augmented, augmented, interval, row
 from PIL import Image
 
 from diffstab import Store
+from diffstab.figures.augmentation import augmentation_figure
 from diffstab.figures.curves import delta_figure, noise_figure
 from diffstab.figures.depth import depth_figure
 from diffstab.figures.files import stem_of, table_csv
@@ -86,6 +91,7 @@ FIGURES = {
     "delta": (delta_figure, at_deltas, fig3_delta),
     "noise": (noise_figure, at_norms, fig11_noise),
     "transformations": (transformations_figure, transformed, transformations),
+    "augmentation": (augmentation_figure, all_augmented, fig12_augmentation),
 }
 
 
@@ -323,7 +329,12 @@ def test_a_csv_export_has_no_layers(tmp_path):
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_after_the_filters_is_said(name):
     draw, rows, _ = FIGURES[name]
-    refused(draw, rows(), r"no measurement is among 0 of \d+ rows that pass the filters", "model=vgg*")
+    refused(
+        draw,
+        rows(),
+        r"no (measurement|network that a sweep trained) is among 0 of \d+ rows that pass the filters",
+        "model=vgg*",
+    )
 
 
 @pytest.mark.parametrize(
@@ -350,6 +361,11 @@ def test_mixed_settings_are_refused(name, others, message):
         assert notes == ["1 rows at initialisation under other settings are left out"]
         fresh = [one for one in rows() if one["weights"] == "init"]
         refused(draw, [*fresh, row(seed=9, weights="init", **more)], message)
+
+
+def test_mixed_settings_of_augmentations_are_refused():
+    refused(augmentation_figure, [*all_augmented(), augmented("none", delta=2.0)], "delta is 1 and 2; .* delta=1")
+    refused(augmentation_figure, [*all_augmented(), augmented("none", average="mean")], "average is median and mean")
 
 
 def test_batch_norm_in_two_ways_at_initialisation_is_refused():
@@ -403,7 +419,7 @@ def test_a_script_writes_all_files_whole(name, tmp_path):
     assert f"{points} points; 500 images of mnist5k/test" in answer.stdout
 
 
-@pytest.mark.parametrize("name", ["delta", "noise", "transformations"])
+@pytest.mark.parametrize("name", ["delta", "noise", "transformations", "augmentation"])
 def test_a_csv_export_and_rows_in_another_order_give_the_same_table(name, tmp_path):
     draw, rows, _ = FIGURES[name]
     table = draw(rows()).table

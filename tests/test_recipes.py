@@ -37,6 +37,11 @@ def test_the_laptop_s_recipe_knows_networks_whatever_their_width():
     assert recipe_for("laptop", "vgg19_bn").lr == recipe_for("laptop", "timm:resnet18").lr == 0.1
 
 
+def test_a_cutoff_without_diffeomorphisms_does_not_matter():
+    assert TrainOptions(diffeo_cutoff=1).filled.diffeo_cutoff_rule == "disk"
+    assert TrainOptions(diffeo_cutoff=1, diffeo_cutoff_rule="half-integer", diffeo_temperature=1e-2).diffeo_cutoff == 1
+
+
 def test_digits_are_not_mirrored():
     assert [TrainOptions(dataset=name).flip for name in ("mnist5k", "svhn", "cifar10", "folder")] == [
         False, False, True, True,
@@ -58,6 +63,17 @@ def test_digits_are_not_mirrored():
         ({"train_size": 2.5}, TypeError, "train_size is 2.5; a whole number"),
         ({"stability_images": 1}, ValueError, "stability_images is 1; it must be 0 or at least 2"),
         ({"cosine_span": 0}, ValueError, "cosine_span is 0"),
+        ({"diffeo_cutoff_rule": "square"}, ValueError, "diffeo_cutoff_rule is 'square'; allowed: disk, half-integer"),
+        (
+            {"diffeo_temperature": 1e-2, "diffeo_cutoff": 1},
+            ValueError,
+            r"diffeo_cutoff is 1; the rule disk keeps no mode below sqrt\(2\), half-integer keeps one from 0.915 on$",
+        ),
+        (
+            {"diffeo_temperature": 1e-2, "diffeo_cutoff": 0.5, "diffeo_cutoff_rule": "half-integer"},
+            ValueError,
+            "diffeo_cutoff is 0.5; the rule half-integer keeps no mode below 0.915$",
+        ),
         ({"model": None}, TypeError, "model is None; leave it out"),
     ],
 )

@@ -156,6 +156,29 @@ def test_p_is_the_chance_of_each_image():
     assert found.double().mean() == pytest.approx(0.3, abs=5 * (0.21 / 1000) ** 0.5)
 
 
+def test_those_that_are_moved_are_moved_along_their_own_fields():
+    images = rand(12, 3, *SIZE)
+    transform = RandomDiffeomorphism(delta=2.0, p=0.5, generator=torch.Generator().manual_seed(0))
+    params = transform.make_params([images])
+    found = transform.transform(images, params)
+    assert 0 < params["moved"].sum() < 12
+    for place, is_moved in enumerate(params["moved"].tolist()):
+        alone = deform(images[place], params["field"][place])
+        torch.testing.assert_close(found[place], alone if is_moved else images[place], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "PA"])
+def test_indices_of_colours_are_not_mixed(mode):
+    few = pil(mode)
+    if mode == "P":  # two colours far apart in the palette
+        few = PIL.Image.fromarray(200 * (rand(*SIZE) > 0.5).byte().numpy())
+        few.putpalette(list(range(256)) * 3)
+    found = RandomDiffeomorphism(delta=2.0)(few)
+    assert found.mode == mode
+    assert set(np.unique(np.array(found))) <= set(np.unique(np.array(few)))
+    assert found.getpalette() == few.getpalette()
+
+
 def test_masks_take_the_nearest_label():
     labels = torch.randint(0, 7, (4, *SIZE), generator=torch.Generator().manual_seed(1))
     transform = RandomDiffeomorphism(delta=2.0)
@@ -235,6 +258,8 @@ def test_boxes_bound_their_outline_and_no_more(form):
         found = to_corners(transform.transform(boxes(form), params))
         for start, box in zip(to_corners(boxes(form)).double(), found.double(), strict=True):
             corners, (p, q, _, s) = quad(start), quad(box)
+            before, after = corners[1] - corners[0], q - p
+            torch.testing.assert_close(after / after.norm(), before / before.norm(), rtol=0, atol=1e-4)  # its angle
             points = outline(corners, params["field"][0]) - p
             for side in (q - p, s - p):
                 along = points @ (side / side.norm())

@@ -28,12 +28,14 @@ class Sweep:
         places: What tells the points of a series apart.
         by: What tells the series of a network apart.
         follows: What differs with these.
+        trainings: Those of `by` that tell apart how a network was trained, which may differ from series to series.
     """
 
     x: str | None
     places: tuple[str, ...]
     by: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
+    trainings: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -118,8 +120,8 @@ def gather_series(
     if not trained and not fresh:
         raise ValueError(f"no measurement is among {chosen.told}; measure some, or filter less")
     refuse_several_settings(trained, sweep.columns)
-    for name, own in grouped(trained, "model").items():
-        refuse_several_trainings(name, own)
+    for name, own in _grouped(trained, ("model", *sweep.trainings)).items():
+        refuse_several_trainings(", ".join(map(str, name)), own)
     notes = list(chosen.notes)
     if len(fresh) < len(chosen.fresh):
         notes.append(f"{len(chosen.fresh) - len(fresh)} rows at initialisation under other settings are left out")
