@@ -7,6 +7,7 @@ identity grid included as two more rows beside the modes (as one more coefficien
 Gaussian interpolation (Eq. 16) is separable and its weights are negligible beyond a window of K x K pixels (error
 1.6e-9 for K = 6, 1e-15 for K = 8). Two neighbouring weights along an axis times the two pixel values are their sum
 times one linear interpolation, so each 2 x 2 block of the window is one bilinear sample: (K / 2)^2 samples in all.
+torch.compile takes the window pixel by pixel, which it fuses.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,9 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from .field import DisplacementField, basis, sources_of
+from .gaussian_window import gather_window, window_of
 from .precision import ieee_float32
-from .settings import GAUSSIAN_SIGMA, INTERPOLATIONS, one_of
+from .settings import INTERPOLATIONS, one_of
 
 WHOLE = (torch.uint8, torch.int8, torch.uint16, torch.int16, torch.int32)  # dtypes of images in whole numbers
 AT_ONCE = 2**21  # whole numbers that are floats at a time
@@ -29,7 +31,6 @@ FEW_COEFFICIENTS = (
 )
 FEW_PIXELS = 64 * 64
 APART_FROM = 128 * 128  # pixels of an image that threads share
-GAUSSIAN_WINDOW = {torch.float32: 6, torch.float64: 8}  # pixels, even
 Interpolate = Callable[[Tensor, DisplacementField | Tensor], Tensor]
 
 
@@ -236,7 +237,10 @@ def _gaussian(images: Tensor, field: DisplacementField | Tensor) -> Tensor:
     displacement = field.displacement() if isinstance(field, DisplacementField) else field
     height, width = displacement.shape[-2:]
     x, y = sources_of(displacement)
-    taps_x, taps_y = _paired_taps(x.clamp(0, width - 1), width), _paired_taps(y.clamp(0, height - 1), height)
+    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
+    if torch.compiler.is_compiling():
+        return gather_window(images, *(position.expand(len(images), height, width) for position in (x, y)))
+    taps_x, taps_y = _paired_taps(x, width), _paired_taps(y, height)
     total = torch.zeros((), dtype=images.dtype, device=images.device)
     for weight_y, position_y in taps_y:
         for weight_x, position_x in taps_x:
@@ -252,14 +256,8 @@ def _paired_taps(position: Tensor, n: int) -> list[tuple[Tensor, Tensor]]:
         For each pair (weight, position), both like `position`: the two weights' sum, normalised over the window, and
         where a linear interpolation between the two pixels gives their weighted mean.
     """
-    window = GAUSSIAN_WINDOW[position.dtype]
-    # the window holds the pixels next to the position in its middle and slides inside the image at the borders
-    start = (position.detach().floor() - (window // 2 - 1)).clamp(0, max(n - window, 0))
-    pixels = [start + k for k in range(window)]
-    weights = [torch.exp(-((position - pixel) ** 2) / (2 * GAUSSIAN_SIGMA**2)) for pixel in pixels]
-    if n < window:  # a small image: pixels beyond it weigh nothing
-        weights = [weight * (pixel < n) for weight, pixel in zip(weights, pixels, strict=True)]
-    both = [weights[k] + weights[k + 1] for k in range(0, window, 2)]
+    pixels, weights = zip(*window_of(position, n), strict=True)
+    both = [weights[k] + weights[k + 1] for k in range(0, len(weights), 2)]
     norm = reduce(add, both)  # term by term: a reduction's rounding would depend on the batch
     pairs = []
     for weight, second, pixel in zip(both, weights[1::2], pixels[::2], strict=True):

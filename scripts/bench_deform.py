@@ -89,19 +89,20 @@ def bench_peers(device: torch.device, cutoff: float, rounds: int) -> None:
             print(f"peers    {name:<3} {rival:<15} {ratio:6.3f} of bare grid_sample; ours is {times:.1f} times as fast")
 
 
-def bench_gaussian(device: torch.device, side: int, batch: int, rounds: int) -> None:
+def bench_gaussian(device: torch.device, side: int, batch: int, rounds: int, compiled: bool) -> None:
     images = torch.rand(batch, 3, side, side, device=device)
     fields = MaxEntropyEnsemble(side, 3, delta=1.0).sample(batch, device=device)
     error = (deform(images, fields, "gaussian")[0] - dense_gaussian(images[0], fields[0])).abs().max().item()
-    seconds = medians(
-        {
-            "ours": lambda: deform(images, fields, "gaussian"),
-            "dense": lambda: dense_gaussian(images[0], fields[0]),
-        },
-        rounds=rounds,
-    )
-    times = seconds["dense"] / (seconds["ours"] / batch)
-    print(f"gaussian {batch}x3x{side}x{side}  {times:5.0f} times the dense form  (largest difference {error:.1e})")
+    ways = {"": lambda: deform(images, fields, "gaussian")}
+    if compiled:
+        together = torch.compile(partial(deform, interpolation="gaussian"))
+        moved = fields.displacement()
+        ways[", compiled"] = lambda: together(images, moved)
+    seconds = medians({**ways, "dense": lambda: dense_gaussian(images[0], fields[0])}, rounds=rounds)
+    for way in ways:
+        times = seconds["dense"] / (seconds[way] / batch)
+        size = f"{batch}x3x{side}x{side}"
+        print(f"gaussian {size}{way}  {times:5.0f} times the dense form  (largest difference {error:.1e})")
 
 
 @click.command()
@@ -110,7 +111,10 @@ def bench_gaussian(device: torch.device, side: int, batch: int, rounds: int) -> 
 @click.option("--threads", default=2, show_default=True)
 @click.option("--rounds", default=60, show_default=True)
 @click.option("--peers/--no-peers", "with_peers", default=True, show_default=True, help="Other libraries too.")
-def main(device: str, cutoff: tuple[float, ...], threads: int, rounds: int, with_peers: bool) -> None:
+@click.option(
+    "--compile/--no-compile", "compiled", default=False, show_default=True, help="The Gaussian, by torch.compile."
+)
+def main(device: str, cutoff: tuple[float, ...], threads: int, rounds: int, with_peers: bool, compiled: bool) -> None:
     torch.set_num_threads(threads)
     where = torch.device(device)
     print(describe_machine(where))
@@ -119,7 +123,7 @@ def main(device: str, cutoff: tuple[float, ...], threads: int, rounds: int, with
     if with_peers:
         bench_peers(where, 3.0, max(3, rounds // 10))
     for side, batch in ((32, 128), (64, 32)):
-        bench_gaussian(where, side, batch, max(5, rounds // 6))
+        bench_gaussian(where, side, batch, max(5, rounds // 6), compiled)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import torch
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys, deform
 from diffstab import deformation as module
+from diffstab.gaussian_window import WINDOW, gather_window
 
 SIZE = (17, 11)
 DOUBLE = torch.float64
@@ -37,7 +38,7 @@ def test_equals_the_loop_over_pixels(interpolation, delta, cutoff):
 
 def test_gaussian_window_of_six_is_within_3e_9_of_the_dense_sum(monkeypatch):
     images, fields = random_images(2, 3, *SIZE), draw(2)
-    monkeypatch.setitem(module.GAUSSIAN_WINDOW, DOUBLE, 6)
+    monkeypatch.setitem(WINDOW, DOUBLE, 6)
     found = deform(images, fields, "gaussian")
     errors = [
         np.abs(found[k].numpy() - reference.gaussian(images[k].numpy(), fields[k].displacement().numpy())).max()
@@ -253,3 +254,24 @@ def test_threads_share_a_single_image(channels):
     for (deformed, gradient), (first, at_first) in zip(found, found[:2] * 4, strict=True):
         assert torch.equal(deformed, first)
         torch.testing.assert_close(gradient, at_first)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])
+@pytest.mark.parametrize("cutoff", [3, 5])
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")  # of pure functions
+def test_it_is_one_graph_for_torch_compile(interpolation, cutoff):
+    images, fields = random_images(3, 2, *SIZE), draw(3, cutoff=cutoff)
+    compiled = torch.compile(deform, backend="eager", fullgraph=True)
+    for field in (fields, fields.displacement()):
+        torch.testing.assert_close(compiled(images, field, interpolation), deform(images, field, interpolation))
+
+
+@pytest.mark.parametrize("size", [SIZE, (5, 3), (2, 9)])
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+def test_gathering_the_window_is_the_gaussian(size, dtype):
+    """As torch.compile runs it; images smaller than the window too."""
+    images, fields = random_images(3, 2, *size, dtype=dtype), draw(3, size=size, cutoff=2, dtype=dtype)
+    x, y = (position.clamp(0, n - 1) for position, n in zip(fields.source_positions(), size[::-1], strict=True))
+    tolerance = 1e-12 if dtype == DOUBLE else 1e-5
+    found = gather_window(images, x, y)
+    torch.testing.assert_close(found, deform(images, fields, "gaussian"), rtol=0, atol=tolerance)
