@@ -18,6 +18,7 @@ def deform_labels(labels: Tensor, field: DisplacementField) -> Tensor:
     Raises:
         ValueError: If sizes or leading dimensions don't match.
 
+    >>> import torch
     >>> from diffstab import MaxEntropyEnsemble
     >>> fields = MaxEntropyEnsemble((17, 11), cutoff=5, delta=1.0).sample(2)
     >>> deform_labels(torch.randint(0, 5, (2, 17, 11)), fields).shape

@@ -401,6 +401,19 @@ def test_gradients_reach_the_images():
     assert images.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("arguments", [{}, {"p": 0.5}, {"interpolation": "gaussian"}, {"per_image": False}])
+def test_images_and_masks_stay_on_their_device(arguments):
+    """On the meta device a stray CPU tensor is an error."""
+    torch.manual_seed(0)
+    transform = RandomDiffeomorphism(cutoff=(2, 4), delta=1.0, **arguments)
+    images = tv_tensors.Image(torch.empty(8, 3, *SIZE, device="meta"))
+    masks = tv_tensors.Mask(torch.empty(8, *SIZE, dtype=torch.uint8, device="meta"))
+    for found, before in zip(transform(images, masks), (images, masks), strict=True):
+        assert (found.device.type, found.shape, found.dtype) == ("meta", before.shape, before.dtype)
+    whole = torch.empty(8, 3, *SIZE, dtype=torch.uint8, device="meta")
+    assert transform(whole).device.type == "meta"
+
+
 def test_only_diffeomorphisms():
     transform = RandomDiffeomorphism(cutoff=5, temperature=0.006, only_diffeomorphisms=True)
     field = transform.make_params([rand(200, 1, 32, 32)])["field"]
