@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 import warnings
 from typing import Any
 
@@ -445,8 +446,13 @@ def test_workers_of_a_data_loader_draw_their_own():
     first, second = epoch(transform), epoch(transform)
     assert torch.equal(first, second)
     assert len({tuple(one.flatten().tolist()) for one in first}) == 24
+
+
+def test_a_generator_is_refused_in_workers(monkeypatch):
+    monkeypatch.setattr(sys.modules[RandomDiffeomorphism.__module__], "get_worker_info", lambda: "a worker")
+    assert RandomDiffeomorphism(delta=1.0)(rand(3, *SIZE)).shape == (3, *SIZE)
     with pytest.raises(ValueError, match="every worker of the data loader has a copy"):
-        epoch(RandomDiffeomorphism(delta=1.0, generator=torch.Generator()))
+        RandomDiffeomorphism(delta=1.0, generator=torch.Generator())(rand(3, *SIZE))
 
 
 @pytest.mark.parametrize(
