@@ -3,6 +3,9 @@
 The error of leaving out the rest is 1.6e-9 for K = 6, 1e-15 for K = 8.
 """
 
+from functools import reduce
+from operator import add
+
 import torch
 from torch import Tensor
 
@@ -34,17 +37,15 @@ def gather_window(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
     Slow as it stands, and twice as fast as bilinear samples of pairs once torch.compile has fused it.
     """
     height, width = images.shape[-2:]
-    across, down = window_of(x, width), window_of(y, height)
-    flat = images.flatten(2)
-    total = torch.zeros((), dtype=images.dtype, device=images.device)
-    for line, weight_y in down:
-        first = line.long().clamp_max(height - 1) * width
+    # taps beyond a side shorter than the window weigh nothing
+    across, down = window_of(x, width)[:width], window_of(y, height)[:height]
+    norm_x, norm_y = (reduce(add, [weight for _, weight in taps]).unsqueeze(1) for taps in (across, down))
+    first = (down[0][0].long() * width + across[0][0].long()).flatten(1).unsqueeze(1).expand(images.flatten(2).shape)
+    flat, total = images.flatten(2), torch.zeros((), dtype=images.dtype, device=images.device)
+    for line, (_, weight_y) in enumerate(down):
         row = torch.zeros((), dtype=images.dtype, device=images.device)
-        for pixel, weight_x in across:
-            places = (first + pixel.long().clamp_max(width - 1)).flatten(1).unsqueeze(1).expand(flat.shape)
-            row = row + weight_x.flatten(1).unsqueeze(1) * flat.gather(2, places)
-        total = total + weight_y.flatten(1).unsqueeze(1) * row
-    norm = sum(weight for _, weight in across[1:]) + across[0][1]
-    norm = norm * (sum(weight for _, weight in down[1:]) + down[0][1])
-    whole: Tensor = (total / norm.flatten(1).unsqueeze(1)).view(images.shape)
-    return whole
+        for column, (_, weight_x) in enumerate(across):
+            values = flat.gather(2, first + (line * width + column))
+            row = row + (weight_x.unsqueeze(1) / norm_x).flatten(2) * values
+        total = total + (weight_y.unsqueeze(1) / norm_y).flatten(2) * row
+    return total.view(images.shape)

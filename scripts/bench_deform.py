@@ -95,7 +95,7 @@ def bench_gaussian(device: torch.device, side: int, batch: int, rounds: int, com
     error = (deform(images, fields, "gaussian")[0] - dense_gaussian(images[0], fields[0])).abs().max().item()
     ways = {"": lambda: deform(images, fields, "gaussian")}
     if compiled:
-        together = torch.compile(partial(deform, interpolation="gaussian"))
+        together = torch.compile(partial(deform, interpolation="gaussian"), dynamic=False)
         moved = fields.displacement()
         ways[", compiled"] = lambda: together(images, moved)
     seconds = medians({**ways, "dense": lambda: dense_gaussian(images[0], fields[0])}, rounds=rounds)
