@@ -1,13 +1,17 @@
-# Both targets need Python 3.10 or newer and nothing else: they make a virtual environment and install into it.
+# The targets need Python 3.10 or newer and nothing else: they make a virtual environment and install into it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: measure test clean
+.PHONY: measure figures test clean
 
 # The main job: R_f of the trained networks on held-out images, beside its value at initialisation.
 measure: $(VENV)/installed
 	$(BIN)/python scripts/measure_pretrained.py
+
+# Every figure at laptop scale, into figures/; stopped at any point, it goes on. Hours on two cores the first time.
+figures: $(VENV)/installed-plot
+	$(BIN)/diffstab figure all --run --store figures/store --output figures
 
 # Lint, types, tests and doctests.
 test: $(VENV)/installed-dev
@@ -23,6 +27,10 @@ $(VENV)/bin/python:
 $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
+
+$(VENV)/installed-plot: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[plot]'
+	touch $@ $(VENV)/installed
 
 $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'

@@ -3,13 +3,12 @@
     python scripts/train_zoo.py --preset laptop --store zoo
     python scripts/plot_error_vs_rf.py zoo -o zoo.png
 
-Killed at any point and started again, it goes on. The presets are scripts/zoo_laptop.yaml, for two cores, and
-scripts/zoo_paper.yaml, for GPUs; every option of `diffstab sweep` works here, such as --executor ray. With --keep the
-first seed's weights go to pretrained/, the rows of all seeds to pretrained/zoo-DATASET.csv.
+Killed at any point and started again, it goes on. The presets are zoo.laptop.yaml, for two cores, and zoo.paper.yaml,
+for GPUs, in diffstab/figures/presets; every option of `diffstab sweep` works here, such as --executor ray. With --keep
+the first seed's weights go to pretrained/, the rows of all seeds to pretrained/zoo-DATASET.csv.
 """
 
 import sys
-from pathlib import Path
 
 import click
 from keep_checkpoint import PRETRAINED, keep
@@ -17,22 +16,22 @@ from safetensors.torch import load_file
 
 from diffstab.cli import main as diffstab
 from diffstab.cli.errors import OneLineErrors
+from diffstab.figures.catalogue import PRESETS, sweep_file
 from diffstab.store import Row, Store
 
-SCRIPTS = Path(__file__).parent
-PRESETS = {path.stem.removeprefix("zoo_"): path for path in sorted(SCRIPTS.glob("zoo_*.yaml"))}
+ZOO = {preset: sweep_file("zoo", preset) for preset in PRESETS}
 
 
 @click.command(
     cls=OneLineErrors, context_settings={"ignore_unknown_options": True, "show_default": True, "max_content_width": 120}
 )
-@click.option("--preset", type=click.Choice(list(PRESETS)), default="laptop")
+@click.option("--preset", type=click.Choice(PRESETS), default="laptop")
 @click.option("--store", metavar="DIR", required=True, help="Where rows, raw values and weights are kept.")
 @click.option("--keep", "keeps", is_flag=True, help="In the end, put the first seed's weights into pretrained/.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def main(preset: str, store: str, keeps: bool, options: tuple[str, ...]) -> None:
     """Train and measure the networks of a preset; OPTIONS are those of `diffstab sweep`."""
-    status = diffstab(["sweep", str(PRESETS[preset]), "--store", store, *options], standalone_mode=False)
+    status = diffstab(["sweep", str(ZOO[preset]), "--store", store, *options], standalone_mode=False)
     if status:
         sys.exit(status)
     if keeps:

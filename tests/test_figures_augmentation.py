@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from pathlib import Path
 
 import fig12_augmentation
 import pytest
@@ -11,6 +10,7 @@ from measured_rows import AUGMENTATIONS, LEVELS, all_augmented, augmented, row
 
 from diffstab import Store
 from diffstab.figures.augmentation import augmentation_figure, augmentation_of
+from diffstab.figures.catalogue import sweep_file
 from diffstab.figures.rows import read_rows
 from diffstab.figures.style import appearance
 from diffstab.sweep import InlineExecutor, read_spec, run_sweep
@@ -149,7 +149,7 @@ def test_the_filter_that_a_message_names_works():
 
 
 def test_the_file_of_the_sweep_has_five_seeds_of_the_papers_augmentations():
-    jobs = read_spec(Path(fig12_augmentation.__file__).with_name("augmentation.yaml")).jobs
+    jobs = read_spec(sweep_file("augmentation", "laptop")).jobs
     trained = Counter(augmentation_of(job.options.to_dict()) for job in jobs if job.kind == "train")
     assert trained == dict.fromkeys(AUGMENTATIONS, 5)
     probed = Counter((job.trained_by.id, job.options.cutoff) for job in jobs if job.kind == "measure")
@@ -165,10 +165,10 @@ def test_a_sweep_is_drawn(tmp_path):
     store = Store(tmp_path / "store", create=True)
     assert run_sweep(read_spec(path).jobs, store, InlineExecutor()).done == 9
     store.close()
-    arguments = [str(tmp_path / "store"), "-o", str(tmp_path / "f.png")]
+    arguments = ["--preset", "own", "--store", str(tmp_path / "store"), "-o", str(tmp_path / "f")]
     answer = CliRunner().invoke(fig12_augmentation.main, arguments)
     assert answer.exit_code == 0, answer.output
-    assert answer.stdout == "1 network, 6 points; 40 images of mnist5k/test; delta = 1; median\n"
+    assert answer.stdout == "fig12-augmentation: 1 network; 6 points; 40 images of mnist5k/test; delta = 1; median\n"
     rows = read_rows(tmp_path / "store")[0]
     table = augmentation_figure(rows).table
     assert [(line["augmentation"], line["cutoff"]) for line in table] == [

@@ -6,7 +6,7 @@ Tables equal the rows, artists stand at their values.
 import csv
 import math
 
-import fig3_delta
+import fig03_delta
 import fig11_noise
 import fig12_augmentation
 import fig14_depth
@@ -88,7 +88,7 @@ def transformed():
 
 FIGURES = {
     "depth": (depth_figure, deep, fig14_depth),
-    "delta": (delta_figure, at_deltas, fig3_delta),
+    "delta": (delta_figure, at_deltas, fig03_delta),
     "noise": (noise_figure, at_norms, fig11_noise),
     "transformations": (transformations_figure, transformed, transformations),
     "augmentation": (augmentation_figure, all_augmented, fig12_augmentation),
@@ -396,8 +396,9 @@ def test_points_with_fewer_seeds_are_told():
 # files and scripts
 
 
-def run(script, *arguments):
-    return CliRunner().invoke(script.main, [str(argument) for argument in arguments])
+def run(script, store, *arguments):
+    given = ["--preset", "own", "--store", store, *arguments]
+    return CliRunner().invoke(script.main, [str(argument) for argument in given])
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -405,13 +406,17 @@ def test_a_script_writes_all_files_whole(name, tmp_path):
     draw, rows, script = FIGURES[name]
     broken = {**row("broken"), "status": "failed", "error": {"type": "ValueError", "message": "no"}}
     store = kept([*rows(), broken], tmp_path / "store")
-    answer = run(script, store, "-o", tmp_path / "f.png", "--where", "model!=vgg11")
+    answer = run(script, store, "-o", tmp_path / "f", "--where", "model!=vgg11")
+    name = script.main.name
     assert answer.exit_code == 0, answer.output
     assert "note: 1 failed cells are left out" in answer.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["f.csv", "f.pdf", "f.png", "store"]
-    assert (tmp_path / "f.csv").read_bytes() == table_csv(draw(Store(store).rows(), ["model!=vgg11"]).table)
-    assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF")
-    with Image.open(tmp_path / "f.png") as picture:
+    assert sorted(path.name for path in (tmp_path / "f").iterdir()) == [
+        f"{name}.{end}" for end in ("csv", "pdf", "png")
+    ]
+    stem = tmp_path / "f" / name
+    assert stem.with_suffix(".csv").read_bytes() == table_csv(draw(Store(store).rows(), ["model!=vgg11"]).table)
+    assert stem.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    with Image.open(stem.with_suffix(".png")) as picture:
         assert '"filters": ["model!=vgg11"]' in picture.info["Description"]
         assert '"dataset": "mnist5k"' in picture.info["Description"]
     points = len(draw(rows()).table)
@@ -433,8 +438,7 @@ def test_a_csv_export_and_rows_in_another_order_give_the_same_table(name, tmp_pa
     ("arguments", "message"),
     [
         (["/missing", "-o", "{}/f"], "can't be read (No such file or directory)"),
-        (["{}/store"], "Missing option '-o'"),
-        (["{}/store", "-o", "/missing/f.png"], "can't be written"),
+        (["{}/store", "-o", "{}/store/store.json"], "File exists"),
         (["{}/store", "-o", "{}/f", "--where", "modle=a"], "no row has a column 'modle'; did you mean 'model'?"),
         (["{}/store", "-o", "{}/f", "--where", "cutoff=7"], "no measurement is among 0 of 6 rows"),
         (["{}/store", "-o", "{}/f"], "no row has layers"),
@@ -446,7 +450,7 @@ def test_scripts_refuse_in_one_line(tmp_path, arguments, message):
     assert answer.exit_code == 2
     assert message in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
-    assert not list(tmp_path.glob("f.*"))
+    assert not list(tmp_path.glob("f/*"))
 
 
 def test_without_matplotlib_scripts_say_what_to_install(monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ from .compare import compare
 from .deform import deform
 from .errors import OneLineGroup
 from .field import field
+from .figure import figure
 from .measure import measure
 from .models import models
 from .results import results
@@ -21,5 +22,5 @@ def main() -> None:
     """Measure how stable a vision network is to smooth deformations, relative to noise."""
 
 
-for command in (measure, train, sweep, results, compare, models, field, deform):
+for command in (measure, train, sweep, figure, results, compare, models, field, deform):
     main.add_command(command)

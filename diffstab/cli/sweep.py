@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import store_option
+from .options import store_option, together
 from .results import tell_notes
 
 if TYPE_CHECKING:
@@ -18,21 +18,29 @@ if TYPE_CHECKING:
 
 EXECUTORS = ("local", "ray", "slurm")
 
+executor_options = together(
+    click.option("--executor", type=click.Choice(EXECUTORS), default="local", show_default=True),
+    click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time.  [default: local: one per GPU or core]"),
+    click.option("--threads", type=click.IntRange(min=1), help="Of each local job.  [default: 1]"),
+    click.option("--ray-address", metavar="HOST:PORT", help="Of a running Ray cluster; `auto` finds this machine's."),
+    click.option("--cpus-per-job", type=float, help="ray, slurm.  [default: 1]"),
+    click.option("--gpus-per-job", type=float, help="ray (0.5 shares one), slurm.  [default: 0]"),
+    click.option(
+        "--slurm-option", multiple=True, metavar="NAME=VALUE", help="As submitit's: partition, timeout_min, ..."
+    ),
+    click.option(
+        "--slurm-cluster", type=click.Choice(("slurm", "local")), default="slurm", help="local: without Slurm."
+    ),
+)
+
 
 @click.command()
 @click.argument("spec", metavar="SPEC.yaml", type=click.Path(path_type=Path))
 @store_option(help="Folder of the results; made where there is none.")
-@click.option("--executor", type=click.Choice(EXECUTORS), default="local", show_default=True)
-@click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time.  [default: local: one per GPU or core]")
-@click.option("--threads", type=click.IntRange(min=1), help="Of each local job.  [default: 1]")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
 @click.option("--yes", is_flag=True, help="Run a grid of more than 1,000 cells.")
 @click.option("--retry-failed", is_flag=True, help="Run cells again that failed before.")
-@click.option("--ray-address", metavar="HOST:PORT", help="Of a running Ray cluster; `auto` finds this machine's.")
-@click.option("--cpus-per-job", type=float, help="ray, slurm.  [default: 1]")
-@click.option("--gpus-per-job", type=float, help="ray (0.5 shares one), slurm.  [default: 0]")
-@click.option("--slurm-option", multiple=True, metavar="NAME=VALUE", help="As submitit's: partition, timeout_min, ...")
-@click.option("--slurm-cluster", type=click.Choice(("slurm", "local")), default="slurm", help="local: without Slurm.")
+@executor_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object in the end.")
 def sweep(spec: Path, store: Path, dry_run: bool, yes: bool, retry_failed: bool, as_json: bool, **where: Any) -> None:
     """Run a grid of trainings and measurements; stopped at any point, the same command goes on where it was.
@@ -129,6 +137,13 @@ def tell_summary(progress: "Progress", plan: "Spec", store: "Store", as_json: bo
     failed = f"{len(progress.failed)} failed"
     click.echo(f"{progress.total} cells: {progress.done} done, {failed}, {skipped} were in the store{before}")
     click.echo(f"diffstab results list --store {store.folder}")
+
+
+def tell_failures(progress: "Progress") -> None:
+    """On stderr, where there were any."""
+    failed = len(progress.failed) + progress.failed_before
+    if failed:
+        click.echo(f"note: {failed} of {progress.total} cells failed; diffstab results list status=failed", err=True)
 
 
 def told(job: "Job", row: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..settings import DIFFEO, GIVEN
+from ..settings import DIFFEO, GIVEN, INTERPOLATIONS
 from ..store import Row
 from .choice import choose
 from .legend import draw_legend
@@ -32,7 +32,7 @@ from .spread import Spread
 from .style import FAINT, INK, WIDTH, appearance, house_style
 
 OVER_NOISE = Sweep("noise_radius", places=("noise_radius_rule", "noise_norm", "delta"), follows=("temperature",))
-OVER_DELTA = Sweep("delta", places=("delta",), by=("transform", "cutoff"), follows=("temperature",))
+OVER_DELTA = Sweep("delta", places=("delta",), by=("transform", "cutoff", "interpolation"), follows=("temperature",))
 PANELS = {
     "G": ("noise $\\|\\eta\\|$", "stability to noise $G_f$"),
     "D": ("deformation $\\|\\tau x - x\\|$, average", "stability to deformations $D_f$"),
@@ -124,7 +124,10 @@ def _curves(rows: Sequence[Row], filters: Sequence[str], sweep: Sweep, needed: s
 
 def _kind(one: Series) -> str:
     """Of deformations, as the key of a figure says it."""
-    return f"$c$ = {one.by['cutoff']:g}" if one.by["transform"] == DIFFEO else str(one.by["transform"])
+    if one.by["transform"] != DIFFEO:
+        return str(one.by["transform"])
+    told = one.by["interpolation"] if one.by["interpolation"] not in (None, INTERPOLATIONS[0]) else ""
+    return f"$c$ = {one.by['cutoff']:g}" + (f", {told}" if told else "")
 
 
 def _along_deformations(found: ManySeries) -> list[Series]:

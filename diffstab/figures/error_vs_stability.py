@@ -14,11 +14,13 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..store import Row
 from .axes import set_log_axis, span_of
 from .legend import draw_legend
+from .lines import Drawn
 from .names import write_names
-from .networks import Network
-from .relation import QUANTITIES, Relation, quantity_of
+from .networks import Network, gather
+from .relation import QUANTITIES, Relation, networks_table, plain, quantity_of, relate
 from .style import ACCENT, FAINT, INK, UNKNOWN, WIDTH, depth_colours, house_style
 
 HEIGHT = 2.8  # inches
@@ -82,6 +84,22 @@ def error_vs_stability(
         panels["R"].set_ylabel("test error $\\epsilon_t$")
         _draw_keys(figure, networks, relation, fresh=bool(fresh), panels=list(panels.values()), colours=colours)
         return figure, write_names(figure, panels, networks, fresh)
+
+
+def error_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
+    """The same from rows, with R at initialisation where it was measured; raises what `gather` and `relate` raise.
+
+    Args:
+        rows: Of a store, or of its CSV export.
+        filters: That every row has to pass, as in `store.table.select`.
+    """
+    from ..models import traits_of  # takes torch
+
+    gathered = gather(rows, filters, traits=traits_of)
+    relation = relate(gathered.networks)
+    figure, notes = error_vs_stability(gathered.networks, relation, show_init=True)
+    setting = {**gathered.setting, **plain(relation, str(gathered.setting.get("dataset")))}
+    return Drawn(figure, networks_table(gathered.networks), [*gathered.notes, *notes], setting)
 
 
 def _colours(networks: Sequence[Network]) -> ScalarMappable | None:

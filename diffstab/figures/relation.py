@@ -100,10 +100,15 @@ def plain(relation: Relation, dataset: str) -> dict[str, Any]:
 
 def networks_csv(networks: Sequence[Network]) -> bytes:
     """The points as a CSV file, one line per network; what is not known stands empty."""
+    return table_csv(networks_table(networks))
+
+
+def networks_table(networks: Sequence[Network]) -> list[dict[str, Any]]:
+    """The points as the lines of a table."""
     lines = []
     for network in networks:
         line = {name: getattr(network, name) for name in ("name", "depth", "batch_norm", "skip", "seeds")}
         for column, name in SPREADS.items():
             line |= columns_of(column, getattr(network, name))
         lines.append(line)
-    return table_csv(lines)
+    return lines

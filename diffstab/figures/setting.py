@@ -81,7 +81,7 @@ def refuse_several_settings(rows: Sequence[Row], swept: Collection[str] = ()) ->
     found = {column: _distinct(column, rows) for column in SETTINGS if column not in swept}
     found["batch_norm"] = [value for value in found["batch_norm"] if value != WITHOUT]
     taught = [row for row in rows if row.get("training")]
-    found |= {column: _distinct(column, taught) for column in TASK}
+    found |= {column: _distinct(column, taught) for column in TASK if column not in swept}
     differing = {column: values for column, values in found.items() if len(values) > 1}
     if differing:
         told = "; ".join(f"{column} is {_listed(values)}" for column, values in differing.items())

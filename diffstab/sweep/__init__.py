@@ -13,7 +13,7 @@
 """
 
 from .executor import Executor, InlineExecutor, Task
-from .jobs import Job, measure_job, run_job, train_job
+from .jobs import Job, experiment_job, measure_job, run_job, train_job
 from .local import LocalExecutor
 from .run import Listener, Progress, run_sweep
 from .spec import Spec, read_spec
@@ -27,6 +27,7 @@ __all__ = [
     "Progress",
     "Spec",
     "Task",
+    "experiment_job",
     "measure_job",
     "read_spec",
     "run_job",

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..experiments import OPTIONS, RegimeOptions, StripeOptions, run_experiment
 from ..measure_options import ADDED, USUAL, MeasureOptions
 from ..options import EXECUTION
 from ..recipes import ADDED_TO_TRAINING, TrainOptions
@@ -18,13 +19,15 @@ from ..store import DONE, FAILED, Entry, measured_entry
 from ..store.sidecar import WEIGHTS
 
 TRAIN, MEASURE = "train", "measure"
+Options = MeasureOptions | TrainOptions | StripeOptions | RegimeOptions
+KINDS: dict[str, type[Options]] = {TRAIN: TrainOptions, MEASURE: MeasureOptions, **OPTIONS}
 READ_UP_TO = 10**9  # bytes of a folder, to name it by its files' content
 THREADS = 1  # of a job: many jobs side by side use a machine better than one job on all its cores
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training or one measurement.
+    """One training, one measurement or one experiment.
 
     Attributes:
         options: What it is told.
@@ -32,14 +35,14 @@ class Job:
         trained_by: The train job whose weights are measured, or None.
     """
 
-    options: MeasureOptions | TrainOptions
+    options: Options
     id: str
     trained_by: "Job | None" = None
 
     @property
     def kind(self) -> str:
-        """`train` or `measure`."""
-        return TRAIN if isinstance(self.options, TrainOptions) else MEASURE
+        """`train`, `measure`, or the name of an experiment."""
+        return next(kind for kind, options in KINDS.items() if type(self.options) is options)
 
     def __str__(self) -> str:
         changed = changed_options(self.options)
@@ -49,13 +52,15 @@ class Job:
         texts = [
             f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in changed.items()
         ]
-        return " ".join([self.kind, self.options.model, *texts])
+        model = [] if self.kind in OPTIONS else [str(getattr(self.options, "model", ""))]
+        return " ".join([self.kind, *model, *texts])
 
 
-def changed_options(options: MeasureOptions | TrainOptions) -> dict[str, Any]:
+def changed_options(options: Options) -> dict[str, Any]:
     """Those, besides the model, that were set apart from the defaults."""
     # what follows from these is no choice of its own
-    ruling = ("weights", "convention") if isinstance(options, MeasureOptions) else ("recipe", "model", "dataset")
+    ruling: tuple[str, ...] = ("weights", "convention") if isinstance(options, MeasureOptions) else ()
+    ruling = ("recipe", "model", "dataset") if isinstance(options, TrainOptions) else ruling
     usual = type(options)(**{name: getattr(options, name) for name in ruling})
     told = {name: value for name, value in options.to_dict().items() if value != getattr(usual, name)}
     for name in ruling:
@@ -74,18 +79,24 @@ def measure_job(options: MeasureOptions, trained_by: Job | None = None) -> Job:
     return Job(options, _identity(MEASURE, options.to_dict(), trained_by), trained_by)
 
 
+def experiment_job(options: StripeOptions | RegimeOptions) -> Job:
+    """The job of one experiment."""
+    kind = next(name for name, own in OPTIONS.items() if type(options) is own)
+    return Job(options, _identity(kind, options.to_dict(), None))
+
+
 def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> str:
     """Files count by their content, not their name; where a job runs does not count, nor what changes no number."""
     content = {name: value for name, value in options.items() if name not in EXECUTION}
-    added = {name: USUAL[name] for name in ADDED} if kind == MEASURE else ADDED_TO_TRAINING
+    added = {name: USUAL[name] for name in ADDED} if kind == MEASURE else ADDED_TO_TRAINING if kind == TRAIN else {}
     content = {name: value for name, value in content.items() if name not in added or value != added[name]}
-    content |= _model_files(content["model"])
+    content |= _model_files(content["model"]) if kind in (TRAIN, MEASURE) else {}
     if content.get("checkpoint") is not None:
         content["checkpoint"] = _content(content["checkpoint"])
         content.pop("weights")
     if kind == MEASURE and content["batch_norm"] != "batch":
         content.pop("batch_size")
-    if content["data_dir"] is not None:
+    if content.get("data_dir") is not None:
         content["data_dir"] = _content(content["data_dir"])
     content |= {"schema": SCHEMA, "kind": kind, "trained_by": trained_by.id if trained_by else None}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -161,6 +172,8 @@ def run_job(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
+        if isinstance(job.options, StripeOptions | RegimeOptions):
+            return [Entry({**_head(job, DONE), **job.options.to_dict(), **run_experiment(job.options), **_origin()})]
         return [_trained(job, scratch) if job.kind == TRAIN else _measured(job, checkpoint)]
     except (ValueError, TypeError) as error:  # the library's own words, which say it all
         return [failed_entry(job, type(error).__name__, str(error))]
@@ -184,7 +197,8 @@ def _measured(job: Job, checkpoint: Path | None) -> Entry:
 def measured_row(job: Job, result: StabilityResult) -> Entry:
     """A measurement's row, with the job that asked for it."""
     asked = {name: getattr(job.options, name) for name in ("images", "draws", "until_precision")}
-    return measured_entry(result, job=job.id, asked=asked, data_dir=job.options.data_dir, training=_training(job))
+    data_dir = job.options.to_dict()["data_dir"]
+    return measured_entry(result, job=job.id, asked=asked, data_dir=data_dir, training=_training(job))
 
 
 def _training(job: Job) -> dict[str, Any] | None:
@@ -193,7 +207,6 @@ def _training(job: Job) -> dict[str, Any] | None:
 
 def _trained(job: Job, scratch: Path | None) -> Entry:
     from ..models import chosen_device
-    from ..provenance import git_commit, versions
     from ..training import train
 
     options = job.options
@@ -206,10 +219,17 @@ def _trained(job: Job, scratch: Path | None) -> Entry:
         "epoch": trained.epoch,
         "train_loss": trained.train_loss,
         "seconds": trained.seconds,
-        "versions": versions(),
-        "git_commit": git_commit(),
+        **_origin(),
     }
+    if trained.probed:
+        row["probed"] = trained.probed
     return Entry(row, {WEIGHTS: trained.weights()})
+
+
+def _origin() -> dict[str, Any]:
+    from ..provenance import git_commit, versions
+
+    return {"versions": versions(), "git_commit": git_commit()}
 
 
 def failed_entry(job: Job, kind: str, message: str, where: str | None = None) -> Entry:

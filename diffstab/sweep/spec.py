@@ -12,7 +12,8 @@
       exclude:
         - {weights: init, cutoff: 5}
 
-Keys are the option names of `diffstab train` and `diffstab measure`. Every message names the place in the file.
+Keys are the option names of `diffstab train` and `diffstab measure`; further sections are the `experiments`, such as
+`stripe:`, with the fields of their options. Every message names the place in the file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,16 +26,17 @@ from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..experiments import OPTIONS
 from ..measure_options import MeasureOptions
+from ..options import CommandOptions
 from ..recipes import TrainOptions
-from .jobs import MEASURE, TRAIN, Job, measure_job, train_job
+from .jobs import KINDS, MEASURE, TRAIN, Job, experiment_job, measure_job, train_job
 from .yaml_file import read_yaml
 
 CONFIRM_ABOVE = 1000  # cells; more are only made when the caller says yes
-KINDS: dict[str, type[MeasureOptions] | type[TrainOptions]] = {TRAIN: TrainOptions, MEASURE: MeasureOptions}
 GRID_KEYS = ("include", "exclude")
 Cell = dict[str, Any]
-Kind = TypeVar("Kind", MeasureOptions, TrainOptions)
+Kind = TypeVar("Kind", bound=CommandOptions)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def _spec(content: Mapping[str, Any], confirm_above: int | None) -> Spec:
     if TRAIN in grids:
         trainings = [train_job(_options(TrainOptions, cell)) for cell, _ in grids[TRAIN].cells(notes, [])]
     jobs = list(trainings)
+    for kind in grids.keys() - {TRAIN, MEASURE}:
+        jobs += [experiment_job(_options(OPTIONS[kind], cell)) for cell, _ in grids[kind].cells(notes, [])]
     for cell, trained_by in grids[MEASURE].cells(notes, trainings) if MEASURE in grids else []:
         if trained_by is not None and cell.get("checkpoint") is not None:
             raise ValueError("measure: weights is 'train' and there is a checkpoint; give one of the two")
@@ -101,7 +105,8 @@ def _options(options: type[Kind], cell: Cell) -> Kind:
     try:
         return options.of(cell)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{TRAIN if options is TrainOptions else MEASURE}: {error}") from error
+        kind = next(name for name, own in KINDS.items() if own is options)
+        raise ValueError(f"{kind}: {error}") from error
 
 
 def _with_trainings(cell: Cell, trainings: list[Job]) -> Iterator[tuple[Cell, Job | None]]:
@@ -163,7 +168,9 @@ class _Grid:
         """Every cell but those dropped, with the models that patterns and trainings give."""
         grid = [dict(zip(axes, values, strict=True)) for axes in self._all_axes() for values in product(*axes.values())]
         named = [{**cell, **model} for cell in grid for model in _models(self.kind, cell)]
-        cells = [whole for cell in named for whole in _with_trainings(cell, trainings)]
+        cells: list[tuple[Cell, Job | None]] = [(cell, None) for cell in named]
+        if self.kind == MEASURE:
+            cells = [whole for cell in named for whole in _with_trainings(cell, trainings)]
         total = len(cells)
         for k, pattern in enumerate(self.exclude):
             kept = [(cell, job) for cell, job in cells if not self._matches(cell, pattern)]

@@ -269,4 +269,5 @@ class _Run:
             test_error=measure_error(network, self.images.test, self.device, self.processes),
             seconds=state.seconds,
             preprocessing=self.images.test.preprocessing,
+            probed=[{**line, "watched_images": len(self.images.watched)} for line in state.history if "R" in line],
         )

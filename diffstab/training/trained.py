@@ -32,6 +32,7 @@ class Trained:
         test_error: Share of the test images that it classifies wrongly.
         seconds: That the epochs took, those before a stop included.
         preprocessing: From images to its input; None where they came as tensors.
+        probed: D, G, R and the watched error after some epochs, with `stability_images`.
     """
 
     network: nn.Module = field(repr=False, compare=False)
@@ -43,6 +44,7 @@ class Trained:
     test_error: float
     seconds: float = field(compare=False)
     preprocessing: Preprocessing | None = None
+    probed: list[dict[str, Any]] = field(default_factory=list)
 
     def weights(self) -> bytes:
         """The network's state as a .safetensors file; the same bytes for the same weights."""

@@ -1,24 +1,13 @@
 """G_f against the norm of the noise, and D_f against that of the deformation: the paper's Fig. 11.
 
-    diffstab sweep scripts/figures/noise.yaml --store noise
-    python scripts/figures/fig11_noise.py noise -o noise.png
+    python scripts/figures/fig11_noise.py --run
 
-Writes FIGURE.png, FIGURE.pdf and FIGURE.csv with the points behind them.
+Writes figures/fig11-noise.png, .pdf, and .csv with the points behind them; --help tells the options.
 """
 
 from figure_command import figure_command
 
-
-def draw(rows, filters):
-    from diffstab.figures.curves import noise_figure  # takes matplotlib
-
-    return noise_figure(rows, filters)
-
-
-ABOUT = """Draw G_f against the norm of the noise, and D_f against that of the deformation where delta was swept.
-
-RESULTS is a store's folder, or what `diffstab results export --format csv` wrote of it."""
-main = figure_command(draw, "Stability against the norm of noise and deformations", ABOUT)
+main = figure_command("fig11-noise")
 
 if __name__ == "__main__":
     main()

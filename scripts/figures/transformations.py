@@ -1,24 +1,13 @@
-"""R_f under each transformation at one delta: diffeomorphisms, translations, rotations and changes of scale.
+"""R_f under translations, rotations and changes of scale, beside diffeomorphisms.
 
-    diffstab sweep scripts/figures/transformations.yaml --store transformations
-    python scripts/figures/transformations.py transformations -o transformations.png
+    python scripts/figures/transformations.py --run
 
-Writes FIGURE.png, FIGURE.pdf and FIGURE.csv with the points behind them.
+Writes figures/transformations.png, .pdf, and .csv with the points behind them; --help tells the options.
 """
 
 from figure_command import figure_command
 
-
-def draw(rows, filters):
-    from diffstab.figures.transformations import transformations_figure  # takes matplotlib
-
-    return transformations_figure(rows, filters)
-
-
-ABOUT = """Draw R_f under each transformation, a line for each and a marker for each network.
-
-RESULTS is a store's folder, or what `diffstab results export --format csv` wrote of it."""
-main = figure_command(draw, "Relative stability under transformations", ABOUT)
+main = figure_command("transformations")
 
 if __name__ == "__main__":
     main()

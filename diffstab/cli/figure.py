@@ -1,0 +1,191 @@
+"""`diffstab figure`: the figures of the paper, each from the rows that its sweep put into a store."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..figures.catalogue import FIGURES, PRESETS, FigureKind, figure_named
+from .errors import OneLineErrors, OneLineGroup
+from .options import Decorator, together
+from .results import tell_notes
+from .sweep import executor_of, executor_options, listening, tell_failures
+from .tables import shown
+
+if TYPE_CHECKING:
+    from ..sweep import Job
+
+OWN = "own"  # rows of whatever is in the store
+FOLDER, STORE = "figures", "figures/store"
+
+figure_options = together(
+    click.option(
+        "--preset",
+        type=click.Choice((*PRESETS, OWN)),
+        default=PRESETS[0],
+        show_default=True,
+        help="Its sweep: for two cores, or as in the paper; `own` draws whatever rows the store has.",
+    ),
+    click.option(
+        "--store", type=click.Path(path_type=Path), default=STORE, show_default=True, help="Or a CSV export of one."
+    ),
+    click.option(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        type=click.Path(path_type=Path),
+        default=FOLDER,
+        show_default=True,
+        help="For NAME.png, NAME.pdf and NAME.csv.",
+    ),
+    click.option("--where", "filters", metavar="FILTER", multiple=True, help="Only these rows, as 'model=resnet*'."),
+    click.option("--run", is_flag=True, help="First run the cells that are missing; stopped, it goes on from there."),
+)
+options: Decorator = together(figure_options, executor_options)
+
+
+class Figures(OneLineGroup):
+    """A command for each figure, and `all`."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """By name."""
+        return [*(kind.name for kind in FIGURES), "all"]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Made when it is asked for."""
+        return all_figures if name == "all" else figure_command(figure_named(name).name)
+
+
+@click.group(cls=Figures)
+def figure() -> None:
+    """Draw figures of the paper and others, each with the points behind it as CSV.
+
+    Without --run a figure is drawn from what the store has.
+    """
+
+
+def figure_command(name: str) -> click.Command:
+    """The command of one figure, for the group and for scripts."""
+    kind = figure_named(name)
+
+    @click.command(
+        name, cls=OneLineErrors, help=f"{kind.title}.", context_settings={"help_option_names": ["-h", "--help"]}
+    )
+    @options
+    def command(**asked: Any) -> None:
+        make(kind, **asked)
+
+    return command
+
+
+@click.command("all", cls=OneLineErrors)
+@options
+def all_figures(**asked: Any) -> None:
+    """Every figure that the preset has; those that can't be drawn say why, and the exit status is 1."""
+    failed = 0
+    for kind in FIGURES:
+        if asked["preset"] not in (*kind.presets, OWN):
+            continue
+        click.echo(f"{kind.name}: {kind.title}", err=True)
+        try:
+            make(kind, **asked)
+        except ValueError as error:
+            failed += 1
+            click.echo(f"not drawn: {error}", err=True)
+    click.get_current_context().exit(1 if failed else 0)
+
+
+def make(kind: FigureKind, *, preset: str, store: Path, output: Path, filters: tuple[str, ...], **rest: Any) -> None:
+    """Runs what is missing if that is asked for, draws, and writes the files."""
+    from ..figures import require_matplotlib
+    from ..figures.files import stem_of
+
+    require_matplotlib()
+    if preset not in (*kind.presets, OWN):
+        raise ValueError(f"{kind.name} has no preset {preset!r}; allowed: {', '.join((*kind.presets, OWN))}")
+    output.mkdir(parents=True, exist_ok=True)
+    stem = stem_of(output / kind.name)
+    if not kind.sweeps:
+        drawn = kind.draw_without_rows(preset if preset != OWN else PRESETS[0])
+    else:
+        drawn = kind.draw(_rows(kind, preset, store, rest), filters)
+    for note in drawn.notes:
+        click.echo(f"note: {note}", err=True)
+    _write(kind, drawn, stem, {"preset": preset, "filters": filters})
+
+
+def _rows(kind: FigureKind, preset: str, path: Path, rest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of the preset's sweeps, with a note on what is missing; or all."""
+    from ..sweep import read_spec
+
+    if preset == OWN:
+        if rest["run"]:
+            raise ValueError("preset is own and there is --run; run your own sweep with diffstab sweep, then draw")
+        return _all_rows(path)
+    jobs = [job for file in kind.sweep_files(preset) for job in read_spec(file, confirm_above=None).jobs]
+    if rest.pop("run"):
+        _run(jobs, path, rest)
+    found = _rows_of({job.id for job in jobs}, path) if path.exists() else {}
+    done = sum(row["status"] == "done" for row in found.values())
+    how = f"diffstab figure {kind.name} --preset {preset} --store {path} --run"
+    if not done:
+        raise ValueError(f"{str(path)!r} has none of the {len(jobs)} cells behind {kind.name}; make them with {how}")
+    if done < len(jobs):
+        click.echo(f"note: {len(jobs) - done} of {len(jobs)} cells are missing; make them with {how}", err=True)
+    return list({row["key"]: row for row in found.values()}.values())
+
+
+def _rows_of(jobs: set[str], path: Path) -> dict[str, dict[str, Any]]:
+    """The row of each of those jobs that has one."""
+    from ..store import Store
+
+    if not path.is_dir():
+        return {row["job"]: row for row in _all_rows(path) if row.get("job") in jobs}
+    store = Store(path)
+    tell_notes(store)
+    store.close()
+    return {job: store.row_of(job) for job in jobs if store.status(job)}
+
+
+def _all_rows(path: Path) -> list[dict[str, Any]]:
+    from ..figures.rows import read_rows
+
+    rows, notes = read_rows(path)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    return rows
+
+
+def _run(jobs: "list[Job]", path: Path, where: dict[str, Any]) -> None:
+    from ..store import Store
+    from ..sweep import run_sweep
+
+    target = Store(path, create=True)
+    tell_notes(target)
+    with listening() as listener:
+        progress = run_sweep(jobs, target, executor_of(target, where), listener=listener)
+    tell_notes(target)
+    target.close()
+    tell_failures(progress)
+
+
+def _write(kind: FigureKind, drawn: Any, stem: Path, asked: dict[str, Any]) -> None:
+    """The files, with where they come from, and one line on stdout."""
+    from ..figures.files import table_csv, write_files
+    from ..provenance import git_commit, versions
+
+    origin = {"diffstab": versions()["diffstab"], "git_commit": git_commit(), **asked, "setting": drawn.setting}
+    for path in write_files(stem, drawn.figure, table_csv(drawn.table), title=kind.title, origin=origin):
+        click.echo(path, err=True)
+    click.echo(f"{kind.name}: {summary(drawn.table, drawn.setting)}")
+
+
+def summary(table: list[dict[str, Any]], setting: dict[str, Any]) -> str:
+    """What was drawn, in one line."""
+    networks = len({line["model"] for line in table if "model" in line})
+    told = [f"{networks} network{'s' * (networks > 1)}"] if networks else []
+    told.append(f"{len(table)} points")
+    if "images" in setting:
+        told.append(f"{setting['images']} images of {setting.get('dataset')}/{setting.get('split')}")
+    told += [f"{name} = {shown(setting[name])}" for name in ("cutoff", "delta") if setting.get(name) is not None]
+    return "; ".join([*told, *([str(setting["average"])] if "average" in setting else [])])
