@@ -120,6 +120,25 @@ def stability(
         }
 
 
+def relative_stability(
+    deformation: Array, noise: Array, statistic: Statistic, *, resamples: int, seed: int
+) -> Interval:
+    """R alone, as `stability` gives it, without pairs of images; raises ValueError if <b> is 0.
+
+    >>> a, b = np.array([[[2.0]], [[4.0]]]), np.array([[[1.0]], [[2.0]]])
+    >>> relative_stability(a, b, Statistic(), resamples=100, seed=0)
+    Interval(value=2.0, low=2.0, high=2.0)
+    """
+    count, _, width = deformation.shape
+    a, b = (float(average(v.reshape(-1, width), statistic)) for v in (deformation, noise))
+    if b == 0:
+        raise ValueError("the network's output does not change under noise (<b> = 0), so R_f = a / 0 is not defined")
+    weights = generator(seed, "bootstrap").multinomial(count, np.full(count, 1 / count), size=resamples)
+    sampled_a, sampled_b = (resampled_average(v, weights, statistic) for v in (deformation, noise))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return percentile_interval(a / b, sampled_a / sampled_b)
+
+
 def generator(seed: int, purpose: str) -> np.random.Generator:
     """A stream of its own for each purpose."""
     tag = {"bootstrap": 1, "pairs": 2, "training images": 3, "label noise": 4}[purpose]

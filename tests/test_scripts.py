@@ -47,7 +47,7 @@ measure:
 def tiny_zoo(tmp_path, monkeypatch):
     path = tmp_path / "zoo_tiny.yaml"
     path.write_text(TINY_ZOO)
-    monkeypatch.setitem(train_zoo.PRESETS, "laptop", path)
+    monkeypatch.setitem(train_zoo.ZOO, "laptop", path)
     for module in (train_zoo, keep_checkpoint):
         monkeypatch.setattr(module, "PRETRAINED", tmp_path / "kept")
     (tmp_path / "kept").mkdir()

@@ -15,6 +15,7 @@ from diffstab.statistics import (
     log_average,
     log_correlation,
     power_law,
+    relative_stability,
     stability,
 )
 
@@ -36,6 +37,15 @@ def squared_changes(rng: np.random.Generator, statistic: Statistic, count: int, 
 
 def estimates(a, b, outputs, statistic, **options):
     return stability(a, b, OutputPairs(outputs), statistic, **{"resamples": 200, "seed": 0, **options})
+
+
+@pytest.mark.parametrize("statistic", [PAPER, MEAN, REFERENCE])
+def test_r_alone_is_that_of_all_three(rng, statistic):
+    a, b = (squared_changes(rng, statistic, 30, 2, 4) for _ in range(2))
+    alone = relative_stability(a, b, statistic, resamples=200, seed=3)
+    assert alone == estimates(a, b, rng.normal(size=(30, 4)), statistic, seed=3)["R"]
+    with pytest.raises(ValueError, match="does not change under noise"):
+        relative_stability(a, 0 * b, statistic, resamples=200, seed=3)
 
 
 @pytest.mark.parametrize("count", [2, 5, 12])

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..pairs import OutputPairs
-from ..statistics import Statistic, binomial_interval, stability
+from ..statistics import Statistic, binomial_interval, relative_stability
 from .gradient_flow import Flow, gradient_flow
 from .options import FIRST_LOSS, StripeOptions
 
@@ -34,7 +33,7 @@ def run_stripe(options: StripeOptions) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(options.seed)
     points, labels = stripes(options.train_size, options.dimension, generator)
     start = initial_weights(options.width, options.dimension, generator)
-    probe = _Probe(options, start, generator)
+    probe = Probe(options, start, generator)
     reached: list[dict[str, Any]] = []
     flow = gradient_flow(
         lambda weights: one_hidden_layer(weights, points),
@@ -96,7 +95,7 @@ def alignment_of(weights: Sequence[Tensor]) -> float:
     return math.sqrt(float(squared[0] / squared[1:].mean()))
 
 
-class _Probe:
+class Probe:
     """Test points, and the two perturbations of Eq. 6, of one norm."""
 
     def __init__(self, options: StripeOptions, start: Sequence[Tensor], generator: torch.Generator) -> None:
@@ -118,13 +117,12 @@ class _Probe:
     def at(self, flow: Flow) -> dict[str, Any]:
         """What is told of a network."""
         outputs = self._predicted(flow.weights, self._points)
-        a, b = (
-            (self._predicted(flow.weights, moved) - outputs).square().numpy()[:, None, None] for moved in self._moved
-        )
-        pairs, numbers = OutputPairs(outputs.numpy()[:, None]), {}
-        for name, average in (("R", "median"), ("R_mean", "mean")):
-            how = {"resamples": RESAMPLES, "seed": self._options.seed}
-            numbers[name] = stability(a, b, pairs, Statistic(average), **how)["R"]._asdict()
+        a, b = ((self._predicted(flow.weights, moved) - outputs).square().numpy() for moved in self._moved)
+        how = {"resamples": RESAMPLES, "seed": self._options.seed}
+        numbers = {
+            name: relative_stability(a[:, None, None], b[:, None, None], Statistic(average), **how)._asdict()
+            for name, average in (("R", "median"), ("R_mean", "mean"))
+        }
         wrong, count = int((outputs * self._labels <= 0).sum()), len(outputs)
         error = {**binomial_interval(wrong, count)._asdict(), "images": count}
         told = {"alignment": alignment_of(flow.weights), "loss": flow.loss, "steps": flow.steps, "fitted": flow.fitted}

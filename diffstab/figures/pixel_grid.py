@@ -75,7 +75,7 @@ def _show(panel: Axes, surface: Tensor, image: Tensor, name: str) -> None:
     side = image.shape[-1]
     half = 0.5 / STEPS
     extent = (-half, side - 1 + half, side - 1 + half, -half)
-    panel.imshow(surface, cmap="gray", vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    panel.imshow(surface.numpy(), cmap="gray", vmin=0, vmax=1, extent=extent, interpolation="nearest")
     y, x = (index.flatten() for index in np.indices((side, side)))
     style: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1, "s": 22, "edgecolors": COLOURS[4], "linewidths": 0.8}
     panel.scatter(x, y, c=image.flatten().numpy(), clip_on=False, zorder=3, **style)

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from ..correlation import PowerLaw, fitted_power_law
 from ..experiments import STRIPE
+from ..experiments.options import FIRST_LOSS
 from ..experiments.stripe import PLANES, stripes
 from ..store import Row
 from ..store.table import select
@@ -25,12 +26,13 @@ POINTS = 400  # of the left panel
 HEIGHT = 2.7  # inches
 SHARED = ("dimension", "width", "alpha", "noise_norm", "turn", "until_loss", "test_points")
 END = "end"
+FEWEST = 3  # values of P behind a power law
 
 
 def stripe_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """The data; R_f (medians in Eq. 6) and the test error against P, with power laws fitted over all networks.
 
-    At the end of the flow, and at each loss that was passed on the way by all networks.
+    At the end of the flow, and at each loss that networks passed on the way.
 
     Args:
         rows: Of a store, with those of its `stripe` experiments.
@@ -51,7 +53,7 @@ def stripe_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
             points = {stage: _points(at, quantity) for stage, at in stages.items()}
             for place, (stage, spreads) in enumerate(points.items()):
                 _draw_curve(panel, spreads, laws[stage][quantity], place, f"{quantity} {stage}")
-            set_log_axis(panel, "x", span_of([Spread(p, None, p, p) for p in points[END]]))
+            set_log_axis(panel, "x", span_of([Spread(p, None, p, p) for at in points.values() for p in at]))
             set_log_axis(
                 panel, "y", span_of([spread for own_points in points.values() for spread in own_points.values()])
             )
@@ -60,7 +62,7 @@ def stripe_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
         panels[2].set_ylabel("test error $\\epsilon_t$")
         draw_legend(figure, _keys(stages, laws, setting))
     table = [line for stage, at in stages.items() for line in _lines(stage, at, laws[stage])]
-    return Drawn(figure, table, _notes(own, stages), setting)
+    return Drawn(figure, table, _notes(own), setting)
 
 
 def _setting(rows: Sequence[Row]) -> dict[str, Any]:
@@ -71,26 +73,25 @@ def _setting(rows: Sequence[Row]) -> dict[str, Any]:
     differing = [name for name in SHARED if len(grouped(rows, name)) > 1]
     if differing:
         raise ValueError(f"the rows differ in {', '.join(differing)}; choose one, as with --where {differing[0]}=...")
-    if len(grouped(rows, "train_size")) < 3:
+    if len(grouped(rows, "train_size")) < FEWEST:
         raise ValueError("the rows have fewer than 3 values of train_size; a power law needs more")
     return {name: rows[0][name] for name in SHARED}
 
 
 def _stages(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The rows at each loss that every network has passed, the first passed first, and at the end."""
-    sizes = {int(row["train_size"]) for row in rows}
-    stages: dict[str, list[Row]] = {}
-    losses = sorted({_passed(at) for row in rows for at in row["on_the_way"]}, reverse=True)
-    for loss in losses:
-        at = [{**row, **one} for row in rows for one in row["on_the_way"] if _passed(one) == loss]
-        if {int(row["train_size"]) for row in at} == sizes and len(at) == len(rows):
-            stages[f"{loss:g}"] = at
-    return {**stages, END: list(rows)}
+    """The networks that passed each loss, as they were there, the first loss first, and at the end of the flow."""
+    most = max(len(row["on_the_way"]) for row in rows)
+    passed = {
+        f"{FIRST_LOSS / 2**k:g}": [{**row, **row["on_the_way"][k]} for row in rows if len(row["on_the_way"]) > k]
+        for k in range(most)
+    }
+    stages = {**passed, END: [row for row in rows if not _is_late(row)]}
+    return {name: own for name, own in stages.items() if len(grouped(own, "train_size")) >= FEWEST}
 
 
-def _passed(at: Mapping[str, Any]) -> float:
-    """The halving of the loss that was passed: 0.5, 0.25, ..."""
-    return float(2.0 ** np.ceil(np.log2(at["loss"])))
+def _is_late(row: Row) -> bool:
+    """Whether a flow ran out of steps before the last loss."""
+    return bool(row["loss"] > row["until_loss"] and not row["fitted"])
 
 
 def _points(rows: Sequence[Row], quantity: str) -> dict[int, Spread]:
@@ -162,6 +163,7 @@ def _lines(stage: str, rows: Sequence[Row], laws: Mapping[str, PowerLaw]) -> lis
     return lines
 
 
-def _notes(rows: Sequence[Row], stages: Mapping[str, list[Row]]) -> list[str]:
-    late = sum(row["loss"] > row["until_loss"] and not row["fitted"] for row in rows)
-    return [f"{late} of {len(rows)} flows ran out of steps before the last loss"] if late else []
+def _notes(rows: Sequence[Row]) -> list[str]:
+    late = sum(map(_is_late, rows))
+    told = f"{late} of {len(rows)} flows ran out of steps before the last loss and count until where they came"
+    return [told] if late else []
