@@ -534,6 +534,7 @@ def test_a_last_batch_that_is_too_small_joins_the_one_before():
     """Batch norm refuses a batch of one image; a process of several, one of none."""
     images = TensorImageSet("few", "train", torch.zeros(33, 1, 4, 4), torch.zeros(33, dtype=torch.int64), 10)
     sizes_of = {(16, 1): [16, 17], (8, 1): [8, 8, 8, 9], (10, 2): [10, 10, 13], (33, 2): [33], (40, 1): [33]}
+    sizes_of |= {(31, 1): [33], (30, 1): [30, 3]}  # less than a tenth of a batch
     for (size, count), sizes in sizes_of.items():
         trainer = Trainer(replace(OPTIONS, batch_size=size), images, None, None, loop.CPU, Processes(0, count))
         batches = trainer._batches(torch.arange(33))

@@ -130,8 +130,8 @@ def _rows(kind: FigureKind, preset: str, path: Path, rest: dict[str, Any]) -> li
     how = f"diffstab figure {kind.name} --preset {preset} --store {path} --run"
     if not done:
         raise ValueError(f"{str(path)!r} has none of the {len(jobs)} cells behind {kind.name}; make them with {how}")
-    if done < len(jobs):
-        click.echo(f"note: {len(jobs) - done} of {len(jobs)} cells are missing; make them with {how}", err=True)
+    if len(found) < len(jobs):
+        click.echo(f"note: {len(jobs) - len(found)} of {len(jobs)} cells are missing; make them with {how}", err=True)
     return list({row["key"]: row for row in found.values()}.values())
 
 
@@ -186,6 +186,7 @@ def summary(table: list[dict[str, Any]], setting: dict[str, Any]) -> str:
     told = [f"{networks} network{'s' * (networks > 1)}"] if networks else []
     told.append(f"{len(table)} points")
     if "images" in setting:
-        told.append(f"{setting['images']} images of {setting.get('dataset')}/{setting.get('split')}")
+        source = "/".join(str(setting[name]) for name in ("dataset", "split") if setting.get(name) is not None)
+        told.append(f"{setting['images']} images{source and f' of {source}'}")
     told += [f"{name} = {shown(setting[name])}" for name in ("cutoff", "delta") if setting.get(name) is not None]
     return "; ".join([*told, *([str(setting["average"])] if "average" in setting else [])])

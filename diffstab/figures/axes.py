@@ -44,12 +44,12 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def tick_text(value: float, _position: object = None) -> str:
-    """Plain from 0.001 to 1000, otherwise a power of ten.
+    """Plain from 0.001 to below 10,000, otherwise a power of ten.
 
     >>> tick_text(0.05), tick_text(1e-4), tick_text(3e-5)
     ('0.05', '$10^{-4}$', '$3\\\\times10^{-5}$')
     """
-    if 1e-3 <= value <= 1e3:
+    if 1e-3 <= value < 1e4:
         return f"{value:g}"
     mantissa, exponent = f"{value:e}".split("e")
     factor = "" if float(mantissa) == 1 else f"{float(mantissa):g}\\times"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ..settings import DEFAULT_CUTOFF, INTERPOLATIONS
 from ..store import Row
@@ -40,14 +41,13 @@ def error_by_size_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dr
     curved = {group.at["model"] for group in groups}
     others = [row for row in chosen.trained if not setting_at(row, P) and row["model"] not in curved]
     behind = groups_of(others, ["model"], notes, ("error", "R", "D", "G"))
-    labels = labels_of([*curved, *(group.at["model"] for group in behind)])
+    labels = labels_of(list(curved))
     with house_style():
         figure = Figure(figsize=(WIDTH * 0.62, HEIGHT), layout="constrained")
         panel = figure.subplots()
         for group in behind:
             at = group.spreads["R"].value, group.spreads["error"].value
             panel.plot(*at, "o", color=FAINT, markersize=2.6, gid=group.at["model"], zorder=1)
-            panel.annotate(labels[group.at["model"]], at, (3, 2), textcoords="offset points", fontsize=5, color=FAINT)
         models = list(dict.fromkeys(group.at["model"] for group in groups))
         for place, model in enumerate(models):
             _draw_curve(panel, [group for group in groups if group.at["model"] == model], place)
@@ -56,7 +56,12 @@ def error_by_size_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dr
         set_log_axis(panel, "x", span_of([group.spreads["R"] for group in everything]))
         set_log_axis(panel, "y", span_of([group.spreads["error"] for group in everything]))
         panel.set(xlabel="relative stability $R_f$", ylabel="test error $\\epsilon_t$")
-        draw_legend(figure, network_keys([labels[model] for model in models]))
+        keys = network_keys([labels[model] for model in models])
+        if behind:
+            keys.append(
+                Line2D([], [], linestyle="none", marker="o", color=FAINT, markersize=2.6, label="other networks")
+            )
+        draw_legend(figure, keys)
     table = [_line(group) for group in [*groups, *behind]]
     return Drawn(figure, table, list(dict.fromkeys(notes)), setting_of(sized[0]))
 

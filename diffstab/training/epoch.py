@@ -21,6 +21,9 @@ from .state import TrainingState
 
 TEST_BATCH = 250  # images
 LOOK_EVERY = 16  # steps between looks at the loss, each of which waits for the device
+LEAST_PART = (
+    0.1  # of batch_size that the last batch has at least: a few images made an EfficientNet learn next to nothing
+)
 
 ORDER, AUGMENTATION, MASKS = "order", "augmentation", "masks"
 
@@ -69,9 +72,9 @@ class Trainer:
         return len(self._batches(torch.arange(len(self.images))))
 
     def _batches(self, order: Tensor) -> list[Tensor]:
-        """Indices by batch; a last one of fewer than two images a process, too few for batch norm, joins another."""
+        """Indices by batch; a last one that gives batch norm too few images (LEAST_PART, two a process) joins another."""
         batches = list(order.split(self.recipe.batch_size))
-        if len(batches) > 1 and len(batches[-1]) < 2 * self.processes.count:
+        if len(batches) > 1 and len(batches[-1]) < max(2 * self.processes.count, self.recipe.batch_size * LEAST_PART):
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
 
