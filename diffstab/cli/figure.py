@@ -184,9 +184,9 @@ def summary(table: list[dict[str, Any]], setting: dict[str, Any]) -> str:
     """What was drawn, in one line."""
     networks = len({line["model"] for line in table if "model" in line})
     told = [f"{networks} network{'s' * (networks > 1)}"] if networks else []
-    told.append(f"{len(table)} points")
+    told.append(f"{len(table)} point{'s' * (len(table) > 1)}")
     if "images" in setting:
-        source = "/".join(str(setting[name]) for name in ("dataset", "split") if setting.get(name) is not None)
-        told.append(f"{setting['images']} images{source and f' of {source}'}")
+        source = " of {dataset}/{split}".format(**setting) if {"dataset", "split"} <= set(setting) else ""
+        told.append(f"{setting['images']} images{source}")
     told += [f"{name} = {shown(setting[name])}" for name in ("cutoff", "delta") if setting.get(name) is not None]
     return "; ".join([*told, *([str(setting["average"])] if "average" in setting else [])])

@@ -57,7 +57,7 @@ def by_field(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
                     if len(own) >= FEWEST:
                         _draw_points(panels[i, k], own, "R", place)
                         told.append(signed(_correlation(own, "R")))
-                        lines += [{**_line(own), "allowed_probability": probability}]
+                        lines += _lines(own, probability)
                 if delta >= LEAST_DELTA and probability >= 0.5:
                     panels[i, k].set_facecolor(ALLOWED)
                 _set_axes(panels[i, k], here, "R")
@@ -124,10 +124,10 @@ def _correlation(groups: Sequence[Group], quantity: str) -> float:
     return log_correlation(error, values)
 
 
-def _line(groups: Sequence[Group]) -> dict[str, Any]:
-    """Of Fig. 21's table: correlations with each quantity."""
-    at = {name: groups[0].at[name] for name in FIELD}
-    return {**at, "networks": len(groups), **{f"correlation_{name}": _correlation(groups, name) for name in LABELS}}
+def _lines(groups: Sequence[Group], probability: float) -> list[dict[str, Any]]:
+    """Of Fig. 21's table: the networks of one field, each with the correlations over all of them."""
+    shared = {f"correlation_{name}": _correlation(groups, name) for name in LABELS}
+    return [{**group.line(), **shared, "allowed_probability": probability} for group in groups]
 
 
 def _draw_points(panel: Axes, groups: Sequence[Group], quantity: str, place: int) -> None:

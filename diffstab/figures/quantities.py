@@ -17,6 +17,7 @@ LABELS = {
     "D": "stability to diffeomorphisms $D_f$",
     "G": "stability to noise $G_f$",
     "error": "test error $\\epsilon_t$",
+    "loss": "training loss",
 }
 HEIGHT = 2.5  # inches
 

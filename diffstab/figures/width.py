@@ -1,25 +1,24 @@
-"""R_f and the test error against the width of fully connected nets, through the interpolation threshold."""
+"""R_f, errors and the training loss against the width of fully connected nets, through the interpolation threshold."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..models.paper import FC_WIDTH
 from ..store import Row
 from ..widths import base_and_width
 from .choice import choose
-from .groups import Group, groups_of
+from .groups import QUANTITIES, Group, groups_of
 from .legend import draw_legend
 from .lines import Drawn, network_keys
 from .quantities import draw_groups, quantity_panels, set_axes
-from .setting import grouped, refuse_several_settings, refuse_several_trainings, setting_of
+from .setting import grouped, refuse_several_settings, refuse_several_trainings, setting_at, setting_of
 from .style import house_style
 
-QUANTITIES = ("error", "R", "D")
+PANELS = ("loss", "error", "R", "D")
 WIDTH = "width"  # a column that groups get here: neurons per hidden layer
 
 
 def width_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
-    """Test error, R_f and D_f against the number of neurons per hidden layer, a curve for each depth.
+    """Training loss, test error, R_f and D_f against the neurons per hidden layer, a curve for each depth.
 
     Args:
         rows: Of a store, with trainings of `fc_l2-w0.125` and the like.
@@ -37,18 +36,18 @@ def width_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     for name, theirs in grouped(own, "model").items():
         refuse_several_trainings(name, theirs)
     notes = list(chosen.notes)
-    groups = [_with_width(group) for group in groups_of(own, ["model"], notes)]
+    own = _with_losses(own, rows)
+    shown = PANELS if "loss" in own[0] else PANELS[1:]
+    groups = [_with_width(group) for group in groups_of(own, ["model"], notes, [*dict.fromkeys((*QUANTITIES, *shown))])]
     bases = list(dict.fromkeys(group.at["base"] for group in groups))
     with house_style():
-        figure, panels = quantity_panels(QUANTITIES, "neurons per hidden layer")
+        figure, panels = quantity_panels(shown, "neurons per layer")
         for place, base in enumerate(bases):
             draw_groups(panels, [group for group in groups if group.at["base"] == base], WIDTH, place, base)
         set_axes(panels, groups, WIDTH)
         draw_legend(figure, network_keys(bases))
-    losses = {name: _mean_loss(theirs) for name, theirs in grouped(own, "model").items()}
     rising = sorted(groups, key=lambda group: (str(group.at["base"]), float(group.at[WIDTH])))
-    table = [{**group.line(), **losses[group.at["model"]]} for group in rising]
-    return Drawn(figure, table, list(dict.fromkeys(notes)), setting_of(own[0]))
+    return Drawn(figure, [group.line() for group in rising], list(dict.fromkeys(notes)), setting_of(own[0]))
 
 
 def _with_width(group: Group) -> Group:
@@ -56,7 +55,12 @@ def _with_width(group: Group) -> Group:
     return Group({**group.at, "base": base, WIDTH: max(1, round(FC_WIDTH * factor))}, group.seeds, group.spreads)
 
 
-def _mean_loss(rows: Sequence[Row]) -> dict[str, Any]:
-    """Of the last epochs, where the rows have it."""
-    known = [row["train_loss"] for row in rows if "train_loss" in row]
-    return {"train_loss": sum(known) / len(known)} if known else {}
+def _with_losses(measured: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
+    """Measurements, with the loss of the last epoch where the rows of all their trainings are there."""
+    losses = {row["job"]: row["train_loss"] for row in rows if row.get("kind") == "train" and row.get("train_loss")}
+    own = [losses.get(setting_at(row, "training.job")) for row in measured]
+    if None in own:
+        return list(measured)
+    return [
+        {**row, "loss": {"value": loss, "low": loss, "high": loss}} for row, loss in zip(measured, own, strict=True)
+    ]
