@@ -14,6 +14,7 @@ is R with its bar, from the one line of fig03-delta.csv that has these values; {
 import csv
 import re
 import shutil
+import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from diffstab.results import write_atomically
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE, PAGE, IMAGES = Path(__file__).with_name("gallery.md"), ROOT / "docs" / "figures.md", ROOT / "docs" / "images"
+WIDTH = 120  # letters in a line
 FIELD = re.compile(r"\{\{([^{}]+)\}\}")
 
 
@@ -40,8 +42,16 @@ def main(figures: Path | None) -> None:
 
 
 def page(template: str, folder: Path) -> str:
-    """The template with its fields filled from the CSV files of a folder."""
-    return FIELD.sub(lambda match: filled(match[1], folder), template)
+    """The template with its fields filled from the CSV files of a folder, and its paragraphs wrapped again."""
+    text = FIELD.sub(lambda match: filled(match[1], folder), template)
+    return "\n\n".join(wrapped(paragraph) for paragraph in text.strip().split("\n\n")) + "\n"
+
+
+def wrapped(paragraph: str) -> str:
+    """Prose alone: titles, pictures, commands and tables stay as they are."""
+    if paragraph.startswith(("#", "!", "    ", "|")):
+        return paragraph
+    return textwrap.fill(" ".join(re.split("[ \n]+", paragraph)), WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def filled(text: str, folder: Path) -> str:
@@ -49,16 +59,22 @@ def filled(text: str, folder: Path) -> str:
     parts = [part.split() for part in text.split(" / ")]
     if len(parts) == 2:
         values = [float(line_of(words, folder)[words[1]]) for words in parts]
-        return f"{values[0] / values[1]:.2g}"
+        return told(values[0] / values[1], 2)
     words = parts[0]
     quantity = words[1].rstrip("!%")
     line = line_of([words[0], quantity, *words[2:]], folder)
-    scale, unit = (100, " %") if words[1].endswith("%") else (1, "")
-    value = f"{scale * float(line[quantity]):.3g}{unit}"
+    scale, unit = (100, "\N{NO-BREAK SPACE}%") if words[1].endswith("%") else (1, "")
+    value = told(scale * float(line[quantity])) + unit
     if words[1].endswith("!") or not line.get(f"{quantity}_low"):
         return value
-    low, high = (scale * float(line[f"{quantity}_{end}"]) for end in ("low", "high"))
-    return f"{value} ({low:.3g} to {high:.3g})"
+    low, high = (told(scale * float(line[f"{quantity}_{end}"])) for end in ("low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def told(value: float, digits: int = 3) -> str:
+    """In few digits; large numbers in full."""
+    text = f"{value:.{digits}g}"
+    return f"{float(text):,.0f}" if "e+" in text else text
 
 
 def line_of(words: list[str], folder: Path) -> dict[str, str]:
@@ -66,6 +82,9 @@ def line_of(words: list[str], folder: Path) -> dict[str, str]:
     name, quantity, *filters = words
     lines = points(folder / f"{name}.csv")
     wanted = dict(text.split("=", 1) for text in filters)
+    unknown = [column for column in wanted if column not in lines[0]]
+    if unknown:
+        raise ValueError(f"{' '.join(words)}: {name}.csv has no column {unknown[0]!r}; it has {', '.join(lines[0])}")
     found = [line for line in lines if all(same(line[column], value) for column, value in wanted.items())]
     if len(found) != 1 or quantity not in found[0]:
         raise ValueError(f"{' '.join(words)}: {len(found)} lines of {name}.csv; one with {quantity} is needed")
@@ -79,10 +98,11 @@ def points(path: Path) -> list[dict[str, str]]:
 
 
 def same(text: str, wanted: str) -> bool:
+    """Equal as numbers, or as texts; a space of a text is written as _."""
     try:
         return float(text) == float(wanted)
     except ValueError:
-        return text == wanted
+        return text.replace(" ", "_") == wanted
 
 
 if __name__ == "__main__":
