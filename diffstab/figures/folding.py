@@ -106,14 +106,15 @@ def _draw_tangents(panel: Axes, fields: list[DisplacementField]) -> None:
     panel.annotate("$u$", (1, 0), (2, 3), textcoords="offset points")
     panel.axvline(0, color=FAINT, linewidth=0.5)
     panel.set(xlim=(-1.4, REACH + 1), ylim=(-REACH, REACH), aspect="equal")
-    panel.set(xlabel="$u'$ along $u$", ylabel="$u'$ across $u$")
+    panel.set(xlabel="$u$\N{PRIME} along $u$", ylabel="$u$\N{PRIME} across $u$")
 
 
 def _keys() -> list[Line2D]:
     style: dict[str, Any] = {"linestyle": "none", "markersize": 5}
+    dots = {**style, "marker": "o", "markersize": 3}
     return [
-        *(Line2D([], [], marker="o", color=COLOURS[1 - k], label=f"$u'$ at $T$ = {t:g}", linestyle="none", markersize=3)
+        *(Line2D([], [], color=COLOURS[1 - k], label=f"$u$\N{PRIME} at $T$ = {t:g}", **dots)
           for k, t in enumerate(TEMPERATURES)),
-        Line2D([], [], marker="s", color="#d9efe2", label="$u' \\cdot u > 0$ (Eq. 12)", **style),
+        Line2D([], [], marker="s", color="#d9efe2", label="$u$\N{PRIME}$ \\cdot u > 0$ (Eq. 12)", **style),
         Line2D([], [], marker="o", color="#bdbdbd", label="$\\Vert\\nabla\\tau\\Vert_\\infty < 1$", **style),
     ]  # fmt: skip
