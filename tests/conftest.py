@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # its import asks the network for a newer version, and warns of it
-torch.set_num_threads(2)
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)  # workers of pytest share the cores
 
 
 @pytest.fixture
