@@ -18,7 +18,16 @@ LOOP = (
     "changes two_passes outcome stability adaptive"
 ).split()
 DATA, MODELS = 2, 3  # a model spec needs the shape of its data set's images
-EDGES = {"transforms": 2, "experiments": 3, "figures": 4, "training": 4, "sweep": 5, "cli": 6, "__main__": 7}
+EDGES = {
+    "transforms": 2,
+    "experiments": 3,
+    "figures": 4,
+    "pages": 4,
+    "training": 4,
+    "sweep": 5,
+    "cli": 6,
+    "__main__": 7,
+}
 RANK = {**dict.fromkeys(CORE, 0), **dict.fromkeys(LOOP, 1), "data": DATA, "models": MODELS, **EDGES}
 HOMES = {"timm": "models", "torchvision.models": "models", "torchvision.datasets": "data", "matplotlib": "figures"}
 HOMES |= {"ray": "sweep", "submitit": "sweep", "yaml": "sweep", "pyarrow": "store", "click": "cli"}

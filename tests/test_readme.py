@@ -35,11 +35,12 @@ def test_commands_shown_are_accepted(tmp_path, monkeypatch):
     """As written, but for the folder of what they write, and a smaller network to measure."""
     monkeypatch.chdir(ROOT)
     lines = re.findall(r"^    diffstab (.*)$", README, re.MULTILINE)
-    assert len(lines) == 12
-    written = ("deformed.png", "results", "results.csv", "figures")
+    assert len(lines) == 13
+    written = ("deformed.png", "results", "results.csv", "figures", "explorer.html")
     for line in lines:
         if line.startswith("figure"):  # to another folder, and without the minutes of measuring
             line = f"{line} --output figures" if "--run" not in line else f"{line} --help"
+        line += " --output explorer.html" if line == "explore" else ""
         command, *words = shlex.split(line.replace("--model resnet18", "--model fc_l4"))
         arguments = [str(tmp_path / word) if word in written else word for word in words]
         answer = CliRunner().invoke(main, [command, *arguments])

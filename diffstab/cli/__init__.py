@@ -5,6 +5,7 @@ import click
 from .compare import compare
 from .deform import deform
 from .errors import OneLineGroup
+from .explore import explore
 from .field import field
 from .figure import figure
 from .measure import measure
@@ -22,5 +23,5 @@ def main() -> None:
     """Measure how stable a vision network is to smooth deformations, relative to noise."""
 
 
-for command in (measure, train, sweep, figure, results, compare, models, field, deform):
+for command in (measure, train, sweep, figure, results, compare, models, field, deform, explore):
     main.add_command(command)

@@ -1,0 +1,96 @@
+"""The explorer: what temperature and cutoff do to an image, live."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageOps
+
+from ..data.embedded import EMBEDDED
+from ..ensemble import largest_xi
+from ..settings import GAUSSIAN_SIGMA
+from .page import STATIC, page
+
+SIDE = 224  # of the longer side of images, pixels
+LEAST_SIDE, MOST_SIDE = 16, 512
+TITLE, SCRIPTS = "Deformations of temperature T and cutoff c", ("field.js", "diagram.js", "explorer.js")
+PHOTOS = ("chelsea.jpg", "coffee.jpg")
+CUTOFFS = (2, 3, 4, 5, 6, 8, 10, 12, 15, 20)
+PROBABILITIES = (0.95, 0.75, 0.5, 0.25, 0.05)  # of the boundaries between shades
+GRID = 64  # pixels a side of the fields whose largest Xi is taken: it hardly depends on the image's
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of the explorer.
+
+    Attributes:
+        name: Shown, and in the lines to copy.
+        width, height: Pixels.
+        source: `data:` address of a PNG.
+    """
+
+    name: str
+    width: int
+    height: int
+    source: str
+
+
+def picture_of(path: Path, side: int = SIDE) -> Picture:
+    """An image file, turned upright, at most `side` pixels long.
+
+    Raises:
+        ValueError: If the file is no image, or the side is not from 16 to 512.
+    """
+    from ..data.files import read_image
+    from ..settings import positive_integer
+
+    positive_integer("side", side, least=LEAST_SIDE, most=MOST_SIDE)
+    image = ImageOps.exif_transpose(read_image(path)).convert("RGB")
+    scale = side / max(image.size)
+    if scale < 1:
+        size = (max(2, round(image.width * scale)), max(2, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    if min(image.size) < 2:
+        raise ValueError(f"{path.name} is {image.width} x {image.height} pixels; each side must have at least 2")
+    content = io.BytesIO()
+    image.save(content, format="PNG", optimize=True)
+    address = f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
+    return Picture(path.name, image.width, image.height, address)
+
+
+def explorer_page(images: Sequence[Path] = (), side: int = SIDE) -> str:
+    """The HTML file; without images, of two photographs kept with the package.
+
+    Args:
+        images: Image files.
+        side: Longest side that images are shown with, pixels.
+
+    Raises:
+        ValueError: As `picture_of`.
+    """
+    files = list(images) or [EMBEDDED / "photos" / name for name in PHOTOS]
+    data: dict[str, Any] = {
+        "pictures": [asdict(picture_of(path, side)) for path in files],
+        "sigma": GAUSSIAN_SIGMA,
+        "cutoffs": CUTOFFS,
+        "probabilities": PROBABILITIES,
+        "boundaries": boundaries(),
+    }
+    body = (STATIC / "explorer.html").read_text("utf-8")
+    return page(TITLE, body, ["page.css"], SCRIPTS, data)
+
+
+def boundaries() -> list[list[float]]:
+    """For each cutoff, the temperatures at which a field is a diffeomorphism with each of PROBABILITIES.
+
+    Xi scales with sqrt(T), so that Xi < 1 is T < 1 / Xi(T = 1)^2.
+    """
+    found = []
+    for cutoff in CUTOFFS:
+        limits = largest_xi((GRID, GRID), float(cutoff), "disk").double() ** -2
+        found.append([float(limits.quantile(1 - probability)) for probability in PROBABILITIES])
+    return found

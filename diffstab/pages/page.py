@@ -1,0 +1,75 @@
+"""A self-contained HTML page: styles, scripts and data inside, and a policy that forbids everything else."""
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+STATIC = Path(__file__).parent / "static"
+FRAME = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="$generator">
+<meta http-equiv="Content-Security-Policy" content="$policy">
+<title>$title</title>
+<style>$style</style>
+</head>
+<body>
+$body
+<script type="application/json" id="data">$data</script>
+<script>$script</script>
+</body>
+</html>
+""")
+
+
+def page(title: str, body: str, styles: Sequence[str], scripts: Sequence[str], data: Mapping[str, Any]) -> str:
+    """The whole file.
+
+    Args:
+        title: Any text.
+        body: HTML, trusted.
+        styles: Names of files in `static`.
+        scripts: Likewise; they run one after the other, and find the data in the element `data`.
+        data: Whatever JSON holds; its texts need not be trusted.
+
+    >>> "<b>" in page("a <b>", "", [], [], {"text": "</script><b>"})
+    False
+    """
+    from ..provenance import versions
+
+    style, script = ("\n".join((STATIC / name).read_text("utf-8") for name in names) for names in (styles, scripts))
+    policy = "; ".join([
+        "default-src 'none'", "img-src data:", f"style-src {_hash(style)}", f"script-src {_hash(script)}",
+        "base-uri 'none'", "form-action 'none'",
+    ])  # fmt: skip
+    return FRAME.substitute(
+        generator=f"diffstab {versions()['diffstab']}",
+        policy=policy,
+        title=html.escape(title),
+        style=style,
+        body=body,
+        data=safe_json(data),
+        script=script,
+    )
+
+
+def safe_json(data: Mapping[str, Any]) -> str:
+    r"""JSON that can stand in a script element: no text in it can end the element.
+
+    >>> safe_json({"name": "</script>"})
+    '{"name":"\\u003c/script\\u003e"}'
+    """
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _hash(text: str) -> str:
+    """As a policy names an inline element."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
