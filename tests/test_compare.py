@@ -149,7 +149,7 @@ def test_the_command_prints_a_ranking_and_pairs(store):
     assert answer.exit_code == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert lines[0] == (
-        "60 images of random/None, draws: 1, seed 0, 1; c = 3, delta = 1 px, bilinear, median, paper convention"
+        "60 images of random, draws: 1, seed 0, 1; c = 3, delta = 1 px, bilinear, median, paper convention"
     )
     assert lines[1].split() == "rank network R_f 95 % interval rank, 95 %".split()
     assert len(lines) == 10

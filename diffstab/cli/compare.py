@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..settings import DEFAULTS, DIFFEO
+from ..settings import DEFAULTS
 from .results import opened
 from .tables import print_columns
 
@@ -67,17 +67,9 @@ def finite(interval: Any) -> dict[str, float | None]:
 
 def print_comparison(one: "Comparison") -> None:
     """The setting, the ranking, the pairs."""
-    told = one.setting
-    seeds = ", ".join(map(str, one.seeds))
-    what = f"{told['images']} images of {told['dataset']}/{told['split']}, draws: {told['draws']}, seed {seeds}"
-    parts = [
-        None if told["transform"] == DIFFEO else told["transform"],
-        None if told["cutoff"] is None else f"c = {told['cutoff']:g}",
-        None if told["delta"] is None else f"delta = {told['delta']:.3g} px",
-        None if told["noise_norm"] is None else f"||eta|| = {told['noise_norm']:.3g}",
-        *(told[name] for name in ("interpolation", "average")),
-    ]
-    click.echo(f"{what}; {', '.join(part for part in parts if part)}, {told['convention']} convention")
+    from ..store.pairing import told_setting
+
+    click.echo(told_setting(one.setting, one.seeds))
     places = [
         (
             place.rank,

@@ -6,13 +6,12 @@ from typing import Any
 
 from ..store import OF_DEFORMATIONS, Row
 from ..store.pairing import BEFORE, SETTING
-from ..store.table import flat, value_at
+from ..store.table import SEED_BY_SEED, flat, value_at
 
 SETTINGS = (*SETTING, "asked.until_precision", "batch_norm", "precision")
 TASK = ("training.dataset", "training.train_size", "training.label_noise")  # that all networks were trained for
 CHECKPOINT = "a checkpoint"
 WITHOUT = "none"  # batch_norm of networks that have none, which goes with any
-SEED_BY_SEED = ("training.job", "training.seed", "training.device")  # in which the seeds of a network may differ
 KINDS = ("train", "pretrained", "init")  # of weights; others are paths of checkpoints
 
 

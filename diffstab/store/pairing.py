@@ -1,11 +1,12 @@
 """Networks of a store that were measured on the same images, fields and noise, side by side."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..comparison import PairedComparison, PairedSample, Ranked, compare_all, rank
+from ..raw_values import RawValues
 from ..settings import DIFFEO
 from ..statistics import Statistic
 from . import Row, Store, is_measured
@@ -17,6 +18,7 @@ SETTING = tuple(
 )
 BEFORE = {"transform": DIFFEO}  # of rows that were kept before there was a choice
 Block = tuple[int, str]  # seed and images
+RawOf = Callable[[Row], RawValues]
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,19 @@ class Comparison:
     pairs: list[tuple[str, str, PairedComparison]]
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Networks that were measured under one setting on the same images.
+
+    Attributes:
+        setting: What was measured, by column.
+        rows: Of each network, one for each seed that all have, in the same order.
+    """
+
+    setting: dict[str, Any]
+    rows: dict[str, list[Row]]
+
+
 def compare_rows(
     store: Store, networks: Sequence[str], filters: Sequence[str], *, resamples: int, seed: int
 ) -> list[Comparison]:
@@ -53,21 +68,101 @@ def compare_rows(
         ValueError: If a name means no row, or several under one setting and seed; if no setting is shared.
     """
     rows = select([row for row in store.rows() if is_measured(row)], filters)
-    if not networks:
-        networks = _names(rows)
-    if len(set(networks)) < max(2, len(networks)):
+    if len(set(networks)) < len(networks):
+        raise ValueError(f"networks are {', '.join(networks)}; two or more different ones are needed")
+    found = {name: _meant(name, rows) for name in networks} if networks else networks_of(rows)
+    return [compare_shared(one, store.raw, resamples=resamples, seed=seed) for one in shared_settings(found)]
+
+
+def networks_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows of each network, by the shortest filters that tell it from the others.
+
+    >>> rows = [{"model": "lenet", "weights": "init"}, {"model": "lenet", "weights": "a"}, {"model": "fc_l2"}]
+    >>> list(networks_of(rows))
+    ['model=lenet,weights=init', 'model=lenet,weights=a', 'fc_l2']
+    """
+    steps = ("model", "weights", "training.job")
+    found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        found[tuple(value_at(row, step) for step in steps)].append(row)
+    begin = Counter(own[:length] for own in found for length in (1, 2))
+    named = {}
+    for own, mine in found.items():
+        length = next(n for n in (1, 2, 3) if n == 3 or begin[own[:n]] == 1)
+        told = [
+            f"{step}={str(value)[:12] + '*' if step == 'training.job' else value}"
+            for step, value in zip(steps, own, strict=True)
+        ]
+        named[own[0] if length == 1 else ",".join(told[:length])] = mine
+    return named
+
+
+def shared_settings(networks: Mapping[str, Sequence[Row]]) -> list[Shared]:
+    """Every setting that at least two networks share, with the most networks that have seen the same images.
+
+    Raises:
+        ValueError: If there are fewer than two networks, one has several rows under one setting and seed, or no
+            setting is shared.
+    """
+    if len(networks) < 2:
         raise ValueError(f"networks are {', '.join(networks) or 'none'}; two or more different ones are needed")
-    measured = {name: _by_setting(name, _meant(name, rows)) for name in networks}
+    measured = {name: _by_setting(name, rows) for name, rows in networks.items()}
     shared = []
     for setting in dict.fromkeys(setting for found in measured.values() for setting in found):
         blocks = _sharing({name: found[setting] for name, found in measured.items() if setting in found})
         common = [block for block in next(iter(blocks.values())) if all(block in own for own in blocks.values())]
         if len(blocks) > 1:
             chosen = {name: [own[block] for block in common] for name, own in blocks.items()}
-            shared.append(_compared(store, dict(zip(SETTING, setting, strict=True)), chosen, resamples, seed))
+            shared.append(Shared(dict(zip(SETTING, setting, strict=True)), chosen))
     if not shared:
         raise ValueError(_nothing_shared(measured))
     return shared
+
+
+def compare_shared(shared: Shared, raw_of: RawOf, *, resamples: int, seed: int) -> Comparison:
+    """Ranks the networks of a setting and compares them in pairs.
+
+    Args:
+        shared: Of `shared_settings`.
+        raw_of: The per-image values behind a row, such as `Store.raw`.
+        resamples: Bootstrap resamples.
+        seed: Of the resamples.
+
+    Raises:
+        ValueError: As `raw_of`, and as `comparison.compare_all`.
+    """
+    setting = shared.setting
+    statistic = Statistic(setting["average"], setting["median_rule"], setting["pairs"])
+    samples = {name: [_sample(raw_of(row), statistic) for row in rows] for name, rows in shared.rows.items()}
+    ranking = rank(samples, statistic, resamples=resamples, seed=seed)
+    pairs = compare_all(samples, statistic, resamples=resamples, seed=seed)
+    seeds = [row["seed"] for row in next(iter(shared.rows.values()))]
+    return Comparison(setting, seeds, ranking, pairs)
+
+
+def told_setting(setting: Mapping[str, Any], seeds: Sequence[int] = ()) -> str:
+    """A setting in a line, for people.
+
+    >>> told_setting({"dataset": "mnist5k", "images": 500, "draws": 1, "cutoff": 3.0, "average": "mean"}, [0, 1])
+    '500 images of mnist5k, draws: 1, seed 0, 1; c = 3, mean'
+    """
+    named = setting.get
+    split = f"/{named('split')}" if named("split") else ""
+    images = f"{named('images')} images of " if named("images") is not None else ""
+    transform = named("transform")
+    parts = [
+        None if transform == DIFFEO else transform,
+        None if named("cutoff") is None else f"c = {named('cutoff'):g}",
+        None if named("delta") is None else f"delta = {named('delta'):.3g} px",
+        None if named("noise_norm") is None else f"||eta|| = {named('noise_norm'):.3g}",
+        *(named(name) for name in ("interpolation", "average")),
+        None if named("convention") is None else f"{named('convention')} convention",
+    ]
+    what = [f"{images}{named('dataset')}{split}"]
+    what += [] if named("draws") is None else [f"draws: {named('draws')}"]
+    what += [f"seed {', '.join(map(str, seeds))}"] if seeds else []
+    about = ", ".join(str(part) for part in parts if part)
+    return "; ".join([", ".join(what), *([about] if about else [])])
 
 
 def _sharing(blocks: dict[str, dict[Block, Row]]) -> dict[str, dict[Block, Row]]:
@@ -75,21 +170,6 @@ def _sharing(blocks: dict[str, dict[Block, Row]]) -> dict[str, dict[Block, Row]]
     seen = Counter(block for own in blocks.values() for block in own)
     ((most, _),) = seen.most_common(1)
     return {name: own for name, own in blocks.items() if most in own}
-
-
-def _names(rows: Sequence[Row]) -> list[str]:
-    """The shortest filters that tell each network of the rows from the others."""
-    steps = ("model", "weights", "training.job")
-    found: dict[tuple[Any, ...], None] = dict.fromkeys(tuple(value_at(row, step) for step in steps) for row in rows)
-    names = []
-    for own in found:
-        length = next(n for n in (1, 2, 3) if n == 3 or sum(other[:n] == own[:n] for other in found) == 1)
-        told = [
-            f"{step}={str(value)[:12] + '*' if step == 'training.job' else value}"
-            for step, value in zip(steps, own, strict=True)
-        ]
-        names.append(own[0] if length == 1 else ",".join(told[:length]))
-    return names
 
 
 def _meant(name: str, rows: Sequence[Row]) -> list[Row]:
@@ -105,7 +185,7 @@ def _by_setting(name: str, rows: Sequence[Row]) -> dict[tuple[Any, ...], dict[Bl
     """The network's rows by setting, then by seed and images."""
     found: dict[tuple[Any, ...], dict[Block, Row]] = defaultdict(dict)
     for row in rows:
-        own = found[tuple(row.get(column, BEFORE.get(column)) for column in SETTING)]
+        own = found[setting_values(row)]
         block = (row["seed"], row["data_sha256"])
         if block in own:
             differing = _differing(own[block], row)
@@ -116,6 +196,15 @@ def _by_setting(name: str, rows: Sequence[Row]) -> dict[tuple[Any, ...], dict[Bl
     return dict(found)
 
 
+def setting_values(row: Row, columns: Sequence[str] = SETTING) -> tuple[Any, ...]:
+    """What stands in the columns of a row's setting, in rows from before there was a choice too.
+
+    >>> setting_values({"cutoff": 3.0}, ["transform", "cutoff", "split"])
+    ('diffeo', 3.0, None)
+    """
+    return tuple(row.get(column, BEFORE.get(column)) for column in columns)
+
+
 def _differing(one: Row, other: Row) -> str:
     """The first column, of those that people know, in which two rows of a setting differ."""
     for name in ("model", "weights", "training.seed", "training.job", "batch_norm", "precision", "resamples"):
@@ -124,19 +213,7 @@ def _differing(one: Row, other: Row) -> str:
     return f"key={one['key'][:12]}* or key={other['key'][:12]}*"
 
 
-def _compared(
-    store: Store, setting: dict[str, Any], chosen: dict[str, list[Row]], resamples: int, seed: int
-) -> Comparison:
-    statistic = Statistic(setting["average"], setting["median_rule"], setting["pairs"])
-    samples = {name: [_sample(store, row, statistic) for row in rows] for name, rows in chosen.items()}
-    ranking = rank(samples, statistic, resamples=resamples, seed=seed)
-    pairs = compare_all(samples, statistic, resamples=resamples, seed=seed)
-    seeds = [row["seed"] for row in next(iter(chosen.values()))]
-    return Comparison(setting, seeds, ranking, pairs)
-
-
-def _sample(store: Store, row: Row, statistic: Statistic) -> PairedSample:
-    raw = store.raw(row)
+def _sample(raw: RawValues, statistic: Statistic) -> PairedSample:
     return PairedSample(*raw.changes(statistic), indices=raw.indices)
 
 

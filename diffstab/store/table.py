@@ -23,6 +23,7 @@ STANDARD = {*FIRST, *(f.name for f in fields(StabilityResult))} - set("RDG") - {
 STANDARD |= {f"asked.{name}" for name in ("images", "draws", "until_precision")}
 STANDARD |= {f"training.{name}" for name in ("job", *(f.name for f in fields(TrainOptions)))}
 STANDARD |= {"time", "data_dir", "recomputed_from", "error.traceback"}
+SEED_BY_SEED = ("training.job", "training.seed", "training.device")  # in which the seeds of a network may differ
 LAYER_COLUMNS = ("layer", "depth", *(f"{letter}.{end}" for letter in "RDG" for end in ("value", "low", "high")))
 LAST = ("schema", "key", "job", "raw", "checkpoint_sha256", "checksum")
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -151,7 +152,10 @@ def _is(value: Any, wanted: str) -> bool:
 
 
 def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    """Whole ones exactly, as seeds are."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
