@@ -33,6 +33,15 @@ def network() -> nn.Module:
         ).train()
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """For `browsing.opened`."""
+    from browsing import started
+
+    with started() as opened:
+        yield opened
+
+
 @pytest.fixture
 def one_thread():
     """For small batches: two threads would wait for each other."""

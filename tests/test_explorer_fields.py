@@ -1,24 +1,15 @@
 """The explorer's JavaScript draws and deforms as the package does; run by node, where there is one."""
 
-import json
-import shutil
-import subprocess
-
 import pytest
 import torch
+from in_node import in_node, needs_node
 
 from diffstab import MaxEntropyEnsemble, StreamKeys, deform
-from diffstab.pages.page import STATIC
 from diffstab.settings import GAUSSIAN_SIGMA
 from diffstab.streams import philox, sphere_noise
 
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+pytestmark = needs_node
 
-SCRIPT = """
-const Fields = require(process.argv[1]), asked = JSON.parse(require("fs").readFileSync(0));
-const answer = (%s)(Fields, asked);
-console.log(JSON.stringify(answer));
-"""
 CASES = [
     {"size": (17, 11), "cutoff": 3, "temperature": 1e-3, "seed": 0, "draw": 0},
     {"size": (5, 40), "cutoff": 7, "temperature": 1e-2, "seed": 2**64 - 1, "draw": 2**32 - 1},
@@ -29,11 +20,7 @@ EXACT = 1e-9  # pixels
 
 
 def run(function, asked):
-    """What a JavaScript function of (Fields, asked) answers."""
-    words = ["node", "-e", SCRIPT % function, str(STATIC / "field.js")]
-    done = subprocess.run(words, input=json.dumps(asked), text=True, capture_output=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return in_node(function, asked, "field.js")
 
 
 def close(values, wanted, within):
@@ -52,7 +39,7 @@ def test_fields_and_deformed_images_are_those_of_the_package(case):
     pixels = image.permute(1, 2, 0).flatten().tolist()
     asked = {**case, "seed": str(case["seed"]), "width": width, "height": height, "pixels": pixels}
     found = run(
-        """(F, asked) => {
+        """({ Fields: F }, asked) => {
           const { width, height } = asked, field = F.field(F.draw(asked), asked.temperature, width, height);
           const told = [field.gradientNorm, field.xi, field.leastDeterminant, field.rms,
             asked.temperature * F.squaredDelta(asked.cutoff, width, height)];
@@ -86,18 +73,18 @@ def test_random_words_are_philox():
     seeds = [0, 2**64 - 1, 0x0123456789ABCDEF]
     for seed in seeds:
         asked = {"counters": counters.tolist(), "key": [seed & 0xFFFFFFFF, seed >> 32]}
-        found = run("(F, asked) => asked.counters.map((counter) => F.philox(counter, asked.key))", asked)
+        found = run("({ Fields: F }, asked) => asked.counters.map((counter) => F.philox(counter, asked.key))", asked)
         assert torch.equal(torch.tensor(found), torch.stack(philox(tuple(counters.T), seed), 1))
 
 
 def test_the_inverse_normal_law_holds_to_the_ends():
     ends = torch.logspace(-16, -1, 60, dtype=torch.float64)
     uniform = torch.cat([ends, torch.linspace(0.02, 0.98, 99, dtype=torch.float64), 1 - ends[5:]])
-    found = run("(F, asked) => asked.map(F.normal)", uniform.tolist())
+    found = run("({ Fields: F }, asked) => asked.map(F.normal)", uniform.tolist())
     close(found, torch.special.ndtri(uniform), 1e-13)
 
 
 def test_noise_is_that_of_the_package():
     keys = StreamKeys(12, torch.zeros(1, dtype=torch.int64), 3)
-    found = run("(F, asked) => [...F.noise(asked)]", {"seed": "12", "draw": 3, "count": 3 * 17 * 11})
+    found = run("({ Fields: F }, asked) => [...F.noise(asked)]", {"seed": "12", "draw": 3, "count": 3 * 17 * 11})
     close(found, sphere_noise(keys, (3, 17, 11))[0], 1e-6)

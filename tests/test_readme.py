@@ -35,8 +35,8 @@ def test_commands_shown_are_accepted(tmp_path, monkeypatch):
     """As written, but for the folder of what they write, and a smaller network to measure."""
     monkeypatch.chdir(ROOT)
     lines = re.findall(r"^    diffstab (.*)$", README, re.MULTILINE)
-    assert len(lines) == 13
-    written = ("deformed.png", "results", "results.csv", "figures", "explorer.html")
+    assert len(lines) == 14
+    written = ("deformed.png", "results", "results.csv", "figures", "explorer.html", "report.html")
     for line in lines:
         if line.startswith("figure"):  # to another folder, and without the minutes of measuring
             line = f"{line} --output figures" if "--run" not in line else f"{line} --help"

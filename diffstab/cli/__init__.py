@@ -10,6 +10,7 @@ from .field import field
 from .figure import figure
 from .measure import measure
 from .models import models
+from .report import report
 from .results import results
 from .sweep import sweep
 from .train import train
@@ -23,5 +24,5 @@ def main() -> None:
     """Measure how stable a vision network is to smooth deformations, relative to noise."""
 
 
-for command in (measure, train, sweep, figure, results, compare, models, field, deform, explore):
+for command in (measure, train, sweep, figure, results, compare, report, models, field, deform, explore):
     main.add_command(command)

@@ -67,8 +67,11 @@ USUAL = MeasureOptions()
 @device_option
 @store_option(required=False, help="Also keep the result and its raw values in this store.")
 @output_option("--output", help="Also write the JSON object to this file.")
+@output_option("--report", help="Also write a page of the result, with plots, to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-def measure(store: Path | None, output: Path | None, as_json: bool, with_init: bool, **options: Any) -> None:
+def measure(
+    store: Path | None, output: Path | None, report: Path | None, as_json: bool, with_init: bool, **options: Any
+) -> None:
     """Measure D_f, G_f and R_f of a network, with 95 % intervals.
 
     R_f near 1: deformations change the output as much as noise of the same size does. Well below 1: the network is
@@ -101,6 +104,10 @@ def measure(store: Path | None, output: Path | None, as_json: bool, with_init: b
         click.echo(json.dumps(row, allow_nan=False))
     else:
         print_results(result, init)
+    if report is not None:
+        from ..pages import results_page
+
+        write_atomically(report, results_page(results).encode())
     for asked, found in zip(wanted if kept is not None else (), results, strict=False):
         keep(kept, asked, found)  # last: what was measured is shown even if the store can't be written
 

@@ -239,4 +239,4 @@ const Fields = (() => {
   return { philox, normal, modes, draw, noise, field, bilinear, gaussian, squaredDelta };
 })();
 
-if (typeof module !== "undefined") module.exports = Fields;
+if (typeof module !== "undefined") module.exports = { Fields };

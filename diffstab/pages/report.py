@@ -1,0 +1,129 @@
+"""The report: the measurements of a store on one page, with the plots and comparisons that people ask for."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from ..results import StabilityResult
+from ..settings import DEFAULTS
+from ..store import DONE, FAILED, Row, is_measured
+from ..store.pairing import SETTING, RawOf, setting_values, told_setting
+from ..store.table import SEED_BY_SEED, flat, value_at
+from .columns import columnar, layers_of
+from .page import STATIC, page
+from .paired import MOST_COMPARED, Matrix, matrices_of
+
+SCRIPTS = ("rows.js", "statistics.js", "plot.js", "matrix.js", "table.js", "report.js")
+COUNTS = ("images", "draws", "temperature")  # what a measurement took, or what follows from delta and the size
+WAY = tuple(column for column in SETTING if column not in COUNTS)  # rows that share these stand in one plot
+SWEPT = ("delta", "delta_rule", "noise_norm")  # along a curve
+FAMILY = tuple(column for column in WAY if column not in SWEPT)
+
+
+def report_page(
+    rows: Sequence[Row],
+    raw_of: RawOf | None = None,
+    *,
+    title: str,
+    most: int = MOST_COMPARED,
+    resamples: int = DEFAULTS.resamples,
+    seed: int = DEFAULTS.seed,
+) -> str:
+    """The HTML file.
+
+    Args:
+        rows: Of a store; trainings are left out, failures are listed.
+        raw_of: The per-image values behind a row, such as `Store.raw`, for paired comparisons; None leaves them out.
+        title: Of the page.
+        most: Networks in a paired comparison; of more, those of lowest R_f.
+        resamples: Of the images, behind the comparisons.
+        seed: Of the resamples.
+
+    Raises:
+        ValueError: If no row is a measurement, or an option is out of range.
+
+    >>> interval = {"value": 0.5, "low": 0.4, "high": 0.6}
+    >>> row = {"status": "done", "kind": "measure", "model": "lenet", "R": interval, "key": "a"}
+    >>> report_page([row], title="One network").startswith("<!DOCTYPE html>")
+    True
+    """
+    measured = [row for row in rows if is_measured(row)]
+    if not measured:
+        raise ValueError(f"none of {len(rows)} rows is a measurement; measure some, or filter less")
+    ways = [setting_values(row, WAY) for row in measured]
+    families = [setting_values(row, FAMILY) for row in measured]
+    matrices, notes = matrices_of(measured, raw_of, most, resamples=resamples, seed=seed)
+    data = {
+        "title": title,
+        "count": len(measured),
+        "columns": columnar(measured),
+        "ways": told_ways(list(dict.fromkeys(ways))),
+        "way": _places(ways),
+        "family": _places(families),
+        "network": _places([_network(row) for row in measured]),
+        "layers": layers_of(measured),
+        "matrices": [_placed(matrix, ways) for matrix in matrices],
+        "failures": _failures(rows),
+        "notes": notes,
+        "trainings": sum(row.get("kind") == "train" and row.get("status") != FAILED for row in rows),
+    }
+    body = (STATIC / "report.html").read_text("utf-8")
+    return page(title, body, ["page.css", "report.css"], SCRIPTS, data)
+
+
+def results_page(results: Sequence[StabilityResult], title: str | None = None) -> str:
+    """The HTML file of measurements that need not be in a store.
+
+    Args:
+        results: One or more.
+        title: Of the page; None names the first network.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    rows = [{"status": DONE, "kind": "measure", **result.to_dict()} for result in results]
+    raw = {id(row): result.raw for row, result in zip(rows, results, strict=True)}
+    named = title or (f"Stability of {results[0].model}" if results else "")
+    return report_page(rows, lambda row: raw[id(row)], title=named)
+
+
+def told_ways(ways: Sequence[tuple[Hashable, ...]]) -> list[str]:
+    """Each way of measuring in a line; with what tells it from others where a line is that of several.
+
+    >>> told_ways([("mnist5k", *[None] * (len(WAY) - 1))])
+    ['mnist5k']
+    """
+    told = [told_setting(dict(zip(WAY, way, strict=True))) for way in ways]
+    alike = defaultdict(list)
+    for line, way in zip(told, ways, strict=True):
+        alike[line].append(way)
+    lines = []
+    for line, way in zip(told, ways, strict=True):
+        differing = [place for place, values in enumerate(zip(*alike[line], strict=True)) if len(set(values)) > 1]
+        more = ", ".join(f"{WAY[place]} {way[place]}" for place in differing)
+        lines.append(f"{line} ({more})" if more else line)
+    return lines
+
+
+def _placed(matrix: Matrix, ways: Sequence[tuple[Hashable, ...]]) -> dict[str, Any]:
+    """With the number of its way."""
+    own = tuple(matrix.setting[column] for column in WAY)
+    return {"way": list(dict.fromkeys(ways)).index(own), **matrix.told}
+
+
+def _places(values: Sequence[Hashable]) -> list[int]:
+    """Of each value among the distinct ones, in order of appearance."""
+    order: dict[Hashable, int] = {}
+    return [order.setdefault(value, len(order)) for value in values]
+
+
+def _network(row: Row) -> str:
+    """What its seeds share: model, kind of weights, and how it was trained."""
+    training = flat({"training": row.get("training", {})})
+    told = {name: value for name, value in training.items() if name not in SEED_BY_SEED}
+    return repr((row["model"], row.get("weights") == "init", sorted(told.items(), key=str)))
+
+
+def _failures(rows: Sequence[Row]) -> list[dict[str, str]]:
+    names = ("model", "kind", "error.type", "error.message", "job")
+    return [{name: str(value_at(row, name) or "") for name in names} for row in rows if row.get("status") == FAILED]

@@ -1,0 +1,50 @@
+// Paired comparisons as a table: each cell is R of its row over R of its column.
+"use strict";
+
+const Matrix = (() => {
+  const SURE = 0.05;
+
+  const element = (name, attributes = {}, ...inner) => {
+    const one = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) one.setAttribute(key, value);
+    one.append(...inner);
+    return one;
+  };
+
+  const short = (value) => Number(value.toPrecision(2)).toString();
+  const end = (value, otherwise) => (value === null ? otherwise : Number(value.toPrecision(3)).toString());
+  const chance = (p) => (p < 1e-6 ? "p < 1e-6" : `p = ${Number(p.toPrecision(2))}`);
+
+  function cell([ratio, low, high, p], flipped, about) {
+    const [value, from, to] = flipped ? [1 / ratio, high === null ? null : 1 / high, low === null ? null : 1 / low] : [ratio, low, high];
+    const kind = p >= SURE ? "open" : value < 1 ? "lower" : "higher";
+    const sign = { open: "=", lower: "▼", higher: "▲" }[kind], word = { open: "not told apart", lower: "lower", higher: "higher" }[kind];
+    const one = element("td", { class: kind }, `${short(value)} `, element("span", { "aria-hidden": "true" }, sign));
+    one.append(element("span", { class: "hidden" }, word));
+    one.title = `${about}: ratio ${end(value, "")} (${end(from, "0")} to ${end(to, "infinity")}), ${chance(p)} after Holm: ${word}`;
+    return one;
+  }
+
+  // a section for one setting
+  function table({ told, names, models, ranks, pairs, of }, number) {
+    const found = new Map(pairs.map(([i, k, ...numbers]) => [`${i} ${k}`, numbers]));
+    const head = element("tr", {}, element("th", { scope: "col" }, "R of … over"), element("th", { scope: "col" }, "rank, 95 %"));
+    for (const name of names) head.append(element("th", { scope: "col", class: "over" }, element("span", {}, name)));
+    const body = element("tbody");
+    names.forEach((name, i) => {
+      const [, low, high] = ranks[i], line = element("tr", { "data-model": models[i] });
+      line.append(element("th", { scope: "row" }, name), element("td", {}, low === high ? String(low) : `${low} to ${high}`));
+      names.forEach((other, k) => {
+        if (i === k) line.append(element("td", { class: "self" }, "1"));
+        else line.append(cell(found.get(i < k ? `${i} ${k}` : `${k} ${i}`), i > k, `${name} over ${other}`));
+      });
+      body.append(line);
+    });
+    const few = of > names.length ? `; the ${names.length} of lowest R of ${of} networks` : "";
+    const name = `Paired comparison ${number + 1}: ${told}`, whole = element("table", { class: "matrix" }, element("thead", {}, head), body);
+    return element("section", { "aria-label": name }, element("p", { class: "told" }, `${told}${few}`),
+      element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table of ${name}` }, whole));
+  }
+
+  return { table, element };
+})();

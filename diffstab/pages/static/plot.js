@@ -1,0 +1,166 @@
+// A plot of points and lines in SVG: axes, intervals, the nearest point under the pointer or by arrow keys.
+"use strict";
+
+const Plot = (() => {
+  const SPACE = "http://www.w3.org/2000/svg", MARGIN = { left: 62, right: 14, top: 12, bottom: 46 };
+  const REACH = 18, MANY = 60, LABELS = 24; // pixels; points beyond which intervals, and names, are not drawn
+  const MARKS = { trained: "M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0", fresh: "M0,-5.5L5.5,0L0,5.5L-5.5,0Z" };
+
+  function make(name, attributes, parent) {
+    const one = document.createElementNS(SPACE, name);
+    for (const [key, value] of Object.entries(attributes)) one.setAttribute(key, value);
+    parent?.append(one);
+    return one;
+  }
+
+  // one of each network's, of those trained where there are some
+  function named(every) {
+    const trained = every.filter(({ kind }) => kind === "trained");
+    return [...new Map((trained.length ? trained : every).map((point) => [point.model, point])).values()];
+  }
+
+  const short = (value) => Number(value.toPrecision(3)).toString();
+  const marked = (value) => (value >= 1e4 ? value.toExponential().replace("e+", "e") : short(value)); // of an axis
+
+  function span(values, log) {
+    const known = values.filter((v) => Number.isFinite(v) && (!log || v > 0));
+    if (!known.length) return log ? [0.1, 10] : [0, 1];
+    const [low, high] = [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))];
+    if (log) {
+      const room = Math.max(0.04, 0.06 * Math.log10(high / low));
+      return [low / 10 ** room, high * 10 ** room];
+    }
+    const room = 0.05 * (high - low) || 0.5;
+    return [low - room, high + room];
+  }
+
+  function ticks([low, high], log) {
+    if (log) {
+      const wide = Math.log10(high / low), steps = wide > 2.5 ? [1] : wide > 1 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
+      const found = [];
+      for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
+        for (const step of steps) found.push(Number((step * 10 ** power).toPrecision(3)));
+      return found.filter((v) => v >= low && v <= high);
+    }
+    const rough = (high - low) / 5, unit = 10 ** Math.floor(Math.log10(rough));
+    const step = unit * [1, 2, 5, 10].find((v) => v * unit >= rough), found = [];
+    for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(Number((k * step).toPrecision(6)));
+    return found;
+  }
+
+  function scale([low, high], log, from, to) {
+    const along = log ? Math.log : (v) => v, [a, b] = [along(low), along(high)];
+    return (value) => from + ((to - from) * (along(Math.min(Math.max(value, low), high)) - a)) / (b - a);
+  }
+
+  function axes(svg, { x, y }, sides, width, height) {
+    const right = width - MARGIN.right, bottom = height - MARGIN.bottom, group = make("g", { class: "axes" }, svg);
+    for (const v of ticks(sides.x, x.log)) {
+      make("line", { x1: x.at(v), x2: x.at(v), y1: MARGIN.top, y2: bottom + 4, class: v === 1 && x.log ? "one" : "tick" }, group);
+      make("text", { x: x.at(v), y: bottom + 18, "text-anchor": "middle" }, group).textContent = marked(v);
+    }
+    for (const v of ticks(sides.y, y.log)) {
+      make("line", { x1: MARGIN.left - 4, x2: right, y1: y.at(v), y2: y.at(v), class: v === 1 && y.one ? "one" : "tick" }, group);
+      make("text", { x: MARGIN.left - 8, y: y.at(v) + 4, "text-anchor": "end" }, group).textContent = marked(v);
+    }
+    make("rect", { x: MARGIN.left, y: MARGIN.top, width: right - MARGIN.left, height: bottom - MARGIN.top }, group);
+    make("text", { x: (MARGIN.left + right) / 2, y: height - 8, "text-anchor": "middle", class: "name" }, group).textContent = x.label;
+    const name = make("text", { "text-anchor": "middle", class: "name" }, group);
+    name.setAttribute("transform", `translate(14 ${(MARGIN.top + bottom) / 2}) rotate(-90)`);
+    name.textContent = y.label;
+  }
+
+  const path = (points) => points.map(([px, py], k) => `${k ? "L" : "M"}${px.toFixed(1)},${py.toFixed(1)}`).join("");
+
+  // names beside points, where there is room for them
+  function label(svg, every, points, width) {
+    const taken = every.map(({ px, py }) => [px - 6, py - 6, px + 6, py + 6]), group = make("g", { class: "labels" }, svg);
+    for (const { px, py, name, model } of points) {
+      const long = 6.6 * name.length;
+      for (const [dx, dy] of [[9, 4], [-9 - long, 4], [-long / 2, -9], [-long / 2, 19]]) {
+        const box = [px + dx, py + dy - 11, px + dx + long, py + dy + 2];
+        const clear = box[0] > MARGIN.left && box[2] < width - MARGIN.right &&
+          taken.every((one) => box[0] > one[2] || box[2] < one[0] || box[1] > one[3] || box[3] < one[1]);
+        if (!clear) continue;
+        taken.push(box);
+        const text = make("text", { x: px + dx, y: py + dy, class: "label" }, group);
+        text.textContent = name;
+        text.dataset.model = model;
+        break;
+      }
+    }
+  }
+
+  // series: {points: [{x, y, xs, ys, model, name, told}], kind, joined}; guides: {from, to, kind}, points of the plane
+  function draw(svg, { x, y, series, guides = [], labels = false }) {
+    const width = Math.max(300, Math.min(svg.parentElement.clientWidth, 760)), height = Math.round(Math.max(270, 0.62 * width));
+    const every = series.flatMap((one) => one.points), bars = every.length <= MANY, sides = {};
+    svg.replaceChildren();
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    svg.setAttribute("width", width);
+    svg.setAttribute("height", height);
+    for (const [axis, own] of Object.entries({ x, y })) {
+      const values = every.flatMap((point) => [point[axis], ...(bars ? point[`${axis}s`] ?? [] : [])]);
+      sides[axis] = own.span ?? span(values, own.log);
+    }
+    x.at = scale(sides.x, x.log, MARGIN.left, width - MARGIN.right);
+    y.at = scale(sides.y, y.log, height - MARGIN.bottom, MARGIN.top);
+    axes(svg, { x, y }, sides, width, height);
+    for (const { points, kind } of guides) make("path", { d: path(points.filter(([, v]) => v >= sides.y[0] && v <= sides.y[1]).map(([u, v]) => [x.at(u), y.at(v)])), class: `guide ${kind}` }, svg);
+    for (const { points, kind, joined, model } of series) {
+      const group = make("g", { class: `series ${kind}` }, svg);
+      group.dataset.model = model ?? "";
+      for (const point of points) Object.assign(point, { px: x.at(point.x), py: y.at(point.y), kind });
+      if (joined) make("path", { d: path(points.map(({ px, py }) => [px, py])), class: "line" }, group);
+      for (const point of points) {
+        if (bars) {
+          const [xs, ys] = [point.xs, point.ys];
+          if (xs) make("path", { d: `M${x.at(xs[0])},${point.py}H${x.at(xs[1])}`, class: "bar" }, group);
+          if (ys) make("path", { d: `M${point.px},${y.at(ys[0])}V${y.at(ys[1])}`, class: "bar" }, group);
+        }
+        const mark = make("path", { d: MARKS[kind], transform: `translate(${point.px.toFixed(1)} ${point.py.toFixed(1)})`, class: "mark" }, group);
+        mark.dataset.model = point.model;
+      }
+    }
+    if (labels && named(every).length <= LABELS) label(svg, every, named(every), width);
+    svg.points = every.sort((a, b) => a.px - b.px);
+    svg.current = null;
+    return svg.points.length;
+  }
+
+  function nearest(svg, event) {
+    const box = svg.getBoundingClientRect(), ratio = svg.viewBox.baseVal.width / box.width;
+    const [u, v] = [(event.clientX - box.left) * ratio, (event.clientY - box.top) * ratio];
+    let [best, least] = [null, REACH];
+    for (const point of svg.points ?? []) {
+      const far = Math.hypot(point.px - u, point.py - v);
+      if (far < least) [best, least] = [point, far];
+    }
+    return best;
+  }
+
+  // show(point or null) tells of a point; choose(point) takes it
+  function listen(svg, show, choose) {
+    const go = (point) => {
+      svg.current = point;
+      show(point, svg);
+    };
+    svg.addEventListener("pointermove", (event) => go(nearest(svg, event)));
+    svg.addEventListener("pointerleave", () => go(null));
+    svg.addEventListener("blur", () => go(null));
+    svg.addEventListener("click", (event) => {
+      const point = nearest(svg, event);
+      if (point) choose(point);
+    });
+    svg.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key], { points, current } = svg;
+      if (event.key === "Escape") go(null);
+      else if (event.key === "Enter" && current) choose(current);
+      else if (step && points?.length) go(points[(points.indexOf(current) + step + (current || step > 0 ? 0 : 1) + points.length) % points.length]);
+      else return;
+      event.preventDefault();
+    });
+  }
+
+  return { draw, listen, short };
+})();

@@ -1,0 +1,247 @@
+// The report: what is chosen, and the plots, matrices and table that follow from it.
+"use strict";
+
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const $ = (id) => document.getElementById(id), { element } = Matrix, { short } = Plot;
+  const rows = Rows.decode(data), names = Object.keys(data.columns);
+  const LOOKED = ["model", "weights", "weights_tag", "dataset", "key"]; // where words are looked for
+  const EVERY = data.ways.length; // in place of a way of measuring
+  // in which rows can't differ and be compared; and those that call for care
+  const APART = ("convention precision average radius_average median_rule pairs noise_radius_rule noise_norm interpolation transform " +
+    "cutoff cutoff_rule delta delta_rule dataset split").split(" ");
+  const CARE = ["images", "draws", "batch_norm"];
+  const LISTED = 5; // values in a warning
+  const layers = new Map(data.layers.rows.map((one) => [one.row, { ...one, ...data.layers.profiles[one.of] }]));
+  const state = { way: 0, filter: () => true, sort: "R.value", falling: false, all: false, open: new Set(), chosen: new Set() };
+
+  const at = (place, name) => rows[place].get(name);
+  const fresh = (place) => at(place, "weights") === "init";
+  const kind = (place) => (fresh(place) ? "fresh" : "trained");
+  const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+  const every = () => [...rows.keys()];
+  const inWay = () => every().filter((place) => state.way === EVERY || data.way[place] === state.way);
+
+  // value, low and high of R, D or 1/G
+  function quantity(place, name) {
+    const ends = ["value", "low", "high"].map((end) => at(place, `${name === "1/G" ? "G" : name}.${end}`));
+    return name === "1/G" ? [1 / ends[0], 1 / ends[2], 1 / ends[1]] : ends;
+  }
+
+  const told = (place, ...more) =>
+    [`${at(place, "model")}${fresh(place) ? " at initialisation" : ""}`, ...more].filter(Boolean).join("\n");
+  const range = ([value, low, high]) => `${short(value)} (${short(low)} to ${short(high)})`;
+
+  function point(place, x, y, xs, ys, ...more) {
+    return { x, y, xs, ys, model: at(place, "model"), name: at(place, "model"), told: told(place, ...more) };
+  }
+
+  function errorPlot(places) {
+    const name = $("quantity").value, label = { R: "R_f", D: "D_f", "1/G": "1 / G_f" }[name];
+    const rate = (place) => ["value", "low", "high"].map((end) => 100 * at(place, `test_error.${end}`));
+    const own = places.every(fresh) ? places : places.filter((place) => !fresh(place)); // before training it is chance's
+    const usable = own.filter((place) => at(place, "test_error.value") > 0 && quantity(place, name)[0] > 0);
+    const of = (wanted) => usable.filter((place) => kind(place) === wanted).map((place) => {
+      const [x, y] = [quantity(place, name), rate(place)];
+      return point(place, x[0], y[0], x.slice(1), y.slice(1), `${label} ${range(x)}`, `test error ${range(y)} %`, `seed ${at(place, "seed")}`);
+    });
+    const trained = usable.filter((place) => !fresh(place)), series = [];
+    for (const wanted of ["fresh", "trained"]) series.push({ points: of(wanted), kind: wanted });
+    const averages = [...new Set(trained.map((place) => data.network[place]))].map((network) => {
+      const own = trained.filter((place) => data.network[place] === network);
+      return [own.map((place) => quantity(place, name)[0]), own.map((place) => rate(place)[0])].map(Statistics.logAverage);
+    });
+    const found = state.way === EVERY ? null : Statistics.related(averages.map(([x]) => x), averages.map(([, y]) => y));
+    const sides = averages.map(([x]) => x), guides = [];
+    if (found) {
+      const [low, high] = [Math.min(...sides), Math.max(...sides)], ends = [...Array(41).keys()].map((k) => low * (high / low) ** (k / 40));
+      guides.push({ kind: "fit", points: ends.map((x) => [x, found.factor.value * x ** found.exponent.value]) });
+    }
+    const svg = $("error").querySelector("svg");
+    Plot.draw(svg, { x: { label, log: true }, y: { label: "test error / %", log: true }, series, guides, labels: true });
+    const without = own.length - usable.length, before = places.length - own.length;
+    const left = (before ? ` ${count(before, "row")} at initialisation left out.` : "") + (without ? ` ${count(without, "row")} without a test error above 0 left out.` : "");
+    const { correlation, exponent } = found ?? {};
+    $("fit").textContent = (found
+      ? `Correlation of the logarithms ${range3(correlation)}, test error ~ ${label}^${range3(exponent)}, over ${found.networks} trained networks (log-averages of their rows; 95 % intervals by a bootstrap over networks, somewhat too narrow for few of them).`
+      : state.way === EVERY ? "A fit needs rows of one way of measuring." : "A fit needs three trained networks with test errors that differ.") + left;
+    return usable.length;
+  }
+
+  const range3 = ({ value, low, high }) => `${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
+
+  function depthPlot(places) {
+    const series = places.filter((place) => layers.has(place)).map((place) => {
+      const { names: own, depths, R } = layers.get(place);
+      const points = R.map((r, k) => point(place, depths[k], r[0], null, r.slice(1), own[k], `R ${range(r)}`)).filter(({ y }) => y > 0);
+      return { points, kind: kind(place), joined: true, model: at(place, "model") };
+    });
+    Plot.draw($("depth").querySelector("svg"), { x: { label: "relative depth of the layer", span: [-0.04, 1.04] }, y: { label: "R_f", log: true, one: true }, series });
+    $("depth").querySelector(".told").textContent = `${count(series.length, "row")} with layers.`;
+    return series.length;
+  }
+
+  // through rows that differ in displacement alone; these may stand under other ways of measuring than the chosen one
+  function deltaPlot() {
+    const families = new Set(inWay().map((place) => data.family[place])), curves = new Map();
+    for (const place of every().filter((one) => families.has(data.family[one]) && state.filter(rows[one]))) {
+      if (!(at(place, "delta") > 0 && at(place, "R.value") > 0)) continue;
+      const name = JSON.stringify([data.family[place], ...["model", "weights", "weights_sha256", "seed"].map((column) => at(place, column))]);
+      curves.set(name, [...(curves.get(name) ?? []), place]);
+    }
+    const series = [...curves.values()].filter((own) => new Set(own.map((place) => at(place, "delta"))).size > 1).map((own) => {
+      const points = own.sort((i, k) => at(i, "delta") - at(k, "delta")).map((place) => {
+        const R = quantity(place, "R");
+        return point(place, at(place, "delta"), R[0], null, R.slice(1), `delta ${short(at(place, "delta"))} px`, `R_f ${range(R)}`);
+      });
+      return { points, kind: kind(own[0]), joined: true, model: at(own[0], "model") };
+    });
+    Plot.draw($("delta").querySelector("svg"), { x: { label: "delta / pixels", log: true }, y: { label: "R_f", log: true, one: true }, series });
+    $("delta").querySelector(".told").textContent = `${count(series.length, "curve")} of rows that differ in delta alone.`;
+    return series.length;
+  }
+
+  // what stands in a column, the most frequent first
+  function values(places, name) {
+    const times = new Map();
+    for (const place of places) {
+      const value = at(place, name) ?? "none";
+      times.set(value, (times.get(value) ?? 0) + 1);
+    }
+    return [...times].sort((a, b) => b[1] - a[1]);
+  }
+
+  function warnings(places) {
+    const found = [], tell = (name, own) =>
+      `${name} ${own.slice(0, LISTED).map(([value, n]) => `${value} (${count(n, "row")})`).join(", ")}${own.length > LISTED ? ", ..." : ""}`;
+    const differing = (columns, of = () => true) => columns.map((name) => [name, values(places.filter((place) => of(place, name)), name)])
+      .filter(([, own]) => own.length > 1).map(([name, own]) => tell(name, own));
+    const apart = differing(APART.filter((name) => name !== "radius_average"));
+    if (apart.length) found.push(["", `Warning: these rows can't be compared with one another: ${apart.join("; ")}.`]);
+    const others = places.filter((place) => at(place, "radius_average") !== at(place, "average")).length;
+    if (others) found.push(["", `Warning: ${count(others, "row")} had the noise's norm chosen by another average than the one shown (radius_average).`]);
+    const usual = (place, name) => name !== "batch_norm" || (!fresh(place) && at(place, name) !== "none");
+    const care = differing(CARE, usual);
+    if (care.length) found.push(["note", `Note: compare with care: ${care.join("; ")}.`]);
+    for (const text of data.notes) found.push(["note", `Note: ${text}`]);
+    $("warnings").replaceChildren(...found.map(([name, text]) => element("li", { class: name }, text)));
+  }
+
+  function matrices() {
+    const own = data.matrices.filter(({ way }) => way === state.way || state.way === EVERY);
+    $("matrices").replaceChildren(...own.map(Matrix.table));
+    return own.length;
+  }
+
+  function highlight() {
+    document.body.classList.toggle("marked", state.chosen.size > 0);
+    for (const one of document.querySelectorAll("[data-model]")) one.classList.toggle("chosen", state.chosen.has(one.dataset.model));
+    for (const one of document.querySelectorAll(".network")) one.setAttribute("aria-pressed", String(state.chosen.has(one.textContent)));
+    $("none").disabled = !state.chosen.size;
+  }
+
+  function choose(model) {
+    if (!state.chosen.delete(model)) state.chosen.add(model);
+    highlight();
+  }
+
+  let shown = [];
+  const table = () => {
+    shown = Rows.inOrder(rows, shown, state.sort, state.falling);
+    const again = document.activeElement?.closest?.("[data-place]")?.dataset.place; // it is made anew and keeps the focus
+    Table.draw($("rows"), $("more"), rows, shown, state, { choose, toggle });
+    if (again !== undefined) $("rows").querySelector(`[data-place="${again}"] [aria-expanded]`)?.focus();
+    highlight();
+  };
+
+  function toggle(place) {
+    if (!state.open.delete(place)) state.open.add(place);
+    table();
+  }
+
+  // whether one came or went
+  function plots() {
+    const drawn = { error: errorPlot(shown), depth: depthPlot(shown), delta: deltaPlot() };
+    const changed = Object.entries(drawn).filter(([id, points]) => $(id).hidden !== (points === 0));
+    for (const [id, points] of changed) $(id).hidden = points === 0;
+    return changed.length > 0;
+  }
+
+  function render() {
+    shown = inWay().filter((place) => state.filter(rows[place]));
+    $("shown").textContent = `${shown.length} of ${count(rows.length, "row")}`;
+    if (plots()) plots(); // those that are left have more room now
+    $("paired").hidden = matrices() === 0;
+    warnings(shown);
+    table();
+  }
+
+  // in the page's corner nearest to the point
+  function show(one, svg) {
+    const tip = $("tip");
+    tip.hidden = !one;
+    for (const mark of document.querySelectorAll(".near")) mark.classList.remove("near");
+    if (!one) return;
+    tip.textContent = one.told;
+    const box = svg.getBoundingClientRect(), ratio = box.width / svg.viewBox.baseVal.width;
+    const [left, top] = [box.left + one.px * ratio, box.top + one.py * ratio];
+    tip.style.left = `${Math.max(4, Math.min(left + 12, innerWidth - tip.offsetWidth - 8))}px`;
+    tip.style.top = `${top + 14 + tip.offsetHeight > innerHeight ? top - tip.offsetHeight - 10 : top + 12}px`;
+  }
+
+  function save(name, text, type) {
+    const link = element("a", { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  function read() {
+    try {
+      state.filter = Rows.filter($("filter").value, names, LOOKED);
+      $("problem").textContent = "";
+    } catch (error) {
+      $("problem").textContent = error.message;
+    }
+    $("filter").setAttribute("aria-invalid", String($("problem").textContent !== ""));
+    state.all = false;
+    render();
+  }
+
+  function sort(column) {
+    [state.sort, state.falling] = [column, state.sort === column && !state.falling];
+    table();
+  }
+
+  function failures() {
+    const titles = ["model", "kind", "error.type", "error.message", "job"];
+    $("failed").hidden = !data.failures.length;
+    const head = element("tr", {}, ...titles.map((name) => element("th", { scope: "col" }, name)));
+    $("failures").tHead.replaceChildren(head);
+    $("failures").tBodies[0].replaceChildren(...data.failures.map((one) => element("tr", {}, ...titles.map((name) => element("td", {}, one[name])))));
+  }
+
+  const times = data.ways.map((_, way) => data.way.filter((one) => one === way).length);
+  data.ways.forEach((way, k) => $("way").append(new Option(`${way}: ${count(times[k], "row")}`, k)));
+  if (EVERY > 1) $("way").append(new Option(`all ${EVERY} ways of measuring: ${count(rows.length, "row")}`, EVERY));
+  state.way = times.indexOf(Math.max(...times));
+  $("way").value = state.way;
+  $("title").textContent = data.title;
+  const networks = new Set(rows.map((row) => row.get("model"))).size, sets = [...new Set(rows.map((row) => row.get("dataset")))];
+  $("about").textContent = `${count(rows.length, "measurement")} of ${count(networks, "network")} on ${sets.join(", ")}` +
+    `${data.trainings ? `, ${count(data.trainings, "training")}` : ""}${data.failures.length ? `, ${count(data.failures.length, "failure")}` : ""}. ` +
+    "R_f is the change of a network's output under a deformation over that under noise of the same size: well below 1, it is stable to deformations.";
+  Table.head($("rows"), sort);
+  failures();
+  for (const svg of document.querySelectorAll("figure svg")) Plot.listen(svg, show, ({ model }) => choose(model));
+  $("way").addEventListener("change", () => { [state.way, state.all] = [Number($("way").value), false]; render(); });
+  $("filter").addEventListener("input", read);
+  $("quantity").addEventListener("change", render);
+  $("none").addEventListener("click", () => { state.chosen.clear(); highlight(); });
+  $("more").addEventListener("click", () => { state.all = true; table(); });
+  $("csv").addEventListener("click", () => save("results.csv", Rows.csv(shown.map((place) => rows[place]), names), "text/csv"));
+  $("json").addEventListener("click", () => save("results.json", Rows.json(shown.map((place) => rows[place])), "application/json"));
+  let width = innerWidth;
+  addEventListener("resize", () => { if (width !== innerWidth) render(); width = innerWidth; });
+  render();
+  document.body.dataset.ready = "true";
+})();
