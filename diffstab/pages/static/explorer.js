@@ -8,7 +8,7 @@
   const LARGEST_SEED = 2n ** 64n - 1n, LARGEST_DRAW = 2 ** 32 - 1;
   const PERIOD = 2500; // milliseconds from one draw to the next
   const state = { temperature: 1e-3, cutoff: 5, seed: "0", draw: 0, picture: 0, angle: 0 };
-  const loaded = new Map(), drawn = new Map();
+  const loaded = new Map(), drawn = new Map(), painted = new Map();
   const canvas = $("diagram");
   let waiting = false, animation = null, noise = {};
 
@@ -50,19 +50,25 @@
       const bytes = context.getImageData(0, 0, width, height).data, pixels = new Float64Array(3 * width * height);
       for (let k = 0; k < width * height; k++)
         for (let c = 0; c < 3; c++) pixels[3 * k + c] = bytes[4 * k + c];
-      loaded.set(index, pixels);
-      then(pixels);
+      loaded.set(index, { pixels, norm: distance(pixels, new Float64Array(pixels.length)) });
+      then(loaded.get(index));
     };
     image.src = source;
   }
 
   function paint(canvas, pixels, { width, height }) {
-    canvas.width = width;
-    canvas.height = height;
-    const context = canvas.getContext("2d"), image = context.createImageData(width, height);
-    for (let k = 0; k < width * height; k++) { // bytes are rounded and kept from 0 to 255 by their array
-      for (let c = 0; c < 3; c++) image.data[4 * k + c] = pixels[3 * k + c];
-      image.data[4 * k + 3] = 255;
+    const context = canvas.getContext("2d");
+    if (canvas.width !== width || canvas.height !== height) {
+      [canvas.width, canvas.height] = [width, height];
+      painted.delete(canvas);
+    }
+    if (!painted.has(canvas)) painted.set(canvas, context.createImageData(width, height));
+    const image = painted.get(canvas), bytes = image.data; // it rounds, and keeps values from 0 to 255
+    for (let k = 0, from = 0, to = 0; k < width * height; k++, from += 3, to += 4) {
+      bytes[to] = pixels[from];
+      bytes[to + 1] = pixels[from + 1];
+      bytes[to + 2] = pixels[from + 2];
+      bytes[to + 3] = 255;
     }
     context.putImageData(image, 0, 0);
     return context;
@@ -112,10 +118,9 @@
     return out;
   }
 
-  function tell(field, norm, pixels) {
+  function tell(field, norm, size) {
     const n = field.folded.length, folded = field.folded.reduce((sum, one) => sum + one, 0);
     const { width, height } = picture(), delta = Math.sqrt(state.temperature * Fields.squaredDelta(state.cutoff, width, height));
-    const size = distance(pixels, new Float64Array(pixels.length));
     const lines = [
       ["delta, expected", `${short(delta)} px`],
       ["displacement of this field, root mean square", `${short(field.rms)} px`],
@@ -162,7 +167,7 @@
 
   function render() {
     waiting = false;
-    load(state.picture, (pixels) => {
+    load(state.picture, ({ pixels, norm: size }) => {
       const begun = performance.now(), own = picture();
       const field = Fields.field(current(), state.temperature, own.width, own.height);
       const deformed = $("interpolation").value === "bilinear"
@@ -171,7 +176,7 @@
       mark(paint($("deformed"), deformed, own), field);
       $("beside").hidden = !$("noise").checked;
       if ($("noise").checked) paint($("noisy"), withNoise(pixels, norm), own);
-      tell(field, norm, pixels);
+      tell(field, norm, size);
       Diagram.draw(canvas, data, state, own);
       document.body.dataset.milliseconds = (performance.now() - begun).toFixed(2);
     });
