@@ -46,12 +46,8 @@ def main(side: int, cutoff: int, frames: int) -> None:
     taken = sorted(taken[20:])  # the first ones are compiled on the way
     print(describe_machine(torch.device("cpu")), f"chromium {version}", sep="; ")
     median, late = statistics.median(taken), taken[int(0.9 * frames)]
-    print(
-        f"a frame of {side} x {side} pixels, c = {cutoff}, with noise and numbers: {median:.1f} ms, 9 in 10 under {late:.1f}"
-    )
-    print(
-        f"  that is {median / BUDGET:.2f} and {late / BUDGET:.2f} of {BUDGET:g} ms; the browser's own painting comes on top"
-    )
+    print(f"a frame of {side} x {side} pixels, c = {cutoff}: {median:.1f} ms, 9 in 10 under {late:.1f} ms")
+    print(f"  {median / BUDGET:.2f} and {late / BUDGET:.2f} of {BUDGET:g} ms; the browser's own painting comes on top")
 
 
 if __name__ == "__main__":

@@ -115,7 +115,16 @@ def test_medians_time_each_rival_in_turn():
 
 
 @pytest.mark.parametrize(
-    "name", ["bench_deform", "bench_measure", "bench_train", "keep_checkpoint", "measure_pretrained", "train_zoo"]
+    "name",
+    [
+        "bench_deform",
+        "bench_explorer",
+        "bench_measure",
+        "bench_train",
+        "keep_checkpoint",
+        "measure_pretrained",
+        "train_zoo",
+    ],
 )
 def test_scripts_tell_their_options(name):
     main = __import__(name).main
