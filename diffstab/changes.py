@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .batches import Batch, Batches
 from .forward import at_once, check_repeats, flat, in_turn, network_output
+from .intervals import Array
 from .layer_changes import BatchOfLayers, LayerChanges
 from .memory import Memory
 from .modes import Network
@@ -18,7 +19,6 @@ from .plan import Plan
 from .precision import doubled
 from .provenance import image_digests
 from .settings import KEEP_OUTPUTS_UP_TO
-from .statistics import Array
 from .streams import sphere_noise
 from .survey import Survey
 

@@ -24,8 +24,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .intervals import LEVEL, Array, Interval, percentile_interval
 from .settings import LARGEST_SEED, positive_integer
-from .statistics import LEVEL, Array, Interval, Statistic, generator, percentile_interval, resampled_average
+from .statistics import Statistic, generator, resampled_average
 
 TIE = 1e-12  # logarithms of R this close differ by rounding alone
 
@@ -250,7 +251,7 @@ def _log_stability(
 
 def _multiplicities(blocks: Sequence[PairedSample], resamples: int, seed: int) -> list[NDArray[np.int64]]:
     """How often each image of each block is drawn: `[1 + resamples, N]` a block, the first row the sample itself."""
-    rng = generator(seed, "bootstrap")  # the stream of `stability`: one block has the interval that it has there
+    rng = generator(seed, "bootstrap")  # that of `stability`: of medians, one block has its interval
 
     def drawn(count: int) -> NDArray[np.int64]:
         rows = rng.multinomial(count, np.full(count, 1 / count), size=resamples)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .batches import Batch
+from .intervals import Array
 from .layer_changes import BatchOfLayers, batch_of_layers
 from .layers import observing
 from .memory import Memory
@@ -16,7 +17,6 @@ from .modes import Network, batch_norm_by_group, batch_norm_used
 from .outputs import measured_output
 from .plan import Plan
 from .precision import doubled
-from .statistics import Array
 
 SAME_IMAGES = 8  # that are run twice, to see whether the network gives the same outputs
 SAME_WITHIN = 1e-4  # of the outputs' norm; rounding on a GPU that sums in any order stays far below

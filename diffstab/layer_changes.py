@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .intervals import Array
 from .layers import Observed, Seen
 from .moments import neighbours
 from .raw_values import LayerValues
-from .statistics import Array
 
 NOT_ALWAYS = "it was there for some batches and not for others"
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .intervals import Interval
 from .layer_changes import LayerChanges
 from .layer_names import OUTPUT
 from .layer_results import LayerStability, layer_estimates, relative_depths
@@ -9,7 +10,6 @@ from .memory import Note
 from .plan import Plan
 from .raw_values import LayerValues, RawValues
 from .settings import ALL, AUTO
-from .statistics import Interval
 
 MOST_TOLD = 5  # layers that are named in one note
 

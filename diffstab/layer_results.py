@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .intervals import Interval
 from .raw_values import LayerValues
-from .statistics import Interval, Statistic, stability
+from .statistics import Statistic, stability
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from .batches import Images
 from .changes import Changes
+from .intervals import Array, binomial_interval
 from .layer_profile import layer_profile
 from .memory import Note
 from .modes import Network, batch_norm_used
@@ -20,7 +21,7 @@ from .provenance import git_commit, images_sha256, indices_sha256, network_sha25
 from .raw_values import RawValues
 from .results import ErrorRate, StabilityResult
 from .settings import GIVEN, MeasureSettings
-from .statistics import Array, Statistic, binomial_interval, largest_ratio, stability
+from .statistics import Statistic, largest_ratio, stability
 from .statistics import average as averaged
 from .survey import Survey
 

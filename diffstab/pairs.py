@@ -1,12 +1,13 @@
 """<c>, the average of c = ||h(x) - h(z)||^2 over pairs of images: from kept outputs, or from kept distances."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .statistics import Array, Statistic, average, generator
+from .intervals import Array
+from .statistics import Statistic, average, generator
 
 ALL_PAIRS_UP_TO = 2000  # images; beyond, the median over pairs is that of SAMPLED_PAIRS seeded ones
 SAMPLED_PAIRS = 2_000_000
@@ -51,6 +52,18 @@ class OutputPairs:
         first, second = _pairs(count, pairs if pairs < count * (count - 1) // 2 else None, rng)
         return _relative_medians(_distances(outputs, first, second, statistic), first, second, weights)
 
+    @property
+    def deviations(self) -> Callable[[Array], Array]:
+        """From the images' shares of each resample, `[resamples, N]`, to ||f(x) - <f>||^2 with its mean, likewise."""
+        centred = self.outputs - self.outputs.mean(0)
+        squares = np.square(centred).sum(1)
+
+        def found(share: Array) -> Array:
+            means = share @ centred
+            return np.asarray(squares - 2 * means @ centred.T + np.square(means).sum(1)[:, None])
+
+        return found
+
 
 @dataclass(frozen=True)
 class KeptPairs:
@@ -82,6 +95,10 @@ class KeptPairs:
         by_pair = weights[:, self.first] * weights[:, self.second]
         with np.errstate(invalid="ignore"):
             return np.asarray(by_pair @ self.distances / by_pair.sum(1) / self.distances.mean())
+
+    @property
+    def deviations(self) -> None:
+        """Not known: outputs are not kept."""
 
 
 def _average(distances: Iterable[Array], count: int, statistic: Statistic) -> float:

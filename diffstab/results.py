@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from .intervals import Interval
 from .layer_results import LayerStability
 from .raw_values import RawValues
 from .settings import DIFFEO
-from .statistics import Interval
 
 SCHEMA = 1
 

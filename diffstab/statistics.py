@@ -8,27 +8,15 @@ Arrays of squared changes are `[N, draws, K]`: K = 1 for the squared norm; K = n
 taken per output coordinate and then summed (the published code's rule).
 """
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .intervals import Array, Interval, percentile_interval, studentised_interval
 from .settings import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
-
-Array = NDArray[np.float64]
-
-LEVEL = 0.95
-Z_95 = 1.959963984540054  # standard normal quantile of (1 + LEVEL) / 2
-
-
-class Interval(NamedTuple):
-    """An estimate and its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -75,6 +63,13 @@ class Pairs(Protocol):
     def resampled(self, weights: NDArray[np.int64], statistic: Statistic, rng: np.random.Generator) -> Array:
         """<c> of each resample, given as multiplicities `[resamples, N]`, relative to <c> of the sample."""
 
+    @property
+    def deviations(self) -> Callable[[Array], Array] | None:
+        """From the images' shares of each resample, `[resamples, N]`, to ||h(x) - <h>||^2 with its mean, likewise.
+
+        None where outputs are not kept. The mean over images is half of the mean of c, but for N / (N - 1).
+        """
+
 
 def stability(
     deformation: Array,
@@ -85,7 +80,9 @@ def stability(
     resamples: int,
     seed: int,
 ) -> dict[str, Interval]:
-    """D, G and R with percentile-bootstrap intervals over images; the draws of one image stay together.
+    """D, G and R with bootstrap intervals over images; the draws of one image stay together.
+
+    Percentiles for medians; for means studentised in the logarithm, but for pairs whose outputs are not kept.
 
     Args:
         deformation: a, `[N, draws, K]`.
@@ -111,13 +108,40 @@ def stability(
     weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
     sampled_a, sampled_b = (resampled_average(v, weights, statistic) for v in (deformation, noise))
     sampled_c = c * pairs.resampled(weights, statistic, rng)
+    deviations = pairs.deviations if statistic.average == "mean" else None
     # a resample may hold one image, or only ones that don't change
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
-            "D": percentile_interval(a / c, sampled_a / sampled_c),
-            "G": percentile_interval(b / c, sampled_b / sampled_c),
-            "R": percentile_interval(a / b, sampled_a / sampled_b),
+            "D": _interval(a / c, sampled_a / sampled_c, deformation, deviations, weights),
+            "G": _interval(b / c, sampled_b / sampled_c, noise, deviations, weights),
+            "R": _interval(a / b, sampled_a / sampled_b, deformation, _constant(noise, statistic), weights),
         }
+
+
+def _interval(
+    value: float,
+    sampled: Array,
+    top: Array,
+    bottom: Callable[[Array], Array] | None,
+    weights: NDArray[np.int64],
+) -> Interval:
+    """Of a ratio of averages: studentised where both are means of something, otherwise percentiles.
+
+    Args:
+        value: The ratio.
+        sampled: In each resample.
+        top: `[N, draws, K]`, in the numerator.
+        bottom: As `studentised_interval` takes it; None if one of the averages is no mean, or nothing is known of it.
+        weights: Multiplicities of the images, `[resamples, N]`.
+    """
+    found = None if bottom is None else studentised_interval(value, top.mean(1).sum(-1), bottom, weights)
+    return found or percentile_interval(value, sampled)
+
+
+def _constant(values: Array, statistic: Statistic) -> Callable[[Array], Array] | None:
+    """What each image adds to a mean, in any resample; None for medians."""
+    by_image = values.mean(1).sum(-1)
+    return (lambda share: by_image) if statistic.average == "mean" else None
 
 
 def relative_stability(
@@ -136,19 +160,13 @@ def relative_stability(
     weights = generator(seed, "bootstrap").multinomial(count, np.full(count, 1 / count), size=resamples)
     sampled_a, sampled_b = (resampled_average(v, weights, statistic) for v in (deformation, noise))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return percentile_interval(a / b, sampled_a / sampled_b)
+        return _interval(a / b, sampled_a / sampled_b, deformation, _constant(noise, statistic), weights)
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
     """A stream of its own for each purpose."""
     tag = {"bootstrap": 1, "pairs": 2, "training images": 3, "label noise": 4}[purpose]
     return np.random.Generator(np.random.Philox(key=seed + (tag << 64)))
-
-
-def percentile_interval(value: float, sampled: Array) -> Interval:
-    """The 2.5 % and 97.5 % quantiles of the finite resamples."""
-    low, high = np.quantile(sampled[np.isfinite(sampled)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(value, float(low), float(high))
 
 
 def resampled_average(values: Array, weights: NDArray[np.int64], statistic: Statistic) -> Array:
@@ -198,19 +216,6 @@ def largest_ratio(top: Array, bottom: Array, *, resamples: int, seed: int) -> In
     weights = generator(seed, "bootstrap").multinomial(count, np.full(count, 1 / count), size=resamples)
     sampled = ratios[falling][(weights[:, falling] > 0).argmax(1)]
     return percentile_interval(float(ratios.max()), sampled)
-
-
-def binomial_interval(hits: float, count: int) -> Interval:
-    """A proportion with Wilson's 95 % interval.
-
-    >>> binomial_interval(0, 100)
-    Interval(value=0.0, low=0.0, high=0.0369...)
-    """
-    share, z2 = hits / count, Z_95**2
-    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = Z_95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Interval(share, low if hits else 0.0, high if hits < count else 1.0)
 
 
 def log_average(values: Array) -> tuple[float, float]:

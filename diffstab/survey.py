@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from .batches import Batch, Batches
 from .field import DisplacementField
+from .intervals import Array
 from .memory import Memory
 from .plan import Plan
 from .precision import doubled
 from .provenance import image_digests
-from .statistics import Array
 from .transformations import Transformation
 
 COLUMNS = 4  # for each draw

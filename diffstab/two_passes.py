@@ -12,11 +12,12 @@ import torch
 from .batches import Batches
 from .changes import Changes, Progress, amp_beside_full, run_network
 from .changes import joined as joined_changes
+from .intervals import Array
 from .memory import BatchTooLargeError, Memory, Note
 from .modes import Network, batch_norm_used, measuring_mode
 from .plan import Plan
 from .processes import Processes
-from .statistics import Array, Statistic
+from .statistics import Statistic
 from .statistics import average as averaged
 from .survey import Survey, survey_images
 from .survey import joined as joined_surveys

@@ -15,7 +15,6 @@ import click
 import diffstab
 from diffstab.cli.errors import OneLineErrors
 from diffstab.cli.tables import print_columns, shown
-from diffstab.correlation import RESAMPLES
 from diffstab.figures import require_matplotlib
 from diffstab.figures.files import stem_of, write_files
 from diffstab.figures.networks import Gathered, gather
@@ -33,8 +32,6 @@ SYMBOLS = {"R": "R_f", "D": "D_f", "1/G": "1/G_f"}
 @click.option("--where", "filters", metavar="FILTER", multiple=True, help="Only these rows, as cutoff=3 or 'seed<4'.")
 @click.option("--average", type=click.Choice(AVERAGES), help="Only rows with this one.")
 @click.option("--show-init", is_flag=True, help="Show R_f at initialisation too.")
-@click.option("--resamples", default=RESAMPLES, help="Of the networks, behind the intervals.")
-@click.option("--seed", default=0, help="Of the resamples.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def main(
     results: Path,
@@ -42,8 +39,6 @@ def main(
     filters: tuple[str, ...],
     average: str | None,
     show_init: bool,
-    resamples: int,
-    seed: int,
     as_json: bool,
 ) -> None:
     """Draw test error against R_f, D_f and 1/G_f, one point per network in RESULTS.
@@ -56,7 +51,7 @@ def main(
     filters = (*filters, f"average={average}") if average else filters
     rows, notes = read_rows(results)
     gathered = gather(rows, filters, traits=known_traits)
-    relation = relate(gathered.networks, resamples=resamples, seed=seed)
+    relation = relate(gathered.networks)
     tell(notes + gathered.notes)
     if show_init and not any(network.R_init for network in gathered.networks):
         tell(["no value at initialisation is among the rows; measure some with weights: init"])
@@ -80,7 +75,7 @@ def write(stem: Path, gathered: Gathered, relation: Relation, filters: tuple[str
 
     figure, notes = error_vs_stability(gathered.networks, relation, show_init=show_init)
     origin = {"diffstab": diffstab.__version__, "git_commit": git_commit(), "filters": filters, **counts(gathered)}
-    origin |= {"setting": gathered.setting, "resamples": relation.resamples, "seed": relation.seed}
+    origin |= {"setting": gathered.setting}
     title = f"Test error against stability, {len(gathered.networks)} networks, {dataset_of(gathered)}"
     files = write_files(stem, figure, networks_csv(gathered.networks), title=title, origin=origin)
     tell(notes, prefix="")

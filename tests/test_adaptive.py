@@ -9,7 +9,7 @@ from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
 from diffstab.adaptive import MOST_DRAWS, log_width, until_precise
-from diffstab.statistics import Interval
+from diffstab.intervals import Interval
 from diffstab.streams import choose
 
 

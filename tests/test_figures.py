@@ -218,7 +218,7 @@ def test_what_adaptive_effort_took_is_no_setting():
 
 def test_the_relation_is_that_of_the_points(gathered):
     error = [math.log(network.error.value) for network in gathered.networks]
-    found = relate(gathered.networks, resamples=200)
+    found = relate(gathered.networks)
     for quantity, power in (("R", 1), ("D", 1), ("1/G", -1)):
         values = [power * math.log(getattr(network, quantity[-1]).value) for network in gathered.networks]
         assert found.correlations[quantity].value == pytest.approx(np.corrcoef(values, error)[0, 1])
@@ -314,7 +314,7 @@ def test_networks_of_unknown_kind_are_grey_and_have_no_colour_bar():
     networks = gather(
         [row(f"net{k}", R=0.1 * 2**k, error=0.01 * 1.5**k, G=0.01 + 0.001 * k) for k in range(4)]
     ).networks
-    figure, notes = error_vs_stability(networks, relate(networks, resamples=100))
+    figure, notes = error_vs_stability(networks, relate(networks))
     assert len(figure.axes) == 3
     assert not notes
     colours = {tuple(mark.get_facecolor()[0]) for mark in figure.axes[0].collections if mark.get_gid()}
@@ -326,7 +326,7 @@ def test_networks_of_unknown_kind_are_grey_and_have_no_colour_bar():
 def test_the_users_own_settings_neither_change_nor_matter(gathered):
     rcParams["font.size"] = 33.0
     try:
-        figure, _ = error_vs_stability(gathered.networks, relate(gathered.networks, resamples=100))
+        figure, _ = error_vs_stability(gathered.networks, relate(gathered.networks))
         assert figure.axes[0].get_title() != ""
         assert figure.axes[0].title.get_fontsize() < 10
         assert rcParams["font.size"] == 33.0
@@ -339,7 +339,7 @@ def test_a_long_legend_stays_inside():
     rows = [row(f"net{k}", R=0.1 * 2**k, error=0.01 * 1.5**k, G=0.01 + 0.001 * k**2) for k in range(5)]
     rows += [row(f"net{k}", weights="init") for k in range(5)]
     networks = gather(rows, traits=lambda name: kinds[int(name[3:])]).networks
-    figure, _ = error_vs_stability(networks, relate(networks, resamples=100), show_init=True)
+    figure, _ = error_vs_stability(networks, relate(networks), show_init=True)
     (legend,) = figure.legends
     box = legend.get_window_extent()
     assert len(legend.get_texts()) == 8
@@ -358,7 +358,7 @@ def test_many_networks_go_without_names():
     networks = gather(
         [row(f"net{k}", R=0.1 * 1.05**k, error=0.01 * 1.02**k, G=0.01 * 1.01**k) for k in range(50)]
     ).networks
-    figure, (note,) = error_vs_stability(networks, relate(networks, resamples=100))
+    figure, (note,) = error_vs_stability(networks, relate(networks))
     assert "50 networks are too many to write their names" in note
     assert not any(labels_of(panel) for panel in figure.axes)
 
@@ -367,7 +367,7 @@ def test_error_bars_that_are_open_stay_in_the_picture():
     networks = gather(
         [row("a", error=0.0), row("b", error=0.02, R=2.0, G=0.02), row("c", error=0.05, R=3.0, G=0.03)]
     ).networks
-    figure, _ = error_vs_stability(networks, relate(networks, resamples=100))
+    figure, _ = error_vs_stability(networks, relate(networks))
     low, high = figure.axes[0].get_ylim()
     assert 0.0002 < low < 0.001
     assert 0.06 < high < 0.2
@@ -463,7 +463,7 @@ def test_a_store_and_its_csv_give_the_same_files(store, tmp_path):
     path.write_bytes(exported(store.rows(), "csv"))
     told = []
     for name, source in (("one", store.folder), ("two", path)):
-        answer = run(source, "-o", tmp_path / f"{name}.png", "--resamples", 200)
+        answer = run(source, "-o", tmp_path / f"{name}.png")
         assert answer.exit_code == 0, answer.output
         assert "note: 1 failed cells are left out" in answer.stderr
         told.append(answer.stdout)
@@ -491,7 +491,7 @@ def test_json_says_the_same_and_files_say_what_made_them(store, tmp_path):
         origin = json.loads(picture.info["Description"])
     assert origin["setting"]["cutoff"] == 3.0
     assert origin["filters"] == ["model!=fc_l6", "average=median"]
-    assert {"git_commit", "diffstab", "seed", "resamples"} <= set(origin)
+    assert {"git_commit", "diffstab", "setting"} <= set(origin)
     assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF")
 
 
@@ -508,7 +508,6 @@ def test_figures_are_whole_or_not_there(drawn, tmp_path):
         (["{store}", "-o", "/missing/f.png"], "can't be written"),
         (["{store}", "-o", "{}/f.png", "--where", "cutof=3"], "no row has a column 'cutof'; did you mean 'cutoff'?"),
         (["{store}", "-o", "{}/f.png", "--where", "model=lenet"], "1 networks; a correlation over networks needs"),
-        (["{store}", "-o", "{}/f.png", "--resamples", "10"], "resamples is 10; it must be at least 100"),
         (["{store}", "-o", "{}/f.png", "more"], "unexpected extra argument"),
     ],
 )
@@ -537,6 +536,6 @@ def test_the_script_tells_its_options():
 
 
 def test_show_init_without_such_rows_is_said(store, tmp_path):
-    answer = run(store.folder, "-o", tmp_path / "f.png", "--show-init", "--resamples", 100)
+    answer = run(store.folder, "-o", tmp_path / "f.png", "--show-init")
     assert answer.exit_code == 0
     assert "note: no value at initialisation is among the rows" in answer.stderr

@@ -8,16 +8,9 @@ import pytest
 import reference
 
 from diffstab import pairs
+from diffstab.intervals import binomial_interval
 from diffstab.pairs import KeptPairs, OutputPairs
-from diffstab.statistics import (
-    Statistic,
-    binomial_interval,
-    log_average,
-    log_correlation,
-    power_law,
-    relative_stability,
-    stability,
-)
+from diffstab.statistics import Statistic, log_average, log_correlation, power_law, relative_stability, stability
 
 PAPER = Statistic()
 MEAN = Statistic("mean")

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from ..data import ImageSet, load_dataset
 from ..ensemble import MaxEntropyEnsemble
+from ..intervals import binomial_interval
 from ..stability import measure
-from ..statistics import binomial_interval
 from ..streams import choose
 from .gradient_flow import gradient_flow
 from .options import RegimeOptions

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..statistics import Statistic, binomial_interval, relative_stability
+from ..intervals import binomial_interval
+from ..statistics import Statistic, relative_stability
 from .gradient_flow import Flow, gradient_flow
 from .options import FIRST_LOSS, StripeOptions
 

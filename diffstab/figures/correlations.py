@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..statistics import Interval
+from ..intervals import Interval
 from ..store import Row
 from .choice import choose
 from .legend import draw_legend
@@ -21,7 +21,7 @@ HEIGHT, PER_LINE = 1.0, 0.2  # inches
 
 
 def correlations(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
-    """Pearson correlations of the logarithms with 95 % bootstrap intervals over networks, as Table 2 has them.
+    """Pearson correlations of the logarithms with 95 % intervals over networks, as Table 2 has them.
 
     Args:
         rows: Of a store, or of its CSV export.

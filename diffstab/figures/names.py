@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from ..statistics import Array
+from ..intervals import Array
 from .labels import place_labels
 from .networks import Network
 from .relation import quantity_of

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..correlation import RESAMPLES, PowerLaw, correlation_interval, fitted_power_law
-from ..statistics import Array, Interval
+from ..correlation import PowerLaw, correlation_interval, fitted_power_law
+from ..intervals import LEVEL, Array, Interval
 from .files import table_csv
 from .networks import Network
 from .spread import Spread, columns_of
@@ -36,15 +36,11 @@ class Relation:
         correlations: Of the logarithms, with 95 % intervals, by quantity: `R`, `D`, `1/G`.
         law: error = a R^b.
         root_law: error = a sqrt(R), the paper's.
-        resamples: Of the networks, behind the intervals.
-        seed: Of the resamples.
     """
 
     correlations: dict[str, Interval]
     law: PowerLaw
     root_law: PowerLaw
-    resamples: int
-    seed: int
 
 
 def quantity_of(network: Network, quantity: str) -> Spread:
@@ -57,18 +53,16 @@ def values_of(networks: Sequence[Network], quantity: str) -> Array:
     return np.array([quantity_of(network, quantity).value for network in networks])
 
 
-def relate(networks: Sequence[Network], *, resamples: int = RESAMPLES, seed: int = 0) -> Relation:
-    """Correlations and power laws over networks; one bootstrap serves them all.
+def relate(networks: Sequence[Network]) -> Relation:
+    """Correlations and power laws over networks.
 
     Raises:
         ValueError: If there are fewer than 3 networks, or a quantity is the same for all.
     """
     error = np.array([network.error.value for network in networks])
-    how = {"resamples": resamples, "seed": seed}
-    found = {name: correlation_interval(error, values_of(networks, name), **how) for name in QUANTITIES}
+    found = {name: correlation_interval(error, values_of(networks, name)) for name in QUANTITIES}
     R = values_of(networks, "R")
-    law, root_law = fitted_power_law(R, error, **how), fitted_power_law(R, error, exponent=0.5, **how)
-    return Relation(found, law, root_law, resamples, seed)
+    return Relation(found, fitted_power_law(R, error), fitted_power_law(R, error, exponent=0.5))
 
 
 def paper_values(dataset: str) -> tuple[str, dict[str, float]] | None:
@@ -92,9 +86,7 @@ def plain(relation: Relation, dataset: str) -> dict[str, Any]:
         },
         "fit": {"factor": relation.law.factor._asdict(), "exponent": relation.law.exponent._asdict()},
         "fit_of_exponent_half": {"factor": relation.root_law.factor._asdict()},
-        "interval": {"level": 0.95, "of": "percentile bootstrap over networks"},
-        "resamples": relation.resamples,
-        "seed": relation.seed,
+        "interval": {"level": LEVEL, "of": "Student's t over networks; of correlations, a jackknife of Fisher's z"},
     }
 
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..statistics import Array, log_average
+from ..intervals import Array
+from ..statistics import log_average
 from ..store import Row
 from .setting import grouped
 

@@ -102,7 +102,7 @@ def _points(rows: Sequence[Row], quantity: str) -> dict[int, Spread]:
 
 
 def _laws(rows: Sequence[Row]) -> dict[str, PowerLaw]:
-    """Fitted over all networks, which the bootstrap resamples."""
+    """Fitted over all networks."""
     sizes = np.array([float(row["train_size"]) for row in rows])
     R = np.array([row["R"]["value"] for row in rows])
     errors = np.array([row["test_error"]["value"] or 0.5 / row["test_error"]["images"] for row in rows])

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..intervals import Interval
 from ..layer_results import LayerStability, layer_estimates
 from ..pairs import OutputPairs
 from ..raw_values import RawValues
 from ..results import SCHEMA, content_key
 from ..settings import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
-from ..statistics import Interval, Statistic, stability
+from ..statistics import Statistic, stability
 from . import Entry, Row, Store, is_measured
 
 

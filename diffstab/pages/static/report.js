@@ -63,7 +63,7 @@
     const left = (before ? ` ${count(before, "row")} at initialisation left out.` : "") + (without ? ` ${count(without, "row")} without a test error above 0 left out.` : "");
     const { correlation, exponent } = found ?? {};
     $("fit").textContent = (found
-      ? `Correlation of the logarithms ${range3(correlation)}, test error ~ ${label}^${range3(exponent)}, over ${found.networks} trained networks (log-averages of their rows; 95 % intervals by a bootstrap over networks, somewhat too narrow for few of them).`
+      ? `Correlation of the logarithms ${range3(correlation)}, test error ~ ${label}^${range3(exponent)}, over ${found.networks} trained networks (log-averages of their rows; 95 % intervals over networks).`
       : state.way === EVERY ? "A fit needs rows of one way of measuring." : "A fit needs three trained networks with test errors that differ.") + left;
     return usable.length;
   }

@@ -1,66 +1,66 @@
-// Correlation and power law of networks, in the logarithms, with bootstrap intervals over them.
+// Correlation and power law of networks, in the logarithms, with the 95 % intervals that the package gives them.
 "use strict";
 
 const Statistics = (() => {
-  const RESAMPLES = 2000, FEWEST = 3, LEVEL = 0.95, NO_VARIANCE = 1e-12;
+  const FEWEST = 3, LEVEL = 0.95, NO_VARIANCE = 1e-12, LARGEST_Z = 18, LARGEST_LOG = 700;
 
-  function moments(x, y, chosen) {
-    const n = chosen.length;
-    let [a, b] = [0, 0];
-    for (const k of chosen) {
-      a += x[k] / n;
-      b += y[k] / n;
-    }
-    let [xx, yy, xy] = [0, 0, 0];
-    for (const k of chosen) {
-      xx += (x[k] - a) ** 2 / n;
-      yy += (y[k] - b) ** 2 / n;
-      xy += (x[k] - a) * (y[k] - b) / n;
-    }
-    return { a, b, xx, yy, xy };
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+  function moments(x, y) {
+    const [a, b] = [mean(x), mean(y)], u = x.map((value) => value - a), v = y.map((value) => value - b);
+    const product = (p, q) => mean(p.map((value, k) => value * q[k]));
+    return { a, b, xx: product(u, u), yy: product(v, v), xy: product(u, v) };
   }
 
-  const law = ({ a, b, xx, yy, xy }) => {
-    const exponent = xy / xx;
-    return { correlation: xy / Math.sqrt(xx * yy), exponent, factor: Math.exp(b - exponent * a) };
-  };
+  // P(|t| <= sqrt(freedom) tan(angle)), Student's t
+  function within(angle, freedom) {
+    const first = freedom % 2;
+    let [term, total] = [1, 0];
+    for (let k = first; k < freedom - 1; k += 2) {
+      total += term * Math.cos(angle) ** k;
+      term *= (k + 1) / (k + 2);
+    }
+    return first ? (2 / Math.PI) * (angle + Math.sin(angle) * total) : Math.sin(angle) * total;
+  }
 
-  // 32 bits a call (Marsaglia's xorshift): the same resamples every time
-  function generator(state = 2463534242) {
-    return () => {
-      state ^= state << 13;
-      state ^= state >>> 17;
-      state ^= state << 5;
-      return (state >>> 0) / 2 ** 32;
+  function tQuantile(freedom) {
+    let [low, high] = [0, Math.PI / 2];
+    for (let k = 0; k < 60; k++) {
+      const angle = (low + high) / 2;
+      if (within(angle, freedom) < LEVEL) low = angle;
+      else high = angle;
+    }
+    return Math.sqrt(freedom) * Math.tan(high);
+  }
+
+  function correlation(x, y, whole) {
+    const n = x.length, z = ({ xx, yy, xy }) => {
+      if (!(xx > NO_VARIANCE * whole.xx && yy > NO_VARIANCE * whole.yy)) return 0;
+      return Math.min(Math.max(Math.atanh(Math.min(Math.max(xy / Math.sqrt(xx * yy), -1), 1)), -LARGEST_Z), LARGEST_Z);
     };
-  }
-
-  function quantile(sorted, level) {
-    const at = level * (sorted.length - 1), low = Math.floor(at), high = Math.ceil(at);
-    return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
+    const own = z(whole), value = Math.min(Math.max(whole.xy / Math.sqrt(whole.xx * whole.yy), -1), 1);
+    if (Math.abs(own) >= LARGEST_Z) return { value, low: value, high: value };
+    const without = (values, left) => values.filter((_, k) => k !== left);
+    const others = [...x.keys()].map((k) => z(moments(without(x, k), without(y, k)))), middle = mean(others);
+    const half = tQuantile(n - 2) * Math.sqrt((n - 1) * mean(others.map((one) => (one - middle) ** 2)));
+    return { value, low: Math.tanh(own - half), high: Math.tanh(own + half) };
   }
 
   // y = factor x^exponent, and the correlation of the logarithms, each {value, low, high}; null where it isn't defined
   function related(x, y) {
-    const [logX, logY] = [x.map(Math.log), y.map(Math.log)], n = x.length;
+    const [u, v] = [x.map(Math.log), y.map(Math.log)], n = x.length;
     if (n < FEWEST) return null;
-    const whole = moments(logX, logY, [...x.keys()]);
+    const whole = moments(u, v);
     if (!(whole.xx > 0 && whole.yy > 0)) return null;
-    const random = generator(), found = [];
-    for (let k = 0; k < RESAMPLES; k++) {
-      const own = moments(logX, logY, Array.from({ length: n }, () => Math.floor(n * random())));
-      if (own.xx >= NO_VARIANCE * whole.xx && own.yy >= NO_VARIANCE * whole.yy) found.push(law(own));
-    }
-    const value = law(whole), ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2];
-    const interval = (name) => {
-      const sorted = found.map((one) => one[name]).sort((a, b) => a - b);
-      const [low, high] = ends.map((end) => quantile(sorted, end));
-      return { value: value[name], low, high };
-    };
-    return { networks: n, correlation: interval("correlation"), exponent: interval("exponent"), factor: interval("factor") };
+    const slope = whole.xy / whole.xx, start = whole.b - slope * whole.a;
+    const variance = u.reduce((sum, value, k) => sum + (v[k] - start - slope * value) ** 2, 0) / (n - 2), t = tQuantile(n - 2);
+    const half = t * Math.sqrt(variance / (n * whole.xx)), along = t * Math.sqrt(variance * (1 / n + whole.a ** 2 / (n * whole.xx)));
+    const [value, low, high] = [start, start - along, start + along].map((one) => Math.exp(Math.min(Math.max(one, -LARGEST_LOG), LARGEST_LOG)));
+    const exponent = { value: slope, low: slope - half, high: slope + half };
+    return { networks: n, correlation: correlation(u, v, whole), exponent, factor: { value, low, high } };
   }
 
-  const logAverage = (values) => Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+  const logAverage = (values) => Math.exp(mean(values.map(Math.log)));
 
   return { related, logAverage };
 })();

@@ -1,0 +1,156 @@
+"""How often the 95 % intervals hold the true value, in simulations where it is known.
+
+    python scripts/check_coverage.py images --output docs/coverage-images.csv
+    python scripts/check_coverage.py networks --output docs/coverage-networks.csv
+
+f is linear, f(x) = A x on Gaussian images: all squared changes are weighted sums of squared normal numbers. Or
+heavy-tailed: images of unequal contrast (log-normal), changes times a log-normal factor of the image and one of the
+draw, outputs times Student's t. What is true follows in closed form for means, and from 4 million draws for medians.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import numpy as np
+
+from diffstab.cli.errors import OneLineErrors
+from diffstab.correlation import correlation_interval, fitted_power_law
+from diffstab.figures.files import table_csv
+from diffstab.intervals import Array, Interval
+from diffstab.pairs import OutputPairs
+from diffstab.results import write_atomically
+from diffstab.statistics import Statistic, average, stability
+
+OUTPUTS, MODES, PIXELS = 10, 20, 784
+GAINS = 1 / np.arange(1, OUTPUTS + 1)  # squared, of the outputs
+DISPLACED = np.arange(1, MODES + 1) ** -1.5  # variances of tau x - x
+SIGNAL = 4 / np.arange(1, OUTPUTS + 1)  # variances of x, where f looks
+CONTRAST, OF_IMAGE, OF_DRAW, FREEDOM = 0.5, 1.0, 0.5, 5
+SIZES, DRAWS, NETWORKS = (100, 500, 2000), (1, 4), (6, 10, 15)
+TRUTH_OF = 4_000_000
+
+
+class Sample(NamedTuple):
+    """Squared changes `[N, draws]` (b under noise of norm 1), ||tau x - x||, and f(x) `[N, outputs]`."""
+
+    a: Array
+    b: Array
+    norms: Array
+    outputs: Array
+
+
+def drawn(law: str, images: int, draws: int, rng: np.random.Generator) -> Sample:
+    """A measurement's raw values under a law, `linear` or `heavy`."""
+    heavy = law == "heavy"
+    scale = np.exp(CONTRAST * rng.normal(size=(images, 1))) if heavy else np.ones((images, 1))
+    squares = rng.normal(size=(images, draws, MODES)) ** 2 * DISPLACED
+    noise = rng.normal(size=(images, draws, OUTPUTS)) ** 2
+    a = scale**2 * (squares[..., :OUTPUTS] @ GAINS)
+    b = noise @ GAINS / (noise.sum(-1) + rng.chisquare(PIXELS - OUTPUTS, (images, draws)))  # eta on the sphere
+    outputs = scale * rng.normal(size=(images, OUTPUTS)) * np.sqrt(SIGNAL * GAINS)
+    if heavy:
+        factor = np.exp(OF_IMAGE * rng.normal(size=(images, 1)))
+        a, b = (v * factor * np.exp(OF_DRAW * rng.normal(size=(images, draws))) for v in (a, b))
+        outputs = outputs * np.sqrt((FREEDOM - 2) / rng.chisquare(FREEDOM, (images, 1)))
+    return Sample(a, b, scale * np.sqrt(squares.sum(-1)), outputs)
+
+
+def truth(law: str, name: str) -> dict[str, float]:
+    """<a>, <b> under noise of norm 1, <c>, and the radius, of the whole population."""
+    rng, heavy = np.random.default_rng(99), law == "heavy"
+    parts = [drawn(law, TRUTH_OF // 40, 1, rng) for _ in range(40)]
+    pairs = [np.square(part.outputs[::2] - part.outputs[1::2]).sum(1) for part in parts]
+    columns = {"a": [p.a for p in parts], "b": [p.b for p in parts], "c": pairs, "radius": [p.norms for p in parts]}
+    found = {key: float(_average(np.concatenate([v.ravel() for v in own]), name)) for key, own in columns.items()}
+    if name == "mean":
+        contrast, factor = (np.exp(2 * CONTRAST**2), np.exp((OF_IMAGE**2 + OF_DRAW**2) / 2)) if heavy else (1, 1)
+        found["a"] = contrast * factor * float(GAINS @ DISPLACED[:OUTPUTS])
+        found["b"] = factor * GAINS.sum() / PIXELS
+        found["c"] = 2 * contrast * float(SIGNAL @ GAINS)
+    return found
+
+
+def _average(values: Array, name: str) -> Array:
+    return average(values[:, None], Statistic(name))
+
+
+def held(cell: tuple[str, str, int, int], true: dict[str, float], resamples: int, seed: int) -> dict[str, bool]:
+    """Whether each interval of one measurement holds what is true at the radius it used; and R at the true radius."""
+    law, name, images, draws = cell
+    sample = drawn(law, images, draws, np.random.default_rng([seed, images, draws]))
+    radius = float(_average(sample.norms.ravel(), name))
+    changes = sample.a[..., None], radius**2 * sample.b[..., None]
+    found = stability(*changes, OutputPairs(sample.outputs), Statistic(name), resamples=resamples, seed=seed)
+    a, b, c = true["a"], radius**2 * true["b"], true["c"]
+    wanted = {"D": a / c, "G": b / c, "R": a / b}
+    inside = {key: _holds(found[key], value) for key, value in wanted.items()}
+    return {**inside, "R, true radius": _holds(found["R"], a / (true["radius"] ** 2 * true["b"]))}
+
+
+def held_over_networks(cell: tuple[str, float, int], seed: int) -> dict[str, bool]:
+    """The same of the correlation of logarithms, and of a power law's exponent and factor."""
+    law, correlation, networks = cell
+    rng = np.random.default_rng([seed, networks, int(100 * correlation)])
+    normal: Callable[..., Array] = rng.normal if law == "normal" else partial(rng.standard_t, FREEDOM)
+    scale = 1 if law == "normal" else np.sqrt((FREEDOM - 2) / FREEDOM)
+    x, other = (scale * normal(size=networks) for _ in range(2))
+    y = correlation * x + np.sqrt(1 - correlation**2) * other
+    fit = fitted_power_law(np.exp(x), np.exp(y))
+    inside = {"exponent": _holds(fit.exponent, correlation), "factor": _holds(fit.factor, 1.0)}
+    return {"correlation": _holds(correlation_interval(np.exp(x), np.exp(y)), correlation), **inside}
+
+
+def _holds(interval: Interval, value: float) -> bool:
+    return interval.low <= value <= interval.high
+
+
+def shares(found: Sequence[dict[str, bool]]) -> dict[str, float]:
+    """Percent."""
+    return {key: round(100 * sum(map(bool, (one[key] for one in found))) / len(found), 2) for key in found[0]}
+
+
+def over_images(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
+    """A line for each law, average, number of images and of draws."""
+    for law in ("linear", "heavy"):
+        for name in ("mean", "median"):
+            true = truth(law, name)
+            for cell in ((law, name, images, draws) for images in SIZES for draws in DRAWS):
+                found = pool.map(partial(held, cell, true, resamples), range(repetitions), chunksize=20)
+                row = dict(zip(("law", "average", "images", "draws"), cell, strict=True))
+                yield {**row, **shares(list(found)), "repetitions": repetitions, "resamples": resamples}
+
+
+def over_networks(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
+    """A line for each law, true correlation and number of networks."""
+    for cell in ((law, rho, n) for law in ("normal", "t") for rho in (0.0, 0.7, 0.95) for n in NETWORKS):
+        found = pool.map(partial(held_over_networks, cell), range(repetitions), chunksize=20)
+        row = dict(zip(("law", "true correlation", "networks"), cell, strict=True))
+        yield {**row, **shares(list(found)), "repetitions": repetitions}
+
+
+PARTS = {"images": over_images, "networks": over_networks}
+
+
+@click.command(cls=OneLineErrors)
+@click.argument("part", type=click.Choice(list(PARTS)))
+@click.option("--repetitions", default=2000, show_default=True)
+@click.option("--resamples", default=1000, show_default=True, help="Behind the intervals over images.")
+@click.option("--jobs", default=2, show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the table to this CSV file.")
+def main(part: str, repetitions: int, resamples: int, jobs: int, output: Path | None) -> None:
+    """Print the percentage of intervals that hold the true value: of D, G and R, or of fits over networks."""
+    table = []
+    with ProcessPoolExecutor(jobs) as pool:
+        for row in PARTS[part](repetitions, resamples, pool):
+            click.echo(", ".join(f"{key} {value}" for key, value in row.items()))
+            table.append(row)
+    if output is not None:
+        write_atomically(output, table_csv(table))
+
+
+if __name__ == "__main__":
+    main()
