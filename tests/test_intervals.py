@@ -1,4 +1,4 @@
-"""Intervals of ratios of means: against a slow studentised bootstrap, invariances, and how often they hold the truth."""
+"""Intervals of ratios of means: against a slow studentised bootstrap, invariances, and how often they hold."""
 
 import math
 
