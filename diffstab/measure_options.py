@@ -165,7 +165,8 @@ class MeasureOptions(CommandOptions):
 
     def _check_transform(self) -> None:
         """What goes together, of transformation and noise."""
-        if self.noise_norm is not None and self.noise_radius is not None:
+        usual = convention_named(self.convention).noise_radius  # filled in where options are made from others
+        if self.noise_norm is not None and self.noise_radius not in (None, usual):
             raise ValueError(
                 f"noise_norm is {self.noise_norm:g} and noise_radius is {self.noise_radius!r}; give one of the two"
             )

@@ -204,7 +204,7 @@ def test_the_command_measures_each(name):
         ("--transform translation --delta 0", "delta is 0"),
         ("--transform rotation --temperature 0.1", "temperature is 0.1 and transform 'rotation'; give delta"),
         ("--transform rotation --cutoff 5", "cutoff is 5 and transform 'rotation', which has none"),
-        ("--noise-norm 1 --noise-radius ensemble", "noise_norm is 1 and noise_radius is 'ensemble'"),
+        ("--noise-norm 1 --noise-radius per-image", "noise_norm is 1 and noise_radius is 'per-image'"),
         ("--noise-norm 0", "noise_norm is 0"),
     ],
 )
@@ -237,3 +237,11 @@ def test_the_store_tells_transformations_and_layers_apart(tmp_path):
     assert shown.splitlines()[-4].split()[:3] == ["layer", "depth", "R.value"]
     exported = CliRunner().invoke(main, ["results", "export", "--store", folder, "--format", "layers"]).stdout
     assert len(exported.splitlines()) == 1 + 3 + 7
+
+
+def test_noise_of_a_given_norm_goes_with_the_network_at_initialisation():
+    asked = "measure --model fc_l2 --images 20 --resamples 100 --noise-norm 1 --with-init --json"
+    answer = CliRunner().invoke(main, asked.split())
+    assert answer.exit_code == 0, answer.output
+    told = json.loads(answer.stdout)
+    assert told["noise_norm"] == told["init"]["noise_norm"] == 1

@@ -16,7 +16,7 @@ PLAIN = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "RGBA": "RGBA"}
 @click.command()
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@ensemble_options
+@ensemble_options()
 @interpolation_option
 @seed_option
 @click.option("--draw", type=int, default=0, show_default=True, help="Number of the draw: another one, another field.")

@@ -12,7 +12,7 @@ from .options import ensemble_options, make_ensemble
 
 @click.command()
 @click.option("--size", required=True, metavar="N or HxW", help="Of the images, in pixels: 224 or 240x320.")
-@ensemble_options
+@ensemble_options()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def field(size: str, as_json: bool, **options: Any) -> None:
     """Show modes, temperature range, delta, norm and the probability of a diffeomorphism."""

@@ -9,6 +9,7 @@ import click
 
 from ..measure_options import MeasureOptions
 from ..settings import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS
+from .conventions import BOTH, both_conventions, refuse_beside_both, tell_both
 from .measured_table import print_results
 from .options import (
     data_options,
@@ -21,6 +22,7 @@ from .options import (
     seed_option,
     store_option,
 )
+from .remeasure import asked_by_row, tell_differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +39,7 @@ USUAL = MeasureOptions()
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="File of weights, in place of --weights.")
 @data_options
 @preprocessing_options
-@ensemble_options
+@ensemble_options(BOTH)
 @click.option("--transform", type=click.Choice(TRANSFORMS), default=USUAL.transform, show_default=True)
 @interpolation_option
 @click.option("--average", type=click.Choice(AVERAGES), default=USUAL.average, show_default=True)
@@ -66,23 +68,40 @@ USUAL = MeasureOptions()
 @click.option("--workers", type=int, default=USUAL.workers, show_default=True, help="Loader processes.")
 @device_option
 @store_option(required=False, help="Also keep the result and its raw values in this store.")
+@click.option("--from-row", metavar="KEY", help="Measure a row of the --store again: it says what; and compare.")
 @output_option("--output", help="Also write the JSON object to this file.")
 @output_option("--report", help="Also write a page of the result, with plots, to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def measure(
-    store: Path | None, output: Path | None, report: Path | None, as_json: bool, with_init: bool, **options: Any
+    store: Path | None,
+    from_row: str | None,
+    output: Path | None,
+    report: Path | None,
+    as_json: bool,
+    with_init: bool,
+    **options: Any,
 ) -> None:
     """Measure D_f, G_f and R_f of a network, with 95 % intervals.
 
     R_f near 1: deformations change the output as much as noise of the same size does. Well below 1: the network is
     stable to deformations. Several processes: torchrun -m diffstab measure ...
     """
-    wanted = [MeasureOptions.of(options)]
+    before = None
+    if options["convention"] == BOTH and from_row is None:
+        refuse_beside_both(with_init=with_init, store=store, report=report)
+        with watched() as watcher:
+            both = both_conventions(options, watcher)
+        tell_both(both, output, as_json)
+        return
+    if from_row is not None:
+        before, again = asked_by_row(store, from_row, options)
+        wanted, store = [again], None
+    else:
+        wanted = [MeasureOptions.of(options)]
     wanted += [wanted[0].at_initialisation()] if with_init else []
     import torch
 
     from ..processes import OtherProcessFailedError, joined
-    from ..results import write_atomically
     from ..store import Store
     from ..sweep.cell import measure_cell
 
@@ -96,7 +115,18 @@ def measure(
             raise SystemExit(2) from None
     if not processes.first:
         return
-    result, init = results[0], results[1] if with_init else None
+    tell(results, output, report, as_json)
+    if before is not None and not tell_differences(before, results[0].to_dict()):
+        raise SystemExit(1)
+    for asked, found in zip(wanted if kept is not None else (), results, strict=False):
+        keep(kept, asked, found)  # last: what was measured is shown even if the store can't be written
+
+
+def tell(results: "list[StabilityResult]", output: Path | None, report: Path | None, as_json: bool) -> None:
+    """A network's numbers, and those at initialisation if there are two: on stdout, as JSON, as a page."""
+    from ..results import write_atomically
+
+    result, init = results[0], results[1] if len(results) > 1 else None
     row = result.to_dict() | ({"init": init.to_dict()} if init else {})
     if output is not None:
         write_atomically(output, json.dumps(row, indent=2, allow_nan=False).encode() + b"\n")
@@ -108,8 +138,6 @@ def measure(
         from ..pages import results_page
 
         write_atomically(report, results_page(results).encode())
-    for asked, found in zip(wanted if kept is not None else (), results, strict=False):
-        keep(kept, asked, found)  # last: what was measured is shown even if the store can't be written
 
 
 def keep(store: Any, options: MeasureOptions, result: "StabilityResult") -> None:

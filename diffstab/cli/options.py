@@ -40,28 +40,31 @@ def none_if_empty(context: click.Context, parameter: click.Parameter, value: tup
     return list(value) or None
 
 
-ensemble_options = together(
-    click.option("--cutoff", type=float, default=DEFAULT_CUTOFF, show_default=True, help="Largest frequency c."),
-    click.option(
-        "--delta",
-        type=float,
-        help=f"Root-mean-square displacement in pixels.  [default: {DEFAULT_DELTA:g}, without --temperature]",
-    ),
-    click.option("--temperature", type=float, metavar="T", help="Temperature T, in place of --delta."),
-    click.option(
-        "--convention",
-        type=click.Choice(list(CONVENTIONS)),
-        default=DEFAULT_CONVENTION,
-        show_default=True,
-        help="The paper's text, or its published code; sets the rules that are not given.",
-    ),
-    click.option(
-        "--cutoff-rule", type=click.Choice(CUTOFF_RULES), help="Which modes are kept.  [default: convention's]"
-    ),
-    click.option(
-        "--delta-rule", type=click.Choice(DELTA_RULES), help="How T and delta relate.  [default: convention's]"
-    ),
-)
+def ensemble_options(*more: str) -> Decorator:
+    """What makes the fields; `more`: conventions that a command knows beside the two."""
+    return together(
+        click.option("--cutoff", type=float, default=DEFAULT_CUTOFF, show_default=True, help="Largest frequency c."),
+        click.option(
+            "--delta",
+            type=float,
+            help=f"Root-mean-square displacement in pixels.  [default: {DEFAULT_DELTA:g}, without --temperature]",
+        ),
+        click.option("--temperature", type=float, metavar="T", help="Temperature T, in place of --delta."),
+        click.option(
+            "--convention",
+            type=click.Choice([*CONVENTIONS, *more]),
+            default=DEFAULT_CONVENTION,
+            show_default=True,
+            help="The paper's text, or its published code; sets the rules that are not given.",
+        ),
+        click.option(
+            "--cutoff-rule", type=click.Choice(CUTOFF_RULES), help="Which modes are kept.  [default: convention's]"
+        ),
+        click.option(
+            "--delta-rule", type=click.Choice(DELTA_RULES), help="How T and delta relate.  [default: convention's]"
+        ),
+    )
+
 
 network_options = together(
     click.option(

@@ -72,6 +72,15 @@ def chosen(folder: Path, filters: tuple[str, ...], columns: Sequence[str] = ()) 
     return rows
 
 
+def one_row(store: "Store", key: str) -> "Row":
+    """The row of that key, or the beginning of one. Raises ValueError if there is none, or several."""
+    rows = [row for row in store.rows() if str(row["key"]).startswith(key)]
+    if len(rows) != 1 or not key:
+        found = f"{len(rows)} rows have a key that begins so" if rows else "no row has a key that begins so"
+        raise ValueError(f"key is {key!r}; {found}; diffstab results list shows the keys")
+    return rows[0]
+
+
 @results.command(name="list")
 @store_option()
 @filter_argument
@@ -94,20 +103,17 @@ def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
 @json_option
 def show(store: Path, key: str, as_json: bool) -> None:
     """Everything about one row: KEY is its key, or the beginning of it."""
-    rows = [row for row in opened(store).rows() if str(row["key"]).startswith(key)]
-    if len(rows) != 1 or not key:
-        found = f"{len(rows)} rows have a key that begins so" if rows else "no row has a key that begins so"
-        raise ValueError(f"key is {key!r}; {found}; diffstab results list shows the keys")
+    row = one_row(opened(store), key)
     if as_json:
-        click.echo(json.dumps(rows[0], allow_nan=False))
+        click.echo(json.dumps(row, allow_nan=False))
         return
     from ..store.table import columns_of, flat, layer_lines, without_layers
 
-    one = flat(without_layers(rows[0]))
+    one = flat(without_layers(row))
     width = max(map(len, one))
     for name in columns_of([one]):
         click.echo(f"{name:<{width}}  {one[name]}".rstrip())
-    lines = layer_lines(rows[0])
+    lines = layer_lines(row)
     if lines:
         click.echo()
         print_columns(list(lines[0]), [list(line.values()) for line in lines])

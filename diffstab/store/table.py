@@ -9,6 +9,7 @@ from typing import Any
 
 from ..recipes import TrainOptions
 from ..results import StabilityResult
+from .from_row import ASKED
 from .parts import Row
 
 Column = str
@@ -20,7 +21,7 @@ FIRST = tuple(
     "test_error.value test_error.low test_error.high test_error.images status kind error.type error.message".split()
 )
 STANDARD = {*FIRST, *(f.name for f in fields(StabilityResult))} - set("RDG") - {"raw", "test_error", "versions"}
-STANDARD |= {f"asked.{name}" for name in ("images", "draws", "until_precision")}
+STANDARD |= {f"asked.{name}" for name in ("images", "draws", "until_precision", *ASKED)}
 STANDARD |= {f"training.{name}" for name in ("job", *(f.name for f in fields(TrainOptions)))}
 STANDARD |= {"time", "data_dir", "recomputed_from", "error.traceback"}
 SEED_BY_SEED = ("training.job", "training.seed", "training.device")  # in which the seeds of a network may differ

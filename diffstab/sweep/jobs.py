@@ -16,6 +16,7 @@ from ..options import EXECUTION
 from ..recipes import ADDED_TO_TRAINING, TrainOptions
 from ..results import SCHEMA, StabilityResult
 from ..store import DONE, FAILED, Entry, measured_entry
+from ..store.from_row import asked_of
 from ..store.sidecar import WEIGHTS
 
 TRAIN, MEASURE = "train", "measure"
@@ -196,9 +197,9 @@ def _measured(job: Job, checkpoint: Path | None) -> Entry:
 
 def measured_row(job: Job, result: StabilityResult) -> Entry:
     """A measurement's row, with the job that asked for it."""
-    asked = {name: getattr(job.options, name) for name in ("images", "draws", "until_precision")}
-    data_dir = job.options.to_dict()["data_dir"]
-    return measured_entry(result, job=job.id, asked=asked, data_dir=data_dir, training=_training(job))
+    assert isinstance(job.options, MeasureOptions)
+    more = {"asked": asked_of(job.options), "data_dir": job.options.data_dir}
+    return measured_entry(result, job=job.id, **more, training=_training(job))
 
 
 def _training(job: Job) -> dict[str, Any] | None:

@@ -1,0 +1,67 @@
+"""`diffstab measure --convention both`: the two conventions side by side, and what each choice between them does."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..measure_options import MeasureOptions
+from .tables import print_columns
+
+if TYPE_CHECKING:
+    from ..intervals import Interval
+    from ..sweep.cell import Watcher
+    from ..sweep.conventions import BothConventions
+
+BOTH = "both"
+
+
+def both_conventions(options: dict[str, Any], watcher: "Watcher") -> "BothConventions":
+    """Measures by both. Raises ValueError if a choice is given that they make."""
+    from ..sweep.cell import measure_cell
+    from ..sweep.conventions import measure_both
+
+    return measure_both(MeasureOptions.of({**options, "convention": "paper"}), lambda one: measure_cell(one, watcher))
+
+
+def refuse_beside_both(**given: Any) -> None:
+    """Raises ValueError if an option is given that goes with one convention alone."""
+    named = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    if named:
+        raise ValueError(
+            f"convention is 'both' and {', '.join(named)} is given, which goes with one; choose one of them"
+        )
+
+
+def tell_both(found: "BothConventions", output: Path | None, as_json: bool) -> None:
+    """The table on stdout, the JSON form to a file."""
+    from ..results import write_atomically
+
+    if output is not None:
+        write_atomically(output, json.dumps(found.to_dict(), indent=2, allow_nan=False).encode() + b"\n")
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), allow_nan=False))
+        return
+    paper = found.paper
+    click.echo(
+        f"{paper.model} ({paper.model_source}, {paper.weights}) on {paper.images} images of {paper.dataset}, "
+        f"{paper.average}, seed {paper.seed}"
+    )
+    whole = [{letter: getattr(one, letter) for letter in "DGR"} for one in (paper, found.reference)]
+    lines: list[tuple[str, str, str, dict[str, Interval] | None]] = [("paper", "", "", whole[0])]
+    lines += [(f"  {one.choice}", one.paper, one.reference, one.numbers) for one in found.changed]
+    lines.append(("reference", "", "", whole[1]))
+    print_columns(
+        ("convention", "from", "to", "R_f", "95 % interval", "of paper's", "D_f", "G_f"),
+        [(name, old, new, *_cells(own, paper.R.value)) for name, old, new, own in lines],
+    )
+    if any(one.numbers is None for one in found.changed):
+        click.echo("-: the changes of each output are kept for networks of up to 100 outputs")
+
+
+def _cells(numbers: "dict[str, Interval] | None", paper: float) -> tuple[Any, ...]:
+    if numbers is None:
+        return (None,) * 5
+    D, G, R = (numbers[letter] for letter in "DGR")
+    return R.value, f"{R.low:.3g} to {R.high:.3g}", R.value / paper if paper else None, D.value, G.value

@@ -1,0 +1,60 @@
+"""`diffstab measure --from-row`: a measurement made again, and whether it gives the same."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from .results import one_row, opened
+
+if TYPE_CHECKING:
+    from ..measure_options import MeasureOptions
+    from ..store import Row
+
+BESIDE = {"from_row", "store", "output", "report", "as_json", "device", "workers"}  # options that go with a row's
+HASHES = {"weights_sha256": "weights", "network_sha256": "layers", "data_sha256": "images"}
+
+
+def asked_by_row(store: Path | None, key: str, options: dict[str, Any]) -> "tuple[Row, MeasureOptions]":
+    """The row, and its options with the device and workers asked for now.
+
+    Raises:
+        ValueError: If there is no such row, it can't be measured again, or options are given that it has itself.
+    """
+    from dataclasses import replace
+
+    from ..store.from_row import options_of
+
+    if store is None:
+        raise ValueError("from_row is given without a store; add --store DIR, where the row lies")
+    context = click.get_current_context()
+    given = [name for name in context.params if context.get_parameter_source(name) == ParameterSource.COMMANDLINE]
+    own = [name for name in given if name not in BESIDE]
+    if own:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in own)
+        raise ValueError(f"{named} and --from-row are given; the row says what is measured, so leave the others out")
+    kept = opened(store)
+    row = one_row(kept, key)
+    return row, replace(options_of(row, kept), device=options["device"], workers=options["workers"])
+
+
+def tell_differences(row: "Row", result: dict[str, Any]) -> bool:
+    """Says on stderr whether D, G and R are the row's, and what else is not; True if they are."""
+    from ..store.from_row import CHANGES_NOTHING, differences
+
+    found = differences(row, result)
+    name = f"row {row['key'][:12]}"
+    if not found:
+        click.echo(f"{name}: the same D, G and R to {CHANGES_NOTHING:g}", err=True)
+        return True
+    others = [word for column, word in HASHES.items() if row.get(column) != result.get(column)]
+    if row["device"] != result["device"]:
+        others.append(f"device {row['device']}")
+    for package, version in row.get("versions", {}).items():
+        if result["versions"].get(package) != version:
+            others.append(f"{package} {version}")
+    told = ", ".join(f"{letter} by {value:.2g}" for letter, value in found.items())
+    why = f"; in the row there were other {', '.join(others)}" if others else ""
+    click.echo(f"{name}: others than in the row, relatively {told}{why}", err=True)
+    return False

@@ -1,0 +1,93 @@
+"""A measurement asked for again, from its row."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..measure_options import MeasureOptions
+from ..settings import GIVEN, WEIGHTS
+from . import Row, Store, is_measured
+
+# Columns of a row that are options by the same name.
+SAME = (
+    "model dataset data_dir split images draws transform cutoff cutoff_rule delta_rule interpolation average "
+    "convention batch_size resamples seed"
+).split()
+RENAMED = {"noise_radius_rule": "noise_radius", "layers_asked": "layers"}
+# Options that no other column of a row tells: kept in its `asked` where they were set.
+ASKED = ("temperature", "checkpoint", "img_size", "crop_pct", "mean", "std", "channels_last", "compile")
+CHANGES_NOTHING = 1e-6  # relative
+
+
+def asked_of(options: MeasureOptions) -> dict[str, Any]:
+    """What a row keeps of the options beside its other columns."""
+    usual = MeasureOptions()
+    told = {name: getattr(options, name) for name in ("images", "draws", "until_precision")}
+    return told | {name: value for name in ASKED if (value := getattr(options, name)) != getattr(usual, name)}
+
+
+def options_of(row: Row, store: Store) -> MeasureOptions:
+    """The options that give a row's numbers again.
+
+    Where images and draws were added until the interval was narrow, those that were reached.
+
+    Args:
+        row: Of a measurement.
+        store: Where it lies, and the weights that were trained for it.
+
+    Raises:
+        ValueError: If the row is no measurement of a named network, was recomputed from another one, or its trained
+            weights are missing.
+    """
+    key = str(row.get("key"))[:12]
+    if not is_measured(row):
+        raise ValueError(f"the row {key} is a {row.get('status')} {row.get('kind')}; a measurement is needed")
+    if row.get("recomputed_from"):
+        raise ValueError(
+            f"the row {key} was recomputed from {str(row['recomputed_from'])[:12]}; measure that one, then recompute"
+        )
+    if row["model_source"] == "python":
+        raise ValueError(f"the row {key} is of a Python object, {row['model']}, which its row can't make again")
+    asked = row.get("asked") or {}
+    found = {name: row.get(name) for name in SAME} | {new: row.get(old) for old, new in RENAMED.items()}
+    found |= {name: asked[name] for name in ASKED if name in asked}
+    found |= _network(row, asked, store) | _noise_and_size(row, asked) | _numbers(row)
+    return MeasureOptions.of({name: value for name, value in found.items() if value is not None})
+
+
+def _network(row: Row, asked: Mapping[str, Any], store: Store) -> dict[str, Any]:
+    more = dict(row.get("model_options") or {})
+    named = {name: more.pop(name, None) for name in ("num_classes", "in_chans")}
+    weights: dict[str, Any] = {"weights": row["weights"]}
+    if row.get("training"):
+        weights = {"checkpoint": store.weights(store.row_of(row["training"]["job"]))}
+    elif row["weights"] not in WEIGHTS:
+        weights = {"checkpoint": asked.get("checkpoint", row["weights"])}
+    batch_norm = None if row["batch_norm"] == "none" else row["batch_norm"]
+    return {**named, "model_kwargs": more or None, **weights, "batch_norm": batch_norm}
+
+
+def _noise_and_size(row: Row, asked: Mapping[str, Any]) -> dict[str, Any]:
+    delta = None if "temperature" in asked else row.get("delta")
+    if row["noise_radius_rule"] == GIVEN:
+        return {"delta": delta, "noise_radius": None, "noise_norm": row["noise_norm"]}
+    return {"delta": delta}
+
+
+def _numbers(row: Row) -> dict[str, Any]:
+    amp = str(row["precision"]).startswith("amp-")
+    return {"precision": None if amp else row["precision"], "amp": amp or None}
+
+
+def differences(row: Row, result: Mapping[str, Any]) -> dict[str, float]:
+    """Relative differences of D, G and R that change something: more than 1e-6.
+
+    Args:
+        row: As it was.
+        result: The JSON form of the measurement made again.
+
+    >>> numbers = {name: {"value": 1.0} for name in "DGR"}
+    >>> differences(numbers, {**numbers, "R": {"value": 1.5}})
+    {'R': 0.5}
+    """
+    found = {name: abs(result[name]["value"] - row[name]["value"]) / (abs(row[name]["value"]) or 1.0) for name in "DGR"}
+    return {name: value for name, value in found.items() if value > CHANGES_NOTHING}

@@ -1,0 +1,47 @@
+"""What each choice between the paper's convention and its published code's does to R_f of the kept networks.
+
+    python scripts/measure_conventions.py --output docs/conventions.csv
+
+Prints R_f by both, and by the paper's with one choice changed at a time relative to it.
+"""
+
+from pathlib import Path
+
+import click
+
+from diffstab.cli.errors import OneLineErrors
+from diffstab.cli.tables import print_columns
+from diffstab.figures.files import table_csv
+from diffstab.measure_options import MeasureOptions
+from diffstab.results import write_atomically
+from diffstab.sweep.cell import measure_cell
+from diffstab.sweep.conventions import measure_both
+
+NETWORKS = ("resnet18", "vgg11_bn-w0.25", "scattering", "efficientnet_b0-w0.25", "lenet", "fc_l4")
+
+
+@click.command(cls=OneLineErrors)
+@click.option("--images", default=500, show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the numbers to this CSV file.")
+def main(images: int, output: Path | None) -> None:
+    """Measure the networks that are kept with the package by both conventions and between them."""
+    table = []
+    for name in NETWORKS:
+        both = measure_both(MeasureOptions.of({"model": name, "images": images}), measure_cell)
+        changed = {one.choice: one.numbers for one in both.changed}
+        whole = {"paper": both.paper.R, "reference": both.reference.R}
+        found = {**whole, **{choice: numbers["R"] for choice, numbers in changed.items() if numbers}}
+        line = {"network": name}
+        for choice, R in found.items():
+            line |= {choice: R.value, f"{choice}_low": R.low, f"{choice}_high": R.high}
+        table.append(line)
+        click.echo(f"{name} done", err=True)
+    choices = [name for name in table[0] if name != "network" and not name.endswith(("_low", "_high"))]
+    rows = [[line["network"], line["paper"], *(line[name] / line["paper"] for name in choices[1:])] for line in table]
+    print_columns(["network", "R_f, paper", *choices[1:]], rows)
+    if output is not None:
+        write_atomically(output, table_csv(table))
+
+
+if __name__ == "__main__":
+    main()
