@@ -103,6 +103,8 @@ def key_values(option: str, value: Any) -> str:
     """
     if isinstance(value, str):
         value = _json_object(value) or shlex.split(value)
+    if not isinstance(value, (Mapping, list, tuple)):
+        raise TypeError(f"{option} is {value!r}; a mapping, or texts such as depth=12, is needed")
     if not isinstance(value, Mapping):
         pairs = [text.partition("=") for text in value if isinstance(text, str)]
         if len(pairs) != len(value) or any(not name.isidentifier() or not equals for name, equals, _ in pairs):

@@ -20,17 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from ..raw_values import RawValues
-from ..results import KEY_NAMES, SCHEMA, StabilityResult, check_writable, write_atomically
+from ..results import SCHEMA, StabilityResult, check_writable, write_atomically
 from . import sidecar
 from .locks import locked
 from .parts import PartReader, PartWriter, Row, mend, part_files
+from .row_check import OF_DEFORMATIONS, is_measurement
 
-__all__ = ["DONE", "FAILED", "Entry", "Row", "Store", "checksum", "is_measured", "measured_entry"]
+__all__ = ["DONE", "FAILED", "OF_DEFORMATIONS", "Entry", "Row", "Store", "checksum", "is_measured", "measured_entry"]
 
 DONE, FAILED = "done", "failed"
 FORMAT = "diffstab-store"
-OF_DEFORMATIONS = {"cutoff", "cutoff_rule", "temperature", "delta_rule"}  # which other transformations have not
-MEASURED = frozenset({*KEY_NAMES, "D", "G", "R", "dataset", "convention", "images"}) - OF_DEFORMATIONS  # in every row
 
 
 @dataclass(frozen=True)
@@ -140,13 +139,15 @@ class Store:
                     self._refuse_newer(row["schema"])
                 self._take(row)
             except (KeyError, TypeError):
-                self.notes.append(f"a line {row!s:.60} lacks what every row has; it is left out")
+                self.notes.append(f"a line {row!s:.60} lacks what every row has, or holds it oddly; it is left out")
         self.notes += self._reader.problems
         self._reader.problems = []
 
     def _take(self, row: Row) -> None:
         key, job, status = row["key"], row.get("job"), row["status"]
-        if is_measured(row) and not row.keys() >= MEASURED:
+        if not all(isinstance(value, str) for value in (key, row["time"], status, job or "")):
+            raise TypeError(key)
+        if is_measured(row) and not is_measurement(row):
             raise KeyError(key)
         if job is not None:
             before = self._jobs.get(job)
