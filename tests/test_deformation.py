@@ -110,12 +110,13 @@ def test_leading_dimensions_broadcast(interpolation):
 @pytest.mark.parametrize("cutoff", [2.3, 3, 5, 10])
 @pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
 def test_an_image_does_not_see_its_batch(interpolation, cutoff, dtype):
-    """Bit for bit, whatever the size of the batch."""
+    """To rounding, whatever the size of the batch, by which some processors' products order their sums."""
     images, fields = random_images(37, 1, *SIZE, dtype=dtype), draw(37, cutoff=cutoff, dtype=dtype)
     whole = deform(images, fields, interpolation)
     for size in (1, 2, 3, 5, 8, 19):
         parts = [deform(images[k : k + size], fields[k : k + size], interpolation) for k in range(0, 37, size)]
-        assert torch.equal(torch.cat(parts), whole), size
+        few_roundings = 64 * torch.finfo(dtype).eps
+        torch.testing.assert_close(torch.cat(parts), whole, rtol=0, atol=few_roundings)
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])

@@ -13,7 +13,7 @@ from diffstab.processes import ALONE, Processes
 from diffstab.recipes import TrainOptions
 from diffstab.training import train
 
-OPTIONS = {"model": "fc_l4", "recipe": "laptop", "epochs": 2, "train_size": 330, "batch_size": 51}
+OPTIONS = {"model": "fc_l2", "recipe": "laptop", "epochs": 2, "train_size": 330, "batch_size": 51}
 
 
 def torchrun(folder, *more):
@@ -25,7 +25,10 @@ def torchrun(folder, *more):
 
 
 def test_two_processes_give_the_weights_of_one(tmp_path):
-    """297 images in batches of 51, whose parts are unequal and must be weighted. One line, one history."""
+    """297 images in batches of 51, whose parts are unequal and must be weighted. One line, one history.
+
+    Deeper networks are no good here: within two epochs they may turn differences of rounding into others.
+    """
     answer = torchrun(tmp_path)
     assert answer.returncode == 0, answer.stderr[-2000:]
     (line,) = answer.stdout.splitlines()

@@ -1,6 +1,7 @@
 """RandomDiffeomorphism among kornia's augmentations."""
 
 import importlib
+import itertools
 import pickle
 import sys
 
@@ -20,6 +21,7 @@ from diffstab.transforms.kornia import RandomDiffeomorphism
 
 SIZE = (17, 11)
 KEYS = ["input", "mask", "bbox_xyxy", "keypoints"]
+ROUNDING = 1e-5  # of float32, of values and positions up to 17
 
 
 def rand(*shape: int) -> Tensor:
@@ -83,12 +85,17 @@ def test_a_turned_box_that_is_not_moved_stays_turned():
     assert (corners[..., 0, 1] - corners[..., 1, 1]).abs().max() > 0.1
 
 
+def assert_same(values, one):
+    """To rounding: where a field stands in its batch, some processors' products order their sums in another way."""
+    torch.testing.assert_close(values, one.expand_as(values), rtol=0, atol=ROUNDING)
+
+
 def test_each_image_has_its_own_field_and_one_on_request():
     images = rand(1, 3, *SIZE).expand(6, -1, -1, -1)
     found = RandomDiffeomorphism(delta=2.0, p=1.0)(images)
-    assert len({tuple(one.flatten().tolist()) for one in found}) == 6
+    assert min((one - other).abs().max() for one, other in itertools.combinations(found, 2)) > 0.1
     found = RandomDiffeomorphism(delta=2.0, p=1.0, same_on_batch=True)(images)
-    assert all(torch.equal(one, found[0]) for one in found)
+    assert_same(found, found[:1])
     assert not torch.equal(found, images)
 
 
@@ -223,9 +230,9 @@ def test_a_clip_has_one_field(same):
     clips = VideoSequential(augmentation, data_format="BTCHW")
     both = AugmentationSequential(clips, data_keys=["input", "keypoints"])
     found, there = both(frame, where)
-    assert torch.equal(found, found[:, :1].expand_as(found))
-    assert torch.equal(there, there[:, :1].expand_as(there))
-    assert torch.equal(found[0], found[1]) == same
+    assert_same(found, found[:, :1])
+    assert_same(there, there[:, :1])
+    assert ((found[0] - found[1]).abs().max() < ROUNDING) == same
     assert not torch.equal(found, frame)
     apart = VideoSequential(RandomDiffeomorphism(delta=2.0, p=1.0), same_on_frame=False)(frame)
     assert not torch.equal(apart[0, 0], apart[0, 1])
