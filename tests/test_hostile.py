@@ -23,6 +23,7 @@ from diffstab.experiments import RegimeOptions, StripeOptions
 from diffstab.measure_options import MeasureOptions
 from diffstab.recipes import TrainOptions
 from diffstab.store import Store, checksum
+from diffstab.store.row_check import is_measurement
 from diffstab.sweep.spec import read_spec
 
 # words of Python's own errors, which tell a user nothing
@@ -227,6 +228,21 @@ def odd_rows(rng):
                 inner[last] = rng.choice(ODD)
         one.pop("checksum", None)
         yield json.dumps({**one, "checksum": checksum(one)}).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("R", {"value": 0.5, "low": None, "high": 1.0}), ("D", 0.5), ("draws", 1.5), ("draws", -1), ("seed", True),
+        ("model", None), ("cutoff", "3"), ("layers", [{"name": "fc"}]), ("layers", {}), ("test_error", 0.1),
+        ("transform", 3), ("asked", []), ("noise_radius", float("inf")),
+    ],
+)  # fmt: skip
+def test_a_measurement_holds_each_column_as_its_kind(name, value):
+    good = {**row(weights_sha256="a", radius_average="median"), "draws": 1}
+    assert is_measurement(good)
+    assert not is_measurement({**good, name: value})
+    assert not is_measurement({column: one for column, one in good.items() if column != "G"})
 
 
 def test_stores_of_odd_rows_are_read_or_refused(tmp_path):

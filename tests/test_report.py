@@ -108,9 +108,11 @@ def test_the_page_is_one_small_valid_file():
     assert data_of(page)["count"] == 500
 
 
-def test_paired_comparisons_are_those_of_compare(store):
-    matrices, notes = matrices_of(store.rows(), store.raw, 30, resamples=300, seed=0)
-    wanted = compare_rows(store, [], [], resamples=300, seed=0)
+@pytest.mark.parametrize("step", [1, -1])
+def test_paired_comparisons_are_those_of_compare(store, step):
+    """In whichever order the networks come: a matrix has the more stable one first."""
+    matrices, notes = matrices_of(store.rows()[::step], store.raw, 30, resamples=300, seed=0)
+    wanted = compare_rows(store, [], [], resamples=300, seed=0)[::step]
     assert notes == []
     assert [matrix.setting for matrix in matrices] == [one.setting for one in wanted]
     for matrix, one in zip(matrices, wanted, strict=True):
@@ -318,6 +320,8 @@ def test_curves_over_layers_and_delta(page):
     assert page.locator("#delta .series").get_attribute("data-model") == "net2"
     assert page.locator("#delta .mark").count() == 4
     assert page.locator("#delta .told").inner_text() == "1 curve of rows that differ in delta alone."
+    page.locator("#filter").fill("model!=net2")
+    assert page.locator("#delta").is_hidden()
 
 
 def test_rows_that_can_not_be_compared_bring_a_warning(page):
@@ -371,8 +375,15 @@ def test_paired_comparisons_are_shown(browser, folder):
         cells = page.locator("#matrices tbody tr").first.locator("td").all_inner_texts()
         assert len(cells) == 4
         assert page.locator("#matrices td[title*='after Holm']").count() == 6
-        signs = set(re.findall("[▼▲=]", page.locator("#matrices tbody").inner_text()))
-        assert signs
+        (matrix,) = (one for one in data_of((folder / "store.html").read_text())["matrices"] if one["way"] == 0)
+        for i, k, value, _, _, p in matrix["pairs"]:
+            for row_, column, ratio in ((i, k, value), (k, i, 1 / value)):
+                cells = page.locator("#matrices tbody tr").nth(row_).locator("td")
+                text = cells.nth(1 + column).text_content()  # the rank comes first
+                number, sign, word = re.fullmatch(r"(\S+) ([▼▲=])(.*)", text).groups()
+                assert float(number) == pytest.approx(ratio, rel=0.06)  # two digits
+                assert sign == ("=" if p >= 0.05 else "▼" if ratio < 1 else "▲")
+                assert word == {"=": "not told apart", "▼": "lower", "▲": "higher"}[sign]
         choose_all(page)
         assert page.locator("#matrices table").count() == 2
         assert_accessible(page)

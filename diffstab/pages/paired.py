@@ -86,6 +86,8 @@ def _without_repeats(rows: Sequence[Row]) -> Iterator[Row]:
 
 
 def _most_stable(shared: Shared, most: int) -> Shared:
+    if len(shared.rows) <= most:
+        return shared
     lowest = sorted(shared.rows, key=lambda name: min(row["R"]["value"] for row in shared.rows[name]))[:most]
     return Shared(shared.setting, {name: shared.rows[name] for name in lowest})
 
