@@ -1,9 +1,9 @@
-# The targets need Python 3.10 or newer and nothing else: they make a virtual environment and install into it.
+# The targets need Python 3.11 or newer and nothing else: they make a virtual environment and install into it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: measure figures test clean
+.PHONY: measure figures test docs test-lowest coverage mutants fuzz intervals clean
 
 # The main job: R_f of the trained networks on held-out images, beside its value at initialisation.
 measure: $(VENV)/installed
@@ -13,15 +13,47 @@ measure: $(VENV)/installed
 figures: $(VENV)/installed-plot
 	$(BIN)/diffstab figure all --run --store figures/store --output figures
 
-# Lint, types, tests and doctests.
+# Lint, types, pages, tests and doctests.
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
 	$(BIN)/pytest -n 2 --dist loadfile
 
+# The pages, in build/docs/index.html.
+docs: $(VENV)/installed-dev
+	$(BIN)/sphinx-build -W --keep-going -b html docs build/docs
+
+# Long checks; docs/checks.md has their last results.
+
+# All tests with the oldest version of each dependency, in a virtual environment of its own.
+test-lowest:
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(PYTHON) scripts/lowest_versions.py > $(VENV)-lowest/lowest.txt
+	$(VENV)-lowest/bin/python -m pip install --quiet uv
+	VIRTUAL_ENV=$(VENV)-lowest $(VENV)-lowest/bin/uv pip install --quiet -c $(VENV)-lowest/lowest.txt --editable '.[dev]'
+	$(VENV)-lowest/bin/pytest -n 2 --dist loadfile
+
+# Which lines the tests run: fails below 95 %.
+coverage: $(VENV)/installed-dev
+	$(BIN)/pytest -n 2 --dist loadfile --cov=diffstab --cov-report=term-missing:skip-covered --cov-fail-under=95
+
+# What share of planted faults the tests notice.
+mutants: $(VENV)/installed-dev
+	$(BIN)/python scripts/check_mutants.py --output docs/mutants.csv
+
+# Twenty times as many hostile files, options, specs, stores and command lines, and other ones than the tests'.
+fuzz: $(VENV)/installed-dev
+	DIFFSTAB_FUZZ=20 $(BIN)/pytest -s tests/test_hostile.py tests/test_hostile_commands.py
+
+# How often the 95 % intervals hold the truth: two hours on two cores.
+intervals: $(VENV)/installed-dev
+	$(BIN)/python scripts/check_coverage.py images --output docs/coverage-images.csv
+	$(BIN)/python scripts/check_coverage.py networks --output docs/coverage-networks.csv
+
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "diffstab needs Python 3.10 or newer, this is " + sys.version.split()[0])'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "diffstab needs Python 3.11 or newer, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
@@ -37,4 +69,4 @@ $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 	touch $@ $(VENV)/installed
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-lowest build .mypy_cache .pytest_cache .ruff_cache

@@ -1,8 +1,12 @@
 """Labels deformed along displacement fields: each pixel takes the label nearest to its source, so none is made up."""
 
+import torch
 from torch import Tensor
 
 from .field import DisplacementField
+
+SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+"""The same bits for dtypes that old releases of torch can't gather."""
 
 
 def deform_labels(labels: Tensor, field: DisplacementField) -> Tensor:
@@ -35,4 +39,5 @@ def deform_labels(labels: Tensor, field: DisplacementField) -> Tensor:
     except RuntimeError:
         came = f"labels lead with {tuple(labels.shape[:-2])} and fields with {tuple(field.shape)}"
         raise ValueError(f"{came}; the fields must broadcast to the labels") from None
-    return labels.flatten(-2).gather(-1, places.flatten(-2)).view(labels.shape)
+    signed = labels.view(SIGNED.get(labels.dtype, labels.dtype))
+    return signed.flatten(-2).gather(-1, places.flatten(-2)).view(labels.shape).view(labels.dtype)

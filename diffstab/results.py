@@ -189,6 +189,14 @@ def _temporary(path: Path) -> tuple[int, str]:
         raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
 
 
+def make_folder(folder: Path) -> None:
+    """With those above it, if it is not there. Raises ValueError if it can't be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"folder {str(folder)!r} can't be made ({error.strerror})") from error
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes to a temporary name beside `path`, then renames, so no half-written file is left.
 

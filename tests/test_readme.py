@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from diffstab.cli import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -24,11 +26,42 @@ def test_python_lines_run(block):
     exec(compile(block, "README.md", "exec"), {})
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_lines_of_the_pages_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    names = {}
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
-        exec(compile(block, page.name, "exec"), {})
+        exec(compile(block, page.name, "exec"), names)
+
+
+def commands_of(page):
+    """The words after `diffstab` of each command shown in a block, without what is said beside it."""
+    text = page.read_text().replace("\\\n", " ")
+    for line in re.findall(r"^    (?:torchrun .* -m )?diffstab (.*)$", text, re.MULTILINE):
+        yield shlex.split(re.sub(r"\s{3,}.*$", "", line).replace("INPUT", "96"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_the_pages_are_understood(page, tmp_path, monkeypatch):
+    """Each option and argument, without running."""
+    monkeypatch.chdir(tmp_path)
+    Path("SPEC.yaml").touch()
+    for name, *words in commands_of(page):
+        command = main.commands[name]
+        while isinstance(command, Group):
+            command = command.get_command(None, words.pop(0))
+        command.make_context(name, words)
+
+
+@pytest.mark.parametrize("page", ["quick-start.md"])
+def test_commands_of_the_first_page_run(page, tmp_path, monkeypatch):
+    """As written, but of 40 images."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "diffstab" / "data" / "embedded" / "photos", "images")
+    for name, *words in commands_of(ROOT / "docs" / page):
+        answer = CliRunner().invoke(main, [name, *words, *(["--images", "40"] if name == "measure" else [])])
+        assert answer.exit_code == 0, (name, words, answer.stderr)
+    assert {"deformed.png", "results", "report.html"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_commands_shown_are_accepted(tmp_path, monkeypatch):
@@ -56,7 +89,7 @@ def test_commands_in_the_text_exist():
             name, *words = line.split()
             command = main.commands[name]
             if isinstance(command, Group) and words and not words[0].startswith("-"):
-                command = command.commands[words[0]]
+                command = command.get_command(None, words[0])
             known = {flag for parameter in command.params for flag in parameter.opts}
             used = set(re.findall(r"--[a-z-]+", line))
             assert used <= known | {"--help"}, (page.name, line)

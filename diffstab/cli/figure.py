@@ -99,11 +99,12 @@ def make(kind: FigureKind, *, preset: str, store: Path, output: Path, filters: t
     """Runs what is missing if that is asked for, draws, and writes the files."""
     from ..figures import require_matplotlib
     from ..figures.files import stem_of
+    from ..results import make_folder
 
     require_matplotlib()
     if preset not in (*kind.presets, OWN):
         raise ValueError(f"{kind.name} has no preset {preset!r}; allowed: {', '.join((*kind.presets, OWN))}")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     stem = stem_of(output / kind.name)
     if not kind.sweeps:
         drawn = kind.draw_without_rows(preset if preset != OWN else PRESETS[0])

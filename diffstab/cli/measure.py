@@ -1,7 +1,7 @@
 """`diffstab measure`: R_f of a network on a data set."""
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,6 +163,7 @@ def watched(*, quiet: bool = False) -> "Iterator[Watcher]":
     console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
     columns = TextColumn("forward passes"), BarColumn(), TextColumn("{task.completed}/{task.total}")
     bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
+    shown = bar if console.is_terminal else nullcontext()  # elsewhere rich before 14.3 ends a bar with an empty line
 
     class Shown(Watcher):
         title: str | None = None
@@ -179,6 +180,6 @@ def watched(*, quiet: bool = False) -> "Iterator[Watcher]":
         def notes(self, text: str) -> None:
             console.print(text, markup=False)
 
-    with bar:
+    with shown:
         task = bar.add_task("", total=None)
         yield Shown()

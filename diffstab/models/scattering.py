@@ -110,6 +110,9 @@ class Scattering(nn.Module):
                 f"images are {list(images.shape)} of {images.dtype}; this scattering needs {needed}: "
                 "resize and convert them, or make it for their size"
             )
+        if not len(images):  # some releases of MKL refuse to transform nothing
+            shape = images.shape[1] * len(self.paths), len(self.rows), len(self.columns)
+            return images.new_empty(0, *shape)
         torus = mirrored(images.to(torch.promote_types(images.dtype, torch.float32)))
         with ieee_float32(images.device, matmul_only=True):
             found = self._coefficients(torus)

@@ -15,12 +15,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..raw_values import RawValues
-from ..results import SCHEMA, StabilityResult, check_writable, write_atomically
+from ..results import SCHEMA, StabilityResult, check_writable, make_folder, write_atomically
 from . import sidecar
 from .locks import locked
 from .parts import PartReader, PartWriter, Row, mend, part_files
@@ -105,10 +105,7 @@ class Store:
     def _make(self, rows: Path) -> None:
         if self.folder.is_dir() and not rows.is_dir() and any(self.folder.iterdir()):
             raise ValueError(f"{str(self.folder)!r} holds other files and is no store; name a new or empty folder")
-        try:
-            rows.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ValueError(f"the store {str(self.folder)!r} can't be made ({error.strerror})") from error
+        make_folder(rows)
         check_writable(rows / "part.jsonl")
 
     def _sign(self) -> None:
@@ -193,7 +190,7 @@ class Store:
             row = {**entry.row, **hashes}
             if is_measured(row) and row["key"] in self._rows:  # asked for in another way: the first answer stands
                 row = {**self._rows[row["key"]], "job": row["job"]}
-            row["time"] = datetime.now(timezone.utc).isoformat(timespec="microseconds")
+            row["time"] = datetime.now(UTC).isoformat(timespec="microseconds")
             row = {name: value for name, value in row.items() if value is not None}
             self._writer.append({**row, "checksum": checksum(row)})
         self.refresh()

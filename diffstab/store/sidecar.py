@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..raw_values import RawValues
-from ..results import write_atomically
+from ..results import make_folder, write_atomically
 
 RAW, WEIGHTS = "raw", "weights"
 SUFFIX = {RAW: ".npz", WEIGHTS: ".safetensors"}
@@ -34,10 +34,7 @@ def write(folder: Path, kind: str, content: bytes) -> str:
     digest = sha256(content)
     path = path_of(folder, kind, digest)
     if not path.exists() or sha256(path.read_bytes()) != digest:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ValueError(f"{str(path.parent)!r} can't be made ({error.strerror})") from error
+        make_folder(path.parent)
         write_atomically(path, content)
     return digest
 

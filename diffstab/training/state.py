@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 from ..models.checkpoints import fill
 from ..options import EXECUTION
 from ..recipes import TrainOptions
-from ..results import check_writable, write_atomically
+from ..results import check_writable, make_folder, write_atomically
 
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 NUMBERS = ("epochs_done", "step", "loss_sum", "best_epoch", "best_error", "seconds", "history")
@@ -101,10 +101,7 @@ def recipe_of(options: TrainOptions) -> RecipeDict:
 
 def prepare(folder: Path) -> Path:
     """Makes the folder of a run; the path of its checkpoint. Raises ValueError now if it can't be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"folder {str(folder)!r} can't be made ({error.strerror})") from error
+    make_folder(folder)
     check_writable(folder / CHECKPOINT)
     return folder / CHECKPOINT
 

@@ -34,9 +34,9 @@ class RandomDiffeomorphism(DualTransform):  # type: ignore[misc]
     Numbers come from albumentations' generator, so that `A.Compose(..., seed=137)` reproduces them; in a worker of a
     data loader the worker's seed is added, which torch draws anew for each worker and epoch.
 
+    Beside these, all that says which fields are drawn is as for `diffstab.transforms.RandomDiffeomorphism`.
+
     Args:
-        cutoff, temperature, delta, interpolation, only_diffeomorphisms, cutoff_shape, temperature_shape,
-            temperature_rule, convention, cutoff_rule, delta_rule: As for `diffstab.transforms.RandomDiffeomorphism`.
         p: The chance of a call.
 
     Attributes:

@@ -44,9 +44,9 @@ class RandomDiffeomorphism(GeometricAugmentationBase2D):  # type: ignore[misc]
     keypoints are computed too. `params` of an earlier call give the same fields again. `transform_matrix` is the
     identity and says nothing; `inverse` raises NotImplementedError.
 
+    Beside these, all that says which fields are drawn is as for `diffstab.transforms.RandomDiffeomorphism`.
+
     Args:
-        cutoff, temperature, delta, interpolation, only_diffeomorphisms, cutoff_shape, temperature_shape,
-            temperature_rule, convention, cutoff_rule, delta_rule: As for `diffstab.transforms.RandomDiffeomorphism`.
         same_on_batch: Whether all images of a batch have one field, and are deformed all or none.
         p: The chance that an image is deformed.
         keepdim: Whether `[C, H, W]` comes back as that, and not as `[1, C, H, W]`.

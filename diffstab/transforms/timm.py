@@ -1,7 +1,7 @@
 """A diffeomorphism in timm's training pipeline: right after the crops and flips, on PIL images.
 
-`timm.data.create_transform` and `create_loader` build torchvision `Compose`s; transforms are known here by the names of
-their classes, timm's and torchvision's own, so that timm is not needed.
+`timm.data.create_transform` and `create_loader` build a torchvision `Compose`; transforms are known here by the names
+of their classes, timm's and torchvision's own, so that timm is not needed.
 """
 
 from collections.abc import Sequence

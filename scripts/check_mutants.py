@@ -1,0 +1,125 @@
+"""What share of small faults, planted one at a time in the mathematical core, the tests notice.
+
+    python scripts/check_mutants.py --output docs/mutants.csv
+
+Works on copies of the tree. A fault is noticed when a test fails, or doesn't end in time: the module's own tests come
+first, those of what is built on it after. The table has each fault that none noticed.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import click
+from mutations import Mutant, mutants
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = {
+    "ensemble": "ensemble field_law closed_forms stability",
+    "field": "field inverse ensemble closed_forms transforms",
+    "deformation": "deformation inverse closed_forms transforms memory",
+    "statistics": "statistics intervals comparison correlation closed_forms results stability",
+}
+"""Each module with the tests that should notice: its own first."""
+MADE = {"figures", "results", "zoo", "runs", "build", "dist"}
+PRELOADED = ["torch", "torchvision.transforms.v2", "pytest", "PIL.Image", "click.testing"]
+SECONDS = 240  # for the tests of one fault: they take some 20
+
+
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """Of a copy: what is hidden, or made here."""
+    return {n for n in names if n.startswith((".", "__py"))} | (MADE if Path(folder) == ROOT else set())
+
+
+def tested(tree: Path, tests: Sequence[str]) -> None:
+    """Run in a process of its own: ends with pytest's status for these files of the tree."""
+    import pytest
+
+    os.chdir(tree)
+    sys.path.insert(0, str(tree))
+    os.environ.update(PYTHONPATH=str(tree), OMP_NUM_THREADS="1")
+    told = os.open(tree.parent / "told.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(told, 1)
+    os.dup2(told, 2)
+    os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+
+
+def status(tree: Path, tests: Sequence[str]) -> int | None:
+    """Of pytest over these files of the tree; None if it did not end in time."""
+    process: Any = get_context("forkserver").Process(target=tested, args=(tree, tests))
+    process.start()
+    process.join(SECONDS)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+        return None
+    return int(process.exitcode)
+
+
+def noticed(module: str, trees: "SimpleQueue[Path]", mutant: Mutant) -> bool:
+    """Whether a test of the module fails for the fault, in one of the free trees."""
+    tree = trees.get()
+    path = tree / "diffstab" / f"{module}.py"
+    sound = path.read_text(encoding="utf-8")
+    try:
+        path.write_text(mutant.source, encoding="utf-8")
+        for cached in (path.parent / "__pycache__").glob(f"{module}.*"):
+            cached.unlink()  # a file of the same size and second would pass for the one that was compiled
+        own, *others = [f"tests/test_{name}.py" for name in CORE[module].split()]
+        return status(tree, [own, f"diffstab/{module}.py"]) != 0 or status(tree, others) != 0
+    finally:
+        path.write_text(sound, encoding="utf-8")
+        trees.put(tree)
+
+
+def checked(module: str, every: int, trees: "SimpleQueue[Path]", pool: ThreadPoolExecutor) -> list[dict[str, Any]]:
+    """The module's faults that no test noticed, below a line that counts them all."""
+    found = list(mutants((ROOT / "diffstab" / f"{module}.py").read_text(encoding="utf-8")))[::every]
+    survivors = []
+    for k, (mutant, dead) in enumerate(zip(found, pool.map(partial(noticed, module, trees), found), strict=True), 1):
+        click.echo(f"\r{module}: {k} of {len(found)}, not noticed: {len(survivors)} ", nl=False, err=True)
+        if not dead:
+            survivors.append({"module": module, "line": mutant.line, "before": mutant.before, "after": mutant.after})
+    click.echo(err=True)
+    share = 100 * (1 - len(survivors) / len(found))
+    click.echo(f"{module}: {len(found) - len(survivors)} of {len(found)} noticed, {share:.1f} %")
+    return [{"module": module, "faults": len(found), "noticed": len(found) - len(survivors)}, *survivors]
+
+
+@click.command()
+@click.argument("modules", nargs=-1, type=click.Choice(list(CORE)))
+@click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Plant every so many-th fault.")
+@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1))
+@click.option("--output", type=click.Path(path_type=Path), help="Also write counts and survivors to this CSV file.")
+def main(modules: tuple[str, ...], every: int, jobs: int, output: Path | None) -> None:
+    """Plant faults in MODULES, by default ensemble, field, deformation and statistics, and count those noticed."""
+    get_context("forkserver").set_forkserver_preload(PRELOADED)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(jobs) as pool:
+        trees: SimpleQueue[Path] = SimpleQueue()
+        for k in range(jobs):
+            trees.put(Path(shutil.copytree(ROOT, Path(scratch) / str(k) / ROOT.name, ignore=left_out)))
+        for module in modules or CORE:
+            tests = [f"tests/test_{name}.py" for name in CORE[module].split()]
+            tree = trees.get()
+            if status(tree, tests) != 0:
+                raise click.ClickException(f"the tests of {module} fail before any fault is planted; mend them first")
+            trees.put(tree)
+            rows += checked(module, every, trees, pool)
+    if output is not None:
+        from diffstab.figures.files import table_csv
+        from diffstab.results import write_atomically
+
+        write_atomically(output, table_csv(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Every error of the package with what to do, as a page: docs/errors.md.
+
+    python scripts/list_errors.py
+
+The messages are read from the source: most say themselves what to do, after a semicolon; for the others it is in
+docs/cures.yaml. An error that has neither ends the script, and the tests.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import yaml
+
+from diffstab.results import write_atomically
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE, CURES = ROOT / "docs" / "errors.md", ROOT / "docs" / "cures.yaml"
+PLACES = {
+    "Options and settings": "options settings measure_options recipes plan widths data_names results",
+    "Measuring": "stability survey changes batches two_passes memory forward outputs statistics raw_values processes "
+    "adaptive layer_names layer_profile layers transformations affine streams",
+    "Fields and deformation": "ensemble field field_law deformation diffeomorphic modes points nearest inverse",
+    "Networks and weights": "models",
+    "Images and data sets": "data",
+    "Comparing and correlating": "comparison correlation",
+    "Training and experiments": "training experiments",
+    "Stores": "store",
+    "Sweeps and clusters": "sweep",
+    "Figures and pages": "figures pages",
+    "Augmentation": "transforms",
+    "Command line": "cli",
+}
+"""Headings, with the modules and folders whose errors stand below them."""
+SAYS_ALL = re.compile(r"needed|must|allowed|pip install|give at most")
+HEAD = """# Errors
+
+The library raises ValueError and TypeError, or RuntimeError, ImportError and NotImplementedError where Python or
+PyTorch ask for them. The command line prints one line, `Error: ` and the message, on stderr and ends with status 2.
+Status 1 is a sweep some of whose jobs failed, 130 an interruption. Nothing half-written is left behind.
+
+Each message says what came, which is the cause, and after a semicolon what to do. ‹name› and … stand for what
+came. This page is made from the source by `python scripts/list_errors.py`.
+"""
+
+
+class Told(NamedTuple):
+    """A message, with the names of what it fills in as ‹name›, and where it is raised."""
+
+    module: str
+    message: str
+
+
+def messages() -> Iterator[Told]:
+    """Of every raise in the package; those that only pass on another error's words are left out."""
+    for path in sorted((ROOT / "diffstab").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+                module = path.relative_to(ROOT / "diffstab").parts[0].removesuffix(".py")
+                yield from (Told(module, text) for text in templates(node.exc.args[0], functions))
+
+
+def templates(node: ast.expr, functions: dict[str, ast.FunctionDef]) -> Iterator[str]:
+    """The texts of an expression; of a call those that the module's function returns."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        for inner in ast.walk(functions[name]) if name in functions else ():
+            if isinstance(inner, ast.Return) and isinstance(inner.value, ast.JoinedStr | ast.Constant):
+                yield from templates(inner.value, {})
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        text = "".join(str(part.value) if isinstance(part, ast.Constant) else blank(part) for part in node.values)
+        if re.search(r"\w", plain(text)):
+            yield text
+
+
+def blank(part: ast.expr) -> str:
+    """What a message fills in, by its name where it has one."""
+    value = getattr(part, "value", None)
+    name = getattr(value, "attr", None) or getattr(value, "id", "")
+    return f"‹{name.strip('_').lower()}›"
+
+
+def told(message: str, cures: dict[str, str]) -> tuple[str, str]:
+    """The message's first half and what to do; ValueError where nothing says so."""
+    for beginning, cure in cures.items():
+        if plain(message).startswith(beginning):
+            return named(message), cure
+    cause, _, cure = message.partition("; ")
+    if cure or SAYS_ALL.search(message):
+        return named(cause), named(cure) or "as it says"
+    raise ValueError(f"no cure for {message!r}; say what to do after a semicolon, or in {CURES.name}")
+
+
+def plain(message: str) -> str:
+    """`…` for whatever is filled in."""
+    return re.sub("‹.*?›", "…", message)
+
+
+def named(message: str) -> str:
+    """As a reader sees it; what has no name is an ellipsis."""
+    return message.replace("‹›", "…")
+
+
+def page() -> str:
+    """The whole page."""
+    cures = yaml.safe_load(CURES.read_text(encoding="utf-8"))
+    found = sorted(set(messages()))
+    unplaced = {one.module for one in found} - set(" ".join(PLACES.values()).split()) - {"__init__"}
+    if unplaced:
+        raise ValueError(f"modules {', '.join(sorted(unplaced))} have no heading; add them to PLACES")
+    unused = [beginning for beginning in cures if not any(plain(one.message).startswith(beginning) for one in found)]
+    if unused:
+        raise ValueError(f"{CURES.name} has cures for no message: {unused}; remove them")
+    parts = [HEAD]
+    for heading, modules in PLACES.items():
+        rows = dict.fromkeys(told(one.message, cures) for one in found if one.module in modules.split())
+        lines = [f"| {shown(message)} | {shown(cure)} |" for message, cure in rows]
+        parts.append(f"\n## {heading}\n\n| error: what came | what to do |\n| --- | --- |\n" + "\n".join(lines) + "\n")
+    return "".join(parts)
+
+
+def shown(message: str) -> str:
+    """In a cell of a table: no character means anything to Markdown there, but for code."""
+    escaped = re.sub(r"([\[\]*_#|~])", r"\\\1", " ".join(message.split()))
+    return re.sub("`.*?`", lambda code: code.group().replace("\\", ""), escaped)
+
+
+@click.command()
+def main() -> None:
+    """Write docs/errors.md."""
+    write_atomically(PAGE, page().encode())
+
+
+if __name__ == "__main__":
+    main()
