@@ -31,7 +31,7 @@ CORE = {
 """Each module with the tests that should notice: its own first."""
 MADE = {"figures", "results", "zoo", "runs", "build", "dist"}
 PRELOADED = ["torch", "torchvision.transforms.v2", "pytest", "PIL.Image", "click.testing"]
-SECONDS = 240  # for the tests of one fault: they take some 20
+SECONDS = 90  # for the tests of one fault: they take 5 to 40
 
 
 def left_out(folder: str, names: list[str]) -> set[str]:
@@ -49,7 +49,7 @@ def tested(tree: Path, tests: Sequence[str]) -> None:
     told = os.open(tree.parent / "told.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(told, 1)
     os.dup2(told, 2)
-    os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+    os._exit(pytest.main(["-x", "-q", "--tb=no", "--hypothesis-profile=unshrunk", "-p", "no:cacheprovider", *tests]))
 
 
 def status(tree: Path, tests: Sequence[str]) -> int | None:

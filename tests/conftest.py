@@ -4,10 +4,13 @@ import os
 
 import pytest
 import torch
+from hypothesis import Phase, settings
 from torch import Tensor, nn
 
+settings.register_profile("unshrunk", phases=(Phase.explicit, Phase.generate))  # where only failing counts
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # its import asks the network for a newer version, and warns of it
-torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)  # workers of pytest share the cores
+# workers of pytest share the cores
+torch.set_num_threads(1 if {"PYTEST_XDIST_WORKER", "OMP_NUM_THREADS"} & set(os.environ) else 2)
 
 
 @pytest.fixture
