@@ -11,6 +11,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 exclude_patterns = ["README.md"]
 source_suffix = {".md": "markdown"}
 default_role = "code"
+smartquotes = False  # an option begins with two dashes
 
 html_theme = "furo"
 html_title = f"diffstab {version}"
