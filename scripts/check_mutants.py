@@ -81,7 +81,7 @@ def noticed(module: str, trees: "SimpleQueue[Path]", mutant: Mutant) -> bool:
 
 
 def checked(module: str, every: int, trees: "SimpleQueue[Path]", pool: ThreadPoolExecutor) -> list[dict[str, Any]]:
-    """The module's faults that no test noticed, each with the counts of all; a line without a fault if there is none."""
+    """The module's faults that no test noticed, each with the counts of all; if there is none, a line without."""
     found = list(mutants((ROOT / "diffstab" / f"{module}.py").read_text(encoding="utf-8")))[::every]
     survivors = []
     for k, (mutant, dead) in enumerate(zip(found, pool.map(partial(noticed, module, trees), found), strict=True), 1):
