@@ -218,3 +218,14 @@ def test_wrong_kinds_are_refused():
         MaxEntropyEnsemble(16, delta=1.0).sample(StreamKeys(0, torch.arange(2)), generator=torch.Generator())
     with pytest.raises(ValueError, match="rule is 'exact'; allowed: monte-carlo, asymptotic"):
         temperature_range(16, 3, rule="exact")
+
+
+def test_mode_numbers_are_16_bit_words():
+    assert MaxEntropyEnsemble((2, 2**16 - 1), 3, temperature=0.0).size == (2, 65535)
+    with pytest.raises(ValueError, match="65536"):
+        MaxEntropyEnsemble((2, 2**16), 3, temperature=0.0)
+
+
+def test_a_temperature_that_is_none_is_told_by_its_name():
+    with pytest.raises(ValueError, match=r"^temperature is -1"):
+        MaxEntropyEnsemble(16, 3, temperature=0.0).probability_of_diffeomorphism(-1.0)

@@ -189,3 +189,15 @@ def test_coefficients_of_another_shape_are_refused(wrong):
         DisplacementField(wrong, SIZE)
     with pytest.raises(ValueError, match="at least 2 pixels"):
         DisplacementField(torch.zeros(2, 3, 3), (1, 5))
+
+
+@pytest.mark.parametrize(("component", "sign", "share"), [(0, 1, 1 / 4), (0, -1, 1 / 4), (1, 1, 1 / 5), (1, -1, 1 / 5)])
+def test_each_edge_counts_as_outside(component, sign, share):
+    moved = torch.zeros(2, 5, 4)
+    moved[component] = 0.25 * sign  # the first row or column, or the last, reads a quarter of a pixel beyond the frame
+    assert float(clamped_fraction(moved)) == pytest.approx(share)
+
+
+def test_a_field_tells_what_it_is():
+    field = DisplacementField(torch.zeros(3, 2, 4, 5), (17, 11))
+    assert repr(field) == "DisplacementField(shape=(3,), size=(17, 11), modes up to (4, 5))"

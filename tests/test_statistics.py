@@ -10,7 +10,15 @@ import reference
 from diffstab import pairs
 from diffstab.intervals import binomial_interval
 from diffstab.pairs import KeptPairs, OutputPairs
-from diffstab.statistics import Statistic, log_average, log_correlation, power_law, relative_stability, stability
+from diffstab.statistics import (
+    Statistic,
+    largest_ratio,
+    log_average,
+    log_correlation,
+    power_law,
+    relative_stability,
+    stability,
+)
 
 PAPER = Statistic()
 MEAN = Statistic("mean")
@@ -194,3 +202,13 @@ def test_kept_pairs_are_as_good_as_kept_outputs(rng, statistic):
     # a resample takes a pair w_i w_j times, of variance 3: over n pairs that adds 3 var(d) / (n <d>^2)
     wider = math.hypot(theirs.std(), math.sqrt(3 * distances.var() / 600) / distances.mean())
     assert 0.8 * theirs.std() < some.resampled(weights, statistic, rng).std() < 1.3 * wider
+
+
+def test_ratios_to_nothing_are_left_out():
+    found = largest_ratio(np.array([[1.0, 2.0], [6.0, 1.0]]), np.array([[0.0, 1.0], [2.0, 0.0]]), resamples=100, seed=0)
+    assert found.value == 3.0
+
+
+def test_zero_has_no_logarithm():
+    with pytest.raises(ValueError, match="a list of positive numbers is needed"):
+        log_average(np.array([1.0, 0.0]))
