@@ -1,19 +1,16 @@
 """Networks compared by R_f under common random numbers: ratios of pairs, and ranks. Pure, numpy, float64.
 
 Networks measured with one seed saw the same images, fields and noise directions, so much of the chance in their R_f is
-common to them and cancels from a ratio. One bootstrap over images serves all networks: each resample, a multiplicity
-for every image of the data set, gives one log R of each network, and the differences of these are resamples of
-log(R_first / R_second).
+common to them and cancels from a ratio. One bootstrap over images serves all networks: each resample gives one log R
+of each network, and the differences of these are resamples of log(R_first / R_second).
 
-A network measured with several seeds has one block of values per seed; its R is the log-average exp(mean log R_k) over
-them. What varies is the image (with the fields and noise drawn for it): an image chosen by two seeds has the same
-multiplicity in both blocks.
+A network measured with several seeds has one block of values per seed; its R is the log-average exp(mean log R_k).
+What varies is the image (with the fields and noise drawn for it): one chosen by two seeds counts alike in both blocks.
 
 The p-value is that of the normal law with the bootstrap's standard error of the log ratio. In simulations of equal
 networks (4 laws, 10 to 500 images, 1 or 4 draws) p of medians fell below 0.05 in 3 to 7 % of cases, and below 0.001 in
-at most 0.2 % from 200 images on (0.7 % at 10 to 50). The share of resamples beyond a ratio of 1 fell below 0.05 in
-2 to 5 %, and ends at 2 / (resamples + 1), too early to be adjusted for many pairs. With means, both fell below 0.05 in
-5 to 8 % from 200 images on and in up to 18 % at 10; they mean nothing where a or b has no variance.
+at most 0.2 % from 200 images on (0.7 % at 10 to 50); the share of resamples beyond 1 ends too early to be adjusted for
+many pairs. With means, p fell below 0.05 in 5 to 8 % from 200 images on and in up to 18 % at 10.
 """
 
 import itertools
@@ -26,7 +23,7 @@ from numpy.typing import NDArray
 
 from .intervals import LEVEL, Array, Interval, percentile_interval
 from .settings import LARGEST_SEED, positive_integer
-from .statistics import Statistic, generator, resampled_average
+from .statistics import Statistic, generator, relative_stability, resampled_average
 
 TIE = 1e-12  # logarithms of R this close differ by rounding alone
 
@@ -88,7 +85,7 @@ class Ranked:
 
     Attributes:
         name: Of the network.
-        R: With its 95 % interval.
+        R: With its 95 % interval: that of `stability` for one block, otherwise percentiles.
         rank: 1 for the lowest R, the most stable; networks of equal R share the lower number.
         rank_low: With `rank_high`, the 95 % percentile-bootstrap interval of the rank.
         rank_high: See `rank_low`.
@@ -111,8 +108,8 @@ def compare_pair(
 ) -> PairedComparison:
     """R_first / R_second of two networks over the same images, one sample per seed.
 
-    With `indices`, images are resampled by identity over all blocks. Without, blocks are resampled independently of one
-    another: should they share images, the interval comes out slightly too narrow.
+    With `indices`, images are resampled by identity over all blocks. Without, blocks are resampled independently:
+    should they share images, the interval comes out slightly too narrow.
 
     Raises:
         ValueError: If the samples differ in blocks, images, draws or indices, or if <a> or <b> is 0 in one, where the
@@ -176,6 +173,9 @@ def rank(
         low = np.quantile((sampled < own - TIE).sum(0), (1 - LEVEL) / 2, method="lower")
         high = np.quantile((sampled <= own + TIE).sum(0), (1 + LEVEL) / 2, method="higher")
         interval = percentile_interval(float(np.exp(log)), np.exp(own))
+        if statistic.average == "mean" and len(blocks := samples[name]) == 1:
+            both = blocks[0].deformation, blocks[0].noise
+            interval = relative_stability(*both, statistic, resamples=resamples, seed=seed)
         found.append(Ranked(name, interval, 1 + int((logs < log - TIE).sum()), 1 + int(low), int(high)))
     return sorted(found, key=lambda one: (one.rank, one.name))
 

@@ -4,7 +4,6 @@ Which one is used where, and how often each holds the true value, is in docs/int
 """
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +13,10 @@ Array = NDArray[np.float64]
 
 LEVEL = 0.95
 Z_95 = 1.959963984540054  # standard normal quantile of (1 + LEVEL) / 2
-FEWEST_STUDENTISED = 20  # images; resamples of fewer have no error to speak of
-CHUNK = 1_000_000  # values at a time
+FEWEST = 5  # images; fewer have no standard error to speak of
+ROUNDING = 1e-12  # relative
+CHUNK = 250_000  # values at a time
+STREAM = 5  # beside those of `statistics.generator`
 
 
 class Interval(NamedTuple):
@@ -32,54 +33,78 @@ def percentile_interval(value: float, sampled: Array) -> Interval:
     return Interval(value, float(low), float(high))
 
 
-def studentised_interval(
-    value: float, top: Array, bottom: Callable[[Array], Array], weights: NDArray[np.int64]
-) -> Interval | None:
-    """Of a ratio of means over images, by the studentised bootstrap of its logarithm.
+def mean_ratio_interval(value: float, top: Array, bottom: Array, *, resamples: int, seed: int) -> Interval | None:
+    """Of a ratio of means over images, from its logarithm and the standard error of that (by linearisation).
 
-    Each resample's deviation is measured in its own standard error (by linearisation), which follows the skewness of
-    means better than percentiles do.
+    How many standard errors the logarithm strays from the truth is simulated with log-normal values as many, spread and
+    correlated as these: the images themselves, resampled, know too little of the rare ones that move a mean most. How
+    well the standard error is known follows from the kurtosis of what it is made of, and widens the interval by
+    Student's t of so many degrees of freedom (Satterthwaite).
 
     Args:
         value: The ratio, or a multiple of it.
-        top: One value per image, `[N]`.
-        bottom: From the images' shares of each resample, `[resamples, N]`, to the bottom's value per image, likewise or
-            `[N]`: it may depend on the resample, as deviations from its mean do.
-        weights: Multiplicities of the images, `[resamples, N]`.
+        top: One value per image, `[N]`, not negative.
+        bottom: Likewise.
+        resamples: Sets of images simulated.
+        seed: Of the simulation.
 
     Returns:
-        None where no such interval is to be had: fewer than 20 images, or no variance.
+        None where no such interval is to be had: fewer than 5 images, no variance, or 0 for half of the images.
 
-    >>> top = np.arange(1.0, 41.0)
-    >>> weights = np.random.default_rng(0).multinomial(40, np.full(40, 1 / 40), size=400)
-    >>> found = studentised_interval(20.5, top, lambda share: np.ones(40), weights)
+    >>> found = mean_ratio_interval(20.5, np.arange(1.0, 41.0), np.ones(40), resamples=400, seed=0)
     >>> found.low < 20.5 < found.high
     True
     """
-    count = len(top)
-    if count < FEWEST_STUDENTISED or not value > 0:
+    count, values = len(top), np.stack([top, bottom])
+    if count < FEWEST or not value > 0 or not (np.median(values, axis=1) > 0).all():
         return None
-    whole, error = (float(found[0]) for found in _log_ratio(top, bottom, np.ones((1, count), dtype=np.int64)))
-    step = max(1, CHUNK // count)
-    parts = [_log_ratio(top, bottom, weights[k : k + step]) for k in range(0, len(weights), step)]
-    logs, errors = (np.concatenate(column) for column in zip(*parts, strict=True))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        deviations = (logs - whole) / errors
-    deviations = deviations[np.isfinite(deviations)]
-    if not error > 0 or len(deviations) < LEVEL * len(weights):
+    influence = top / top.mean() - bottom / bottom.mean()
+    error = float(np.sqrt(np.square(influence).mean() / count))
+    if error <= ROUNDING:
         return None
-    low, high = np.quantile(deviations, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(value, *(float(value * np.exp(-end * error)) for end in (high, low)))
+    strayed = _simulated_errors(_upper_spread(values), _normal_correlation(values), count, resamples, seed)
+    if not np.isfinite(strayed).all():
+        return None
+    kurtosis = float((influence**4).mean() / np.square(influence).mean() ** 2)
+    freedom = min(count - 1, max(1, math.floor(2 * count / max(kurtosis - 1, 1e-9))))
+    low, high = np.quantile(strayed, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) * t_quantile(freedom) / Z_95
+    return Interval(value, value * math.exp(-high * error), value * math.exp(-low * error))
 
 
-def _log_ratio(top: Array, bottom: Callable[[Array], Array], weights: NDArray[np.int64]) -> tuple[Array, Array]:
-    """Logarithm of the ratio of means in each resample, and its standard error: `[resamples]` each."""
-    share = weights / weights.sum(1, keepdims=True)
-    below = bottom(share)
-    mean_top, mean_below = share @ top, (share * below).sum(1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        influence = top / mean_top[:, None] - below / mean_below[:, None]
-        return np.log(mean_top / mean_below), np.sqrt((share * influence**2).sum(1) / len(top))
+def _upper_spread(values: Array) -> Array:
+    """Standard deviation of the logarithms, `[K, N]` to `[K]`, from those above the median: means depend on these."""
+    beyond = [np.log(row[row > middle] / middle) for row, middle in zip(values, np.median(values, axis=1), strict=True)]
+    return np.array([np.sqrt(np.square(one).mean()) if len(one) else 0.0 for one in beyond])
+
+
+def _normal_correlation(values: Array) -> float:
+    """Of the normal numbers that two rows are monotone functions of, from the correlation of their ranks."""
+    ranks = values.argsort(1, kind="stable").argsort(1, kind="stable")
+    rank_correlation = np.asarray(np.corrcoef(ranks))[0, 1]
+    return float(2 * np.sin(np.pi / 6 * rank_correlation))
+
+
+def _simulated_errors(spread: Array, correlation: float, count: int, resamples: int, seed: int) -> Array:
+    """Errors of the logarithm of a ratio of means, 0 in truth, in units of the standard error: `[resamples]`.
+
+    Each simulated set comes with the one in which what the two do not share has the other sign: exchanging the two then
+    turns the interval over exactly.
+    """
+    rng = np.random.Generator(np.random.Philox(key=seed + (STREAM << 64)))
+    common, own = math.sqrt((1 + correlation) / 2), math.sqrt((1 - correlation) / 2)
+    found, step = [], max(1, CHUNK // count)
+    half = -(-resamples // 2)
+    for k in range(0, half, step):
+        u, v = rng.normal(size=(min(step, half - k), 2, count)).swapaxes(0, 1)
+        for sign in (own, -own):
+            top, bottom = (
+                np.exp(s * (common * u + one * v) - s**2 / 2) for s, one in zip(spread, (sign, -sign), strict=True)
+            )
+            with np.errstate(divide="ignore", invalid="ignore"):
+                above, below = top.mean(1, keepdims=True), bottom.mean(1, keepdims=True)
+                error = np.sqrt(np.square(top / above - bottom / below).mean(1) / count)
+                found.append(np.log(above / below)[:, 0] / error)
+    return np.concatenate(found)
 
 
 def binomial_interval(hits: float, count: int) -> Interval:

@@ -1,6 +1,6 @@
 """<c>, the average of c = ||h(x) - h(z)||^2 over pairs of images: from kept outputs, or from kept distances."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,9 @@ from .statistics import Statistic, average, generator
 
 ALL_PAIRS_UP_TO = 2000  # images; beyond, the median over pairs is that of SAMPLED_PAIRS seeded ones
 SAMPLED_PAIRS = 2_000_000
+WEIGHTED_UP_TO = 200  # images; beyond, the median of a resample is taken to first order
+PARTNERS = 200  # of an image there, on average: few would add their own chance to the interval
+LEVELS = np.linspace(0.2, 0.8, 121)  # of the distances, between which a resample's median lies
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,8 @@ class OutputPairs:
         return _average(_distances(self.outputs, first, second, statistic), count, statistic)
 
     def resampled(self, weights: NDArray[np.int64], statistic: Statistic, rng: np.random.Generator) -> Array:
-        """The mean in closed form. The median as a weighted one over a fixed set of pairs, a pair weighing the product
-        of its images' multiplicities; the set is large enough (10 pairs an image or more) to add little to the
-        interval's width.
+        """The mean in closed form. The median, up to 200 images and for each coordinate, as a weighted one over a fixed
+        set of pairs, a pair weighing the product of its images' multiplicities; beyond, to first order in these.
         """
         outputs, count = self.outputs, len(self.outputs)
         if statistic.average == "mean":
@@ -48,21 +50,19 @@ class OutputPairs:
             moment = weights @ squares / count - np.square(weights @ centred / count).sum(1)
             moment[moment < 1e-12 * squares.mean()] = np.nan  # one image alone, to rounding: no pair
             return np.asarray(moment / squares.mean())
-        pairs = max(20_000 // (outputs.shape[1] if statistic.per_coordinate else 1), 10 * count)
+        if statistic.per_coordinate:
+            pairs, relative = max(20_000 // outputs.shape[1], 10 * count), _relative_medians
+        elif count <= WEIGHTED_UP_TO:
+            pairs, relative = count * count, _relative_medians
+        else:
+            pairs, relative = PARTNERS * count // 2, _projected_medians
         first, second = _pairs(count, pairs if pairs < count * (count - 1) // 2 else None, rng)
-        return _relative_medians(_distances(outputs, first, second, statistic), first, second, weights)
+        return relative(_distances(outputs, first, second, statistic), first, second, weights)
 
     @property
-    def deviations(self) -> Callable[[Array], Array]:
-        """From the images' shares of each resample, `[resamples, N]`, to ||f(x) - <f>||^2 with its mean, likewise."""
-        centred = self.outputs - self.outputs.mean(0)
-        squares = np.square(centred).sum(1)
-
-        def found(share: Array) -> Array:
-            means = share @ centred
-            return np.asarray(squares - 2 * means @ centred.T + np.square(means).sum(1)[:, None])
-
-        return found
+    def deviations(self) -> Array:
+        """||f(x) - <f>||^2 of each image, `[N]`."""
+        return np.asarray(np.square(self.outputs - self.outputs.mean(0)).sum(1))
 
 
 @dataclass(frozen=True)
@@ -155,3 +155,29 @@ def _weighted_medians(
         medians[k : k + chunk] = rising[(cumulated < cumulated[-1] / 2).sum(0)]
         medians[k : k + chunk][cumulated[-1] == 0] = np.nan  # one image alone: no pair
     return medians
+
+
+def _projected_medians(
+    distances: Iterable[Array], first: NDArray[np.int64], second: NDArray[np.int64], weights: NDArray[np.int64]
+) -> Array:
+    """`_relative_medians` of one array, to first order in the images' shares s of a resample (Hajek's projection).
+
+    The share of distances up to m is 2 sum_i s_i F_i(m) - F(m), with F_i that of the distances to image i and F their
+    mean; neglected are terms of order 1 / N.
+    """
+    (squared,) = distances
+    count = weights.shape[1]
+    levels = np.quantile(squared, LEVELS)
+    places = np.searchsorted(levels, squared)
+    found = sum(
+        np.bincount(own * (len(levels) + 1) + places, minlength=count * (len(levels) + 1)) for own in (first, second)
+    )
+    counts = np.reshape(found, (count, -1)).cumsum(1)
+    by_image = counts[:, :-1] / counts[:, -1:].clip(min=1)
+    rows = np.concatenate([np.ones((1, count), dtype=np.int64), weights])
+    reached = 2 * (rows / rows.sum(1, keepdims=True)) @ by_image - by_image.mean(0)
+    at = (reached < 0.5).sum(1).clip(1, len(levels) - 1)
+    low, high = (np.take_along_axis(reached, at[:, None] - k, 1)[:, 0] for k in (1, 0))
+    part = ((0.5 - low) / np.where(high > low, high - low, 1)).clip(0, 1)
+    medians = levels[at - 1] + part * (levels[at] - levels[at - 1])
+    return np.asarray(medians[1:] / medians[0])

@@ -8,14 +8,13 @@ Arrays of squared changes are `[N, draws, K]`: K = 1 for the squared norm; K = n
 taken per output coordinate and then summed (the published code's rule).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .intervals import Array, Interval, percentile_interval, studentised_interval
+from .intervals import Array, Interval, mean_ratio_interval, percentile_interval
 from .settings import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
 
 
@@ -64,10 +63,10 @@ class Pairs(Protocol):
         """<c> of each resample, given as multiplicities `[resamples, N]`, relative to <c> of the sample."""
 
     @property
-    def deviations(self) -> Callable[[Array], Array] | None:
-        """From the images' shares of each resample, `[resamples, N]`, to ||h(x) - <h>||^2 with its mean, likewise.
+    def deviations(self) -> Array | None:
+        """||h(x) - <h>||^2 of each image, `[N]`; None where outputs are not kept.
 
-        None where outputs are not kept. The mean over images is half of the mean of c, but for N / (N - 1).
+        Their mean is half of the mean of c, but for N / (N - 1).
         """
 
 
@@ -82,7 +81,7 @@ def stability(
 ) -> dict[str, Interval]:
     """D, G and R with bootstrap intervals over images; the draws of one image stay together.
 
-    Percentiles for medians; for means studentised in the logarithm, but for pairs whose outputs are not kept.
+    Percentiles for medians; for means `intervals.mean_ratio_interval`, but for pairs whose outputs are not kept.
 
     Args:
         deformation: a, `[N, draws, K]`.
@@ -112,36 +111,34 @@ def stability(
     # a resample may hold one image, or only ones that don't change
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
-            "D": _interval(a / c, sampled_a / sampled_c, deformation, deviations, weights),
-            "G": _interval(b / c, sampled_b / sampled_c, noise, deviations, weights),
-            "R": _interval(a / b, sampled_a / sampled_b, deformation, _constant(noise, statistic), weights),
+            "D": _interval(a / c, sampled_a / sampled_c, deformation, deviations, statistic, seed),
+            "G": _interval(b / c, sampled_b / sampled_c, noise, deviations, statistic, seed),
+            "R": _interval(a / b, sampled_a / sampled_b, deformation, _by_image(noise), statistic, seed),
         }
 
 
 def _interval(
-    value: float,
-    sampled: Array,
-    top: Array,
-    bottom: Callable[[Array], Array] | None,
-    weights: NDArray[np.int64],
+    value: float, sampled: Array, top: Array, bottom: Array | None, statistic: Statistic, seed: int
 ) -> Interval:
-    """Of a ratio of averages: studentised where both are means of something, otherwise percentiles.
+    """Of a ratio of averages, `[resamples]` of it given: by `mean_ratio_interval` where that is to be had.
 
     Args:
         value: The ratio.
         sampled: In each resample.
         top: `[N, draws, K]`, in the numerator.
-        bottom: As `studentised_interval` takes it; None if one of the averages is no mean, or nothing is known of it.
-        weights: Multiplicities of the images, `[resamples, N]`.
+        bottom: One value per image, `[N]`, whose mean is in the denominator; None where that isn't known.
+        statistic: Which averages.
+        seed: Of the simulation.
     """
-    found = None if bottom is None else studentised_interval(value, top.mean(1).sum(-1), bottom, weights)
+    found = None
+    if statistic.average == "mean" and bottom is not None:
+        found = mean_ratio_interval(value, _by_image(top), bottom, resamples=len(sampled), seed=seed)
     return found or percentile_interval(value, sampled)
 
 
-def _constant(values: Array, statistic: Statistic) -> Callable[[Array], Array] | None:
-    """What each image adds to a mean, in any resample; None for medians."""
-    by_image = values.mean(1).sum(-1)
-    return (lambda share: by_image) if statistic.average == "mean" else None
+def _by_image(values: Array) -> Array:
+    """What each image adds to a mean: `[N, draws, K]` to `[N]`."""
+    return np.asarray(values.mean(1).sum(-1))
 
 
 def relative_stability(
@@ -160,7 +157,7 @@ def relative_stability(
     weights = generator(seed, "bootstrap").multinomial(count, np.full(count, 1 / count), size=resamples)
     sampled_a, sampled_b = (resampled_average(v, weights, statistic) for v in (deformation, noise))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _interval(a / b, sampled_a / sampled_b, deformation, _constant(noise, statistic), weights)
+        return _interval(a / b, sampled_a / sampled_b, deformation, _by_image(noise), statistic, seed)
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
@@ -179,7 +176,7 @@ def resampled_average(values: Array, weights: NDArray[np.int64], statistic: Stat
     """
     if statistic.average == "mean":
         with np.errstate(invalid="ignore"):
-            return np.asarray(weights @ values.mean(1).sum(-1) / weights.sum(1))
+            return np.asarray(weights @ _by_image(values) / weights.sum(1))
     narrow = weights.astype(np.int32)
     columns = [_repeated_medians(column, narrow, statistic) for column in np.moveaxis(values, -1, 0)]
     return np.asarray(np.stack(columns, axis=-1).sum(-1))

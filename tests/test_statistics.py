@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import reference
 
+import diffstab.pairs as pairs_module
 from diffstab import pairs
 from diffstab.intervals import binomial_interval
 from diffstab.pairs import KeptPairs, OutputPairs
@@ -179,6 +180,23 @@ def test_log_statistics(rng):
     assert log_correlation(x, 5 * x**-2) == pytest.approx(-1)
     with pytest.raises(ValueError, match="positive numbers"):
         log_correlation(x, -x)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_medians_to_first_order_are_close_to_those_over_all_pairs(rng, spread):
+    """Of 300 images, in 300 resamples: relative to 1 they differ by less than a fifth of their spread."""
+    count = pairs_module.WEIGHTED_UP_TO + 100
+    outputs = rng.normal(size=(count, 4)) * rng.lognormal(sigma=spread, size=(count, 1))
+    first, second = np.triu_indices(count, k=1)
+    every = KeptPairs(first, second, np.square(outputs[first] - outputs[second]).sum(1), 1.0, count)
+    weights = rng.multinomial(count, np.full(count, 1 / count), size=300)
+    slow = every.resampled(weights, PAPER, rng)
+    fast = OutputPairs(outputs).resampled(weights, PAPER, rng)
+    assert abs(fast.std() / slow.std() - 1) < 0.1
+    assert np.sqrt(np.square(fast - slow).mean()) < 0.2 * slow.std()
+    assert OutputPairs(outputs).resampled(weights[:0] + 1, PAPER, rng).shape == (0,)
+    same = OutputPairs(outputs).resampled(np.full((1, count), 3), PAPER, rng)
+    assert same == pytest.approx([1.0], rel=1e-12)
 
 
 @pytest.mark.parametrize(
