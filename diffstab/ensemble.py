@@ -265,9 +265,10 @@ def _amount(option: str, value: float | Tensor | None) -> float | Tensor:
     if not isinstance(value, Tensor):
         assert value is not None
         return finite_at_least_zero(option, value)
-    if value.ndim != 1 or not bool(((value >= 0) & (value <= LARGEST)).all()):
+    exact = value.to(torch.float64)  # in float32 the largest number allowed is itself infinite
+    if value.ndim != 1 or not bool(((exact >= 0) & (exact <= LARGEST)).all()):
         raise ValueError(f"{option} is a tensor {tuple(value.shape)}; [B] finite numbers, 0 or more, are needed")
-    return value.to(torch.float64)
+    return exact
 
 
 @lru_cache(maxsize=64)

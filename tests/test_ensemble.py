@@ -10,7 +10,9 @@ from diffstab import MaxEntropyEnsemble, StreamKeys, deform, temperature_range
 
 
 @pytest.mark.parametrize("rule", ["disk", "half-integer"])
-@pytest.mark.parametrize(("cutoff", "size"), [(3, (17, 11)), (1.5, (17, 11)), (12.5, (9, 7)), (10, (32, 32))])
+@pytest.mark.parametrize(
+    ("cutoff", "size"), [(3, (17, 11)), (1.5, (17, 11)), (4.5, (17, 11)), (12.5, (9, 7)), (10, (32, 32))]
+)
 def test_kept_modes_are_those_of_the_rule(rule, cutoff, size):
     ensemble = MaxEntropyEnsemble(size, cutoff, temperature=1.0, cutoff_rule=rule)
     i, j = ensemble.mode_numbers
@@ -200,8 +202,11 @@ def test_folding_at_the_asymptotic_t_max_as_in_the_published_code(cutoff, publis
         ({"delta": 1.0, "cutoff_rule": "square"}, "cutoff_rule is 'square'; allowed: disk, half-integer"),
         ({"delta": 1.0, "delta_rule": "x"}, "delta_rule is 'x'; allowed: exact, asymptotic"),
         ({"size": 1, "delta": 1.0}, r"image height \(pixels\) is 1; it must be at least 2"),
-        ({"size": (5, 0), "delta": 1.0}, "image width"),
+        ({"size": (5, 0), "delta": 1.0}, r"image width \(pixels\) is 0"),
         ({"cutoff": 1, "delta": 1.0, "convention": "reference"}, "ln c = 0; give temperature instead"),
+        ({"cutoff": 0.95, "delta": 1.0, "convention": "reference"}, "cutoff is 0.95; delta_rule 'asymptotic' needs"),
+        ({"temperature": torch.tensor([1.0, math.inf])}, "temperature is a tensor"),
+        ({"temperature": torch.tensor([1.1e100], dtype=torch.float64)}, "temperature is a tensor"),
     ],
 )
 def test_bad_ensembles_are_refused(options, message):
@@ -209,11 +214,33 @@ def test_bad_ensembles_are_refused(options, message):
         MaxEntropyEnsemble(**{"size": 16, **options})
 
 
+def test_the_asymptotic_range_needs_a_logarithm_above_0():
+    t_min, t_max = temperature_range(64, 1.5, rule="asymptotic")
+    assert t_min == pytest.approx(1 / (math.pi * 64**2 * math.log(1.5)))
+    assert t_max == pytest.approx(4 / (math.pi**3 * 1.5**2 * math.log(1.5)))
+    for cutoff in (0.95, 1):
+        with pytest.raises(ValueError, match=f"cutoff is {cutoff}; the asymptotic temperatures need more than 1"):
+            temperature_range(64, cutoff, rule="asymptotic", cutoff_rule="half-integer")
+
+
+def test_what_an_ensemble_says_of_itself():
+    assert repr(MaxEntropyEnsemble((17, 11), 3, temperature=0.25)) == (
+        "MaxEntropyEnsemble(size=(17, 11), cutoff=3, temperature=0.25, delta=5.125 px, disk, exact, 4 modes)"
+    )
+    several = MaxEntropyEnsemble(16, 3, temperature=torch.tensor([1.0, 2.0]))
+    assert repr(several) == "MaxEntropyEnsemble(size=(16, 16), cutoff=3, 2 temperatures, disk, exact, 4 modes)"
+    with pytest.raises(ValueError, match="one temperature per image; name the temperature"):
+        several.probability_of_diffeomorphism()
+
+
 def test_wrong_kinds_are_refused():
     with pytest.raises(TypeError, match="a whole number"):
         MaxEntropyEnsemble(16.5, delta=1.0)
     with pytest.raises(TypeError, match="a number is needed"):
         MaxEntropyEnsemble(16, delta="1")
+    with pytest.raises(ValueError, match=r"^count is -1; it must be at least 0"):
+        MaxEntropyEnsemble(16, delta=1.0).sample(-1)
+    assert MaxEntropyEnsemble(16, temperature=torch.tensor([1e100], dtype=torch.float64)).sample(1).shape == (1,)
     with pytest.raises(ValueError, match="stream keys alone determine"):
         MaxEntropyEnsemble(16, delta=1.0).sample(StreamKeys(0, torch.arange(2)), generator=torch.Generator())
     with pytest.raises(ValueError, match="rule is 'exact'; allowed: monte-carlo, asymptotic"):

@@ -1,5 +1,7 @@
 """Displacement fields: against the loop over modes, automatic differentiation, and exact identities."""
 
+import math
+
 import numpy as np
 import pytest
 import reference
@@ -201,3 +203,15 @@ def test_each_edge_counts_as_outside(component, sign, share):
 def test_a_field_tells_what_it_is():
     field = DisplacementField(torch.zeros(3, 2, 4, 5), (17, 11))
     assert repr(field) == "DisplacementField(shape=(3,), size=(17, 11), modes up to (4, 5))"
+
+
+def test_a_single_field_is_one_of_a_batch():
+    coefficients = torch.randn(3, 2, 4, 2, generator=torch.Generator().manual_seed(0))
+    batch, single = DisplacementField(coefficients, (17, 11)), DisplacementField(coefficients[1], (17, 11))
+    assert (len(batch), len(single), single.shape) == (3, 1, ())
+    assert repr(single) == "DisplacementField(shape=(), size=(17, 11), modes up to (4, 2))"
+    assert torch.equal(single.squared_norm(), batch.squared_norm()[1])
+    i, j = torch.meshgrid(torch.arange(1, 5), torch.arange(1, 3), indexing="ij")
+    expected = math.pi**2 / 4 * ((i**2 + j**2) * coefficients[1] ** 2).sum()
+    assert torch.allclose(single.squared_norm(), expected)
+    assert torch.allclose(single.displacement(), batch.displacement()[1])
