@@ -6,6 +6,7 @@ Works on copies of the tree. A fault is noticed when a test fails, or doesn't en
 first, those of what is built on it after. The table has each fault that none noticed.
 """
 
+import csv
 import os
 import shutil
 import sys
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = {
     "ensemble": "ensemble field_law closed_forms",
     "field": "field inverse ensemble closed_forms transforms",
-    "deformation": "deformation inverse closed_forms transforms memory",
+    "deformation": "deformation deformation_pieces inverse closed_forms transforms memory",
     "statistics": "statistics intervals comparison correlation closed_forms results",
 }
 """Each module with the tests that should notice: its own first."""
@@ -80,9 +81,20 @@ def noticed(module: str, trees: "SimpleQueue[Path]", mutant: Mutant) -> bool:
         trees.put(tree)
 
 
-def checked(module: str, every: int, trees: "SimpleQueue[Path]", pool: ThreadPoolExecutor) -> list[dict[str, Any]]:
-    """The module's faults that no test noticed, each with the counts of all; if there is none, a line without."""
+def planted(module: str, every: int, survivors: Path | None) -> list[Mutant]:
+    """The module's faults, or every so many-th; or those of a table that an earlier run wrote."""
     found = list(mutants((ROOT / "diffstab" / f"{module}.py").read_text(encoding="utf-8")))[::every]
+    if survivors is None:
+        return found
+    with survivors.open(encoding="utf-8", newline="") as table:
+        known = {(row["module"], row["before"], row["after"]) for row in csv.DictReader(table)}
+    return [mutant for mutant in found if (module, mutant.before, mutant.after) in known]
+
+
+def checked(
+    module: str, found: Sequence[Mutant], trees: "SimpleQueue[Path]", pool: ThreadPoolExecutor
+) -> list[dict[str, Any]]:
+    """The module's faults that no test noticed, each with the counts of all; if there is none, a line without."""
     survivors = []
     for k, (mutant, dead) in enumerate(zip(found, pool.map(partial(noticed, module, trees), found), strict=True), 1):
         click.echo(f"\r{module}: {k} of {len(found)}, not noticed: {len(survivors)} ", nl=False, err=True)
@@ -90,7 +102,7 @@ def checked(module: str, every: int, trees: "SimpleQueue[Path]", pool: ThreadPoo
             click.echo(f"\n{mutant.line}: {mutant.before} -> {mutant.after}", err=True)
             survivors.append({"line": mutant.line, "before": mutant.before, "after": mutant.after})
     click.echo(err=True)
-    share = 100 * (1 - len(survivors) / len(found))
+    share = 100 * (1 - len(survivors) / max(1, len(found)))
     click.echo(f"{module}: {len(found) - len(survivors)} of {len(found)} noticed, {share:.1f} %")
     counts = {"module": module, "faults": len(found), "noticed": len(found) - len(survivors)}
     return [{**counts, **one} for one in survivors or [{"line": None, "before": None, "after": None}]]
@@ -99,9 +111,10 @@ def checked(module: str, every: int, trees: "SimpleQueue[Path]", pool: ThreadPoo
 @click.command()
 @click.argument("modules", nargs=-1, type=click.Choice(list(CORE)))
 @click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Plant every so many-th fault.")
+@click.option("--survivors", type=click.Path(exists=True, path_type=Path), help="Plant those of this table alone.")
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1))
 @click.option("--output", type=click.Path(path_type=Path), help="Also write counts and survivors to this CSV file.")
-def main(modules: tuple[str, ...], every: int, jobs: int, output: Path | None) -> None:
+def main(modules: tuple[str, ...], every: int, survivors: Path | None, jobs: int, output: Path | None) -> None:
     """Plant faults in MODULES, by default ensemble, field, deformation and statistics, and count those noticed."""
     get_context("forkserver").set_forkserver_preload(PRELOADED)
     rows: list[dict[str, Any]] = []
@@ -115,7 +128,7 @@ def main(modules: tuple[str, ...], every: int, jobs: int, output: Path | None) -
             if status(tree, tests) != 0:
                 raise click.ClickException(f"the tests of {module} fail before any fault is planted; mend them first")
             trees.put(tree)
-            rows += checked(module, every, trees, pool)
+            rows += checked(module, planted(module, every, survivors), trees, pool)
     if output is not None:
         from diffstab.figures.files import table_csv
         from diffstab.results import write_atomically
