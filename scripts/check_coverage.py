@@ -32,6 +32,7 @@ GAINS = 1 / np.arange(1, OUTPUTS + 1)  # squared, of the outputs
 DISPLACED = np.arange(1, MODES + 1) ** -1.5  # variances of tau x - x
 SIGNAL = 4 / np.arange(1, OUTPUTS + 1)  # variances of x, where f looks
 CONTRAST, OF_IMAGE, OF_DRAW, FREEDOM = 0.5, 1.0, 0.5, 5
+LAWS = [(law, name) for law in ("linear", "heavy") for name in ("mean", "median")] + [("power", "mean")]
 SIZES, DRAWS, NETWORKS = (100, 500, 2000), (1, 4), (6, 10, 15)
 TRUTH_OF = 4_000_000
 
@@ -121,7 +122,7 @@ def shares(found: Sequence[dict[str, bool]]) -> dict[str, float]:
 
 def over_images(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
     """A line for each law, average, number of images and of draws."""
-    for law, name in ((law, name) for law in ("linear", "heavy", "power") for name in ("mean", "median")):
+    for law, name in LAWS:
         true = truth(law, name)
         for cell in ((law, name, images, draws) for images in SIZES for draws in DRAWS):
             found = pool.map(partial(held, cell, true, resamples), range(repetitions), chunksize=20)

@@ -44,6 +44,25 @@ def test_whole_numbers_become_floats_in_pieces_of_a_given_size(monkeypatch, samp
     assert [tuple(shape[:2]) for shape in sampled] == expected
 
 
+@pytest.mark.parametrize(
+    ("dtype", "inside"),
+    [
+        (torch.float16, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.uint8, torch.float32),
+        (torch.int32, torch.float64),
+        (torch.float64, torch.float64),
+    ],
+)
+def test_half_and_whole_numbers_are_computed_in_float32_and_longer_ones_in_float64(monkeypatch, dtype, inside):
+    dtypes, sample = [], module.grid_sample
+    monkeypatch.setattr(
+        module, "grid_sample", lambda x, *args, **kwargs: (dtypes.append(x.dtype), sample(x, *args, **kwargs))[1]
+    )
+    assert deform(torch.ones(2, 1, 8, 8, dtype=dtype), torch.zeros(2, 2, 8, 8)).dtype == dtype
+    assert dtypes == [inside]
+
+
 def test_two_million_numbers_are_a_piece(sampled):
     """8 MB of floats."""
     deform(torch.zeros(3, 1, 1024, 1024, dtype=torch.uint8), torch.zeros(3, 2, 1024, 1024))
