@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import reference
 
-import diffstab.pairs as pairs_module
 from diffstab import pairs
-from diffstab.intervals import binomial_interval
+from diffstab.intervals import STREAM, binomial_interval
 from diffstab.pairs import KeptPairs, OutputPairs
 from diffstab.statistics import (
     Statistic,
+    generator,
     largest_ratio,
     log_average,
     log_correlation,
@@ -185,7 +185,7 @@ def test_log_statistics(rng):
 @pytest.mark.parametrize("spread", [0.0, 1.0])
 def test_medians_to_first_order_are_close_to_those_over_all_pairs(rng, spread):
     """Of 300 images, in 300 resamples: relative to 1 they differ by less than a fifth of their spread."""
-    count = pairs_module.WEIGHTED_UP_TO + 100
+    count = pairs.WEIGHTED_UP_TO + 100
     outputs = rng.normal(size=(count, 4)) * rng.lognormal(sigma=spread, size=(count, 1))
     first, second = np.triu_indices(count, k=1)
     every = KeptPairs(first, second, np.square(outputs[first] - outputs[second]).sum(1), 1.0, count)
@@ -230,3 +230,36 @@ def test_ratios_to_nothing_are_left_out():
 def test_zero_has_no_logarithm():
     with pytest.raises(ValueError, match="a list of positive numbers is needed"):
         log_average(np.array([1.0, 0.0]))
+
+
+def test_medians_have_the_percentiles_of_resamples_made_image_by_image(rng):
+    """D's: above, the median of the images drawn; below, of their pairs, relative to that of all images."""
+    count, seed, resamples = 12, 4, 150
+    a, b = rng.lognormal(size=(2, count, 2, 1))
+    outputs = rng.normal(size=(count, 3))
+
+    def pair_median(images):
+        distances = [np.square(outputs[i] - outputs[k]).sum() for i, k in itertools.combinations(images, 2) if i != k]
+        return reference.lower_median(distances)
+
+    drawn = generator(seed, "bootstrap").multinomial(count, np.full(count, 1 / count), size=resamples)
+    whole = pair_median(range(count)) / OutputPairs(outputs).average(PAPER, seed=seed)
+    ratios = []
+    for row in drawn:
+        images = np.repeat(np.arange(count), row)
+        ratios.append(reference.median(a[images].ravel().tolist()) / (pair_median(images) / whole))
+    found = stability(a, b, OutputPairs(outputs), PAPER, resamples=resamples, seed=seed)["D"]
+    assert list(found[1:]) == pytest.approx(np.quantile(ratios, [0.025, 0.975]), rel=1e-9)
+
+
+def test_each_purpose_has_random_numbers_of_its_own():
+    others = [generator(3, purpose) for purpose in ("bootstrap", "pairs", "training images", "label noise")]
+    others.append(np.random.Generator(np.random.Philox(key=3 + (STREAM << 64))))  # of the intervals of means
+    others.append(np.random.Generator(np.random.Philox(key=3)))
+    assert len({one.random() for one in others}) == 6
+
+
+@pytest.mark.parametrize("option", ["average", "median_rule", "pairs"])
+def test_an_unknown_statistic_is_told_by_name(option):
+    with pytest.raises(ValueError, match=f"^{option} is 'x'; allowed: "):
+        Statistic(**{option: "x"})
