@@ -263,3 +263,20 @@ def test_each_purpose_has_random_numbers_of_its_own():
 def test_an_unknown_statistic_is_told_by_name(option):
     with pytest.raises(ValueError, match=f"^{option} is 'x'; allowed: "):
         Statistic(**{option: "x"})
+
+
+def test_the_largest_ratio_is_resampled_over_images(rng):
+    """Some bottoms are 0; the images of a resample that have a ratio at all give its largest."""
+    top, bottom = rng.lognormal(size=(2, 9, 2))
+    bottom[[1, 4]], bottom[2, 0] = 0, 0
+    drawn = generator(5, "bootstrap").multinomial(9, np.full(9, 1 / 9), size=120)
+    largest = [max((top[i, k] / bottom[i, k] if bottom[i, k] else -math.inf) for k in (0, 1)) for i in range(9)]
+    sampled = [max(largest[i] for i in range(9) if row[i]) for row in drawn]
+    ends = np.quantile([value for value in sampled if math.isfinite(value)], [0.025, 0.975])
+    found = largest_ratio(top, bottom, resamples=120, seed=5)
+    assert list(found) == pytest.approx([max(largest), *ends], rel=1e-12)
+
+
+def test_the_log_average_of_one_has_no_spread():
+    assert log_average(np.array([0.3])) == pytest.approx((0.3, 0.0))
+    assert log_average(np.array([1.0, math.exp(2)])) == pytest.approx((math.e, math.sqrt(2)))
