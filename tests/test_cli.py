@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,7 @@ from PIL import Image
 
 from diffstab import deform as deform_images
 from diffstab.cli import main
+from diffstab.cli.errors import OneLineErrors
 from diffstab.ensemble import MaxEntropyEnsemble
 from diffstab.models import PAPER_NETS
 from diffstab.streams import StreamKeys
@@ -293,3 +295,31 @@ def test_no_arguments_print_help_and_exit_2():
 def test_python_dash_m_answers():
     answer = subprocess.run([sys.executable, "-m", "diffstab", "--version"], capture_output=True, text=True, check=True)
     assert answer.stdout.startswith("diffstab, version ")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            MemoryError("Unable to allocate 80 GiB"),
+            "this does not fit into memory (Unable to allocate 80 GiB); ask for",
+        ),
+        (
+            RuntimeError("CUDA out of memory.\nTried 2 GiB"),
+            "this does not fit into memory (CUDA out of memory. Tried 2",
+        ),
+        (RuntimeError("a fault of ours"), None),
+    ],
+)
+def test_what_does_not_fit_into_memory_is_told_in_one_line(error, told):
+    @click.command(cls=OneLineErrors)
+    def command():
+        raise error
+
+    found = CliRunner().invoke(command)
+    if told is None:
+        assert found.exception is error
+    else:
+        assert found.exit_code == 2
+        assert found.stderr.startswith(f"Error: {told}")
+        assert found.stderr.count("\n") == 1

@@ -3,6 +3,7 @@
 Random cases from fixed seeds: 4,000 image files, 8,000 sets of options, 1,200 specs, 40 stores for 10 commands each.
 """
 
+import copy
 import io
 import json
 import os
@@ -25,6 +26,7 @@ from diffstab.measure_options import MeasureOptions
 from diffstab.recipes import TrainOptions
 from diffstab.store import Store, checksum
 from diffstab.store.row_check import is_measurement
+from diffstab.store.table import layer_lines
 from diffstab.sweep.spec import read_spec
 
 # words of Python's own errors, which tell a user nothing
@@ -232,7 +234,7 @@ def odd_rows(rng):
             if rng.random() < 0.3:
                 del inner[last]
             else:
-                inner[last] = rng.choice(ODD)
+                inner[last] = copy.deepcopy(rng.choice(ODD))
         one.pop("checksum", None)
         yield json.dumps({**one, "checksum": checksum(one)}).encode()
 
@@ -250,6 +252,10 @@ def test_a_measurement_holds_each_column_as_its_kind(name, value):
     assert is_measurement(good)
     assert not is_measurement({**good, name: value})
     assert not is_measurement({column: one for column, one in good.items() if column != "G"})
+
+
+def test_layers_that_are_null_are_none():
+    assert layer_lines({**row(), "layers": None}) == layer_lines(row())
 
 
 def test_stores_of_odd_rows_are_read_or_refused(tmp_path):

@@ -32,6 +32,12 @@ class OneLineErrors(click.Command):
         except click.Abort:
             click.echo("Interrupted", err=True)
             sys.exit(130)
+        except (MemoryError, RuntimeError) as error:
+            from ..memory import is_out_of_memory
+
+            if not is_out_of_memory(error):
+                raise
+            fail(f"this does not fit into memory ({error}); ask for less of it")
         sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -63,7 +63,7 @@ def layer_lines(row: Row) -> list[Flat]:
     >>> layer_lines({"layers": [{"name": "fc", "depth": 1.0, "R": {"value": 0.1}}]})[0]["R.value"]
     0.1
     """
-    named = [flat({"layer": layer["name"], **layer}) for layer in row.get("layers", ())]
+    named = [flat({"layer": layer["name"], **layer}) for layer in row.get("layers") or ()]
     return [{column: line.get(column) for column in LAYER_COLUMNS} for line in named]
 
 
