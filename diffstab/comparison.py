@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .intervals import LEVEL, Array, Interval, percentile_interval
-from .settings import LARGEST_SEED, positive_integer
+from .settings import LARGEST_SEED, MOST_RESAMPLES, positive_integer
 from .statistics import Statistic, generator, relative_stability, resampled_average
 
 TIE = 1e-12  # logarithms of R this close differ by rounding alone
@@ -227,7 +227,7 @@ def _log_stability(
 
     In a resample it is NaN where a block has no image, and infinite where <a> or <b> is 0.
     """
-    resamples = positive_integer("resamples", resamples, least=100)
+    resamples = positive_integer("resamples", resamples, least=100, most=MOST_RESAMPLES)
     seed = positive_integer("seed", seed, least=0, most=LARGEST_SEED)
     _check_alike(samples, statistic)
     weights = _multiplicities(next(iter(samples.values())), resamples, seed)

@@ -35,6 +35,8 @@ from .settings import (
     DIFFEO,
     INTERPOLATIONS,
     LARGEST_SEED,
+    MOST_DRAWS,
+    MOST_RESAMPLES,
     NOISE_RADIUS_RULES,
     PRECISIONS,
     TRANSFORMS,
@@ -123,8 +125,9 @@ class MeasureOptions(CommandOptions):
         self._check("until_precision noise_norm", above_zero)
         self._check("layers", layer_text)
         self._check("images", positive_integer, least=2)
-        self._check("draws batch_size", positive_integer)
-        self._check("resamples", positive_integer, least=100)
+        self._check("batch_size", positive_integer)
+        self._check("draws", positive_integer, most=MOST_DRAWS)
+        self._check("resamples", positive_integer, least=100, most=MOST_RESAMPLES)
         self._check("seed", positive_integer, least=0, most=LARGEST_SEED)
         self._check("workers", positive_integer, least=0)
         self._check("device", a_text)

@@ -33,6 +33,8 @@ KEEP_OUTPUTS_UP_TO = 100  # outputs whose squared changes are kept one by one, s
 
 LARGEST = 1e100  # of cutoff, temperature and delta: their squares stay finite
 LARGEST_SEED = 2**64 - 1
+MOST_DRAWS = 100_000  # per image; more would take days, and is a slip of the keys
+MOST_RESAMPLES = 1_000_000
 
 DEFAULT_MODEL = "resnet18"
 DEFAULT_DATASET = "mnist5k"
@@ -170,10 +172,10 @@ class MeasureSettings:
 
     def __post_init__(self) -> None:
         for name, least, most in (
-            ("draws", 1, None),
+            ("draws", 1, MOST_DRAWS),
             ("seed", 0, LARGEST_SEED),
             ("batch_size", 1, None),
-            ("resamples", 100, None),
+            ("resamples", 100, MOST_RESAMPLES),
         ):
             number = positive_integer(name, getattr(self, name), least=least, most=most)
             object.__setattr__(self, name, number)  # a whole number of numpy's becomes Python's

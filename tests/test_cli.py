@@ -199,6 +199,8 @@ BAD = [
     ("measure --temperature 0", "temperature is 0, so nothing moves"),
     ("measure --images 1", "images is 1; it must be at least 2"),
     ("measure --draws 0", "draws is 0"),
+    ("measure --draws 2147483648", "draws is 2147483648; it must be at most 100000"),
+    ("measure --resamples 2147483648", "resamples is 2147483648; it must be at most 1000000"),
     ("measure --batch-size 0", "batch_size is 0"),
     ("measure --workers -1", "workers is -1"),
     ("measure --seed -1", "seed is -1"),
