@@ -10,6 +10,7 @@ from .batches import Batch
 
 Done = TypeVar("Done")
 Note = Callable[[str], None]
+NO_MEMORY = ("out of memory", "can't allocate memory", "storage size calculation overflowed")
 
 
 class BatchTooLargeError(Exception):
@@ -88,5 +89,5 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out: a GPU's, or the machine's."""
     text = str(error).lower()
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+        isinstance(error, RuntimeError) and any(words in text for words in NO_MEMORY)
     )

@@ -1,5 +1,6 @@
 """Several processes, as `torchrun` starts them: a training shares every batch out, a measurement shares out images."""
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -108,8 +109,11 @@ def joined(device: torch.device) -> Iterator[Processes]:
     if not under_torchrun():
         yield ALONE
         return
+    import torch.distributed.nn.functional  # noqa: F401  its defaults would hold a group joined before, and its threads
+
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST)
     try:
         yield Processes(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()
+        gc.collect()  # threads that outlive the group may abort a process that ends

@@ -34,6 +34,7 @@ class Hungry(nn.Module):
         torch.OutOfMemoryError(CUDA),
         MemoryError(),
         RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError("Storage size calculation overflowed with sizes=[64, 4611686018427387904]"),
         RuntimeError("MPS backend out of memory (MPS allocated: 1.00 GB)"),
     ],
 )

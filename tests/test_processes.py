@@ -53,9 +53,17 @@ def assert_same_measurement(row, alone):
 def test_two_processes_measure_what_one_does():
     """Counts that two don't divide, batches that batch norm needs whole, a process without images."""
     answer = torchrun(Path(__file__).with_name("measured_together.py"), json.dumps(CELLS))
-    assert answer.returncode == 0, answer.stderr[-2000:]
+    assert answer.returncode == 0, answer.stderr
     for cell, row in zip(CELLS, json.loads(answer.stdout), strict=True):
         assert_same_measurement(row, measure_cell(MeasureOptions.of(cell)).to_dict())
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads of the system are counted in /proc")
+def test_no_thread_outlives_the_processes_joining():
+    """One that holds a tensor while Python ends would abort its process."""
+    answer = torchrun(Path(__file__).with_name("left_together.py"))
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines() == ["True []"] * 2
 
 
 def test_the_command_prints_and_keeps_one_row(tmp_path):
@@ -63,7 +71,7 @@ def test_the_command_prints_and_keeps_one_row(tmp_path):
     flags = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", value)]
     kept = ["--json", "--store", tmp_path / "store", "--output", tmp_path / "row.json"]
     answer = torchrun("-m", "diffstab", "measure", "--device", "cpu", *flags, *kept)
-    assert answer.returncode == 0, answer.stderr[-2000:]
+    assert answer.returncode == 0, answer.stderr
     (line,) = answer.stdout.splitlines()
     row = json.loads(line)
     assert_same_measurement(row, measure_cell(MeasureOptions(**options)).to_dict())
