@@ -43,6 +43,7 @@ from .settings import (
     WEIGHTS,
     chosen,
     convention_named,
+    crop_share,
     one_of,
     positive_integer,
 )
@@ -158,13 +159,11 @@ class MeasureOptions(CommandOptions):
         self._check("num_classes in_chans", positive_integer)
         self._check("img_size", positive_integer, least=2)
         self._check("model_kwargs", key_values)
-        self._check("crop_pct", above_zero)
+        self._check("crop_pct", lambda name, value: crop_share(name, a_number(name, value)))
         self._check("mean std", channel_values)
         for name in ("num_classes", "in_chans"):
             if name in self.arguments:
                 raise ValueError(f"model_kwargs has {name}; give it as --{name.replace('_', '-')}")
-        if self.crop_pct is not None and self.crop_pct > 1:
-            raise ValueError(f"crop_pct is {self.crop_pct:g}; it must be at most 1, the whole image")
 
     def _check_transform(self) -> None:
         """What goes together, of transformation and noise."""

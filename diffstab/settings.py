@@ -35,6 +35,7 @@ LARGEST = 1e100  # of cutoff, temperature and delta: their squares stay finite
 LARGEST_SEED = 2**64 - 1
 MOST_DRAWS = 100_000  # per image; more would take days, and is a slip of the keys
 MOST_RESAMPLES = 1_000_000
+LEAST_CROP = 0.01  # of a side; a smaller share makes images too large for any memory
 
 DEFAULT_MODEL = "resnet18"
 DEFAULT_DATASET = "mnist5k"
@@ -103,6 +104,14 @@ def refuse_no_mode(option: str, cutoff: float, cutoff_rule: str) -> None:
     others = [f", {rule} keeps one from {LEAST_CUTOFF[rule]} on" for rule, keeps in keeping.items() if keeps]
     least = LEAST_CUTOFF[cutoff_rule]
     raise ValueError(f"{option} is {cutoff:g}; the rule {cutoff_rule} keeps no mode below {least}{''.join(others)}")
+
+
+def crop_share(option: str, value: Any) -> float:
+    """`value` if it is a share of a side that a crop can keep. Raises TypeError or ValueError."""
+    number = finite_at_least_zero(option, value)
+    if not LEAST_CROP <= number <= 1:
+        raise ValueError(f"{option} is {number:g}; it must be {LEAST_CROP} to 1, the whole image")
+    return number
 
 
 def chosen(value: str | None, by_convention: str) -> str:

@@ -13,21 +13,21 @@ from diffstab.cli.errors import OneLineErrors
 from diffstab.cli.tables import print_columns
 from diffstab.figures.files import table_csv
 from diffstab.measure_options import MeasureOptions
+from diffstab.models.checkpoints import read_manifest
 from diffstab.results import write_atomically
 from diffstab.sweep.cell import measure_cell
 from diffstab.sweep.conventions import measure_both
-
-NETWORKS = ("resnet18", "vgg11_bn-w0.25", "scattering", "efficientnet_b0-w0.25", "lenet", "fc_l4")
 
 
 @click.command(cls=OneLineErrors)
 @click.option("--images", default=500, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the numbers to this CSV file.")
 def main(images: int, output: Path | None) -> None:
-    """Measure the networks that are kept with the package by both conventions and between them."""
+    """Measure every network that is kept with the package by both conventions and between them."""
     table = []
-    for name in NETWORKS:
-        both = measure_both(MeasureOptions.of({"model": name, "images": images}), measure_cell)
+    for entry in read_manifest():
+        name, dataset = entry["model"], entry["dataset"]
+        both = measure_both(MeasureOptions.of({"model": name, "dataset": dataset, "images": images}), measure_cell)
         changed = {one.choice: one.numbers for one in both.changed}
         whole = {"paper": both.paper.R, "reference": both.reference.R}
         found = {**whole, **{choice: numbers["R"] for choice, numbers in changed.items() if numbers}}
@@ -36,6 +36,7 @@ def main(images: int, output: Path | None) -> None:
             line |= {choice: R.value, f"{choice}_low": R.low, f"{choice}_high": R.high}
         table.append(line)
         click.echo(f"{name} done", err=True)
+    table.sort(key=lambda line: line["paper"])
     choices = [name for name in table[0] if name != "network" and not name.endswith(("_low", "_high"))]
     rows = [[line["network"], line["paper"], *(line[name] / line["paper"] for name in choices[1:])] for line in table]
     print_columns(["network", "R_f, paper", *choices[1:]], rows)

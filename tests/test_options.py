@@ -75,7 +75,7 @@ def test_the_convention_fills_in_what_is_left_to_it():
         ({"model_kwargs": {"layer": object}}, TypeError, "model_kwargs is .*; numbers, texts, true, false, null"),
         ({"mean": "0.5,x,0.5"}, TypeError, "mean is 'x'; a number is needed"),
         ({"std": [0.5, 0.5]}, ValueError, "std is .*; one number, or one for each of 3 channels"),
-        ({"crop_pct": 1.01}, ValueError, "crop_pct is 1.01; it must be at most 1"),
+        ({"crop_pct": 1.01}, ValueError, "crop_pct is 1.01; it must be 0.01 to 1"),
         ({"dataset": "cifar-1O"}, ValueError, "dataset is 'cifar-1O'; .*did you mean 'cifar10'"),
         ({"split": "tset"}, ValueError, "split is 'tset'; .*did you mean 'test'"),
         ({"download": "yes"}, TypeError, "download is 'yes'; true or false"),

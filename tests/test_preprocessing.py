@@ -159,8 +159,8 @@ def test_another_mean_or_std():
         (PHOTOGRAPHS, {"mean": [0.5, 0.5]}, r"mean is \(0.5, 0.5\); one value, or one for each of 3 channels"),
         (DIGITS, {"mean": [0.5] * 3, "std": [0.5] * 3}, "one for each of 1 channel"),
         (PHOTOGRAPHS, {"std": [0.0]}, r"std is \(0.0, 0.0, 0.0\); each value must be above 0"),
-        (PHOTOGRAPHS, {"crop_pct": 0.0}, r"crop_pct is 0.0; it must be above 0 and up to 1"),
-        (PHOTOGRAPHS, {"crop_pct": 1.1}, "crop_pct is 1.1; it must be above 0 and up to 1"),
+        (PHOTOGRAPHS, {"crop_pct": 0.0}, "crop_pct is 0; it must be 0.01 to 1, the whole image"),
+        (PHOTOGRAPHS, {"crop_pct": 1.1}, "crop_pct is 1.1; it must be 0.01 to 1"),
         (PHOTOGRAPHS, {"img_size": 0}, r"size \(0, 0\)"),
     ],
 )

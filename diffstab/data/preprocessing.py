@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..settings import one_of
+from ..settings import crop_share, one_of
 
 CROP_MODES = ("center", "squash", "border")
 RESAMPLINGS = {
@@ -100,7 +100,7 @@ class Preprocessing:
 
         Args:
             img_size: Height and width of the input, pixels.
-            crop_pct: Share of the resized image's side that the crop keeps, above 0 and up to 1.
+            crop_pct: Share of the resized image's side that the crop keeps, 0.01 to 1.
             mean, std: One value, for all channels, or one for each.
         """
         changes: dict[str, Any] = {}
@@ -118,9 +118,7 @@ class Preprocessing:
 
     def _before_crop(self, side: int, crop_pct: float | None) -> int:
         if crop_pct is not None:
-            if not 0 < crop_pct <= 1:
-                raise ValueError(f"crop_pct is {crop_pct}; it must be above 0 and up to 1")
-            return math.floor(side / crop_pct)  # as timm
+            return math.floor(side / crop_share("crop_pct", crop_pct))  # as timm
         return side if self.resize is None else side * self.resize[0] // self.size[0]
 
     def __call__(self, image: Image.Image, name: str = "an image") -> Tensor:
