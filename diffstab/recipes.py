@@ -196,8 +196,6 @@ class TrainOptions(CommandOptions):
             self._check(name, one_of, allowed)
         if self.filled.diffeo_temperature:
             refuse_no_mode("diffeo_cutoff", self.filled.diffeo_cutoff, self.filled.diffeo_cutoff_rule)
-        if self.select == "validation" and self.holdout == 0:
-            raise ValueError("holdout is 0, which leaves no image to select the epoch by; raise it or use select last")
         if self.stability_images == 1:
             raise ValueError("stability_images is 1; it must be 0 or at least 2")
 

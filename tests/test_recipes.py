@@ -57,7 +57,6 @@ def test_digits_are_not_mirrored():
         ({"start": "imagenette"}, ValueError, "did you mean 'imagenet'"),
         ({"schedule": "linear"}, ValueError, "schedule is 'linear'; allowed: cosine, exponential, constant"),
         ({"holdout": 1.0}, ValueError, "holdout is 1; it must be below 1"),
-        ({"holdout": 0.0}, ValueError, "holdout is 0, which leaves no image to select the epoch by; raise it"),
         ({"ema": -0.1}, ValueError, "ema is -0.1"),
         ({"alpha": 0}, ValueError, "alpha is 0; it must be above 0"),
         ({"flip": "yes"}, TypeError, "flip is 'yes'; true or false"),

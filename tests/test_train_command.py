@@ -173,6 +173,7 @@ def test_a_missing_logger_is_told(tmp_path, monkeypatch, package):
         (["--train-size", "5000"], "train_size is 5000, and there are 4000 training images; take at most as many"),
         (["--train-size", "1005"], "train_size is 1005, which 10 classes don't divide; take 1000 or 1010"),
         (["--train-size", "10"], "holdout is 0.1, which is no image of 10 with 10 classes"),
+        (["--holdout", "0"], "holdout is 0, which leaves no image to select the epoch by; raise it or use select last"),
         (["--holdout", "1"], "holdout is 1; it must be below 1"),
         (["--holdout", "0.999"], "leaves none of 1000 images to train on"),
         (["--label-noise", "1.5"], "label_noise is 1.5; it must be below 1"),

@@ -37,8 +37,10 @@ def prepare_images(options: TrainOptions) -> Images:
 
     Raises:
         ValueError: If the images have no labels or are not held in memory, or there are too few for `train_size` or
-            `holdout`.
+            `holdout`; or none is held out and the epoch is to be selected by those.
     """
+    if options.select == VALIDATION and options.filled.holdout == 0:
+        raise ValueError("holdout is 0, which leaves no image to select the epoch by; raise it or use select last")
     whole, test = _labelled_splits(options)
     labels = whole.labels.numpy()
     noisy = noisy_labels(labels, options.label_noise, whole.classes, options.seed)
