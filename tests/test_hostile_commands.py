@@ -14,9 +14,9 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from test_hostile import TIMES, assert_one_line, run
+from test_hostile import assert_one_line, cases, run
 
 from diffstab.cli import main
 from diffstab.store import Store
@@ -114,15 +114,8 @@ def ready(tmp_path_factory):
 
 @pytest.mark.parametrize("name", BASES)
 def test_any_command_line_ends_well(name, ready, monkeypatch):
-    many = settings(
-        max_examples=EXAMPLES.get(name, 60) * TIMES,
-        derandomize=TIMES == 1,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
 
-    @many
+    @cases(EXAMPLES.get(name, 60))
     @given(words(name))
     def ends_well(more):
         with tempfile.TemporaryDirectory(dir=ready.parent) as scratch:
