@@ -326,3 +326,11 @@ def test_what_does_not_fit_into_memory_is_told_in_one_line(error, told):
         assert found.exit_code == 2
         assert found.stderr.startswith(f"Error: {told}")
         assert found.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--help"], ["results", "--help"], ["figure", "--help"]])
+def test_lists_of_commands_cut_no_sentence_short(words):
+    listed = run(*words).stdout.split("Commands:")[1]
+    assert "..." not in listed
+    if words == ["--help"]:
+        assert listed.split()[0] == "measure"  # the one that is used most

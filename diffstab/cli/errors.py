@@ -42,7 +42,17 @@ class OneLineErrors(click.Command):
 
 
 class OneLineGroup(OneLineErrors, click.Group):
-    """Commands with such errors."""
+    """Commands with such errors, listed in the order in which they were added, what they do not cut short."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """As they were added: what is used most comes first."""
+        return list(self.commands)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Names, and the first sentence of each command's help, on as many lines as it takes."""
+        named = {name: self.get_command(context, name) for name in self.list_commands(context)}
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(limit=200)) for name, one in named.items() if one])
 
 
 def fail(message: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..settings import AVERAGES, EXPORTS, MEDIAN_RULES, PAIR_RULES
+from .errors import OneLineGroup
 from .options import output_option, store_option
 from .tables import print_columns
 
@@ -35,7 +36,7 @@ filter_argument = click.argument("filters", metavar="[FILTER]...", nargs=-1)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
 
 
-@click.group()
+@click.group(cls=OneLineGroup)
 def results() -> None:
     """List, show, query, export, recompute and check the results in a store.
 
