@@ -75,7 +75,7 @@ def task(seed: int = 0) -> Task:
     return Task(measure_job(MeasureOptions(model="fc_l4", images=60, cutoff=3, seed=seed)))
 
 
-def run_all(executor: RayExecutor, tasks: list[Task], seconds: float = 50) -> dict[str, Entry]:
+def run_all(executor: RayExecutor, tasks: list[Task], seconds: float = 240) -> dict[str, Entry]:
     """The rows by job, of tasks that are submitted already."""
     deadline, entries = time.monotonic() + seconds, {}
     while len(entries) < len(tasks):
@@ -91,7 +91,7 @@ def run_one(task: Task, **options: Any) -> dict[str, Any]:
         return run_all(executor, [task])[task.job.id].row
 
 
-def begun(marks: Path, times: int = 1, seconds: float = 30) -> int:
+def begun(marks: Path, times: int = 1, seconds: float = 120) -> int:
     """The process of the latest attempt."""
     deadline = time.monotonic() + seconds
     while not marks.exists() or marks.read_text().count("\n") < times:

@@ -52,7 +52,7 @@ def job(seed: int = 0) -> Job:
 
 
 def run_all(
-    executor: Executor, tasks: Sequence[Task], count: int | None = None, seconds: float = 25
+    executor: Executor, tasks: Sequence[Task], count: int | None = None, seconds: float = 120
 ) -> dict[str, Entry]:
     """Submits the tasks, and waits for so many rows: of all of them, or of those submitted before."""
     deadline, entries, left = time.monotonic() + seconds, {}, list(tasks)
@@ -67,7 +67,7 @@ def run_all(
     return entries
 
 
-def begun(marks: Path, seconds: float = 20) -> int:
+def begun(marks: Path, seconds: float = 120) -> int:
     deadline = time.monotonic() + seconds
     while not marks.exists() or not marks.read_text().endswith("\n"):
         assert time.monotonic() < deadline, "the task did not begin"
