@@ -50,6 +50,7 @@ fuzz: $(VENV)/installed-dev
 # How often the 95 % intervals hold the truth: two hours on two cores.
 intervals: $(VENV)/installed-dev
 	$(BIN)/python scripts/check_coverage.py images --output docs/coverage-images.csv
+	$(BIN)/python scripts/check_coverage.py comparisons --output docs/coverage-comparisons.csv
 	$(BIN)/python scripts/check_coverage.py networks --output docs/coverage-networks.csv
 
 $(VENV)/bin/python:

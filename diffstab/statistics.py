@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .intervals import Array, Interval, mean_ratio_interval, percentile_interval
+from .intervals import Array, Interval, percentile_interval
+from .mean_ratio import mean_ratio_interval
 from .settings import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
 
 
@@ -81,7 +82,7 @@ def stability(
 ) -> dict[str, Interval]:
     """D, G and R with bootstrap intervals over images; the draws of one image stay together.
 
-    Percentiles for medians; for means `intervals.mean_ratio_interval`, but for pairs whose outputs are not kept.
+    Percentiles for medians; for means `mean_ratio_interval`, but for pairs whose outputs are not kept.
 
     Args:
         deformation: a, `[N, draws, K]`.
@@ -113,7 +114,7 @@ def stability(
         return {
             "D": _interval(a / c, sampled_a / sampled_c, deformation, deviations, statistic, seed),
             "G": _interval(b / c, sampled_b / sampled_c, noise, deviations, statistic, seed),
-            "R": _interval(a / b, sampled_a / sampled_b, deformation, _by_image(noise), statistic, seed),
+            "R": _interval(a / b, sampled_a / sampled_b, deformation, by_image(noise), statistic, seed),
         }
 
 
@@ -132,11 +133,11 @@ def _interval(
     """
     found = None
     if statistic.average == "mean" and bottom is not None:
-        found = mean_ratio_interval(value, _by_image(top), bottom, resamples=len(sampled), seed=seed)
+        found = mean_ratio_interval(value, by_image(top), bottom, resamples=len(sampled), seed=seed)
     return found or percentile_interval(value, sampled)
 
 
-def _by_image(values: Array) -> Array:
+def by_image(values: Array) -> Array:
     """What each image adds to a mean: `[N, draws, K]` to `[N]`."""
     return np.asarray(values.mean(1).sum(-1))
 
@@ -157,7 +158,7 @@ def relative_stability(
     weights = generator(seed, "bootstrap").multinomial(count, np.full(count, 1 / count), size=resamples)
     sampled_a, sampled_b = (resampled_average(v, weights, statistic) for v in (deformation, noise))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _interval(a / b, sampled_a / sampled_b, deformation, _by_image(noise), statistic, seed)
+        return _interval(a / b, sampled_a / sampled_b, deformation, by_image(noise), statistic, seed)
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
@@ -176,7 +177,7 @@ def resampled_average(values: Array, weights: NDArray[np.int64], statistic: Stat
     """
     if statistic.average == "mean":
         with np.errstate(invalid="ignore"):
-            return np.asarray(weights @ _by_image(values) / weights.sum(1))
+            return np.asarray(weights @ by_image(values) / weights.sum(1))
     narrow = weights.astype(np.int32)
     columns = [_repeated_medians(column, narrow, statistic) for column in np.moveaxis(values, -1, 0)]
     return np.asarray(np.stack(columns, axis=-1).sum(-1))

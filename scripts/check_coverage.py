@@ -1,13 +1,15 @@
 """How often the 95 % intervals hold the true value, in simulations where it is known.
 
     python scripts/check_coverage.py images --output docs/coverage-images.csv
+    python scripts/check_coverage.py comparisons --output docs/coverage-comparisons.csv
     python scripts/check_coverage.py networks --output docs/coverage-networks.csv
 
 f is linear, f(x) = A x on Gaussian images: all squared changes are weighted sums of squared normal numbers. Or
 heavy-tailed: images of unequal contrast (log-normal), changes times a log-normal factor of the image and one of the
 draw, outputs times Student's t. Or with power-law tails: changes under deformation and noise times a common factor of
 the image, those under deformation times another, both inverse chi-squares, and outputs times Student's t. What is true
-follows in closed form for means, and from 4 million draws for medians.
+follows in closed form for means, and from 4 million draws for medians. Two networks that are compared are of one law,
+and a log-normal factor of each image is common to the changes of both: the true ratio of R is 1.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +22,11 @@ import click
 import numpy as np
 
 from diffstab.cli.errors import OneLineErrors
+from diffstab.comparison import compare_pair
 from diffstab.correlation import correlation_interval, fitted_power_law
 from diffstab.figures.files import table_csv
 from diffstab.intervals import Array, Interval
+from diffstab.paired_samples import PairedSample
 from diffstab.pairs import OutputPairs
 from diffstab.results import write_atomically
 from diffstab.statistics import Statistic, average, stability
@@ -34,6 +38,7 @@ SIGNAL = 4 / np.arange(1, OUTPUTS + 1)  # variances of x, where f looks
 CONTRAST, OF_IMAGE, OF_DRAW, FREEDOM = 0.5, 1.0, 0.5, 5
 LAWS = [(law, name) for law in ("linear", "heavy") for name in ("mean", "median")] + [("power", "mean")]
 SIZES, DRAWS, NETWORKS = (100, 500, 2000), (1, 4), (6, 10, 15)
+COMPARED = (20, 100, 500)  # images: comparisons are made over fewer
 TRUTH_OF = 4_000_000
 
 
@@ -98,6 +103,17 @@ def held(cell: tuple[str, str, int, int], true: dict[str, float], resamples: int
     return {**inside, "R, true radius": _holds(found["R"], a / (true["radius"] ** 2 * true["b"]))}
 
 
+def held_in_comparison(cell: tuple[str, str, int, int], resamples: int, seed: int) -> dict[str, bool]:
+    """Whether the interval of R_first / R_second of equal networks holds 1, and whether p is at least 0.05."""
+    law, name, images, draws = cell
+    rng = np.random.default_rng([seed, images, draws])
+    common = np.exp(OF_IMAGE * rng.normal(size=(images, 1, 1)))
+    samples = (drawn(law, images, draws, rng) for _ in range(2))
+    both = [[PairedSample(common * one.a[..., None], common * one.b[..., None])] for one in samples]
+    found = compare_pair(*both, Statistic(name), resamples=resamples, seed=seed)
+    return {"ratio": _holds(found.ratio, 1.0), "p": found.p_value >= 0.05}
+
+
 def held_over_networks(cell: tuple[str, float, int], seed: int) -> dict[str, bool]:
     """The same of the correlation of logarithms, and of a power law's exponent and factor."""
     law, correlation, networks = cell
@@ -130,6 +146,14 @@ def over_images(repetitions: int, resamples: int, pool: Executor) -> Iterator[di
             yield {**row, **shares(list(found)), "repetitions": repetitions, "resamples": resamples}
 
 
+def over_comparisons(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
+    """A line for each law, average, number of images and of draws."""
+    for cell in ((*law, images, draws) for law in LAWS for images in COMPARED for draws in DRAWS):
+        found = pool.map(partial(held_in_comparison, cell, resamples), range(repetitions), chunksize=20)
+        row = dict(zip(("law", "average", "images", "draws"), cell, strict=True))
+        yield {**row, **shares(list(found)), "repetitions": repetitions, "resamples": resamples}
+
+
 def over_networks(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
     """A line for each law, true correlation and number of networks."""
     for cell in ((law, rho, n) for law in ("normal", "t") for rho in (0.0, 0.7, 0.95) for n in NETWORKS):
@@ -138,7 +162,7 @@ def over_networks(repetitions: int, resamples: int, pool: Executor) -> Iterator[
         yield {**row, **shares(list(found)), "repetitions": repetitions}
 
 
-PARTS = {"images": over_images, "networks": over_networks}
+PARTS = {"images": over_images, "comparisons": over_comparisons, "networks": over_networks}
 
 
 @click.command(cls=OneLineErrors)
@@ -148,7 +172,7 @@ PARTS = {"images": over_images, "networks": over_networks}
 @click.option("--jobs", default=2, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the table to this CSV file.")
 def main(part: str, repetitions: int, resamples: int, jobs: int, output: Path | None) -> None:
-    """Print the percentage of intervals that hold the true value: of D, G and R, or of fits over networks."""
+    """Print the percentage of intervals that hold the true value: of D, G and R, of a ratio of two R, or of fits."""
     table = []
     with ProcessPoolExecutor(jobs) as pool:
         for row in PARTS[part](repetitions, resamples, pool):

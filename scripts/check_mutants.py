@@ -27,7 +27,11 @@ CORE = {
     "ensemble": "ensemble field_law closed_forms",
     "field": "field inverse ensemble closed_forms transforms",
     "deformation": "deformation deformation_pieces inverse closed_forms transforms memory",
-    "statistics": "statistics intervals comparison correlation closed_forms results",
+    "statistics": "statistics mean_ratio comparison paired_samples correlation closed_forms results",
+    "mean_ratio": "mean_ratio comparison statistics",
+    "intervals": "intervals mean_ratio correlation statistics",
+    "comparison": "comparison paired_samples",
+    "paired_samples": "paired_samples comparison",
 }
 """Each module with the tests that should notice: its own first."""
 MADE = {"figures", "results", "zoo", "runs", "build", "dist"}
@@ -115,7 +119,7 @@ def checked(
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1))
 @click.option("--output", type=click.Path(path_type=Path), help="Also write counts and survivors to this CSV file.")
 def main(modules: tuple[str, ...], every: int, survivors: Path | None, jobs: int, output: Path | None) -> None:
-    """Plant faults in MODULES, by default ensemble, field, deformation and statistics, and count those noticed."""
+    """Plant faults in MODULES, by default all of the core, and count those noticed."""
     get_context("forkserver").set_forkserver_preload(PRELOADED)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(jobs) as pool:

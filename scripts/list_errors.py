@@ -26,7 +26,7 @@ PLACES = {
     "Fields and deformation": "ensemble field field_law deformation diffeomorphic modes points nearest inverse",
     "Networks and weights": "models",
     "Images and data sets": "data",
-    "Comparing and correlating": "comparison correlation",
+    "Comparing and correlating": "comparison paired_samples correlation",
     "Training and experiments": "training experiments",
     "Stores": "store",
     "Sweeps and clusters": "sweep",

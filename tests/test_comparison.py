@@ -6,15 +6,17 @@ import math
 import numpy as np
 import pytest
 
-from diffstab import comparison
-from diffstab.comparison import PairedSample, compare_all, compare_pair, holm, rank
+from diffstab.comparison import compare_all, compare_pair, holm, rank
+from diffstab.mean_ratio import mean_ratio_errors
+from diffstab.paired_samples import PairedSample
 from diffstab.pairs import OutputPairs
-from diffstab.statistics import Statistic, average, resampled_average, stability
+from diffstab.statistics import Statistic, stability
 
 PAPER = Statistic()
 MEAN = Statistic("mean")
 REFERENCE = Statistic("median", "coordinate", "all")
 EVERY = [PAPER, MEAN, REFERENCE]
+FIELDS = ("deformation", "noise")
 
 
 @pytest.fixture
@@ -36,50 +38,8 @@ def reordered(block: PairedSample, order: np.ndarray) -> PairedSample:
 
 
 @pytest.mark.parametrize("statistic", EVERY)
-@pytest.mark.parametrize(("count", "draws"), [(5, 1), (6, 3), (9, 2)])
-def test_a_resampled_average_is_that_of_the_repeated_values(rng, statistic, count, draws):
-    """For whatever number of images a row of multiplicities draws, and with ties."""
-    values = np.round(4 * rng.lognormal(size=(count, draws, 2)))
-    weights = rng.integers(0, 4, (50, count))
-    assert len(set(weights.sum(1) % 2)) == 2  # even and odd numbers of images
-    expected = [float(average(np.repeat(values, row, axis=0).reshape(-1, 2), statistic)) for row in weights]
-    # the mean sums in another order
-    assert resampled_average(values, weights, statistic) == pytest.approx(expected, rel=1e-14, abs=0)
-    assert np.isnan(resampled_average(values, 0 * weights[:1], statistic)).all()
-
-
-@pytest.mark.parametrize("known", [True, False])
-@pytest.mark.parametrize("statistic", EVERY)
-def test_each_resample_equals_a_loop_over_repeated_images(rng, statistic, known):
-    indices = [np.array([3, 5, 7, 8, 9, 11, 20]), np.array([9, 2, 5, 30, 31])] if known else [None, None]
-    networks = {
-        name: [sample(rng, count=n, statistic=statistic, indices=i) for n, i in zip((7, 5), indices, strict=True)]
-        for name in "ab"
-    }
-    drawn = comparison._multiplicities(networks["a"], 100, 3)
-    logs, sampled = comparison._log_stability(networks, statistic, resamples=100, seed=3)
-    for row, blocks in enumerate(networks.values()):
-        expected = []
-        for weights in zip(*drawn, strict=True):
-            pairs = [
-                [average(np.repeat(v, w, axis=0).reshape(-1, v.shape[-1]), statistic) for v in (b.deformation, b.noise)]
-                for b, w in zip(blocks, weights, strict=True)
-            ]
-            expected.append(np.mean([math.log(a / b) for a, b in pairs]))
-        assert [logs[row], *sampled[row]] == pytest.approx(expected, rel=1e-10, abs=1e-12)
-
-
-def test_an_image_of_two_blocks_has_one_multiplicity(rng):
-    first, second = np.array([4, 9, 2, 7]), np.array([7, 1, 4, 3, 8])
-    drawn = comparison._multiplicities([sample(rng, count=len(i), indices=i) for i in (first, second)], 100, 0)
-    assert (drawn[0][:, [0, 3]] == drawn[1][:, [2, 0]]).all()
-    # 7 images drawn a resample, 2 of them counted twice
-    assert (drawn[0].sum(1) + drawn[1][:, [1, 3, 4]].sum(1))[1:].tolist() == [7] * 100
-    assert (drawn[0][0] == 1).all()
-
-
-@pytest.mark.parametrize("statistic", EVERY)
-def test_a_second_block_of_the_same_images_and_values_adds_nothing(rng, statistic):
+def test_a_second_block_of_the_same_images_and_values_adds_nothing(rng, statistic, monkeypatch):
+    monkeypatch.setattr("diffstab.mean_ratio.FEWEST", 1000)  # means of one block too are resampled then
     one, other = (sample(rng, statistic=statistic, indices=np.arange(40)) for _ in range(2))
     order = rng.permutation(40)
     twice = compare([one, reordered(one, order)], [other, reordered(other, order)], statistic)
@@ -223,6 +183,34 @@ def test_p_values_and_intervals_are_calibrated():
     assert max((steps[1:] - ranked).max(), (ranked - steps[:-1]).max()) < 0.082
 
 
+def test_ratios_of_means_have_an_interval_of_four_means(rng):
+    one, other = (sample(rng, count=60, statistic=MEAN, stability=s) for s in (2.0, 1.0))
+    found = compare([one], [other], MEAN)
+    rows = {name: np.stack([getattr(block, name).mean((1, 2)) for block in (one, other)]) for name in FIELDS}
+    top, bottom = (np.stack([rows[name][0], rows[turned][1]]) for name, turned in (FIELDS, FIELDS[::-1]))
+    errors = mean_ratio_errors(top, bottom, resamples=200, seed=0)
+    value = top.mean(1).prod() / bottom.mean(1).prod()
+    assert found.ratio == pytest.approx(errors.interval(value), rel=1e-9)
+    assert found.p_value == found.p_holm == pytest.approx(errors.p_value(math.log(value)), rel=1e-9)
+
+
+def test_comparisons_of_means_are_calibrated():
+    """Equal networks whose changes are log-normal, with a part of each image in common.
+
+    In 2,000 repetitions 4.6 % missed; percentiles of resamples did in 7.7 %, and had a p below 0.05 in 10 %. Counts of
+    400 have a standard deviation of 4.4: three of them around 20.
+    """
+    rng, missed, small = np.random.default_rng(3), 0, 0
+    for repetition in range(400):
+        common = rng.normal(size=(50, 1, 1))
+        one, other = (PairedSample(*np.exp(common + rng.normal(size=(2, 50, 1, 1)))) for _ in range(2))
+        found = compare([one], [other], MEAN, resamples=400, seed=repetition)
+        missed += not found.ratio.low <= 1 <= found.ratio.high
+        small += found.p_value < 0.05
+    assert missed == small
+    assert abs(missed - 20) <= 3 * 4.4
+
+
 def slow_holm(p_values: list[float]) -> list[float]:
     """The smallest level at which the step-down procedure, run with plain loops, rejects each hypothesis."""
     adjusted = []
@@ -288,21 +276,6 @@ def test_an_unbounded_ratio_is_not_called_certain(rng):
     both = PairedSample(noise, noise)
     with pytest.raises(ValueError, match=r"not defined in \d+% of resamples"):
         compare([both], [PairedSample(changes, noise + 1)])
-
-
-def test_samples_that_cannot_be_compared(rng):
-    values = rng.lognormal(size=(5, 2, 1))
-    for deformation, noise in ((values, values[:4]), (values[..., 0], values[..., 0]), (values[:, :0], values[:, :0])):
-        with pytest.raises(ValueError, match=r"two of \[N, draws, K\]"):
-            PairedSample(deformation, noise)
-    with pytest.raises(ValueError, match=r"1 image; .* at least 2"):
-        PairedSample(values[:1], values[:1])
-    for wrong in (-1, np.nan, np.inf):
-        with pytest.raises(ValueError, match="noise has negative or non-finite"):
-            PairedSample(values, wrong * values)
-    for indices in ([1, 2, 3, 4], [1, 2, 3, 4, 4]):
-        with pytest.raises(ValueError, match="one for each of 5 images, no image twice"):
-            PairedSample(values, values, np.array(indices))
 
 
 def test_networks_that_cannot_be_compared(rng):

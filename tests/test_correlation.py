@@ -7,7 +7,6 @@ import pytest
 from scipy import stats
 
 from diffstab.correlation import correlation_interval, fitted_power_law
-from diffstab.intervals import t_quantile
 from diffstab.statistics import log_correlation, power_law
 
 
@@ -50,11 +49,6 @@ def test_a_given_exponent_leaves_the_factor_alone_to_fit(networks):
     assert found.factor.value == power_law(R, error, exponent=0.5)[0]
     ends = stats.t.interval(0.95, 10, loc=logs.mean(), scale=logs.std(ddof=1) / math.sqrt(11))
     assert found.factor[1:] == pytest.approx(np.exp(ends), rel=1e-9)
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 10, 29, 100])
-def test_quantiles_of_students_t(freedom):
-    assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
 
 
 def test_few_networks_say_little():

@@ -8,7 +8,7 @@ import pytest
 import reference
 
 from diffstab import pairs
-from diffstab.intervals import STREAM, binomial_interval
+from diffstab.mean_ratio import STREAM
 from diffstab.pairs import KeptPairs, OutputPairs
 from diffstab.statistics import (
     Statistic,
@@ -156,16 +156,6 @@ def test_what_is_not_defined_is_said(rng):
     for wrong in ({"average": "mode"}, {"median_rule": "x"}, {"pairs": "x"}):
         with pytest.raises(ValueError, match="allowed:"):
             Statistic(**wrong)
-
-
-def test_wilson_interval_solves_its_equation():
-    for hits, count in ((3, 50), (25, 50), (49, 50)):
-        found = binomial_interval(hits, count)
-        for bound in (found.low, found.high):
-            z = (hits / count - bound) / math.sqrt(bound * (1 - bound) / count)
-            assert abs(z) == pytest.approx(1.959963984540054, rel=1e-9)
-    assert binomial_interval(0, 50).low == 0
-    assert binomial_interval(50, 50).high == 1
 
 
 def test_log_statistics(rng):

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..comparison import PairedComparison, PairedSample, Ranked, compare_all, rank
+from ..comparison import PairedComparison, Ranked, compare_all, rank
+from ..paired_samples import PairedSample
 from ..raw_values import RawValues
 from ..settings import DIFFEO
 from ..statistics import Statistic
