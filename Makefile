@@ -45,7 +45,7 @@ mutants: $(VENV)/installed-dev
 
 # Twenty times as many hostile files, options, specs, stores and command lines, and other ones than the tests'.
 fuzz: $(VENV)/installed-dev
-	DIFFSTAB_FUZZ=20 $(BIN)/pytest -n 2 --dist loadfile tests/test_hostile.py tests/test_hostile_commands.py
+	DIFFSTAB_FUZZ=20 $(BIN)/pytest -n 2 tests/test_hostile.py tests/test_hostile_commands.py
 
 # How often the 95 % intervals hold the truth: two hours on two cores.
 intervals: $(VENV)/installed-dev

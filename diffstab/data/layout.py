@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import redirect_stdout
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
@@ -70,7 +71,7 @@ def read_or_fetch(
             raise
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=root, prefix=".download-") as folder, redirect_stdout(sys.stderr):
+        with TemporaryDirectory(dir=root, prefix=".download-") as folder, redirect_stdout(sys.stderr), _tame_archives():
             _fetch_into(Path(folder), root, fetch, list(archives))
     except Exception as error:  # networks, archives and disks each have their own
         raise ValueError(
@@ -78,6 +79,19 @@ def read_or_fetch(
             "run it where the network can be reached, or bring the files there"
         ) from error
     return read()
+
+
+@contextmanager
+def _tame_archives() -> Iterator[None]:
+    """Whoever unpacks a tar archive does so by the rules of Python 3.14: nothing is written outside its folder."""
+    rules = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
+    before = getattr(tarfile.TarFile, "extraction_filter", None)
+    if rules is not None:
+        tarfile.TarFile.extraction_filter = staticmethod(rules)
+    try:
+        yield
+    finally:
+        tarfile.TarFile.extraction_filter = before and staticmethod(before)
 
 
 def _fetch_into(folder: Path, root: Path, fetch: Callable[[Path], object], archives: list[str]) -> None:
