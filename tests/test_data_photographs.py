@@ -6,7 +6,6 @@ import os
 import random
 import re
 import tarfile
-import urllib.error
 import urllib.request
 import zipfile
 from hashlib import md5
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from fake_network import Network
 from PIL import Image
 from torchvision.datasets import Imagenette
 
@@ -23,23 +23,6 @@ from diffstab.data import photographs
 TEN = "n01440764 n02102040 n02979186 n03000684 n03028079 n03394916 n03417042 n03425413 n03445777 n03888257".split()
 SYNSETS = {name: random.Random(1).sample(range(10**8), count) for name, count in (("tiny", 200), ("large", 1000))}
 SYNSETS = {name: [f"n{number:08d}" for number in numbers] for name, numbers in SYNSETS.items()}
-
-
-class Network:
-    """Answers what urllib asks for from `files`; otherwise there is no route to the host."""
-
-    def __init__(self):
-        self.files, self.asked = {}, []
-
-    def __call__(self, request, *_, **__):
-        print("Downloading")  # as older versions of torchvision do
-        self.asked.append(request.full_url)
-        content = self.files.get(request.full_url.rpartition("/")[2])
-        if content is None:
-            raise urllib.error.URLError("no route\nto host")
-        answer = io.BytesIO(content)
-        answer.url, answer.length = request.full_url, len(content)
-        return answer
 
 
 @pytest.fixture(autouse=True)
