@@ -51,6 +51,7 @@ fuzz: $(VENV)/installed-dev
 intervals: $(VENV)/installed-dev
 	$(BIN)/python scripts/check_coverage.py images --output docs/coverage-images.csv
 	$(BIN)/python scripts/check_coverage.py comparisons --output docs/coverage-comparisons.csv
+	$(BIN)/python scripts/check_coverage.py ranks --output docs/coverage-ranks.csv
 	$(BIN)/python scripts/check_coverage.py networks --output docs/coverage-networks.csv
 
 $(VENV)/bin/python:

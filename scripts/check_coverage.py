@@ -2,6 +2,7 @@
 
     python scripts/check_coverage.py images --output docs/coverage-images.csv
     python scripts/check_coverage.py comparisons --output docs/coverage-comparisons.csv
+    python scripts/check_coverage.py ranks --output docs/coverage-ranks.csv
     python scripts/check_coverage.py networks --output docs/coverage-networks.csv
 
 f is linear, f(x) = A x on Gaussian images: all squared changes are weighted sums of squared normal numbers. Or
@@ -9,7 +10,8 @@ heavy-tailed: images of unequal contrast (log-normal), changes times a log-norma
 draw, outputs times Student's t. Or with power-law tails: changes under deformation and noise times a common factor of
 the image, those under deformation times another, both inverse chi-squares, and outputs times Student's t. What is true
 follows in closed form for means, and from 4 million draws for medians. Two networks that are compared are of one law,
-and a log-normal factor of each image is common to the changes of both: the true ratio of R is 1.
+and a log-normal factor of each image is common to the changes of both: the true ratio of R is 1. So are ten networks
+that are ranked, whose R are a fiftieth apart.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +24,7 @@ import click
 import numpy as np
 
 from diffstab.cli.errors import OneLineErrors
-from diffstab.comparison import compare_pair
+from diffstab.comparison import compare_pair, rank
 from diffstab.correlation import correlation_interval, fitted_power_law
 from diffstab.figures.files import table_csv
 from diffstab.intervals import Array, Interval
@@ -39,6 +41,7 @@ CONTRAST, OF_IMAGE, OF_DRAW, FREEDOM = 0.5, 1.0, 0.5, 5
 LAWS = [(law, name) for law in ("linear", "heavy") for name in ("mean", "median")] + [("power", "mean")]
 SIZES, DRAWS, NETWORKS = (100, 500, 2000), (1, 4), (6, 10, 15)
 COMPARED = (20, 100, 500)  # images: comparisons are made over fewer
+RANKED, APART = 10, 1.02  # networks, and the ratio of R of one to the next
 TRUTH_OF = 4_000_000
 
 
@@ -106,12 +109,26 @@ def held(cell: tuple[str, str, int, int], true: dict[str, float], resamples: int
 def held_in_comparison(cell: tuple[str, str, int, int], resamples: int, seed: int) -> dict[str, bool]:
     """Whether the interval of R_first / R_second of equal networks holds 1, and whether p is at least 0.05."""
     law, name, images, draws = cell
-    rng = np.random.default_rng([seed, images, draws])
-    common = np.exp(OF_IMAGE * rng.normal(size=(images, 1, 1)))
-    samples = (drawn(law, images, draws, rng) for _ in range(2))
-    both = [[PairedSample(common * one.a[..., None], common * one.b[..., None])] for one in samples]
-    found = compare_pair(*both, Statistic(name), resamples=resamples, seed=seed)
+    both = equal_networks(2, law, images, draws, np.random.default_rng([seed, images, draws]))
+    found = compare_pair([both[0]], [both[1]], Statistic(name), resamples=resamples, seed=seed)
     return {"ratio": _holds(found.ratio, 1.0), "p": found.p_value >= 0.05}
+
+
+def held_in_ranking(cell: tuple[str, str, int, int], resamples: int, seed: int) -> dict[str, bool]:
+    """Whether the interval of the first, a middle and the last network's rank holds it."""
+    law, name, images, draws = cell
+    equal = equal_networks(RANKED, law, images, draws, np.random.default_rng([seed, images, draws]))
+    samples = {str(k): [PairedSample(APART**k * one.deformation, one.noise)] for k, one in enumerate(equal)}
+    ranked = {int(one.name): one for one in rank(samples, Statistic(name), resamples=resamples, seed=seed)}
+    places = {"first": 0, "middle": RANKED // 2, "last": RANKED - 1}
+    return {place: ranked[k].rank_low <= k + 1 <= ranked[k].rank_high for place, k in places.items()}
+
+
+def equal_networks(count: int, law: str, images: int, draws: int, rng: np.random.Generator) -> list[PairedSample]:
+    """Of one R, over the same images: a factor of each is common to the changes of all."""
+    common = np.exp(OF_IMAGE * rng.normal(size=(images, 1, 1)))
+    samples = (drawn(law, images, draws, rng) for _ in range(count))
+    return [PairedSample(common * one.a[..., None], common * one.b[..., None]) for one in samples]
 
 
 def held_over_networks(cell: tuple[str, float, int], seed: int) -> dict[str, bool]:
@@ -148,8 +165,24 @@ def over_images(repetitions: int, resamples: int, pool: Executor) -> Iterator[di
 
 def over_comparisons(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
     """A line for each law, average, number of images and of draws."""
-    for cell in ((*law, images, draws) for law in LAWS for images in COMPARED for draws in DRAWS):
-        found = pool.map(partial(held_in_comparison, cell, resamples), range(repetitions), chunksize=20)
+    yield from _compared(held_in_comparison, COMPARED, DRAWS, repetitions, resamples, pool)
+
+
+def over_ranks(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
+    """A line for each law and average, one draw of each image."""
+    yield from _compared(held_in_ranking, COMPARED[1:2], DRAWS[:1], repetitions, resamples, pool)
+
+
+def _compared(
+    held: Callable[..., dict[str, bool]],
+    sizes: Sequence[int],
+    draws: Sequence[int],
+    repetitions: int,
+    resamples: int,
+    pool: Executor,
+) -> Iterator[dict[str, Any]]:
+    for cell in ((*law, images, count) for law in LAWS for images in sizes for count in draws):
+        found = pool.map(partial(held, cell, resamples), range(repetitions), chunksize=20)
         row = dict(zip(("law", "average", "images", "draws"), cell, strict=True))
         yield {**row, **shares(list(found)), "repetitions": repetitions, "resamples": resamples}
 
@@ -162,7 +195,7 @@ def over_networks(repetitions: int, resamples: int, pool: Executor) -> Iterator[
         yield {**row, **shares(list(found)), "repetitions": repetitions}
 
 
-PARTS = {"images": over_images, "comparisons": over_comparisons, "networks": over_networks}
+PARTS = {"images": over_images, "comparisons": over_comparisons, "ranks": over_ranks, "networks": over_networks}
 
 
 @click.command(cls=OneLineErrors)
@@ -172,7 +205,7 @@ PARTS = {"images": over_images, "comparisons": over_comparisons, "networks": ove
 @click.option("--jobs", default=2, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the table to this CSV file.")
 def main(part: str, repetitions: int, resamples: int, jobs: int, output: Path | None) -> None:
-    """Print the percentage of intervals that hold the true value: of D, G and R, of a ratio of two R, or of fits."""
+    """Print the percentage of intervals that hold the true value: of D, G, R, of two networks' ratio, of ranks, of fits."""
     table = []
     with ProcessPoolExecutor(jobs) as pool:
         for row in PARTS[part](repetitions, resamples, pool):
