@@ -205,7 +205,7 @@ PARTS = {"images": over_images, "comparisons": over_comparisons, "ranks": over_r
 @click.option("--jobs", default=2, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the table to this CSV file.")
 def main(part: str, repetitions: int, resamples: int, jobs: int, output: Path | None) -> None:
-    """Print the percentage of intervals that hold the true value: of D, G, R, of two networks' ratio, of ranks, of fits."""
+    """Print the percentage of intervals that hold what is true: of D, G, R, of comparisons, of ranks, or of fits."""
     table = []
     with ProcessPoolExecutor(jobs) as pool:
         for row in PARTS[part](repetitions, resamples, pool):
