@@ -314,4 +314,4 @@ def test_stores_of_odd_rows_are_read_or_refused(tmp_path):
         read.append(page.exists())
 
     one()
-    assert 0.2 < np.mean(read) < 1
+    assert 0.05 < np.mean(read) < 1  # both kinds come; how many does the release of hypothesis decide
