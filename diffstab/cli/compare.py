@@ -30,7 +30,7 @@ def compare(
     """Rank networks by R_f and compare them in pairs, over the images, fields and noise that all of them saw.
 
     A NETWORK is a model's name, or filters that choose one: model=fc_l4,weights=init. Without any, all in the STORE.
-    The intervals are of 95 %, by a bootstrap over images that all networks share; p is of a ratio of 1.
+    The intervals are of 95 %, over the choice of images, which all networks share; p is of a ratio of 1.
     """
     from ..store.pairing import compare_rows
 
