@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .deformation import deform
 from .field import DisplacementField
+from .kept_modes import mode_numbers
 from .settings import (
     CUTOFF_RULES,
     DEFAULT_CONVENTION,
@@ -112,7 +113,7 @@ class MaxEntropyEnsemble:
     @cached_property
     def mode_numbers(self) -> tuple[Tensor, Tensor]:
         """The kept modes' i (along x) and j (along y), int64 `[modes]` each."""
-        return _mode_numbers(self.size, self.cutoff, self.cutoff_rule)
+        return mode_numbers(self.size, self.cutoff, self.cutoff_rule)
 
     @property
     def modes(self) -> int:
@@ -270,19 +271,6 @@ def _amount(option: str, value: float | Tensor | None) -> float | Tensor:
     if value.ndim != 1 or not bool(((exact >= 0) & (exact <= LARGEST)).all()):
         raise ValueError(f"{option} is a tensor {tuple(value.shape)}; [B] finite numbers, 0 or more, are needed")
     return exact
-
-
-@lru_cache(maxsize=64)
-def _mode_numbers(size: tuple[int, int], cutoff: float, rule: str) -> tuple[Tensor, Tensor]:
-    height, width = size
-    reach = min(cutoff if rule == "disk" else cutoff + 0.5, 2.0 * (height + width))
-    i = torch.arange(1, min(width, math.floor(reach)) + 1)
-    j = torch.arange(1, min(height, math.floor(reach)) + 1)
-    squared = (i[:, None] ** 2 + j**2).to(torch.float64)
-    # c = sqrt(18) keeps (3, 3), though its square in floating point is a little less than 18
-    kept = squared <= reach**2 * (1 + 1e-12) if rule == "disk" else squared.sqrt() < reach
-    first, second = kept.nonzero(as_tuple=True)
-    return first + 1, second + 1
 
 
 @lru_cache(maxsize=64)

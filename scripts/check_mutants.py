@@ -25,6 +25,7 @@ from mutations import Mutant, mutants
 ROOT = Path(__file__).resolve().parents[1]
 CORE = {
     "ensemble": "ensemble field_law closed_forms",
+    "kept_modes": "ensemble field_law",
     "field": "field inverse ensemble closed_forms transforms",
     "deformation": "deformation deformation_pieces inverse closed_forms transforms memory",
     "statistics": "statistics mean_ratio comparison paired_samples correlation closed_forms results",

@@ -10,8 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "diffstab"
 CORE = (
     "settings widths data_names options measure_options recipes streams pairs raw_values layer_results points field "
-    "ensemble precision gaussian_window deformation inverse nearest diffeomorphic field_law affine transformations "
-    "intervals mean_ratio statistics correlation paired_samples comparison provenance results store"
+    "kept_modes ensemble precision gaussian_window deformation inverse nearest diffeomorphic field_law affine "
+    "transformations intervals mean_ratio statistics correlation paired_samples comparison provenance results store"
 ).split()
 LOOP = (
     "batches modes outputs moments layer_names layers layer_changes layer_profile forward memory processes plan survey "
