@@ -12,6 +12,19 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # its import asks the network for 
 # workers of pytest share the cores
 torch.set_num_threads(1 if {"PYTEST_XDIST_WORKER", "OMP_NUM_THREADS"} & set(os.environ) else 2)
 
+LONGEST = "survival sweep_cluster scripts readme training_processes processes training sweep_slurm hostile".split()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Files are taken in the order of the collection, not by their number of tests."""
+    config.option.loadscopereorder = False  # of pytest-xdist
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take longest come first, so that workers end together."""
+    rank = {f"test_{name}.py": k for k, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
 
 @pytest.fixture
 def images() -> Tensor:

@@ -1,6 +1,6 @@
 """What users and attackers feed it: never anything but the library's own errors, never a partial file.
 
-Hypothesis draws every choice, so that what fails is made small: 4,000 image files, 8,000 sets of options, 1,200 specs,
+Hypothesis draws every choice, so that what fails is made small: 4,000 image files, 6,000 sets of options, 1,000 specs,
 40 stores for 10 commands each, the same in each run; DIFFSTAB_FUZZ=20 makes it 20 times as many, other ones each time.
 """
 
@@ -37,7 +37,7 @@ RAW = ("NoneType", "not supported between", "has no attribute", "subscript", "un
 READ = "PNG JPEG GIF TIFF WEBP BMP PPM TGA JPEG2000".split()
 RARE = "ICO PCX SGI DDS ICNS MSP".split()  # which no photograph comes in, and whose decoders are little tried
 TIMES = int(os.environ.get("DIFFSTAB_FUZZ", "1"))  # how many times as many cases, and whether other ones each time
-IMAGES, OPTIONS, SPECS, STORES = 4000, 2000, 1200, 40
+IMAGES, OPTIONS, SPECS, STORES = 4000, 1500, 1000, 40
 CHANCE = st.randoms()  # a generator whose every choice is hypothesis's own
 
 
