@@ -113,8 +113,7 @@ def ready(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", BASES)
-def test_any_command_line_ends_well(name, ready, monkeypatch):
-
+def test_any_command_line_ends_well(name, ready):
     @cases(EXAMPLES.get(name, 60))
     @given(words(name))
     def ends_well(more):

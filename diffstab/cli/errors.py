@@ -42,7 +42,7 @@ class OneLineErrors(click.Command):
 
 
 class OneLineGroup(OneLineErrors, click.Group):
-    """Commands with such errors, listed in the order in which they were added, what they do not cut short."""
+    """Commands with such errors, listed as they were added, each with its whole first sentence."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         """As they were added: what is used most comes first."""
