@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -49,9 +49,9 @@ def assert_whole(folder, wanted):
 
 
 @contextmanager
-def started(spec, folder, **options):
+def started(spec, folder, jobs=1, **options):
     """The command, in a session of its own; what is left of it ends with the test."""
-    command = [sys.executable, "-m", "diffstab", "sweep", str(spec), "--store", str(folder), "--jobs", "2"]
+    command = [sys.executable, "-m", "diffstab", "sweep", str(spec), "--store", str(folder), "--jobs", str(jobs)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, start_new_session=True, **pipes, **options)
     try:
@@ -84,18 +84,20 @@ def wait_until(true, process=None):
         time.sleep(0.01)
 
 
-def finish(spec, folder):
-    with started(spec, folder) as process:
-        out, err = process.communicate(timeout=LIMIT)
-    assert process.returncode == 0, err
-    return out
+def assert_goes_on(jobs, folder, wanted):
+    """In this process, which needs no start."""
+    kept = lines(folder)
+    with closing(Store(folder)) as store:
+        progress = run_sweep(jobs, store, InlineExecutor())
+    assert (progress.done, progress.failed) == (len(jobs) - kept, [])
+    assert_whole(folder, wanted)
 
 
 def test_a_sweep_killed_at_random_moments_goes_on(undisturbed, tmp_path):
     spec, _, wanted = undisturbed
     folder, rng = tmp_path / "store", random.Random(0)
     for _ in range(2):
-        with started(spec, folder) as process:
+        with started(spec, folder, jobs=2) as process:
             before = lines(folder)
             enough = before + rng.randint(1, 4)  # by rows, not by time: machines differ
             wait_until(lambda enough=enough: lines(folder) >= enough, process)
@@ -105,7 +107,9 @@ def test_a_sweep_killed_at_random_moments_goes_on(undisturbed, tmp_path):
             kept = lines(folder)
             wait_until(lambda pid=process.pid: not alive(pid))  # its workers leave with it
             assert before < kept < CELLS
-    out = finish(spec, folder)
+    with started(spec, folder) as process:
+        out, err = process.communicate(timeout=LIMIT)
+    assert process.returncode == 0, err
     assert f"{CELLS} cells: {CELLS - kept} done, 0 failed, {kept} were in the store" in out
     assert_whole(folder, wanted)
 
@@ -139,7 +143,7 @@ def small_files():
 
 def test_a_full_disk_stops_a_sweep_in_one_line_and_it_goes_on(undisturbed, tmp_path):
     """A limit on the size of files cuts the write of a row short, as a full disk does."""
-    spec, _, wanted = undisturbed
+    spec, jobs, wanted = undisturbed
     folder = tmp_path / "store"
     with started(spec, folder, preexec_fn=small_files) as process:
         _, err = process.communicate(timeout=LIMIT)
@@ -149,13 +153,12 @@ def test_a_full_disk_stops_a_sweep_in_one_line_and_it_goes_on(undisturbed, tmp_p
     assert "Traceback" not in err
     assert 0 < lines(folder) < CELLS
     assert list(check(Store(folder))) == []
-    finish(spec, folder)
-    assert_whole(folder, wanted)
+    assert_goes_on(jobs, folder, wanted)
 
 
 def test_a_disk_that_is_really_full(undisturbed, tmp_path):
     """A file system of 200 kB in memory; what is full first is a sidecar or a part file."""
-    spec, _, wanted = undisturbed
+    spec, jobs, wanted = undisturbed
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)]
@@ -171,8 +174,7 @@ def test_a_disk_that_is_really_full(undisturbed, tmp_path):
         assert list(check(Store(folder))) == []
         assert not [path for path in folder.rglob(".*") if path.name != ".lock"]  # no temporary file is left
         subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
-        finish(spec, folder)
-        assert_whole(folder, wanted)
+        assert_goes_on(jobs, folder, wanted)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -193,7 +195,8 @@ def test_a_training_killed_in_between_goes_on_to_the_same_weights(tmp_path):
     text = "train: {model: fc_l4, epochs: 12, optimizer: adam, lr: 1e-3}\nmeasure: {weights: train, images: 30}"
     spec, folder, whole = tmp_path / "sweep.yaml", tmp_path / "store", Store(tmp_path / "whole", create=True)
     spec.write_text(text)
-    run_sweep(read_spec(spec).jobs, whole, InlineExecutor())
+    jobs = read_spec(spec).jobs
+    run_sweep(jobs, whole, InlineExecutor())
     with started(spec, folder) as process:
         wait_until(lambda: list(folder.glob("training/*/checkpoint.pt")), process)
         process.kill()
@@ -201,7 +204,7 @@ def test_a_training_killed_in_between_goes_on_to_the_same_weights(tmp_path):
         wait_until(lambda: not alive(process.pid))
     assert lines(folder) == 0
     assert list(folder.glob("training/*/checkpoint.pt"))
-    finish(spec, folder)
+    run_sweep(jobs, Store(folder), InlineExecutor())
     for row, wanted in zip(Store(folder).rows(), whole.rows(), strict=True):
         for name in ("key", "checkpoint_sha256", "weights_sha256", "R"):
             assert row.get(name) == wanted.get(name)

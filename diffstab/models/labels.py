@@ -22,10 +22,11 @@ def label_map(
     >>> label_map(2, ["n01443537", "n01440764"], 1000)
     [1, 0]
     """
-    known = list(label_names) if len(label_names) == outputs else _imagenet_synsets(outputs)
-    if class_names and known and all(_is_synset(name) for name in (*class_names, *known[:1])):
-        places = {name: place for place, name in enumerate(known)}
-        return [places[name] for name in class_names] if all(name in places for name in class_names) else None
+    if class_names and all(map(_is_synset, class_names)):
+        known = list(label_names) if len(label_names) == outputs else _imagenet_synsets(outputs)
+        if known and _is_synset(known[0]):
+            places = {name: place for place, name in enumerate(known)}
+            return [places[name] for name in class_names] if all(name in places for name in class_names) else None
     return list(range(outputs)) if classes == outputs else None
 
 
