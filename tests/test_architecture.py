@@ -92,8 +92,11 @@ def test_the_command_line_starts_without_torch():
     assert not {"torch", "timm", "torchvision", "numpy", "rich"} & loaded_after("import diffstab.cli")
 
 
-def test_the_core_works_without_timm_and_click():
-    loaded = loaded_after("import diffstab; diffstab.measure; diffstab.deform; diffstab.MaxEntropyEnsemble")
+def test_a_measurement_needs_neither_timm_nor_click():
+    loaded = loaded_after(
+        "from diffstab.measure_options import MeasureOptions; from diffstab.sweep.cell import measure_cell\n"
+        "import diffstab; diffstab.deform; measure_cell(MeasureOptions(model='fc_l2', images=3))"
+    )
     assert "torch" in loaded
     assert not {"timm", "torchvision", "matplotlib", "click", "ray"} & loaded
 

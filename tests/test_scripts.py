@@ -35,7 +35,7 @@ def test_what_train_sota_leaves_is_kept(tmp_path, monkeypatch):
 
 
 TINY_ZOO = """
-train: {recipe: laptop, epochs: 1, train_size: 500, seed: [0, 1], model: [fc_l2, fc_l4, lenet]}
+train: {recipe: laptop, epochs: 1, train_size: 500, seed: [0, 1], model: [fc_l2, fc_l4, fc_l6]}
 measure:
   weights: train
   images: 80
@@ -88,7 +88,7 @@ def test_a_zoo_that_was_killed_ends_in_the_same_table(tiny_zoo, tmp_path):
     kept = tmp_path / "kept"
     entries = json.loads((kept / "manifest.json").read_text())["checkpoints"]
     assert [(entry["model"], entry["seed"], entry["recipe"]["epochs"]) for entry in entries] == [
-        (name, 0, 1) for name in ("fc_l2", "fc_l4", "lenet")
+        (name, 0, 1) for name in ("fc_l2", "fc_l4", "fc_l6")
     ]
     for entry in entries:
         content = (kept / entry["file"]).read_bytes()

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from multiprocessing import current_process, get_context, parent_process
+from multiprocessing import current_process, get_context, parent_process, set_start_method
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -88,6 +88,7 @@ def work(channel: "Connection[list[Entry], Task]", threads: int, gpu: str | None
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     # it ends with its parent in any case, and loaders need processes of their own, which a daemon may not have
     current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+    set_start_method(None, force=True)  # which start as in any process: spawned ones would each import torch
     handle = os.open(words, os.O_WRONLY | os.O_APPEND)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
