@@ -2,9 +2,9 @@
 
 Networks are few, and intervals over them have to hold for few. Those of a power law are the classical ones of least
 squares, with Student's t: exact where residuals are normal. That of the correlation takes Fisher's z = artanh r, which
-is nearly normal, with the standard error of the jackknife, which leaves out one network at a time, and Student's t. (A
-percentile bootstrap over networks held the true correlation in 88 to 92 % of cases.) docs/intervals.md tells how often
-they hold the true value.
+is nearly normal, with the standard error of the jackknife, which leaves out one network at a time, and Student's t of
+n - 1 degrees. (A percentile bootstrap over networks held the true correlation in 88 to 92 % of cases.) docs/intervals.md
+tells how often they hold the true value.
 """
 
 from typing import NamedTuple
@@ -34,6 +34,9 @@ def correlation_interval(first: Array, second: Array) -> Interval:
         first: One positive value per network, `[N]`, such as test errors.
         second: Another, `[N]`, such as R_f; networks in the same order.
 
+    Returns:
+        From -1 to 1 for 3 networks, any two of which lie on a line, unless all three do.
+
     Raises:
         ValueError: If there are fewer than 3 networks, a value is not positive, or all are the same.
 
@@ -41,15 +44,16 @@ def correlation_interval(first: Array, second: Array) -> Interval:
     >>> R = np.array([0.05, 0.2, 0.9, 1.1, 3.0, 0.6, 0.3, 0.8])
     >>> found = correlation_interval(error, R)
     >>> f"{found.value:.2f}, {found.low:.2f} to {found.high:.2f}"
-    '0.91, 0.29 to 0.99'
+    '0.91, 0.33 to 0.99'
     """
     x, y = _logs(first, second)
     value, count = log_correlation(first, second), len(x)
     z, *left_out = _fishers_z(x, y, np.concatenate([np.ones((1, count)), 1 - np.eye(count)]))
     if abs(z) >= LARGEST_Z:
         return Interval(value, value, value)
-    error = np.sqrt((count - 1) * np.var(left_out))
-    half = t_quantile(count - 2) * error
+    if count == FEWEST:
+        return Interval(value, -1.0, 1.0)
+    half = t_quantile(count - 1) * np.sqrt((count - 1) * np.var(left_out))
     return Interval(value, float(np.tanh(z - half)), float(np.tanh(z + half)))
 
 

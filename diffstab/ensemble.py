@@ -283,7 +283,7 @@ def largest_xi(size: tuple[int, int], cutoff: float, cutoff_rule: str) -> Tensor
     points = max(XI_POINTS, math.ceil(XI_POINTS_PER_CUTOFF * min(cutoff, LARGEST_SIDE)))
     height, width = (min(side, points) for side in size)
     ensemble = MaxEntropyEnsemble((height, width), cutoff, temperature=1.0, cutoff_rule=cutoff_rule)
-    chunk = max(1, 2**18 // (height * width))  # fields at a time: 8 MB of gradients, which fit in a cache
+    chunk = max(1, 2**17 // (height * width))  # fields at a time: 4 MB of gradients, which fit in a cache
     images = torch.arange(MONTE_CARLO_FIELDS).split(chunk)
     fields = (ensemble.sample(StreamKeys(MONTE_CARLO_SEED, few), dtype=torch.float64) for few in images)
     return torch.cat([field.xi().amax((-2, -1)) for field in fields])

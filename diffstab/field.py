@@ -87,7 +87,11 @@ class DisplacementField:
 
     def gradient(self) -> Tensor:
         """d tau_a / d s_b, dimensionless, `[..., 2 (a), 2 (b), H, W]`, of the sine series itself."""
-        return torch.stack([self._synthesise("dsin", "sin"), self._synthesise("sin", "dsin")], dim=-3)
+        return torch.stack(self._slopes(), dim=-3)
+
+    def _slopes(self) -> tuple[Tensor, Tensor]:
+        """The derivatives along x and along y of both components, `[..., 2, H, W]` each."""
+        return self._synthesise("dsin", "sin"), self._synthesise("sin", "dsin")
 
     def xi(self) -> Tensor:
         """Xi (Eq. 12), dimensionless, `[..., H, W]`.
@@ -96,7 +100,7 @@ class DisplacementField:
         reads s - tau(s), for which it is the condition on -tau. Both have the same law, so averages over the
         ensemble don't care; whether this very field folds is asked of `folds`.
         """
-        xx, xy, yx, yy = self.gradient().flatten(-4, -3).unbind(-3)
+        (xx, yx), (xy, yy) = (slope.unbind(-3) for slope in self._slopes())
         # ||grad tau||^2 - 2 det = (xx - yy)^2 + (xy + yx)^2, the form of Eq. 11, which can't come out negative
         squared = (xx - yy).square() + (xy + yx).square()
         # the least positive number keeps the root's derivative finite at 0, as in the corners

@@ -24,7 +24,7 @@ def test_the_correlation_is_a_jackknife_of_fishers_z(networks):
     z = np.arctanh(np.corrcoef(*logs)[0, 1])
     others = [np.arctanh(np.corrcoef(*(np.delete(v, k) for v in logs))[0, 1]) for k in range(11)]
     deviations = [(one - sum(others) / 11) ** 2 for one in others]
-    half = stats.t.ppf(0.975, 9) * math.sqrt(10 / 11 * sum(deviations))
+    half = stats.t.ppf(0.975, 10) * math.sqrt(10 / 11 * sum(deviations))
     found = correlation_interval(R, error)
     assert found.value == log_correlation(R, error)
     assert (found.low, found.high) == pytest.approx((math.tanh(z - half), math.tanh(z + half)), rel=1e-9)
@@ -53,7 +53,8 @@ def test_a_given_exponent_leaves_the_factor_alone_to_fit(networks):
 
 def test_few_networks_say_little():
     x, y = np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 2.0])
-    assert correlation_interval(x, y)[1:] == pytest.approx((-1, 1))
+    for other in (y, np.sort(y), -np.sort(-y)):  # any two of which lie on a line
+        assert correlation_interval(x, other)[1:] == (-1, 1)
     law = fitted_power_law(x**1e-3, y**50)
     assert np.isfinite([*law.factor, *law.exponent]).all()  # though the factor's end is beyond any float
     constant_but_one = correlation_interval(np.array([1.0, 1.0, 1.0, 2.0]), np.array([1.0, 3.0, 2.0, 4.0]))
@@ -64,7 +65,7 @@ def test_few_networks_say_little():
 def test_intervals_hold_what_is_true_as_often_as_they_say(networks, tail):
     """400 samples of the correlation 0.8; binomial standard deviation 1.1 %, bounds at 3.5 of them around 95 %.
 
-    For six networks the jackknife's interval is somewhat wide: 97 %.
+    For six networks the jackknife's interval is somewhat wide: 96.3 %.
     """
     rng = np.random.default_rng(0)
     held = np.zeros(2)

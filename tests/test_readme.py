@@ -65,8 +65,10 @@ def test_commands_of_the_first_page_run(page, tmp_path, monkeypatch):
 
 
 def test_commands_shown_are_accepted(tmp_path, monkeypatch):
-    """As written, but for the folder of what they write, and a smaller network to measure."""
+    """As written, but for the folder of what they write, and smaller networks to measure."""
     monkeypatch.chdir(ROOT)
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text((ROOT / "docs" / "sweep.yaml").read_text().replace("resnet18", "lenet"))
     lines = re.findall(r"^    diffstab (.*)$", README, re.MULTILINE)
     assert len(lines) == 14
     written = ("deformed.png", "results", "results.csv", "figures", "explorer.html", "report.html")
@@ -74,11 +76,17 @@ def test_commands_shown_are_accepted(tmp_path, monkeypatch):
         if line.startswith("figure"):  # to another folder, and without the minutes of measuring
             line = f"{line} --output figures" if "--run" not in line else f"{line} --help"
         line += " --output explorer.html" if line == "explore" else ""
-        command, *words = shlex.split(line.replace("--model resnet18", "--model fc_l4"))
+        for shown, smaller in {
+            "--model resnet18": "--model fc_l4",
+            "docs/sweep.yaml": str(spec),
+            "compare results fc_l4 resnet18": "compare results fc_l4 lenet",
+        }.items():
+            line = line.replace(shown, smaller)
+        command, *words = shlex.split(line)
         arguments = [str(tmp_path / word) if word in written else word for word in words]
         answer = CliRunner().invoke(main, [command, *arguments])
         assert answer.exit_code == 0, answer.stderr
-    assert {path.name for path in tmp_path.iterdir()} == set(written)
+    assert {path.name for path in tmp_path.iterdir()} == {*written, spec.name}
     assert len((tmp_path / "results.csv").read_text().splitlines()) == 9
 
 
