@@ -3,8 +3,8 @@
 Networks are few, and intervals over them have to hold for few. Those of a power law are the classical ones of least
 squares, with Student's t: exact where residuals are normal. That of the correlation takes Fisher's z = artanh r, which
 is nearly normal, with the standard error of the jackknife, which leaves out one network at a time, and Student's t of
-n - 1 degrees. (A percentile bootstrap over networks held the true correlation in 88 to 92 % of cases.) docs/intervals.md
-tells how often they hold the true value.
+n - 1 degrees. (A percentile bootstrap over networks held the true correlation in 88 to 92 % of cases.)
+docs/intervals.md tells how often they hold the true value.
 """
 
 from typing import NamedTuple
