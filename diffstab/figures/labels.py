@@ -125,7 +125,7 @@ def _settled(places: Places, chosen: dict[int, int], order: NDArray[np.int64]) -
             if len(own):
                 others = np.array([place for other, place in chosen.items() if other != k], dtype=np.int64)
                 cost = places.cost[own] + places.mutual[np.ix_(own, others)].sum(1)
-                chosen[k] = int(own[cost.argmin()])
+                chosen[k] = int(own[np.argmin(cost)])
         if chosen == before:
             break
     return chosen
