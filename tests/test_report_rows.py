@@ -113,10 +113,11 @@ def test_columns_hold_every_value():
 
 
 @needs_node
-def test_correlation_and_fit_are_those_of_the_package():
+@pytest.mark.parametrize("networks", [3, 4, 15])
+def test_correlation_and_fit_are_those_of_the_package(networks):
     rng = np.random.default_rng(5)
-    x = np.exp(rng.normal(size=15))
-    y = 0.03 * x**0.4 * np.exp(0.3 * rng.normal(size=15))
+    x = np.exp(rng.normal(size=networks))
+    y = 0.03 * x**0.4 * np.exp(0.3 * rng.normal(size=networks))
     found = in_node("({ Statistics }, { x, y }) => Statistics.related(x, y)", {"x": [*x], "y": [*y]}, "statistics.js")
     law = fitted_power_law(x, y)
     for name, wanted in (
