@@ -13,7 +13,11 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # its import asks the network for 
 # workers of pytest share the cores
 torch.set_num_threads(1 if {"PYTEST_XDIST_WORKER", "OMP_NUM_THREADS"} & set(os.environ) else 2)
 
-LONGEST = "survival sweep_cluster scripts readme training_processes processes training sweep_slurm hostile".split()
+FIRST = (
+    "survival scripts readme training_processes processes training sweep_slurm hostile"  # what takes longest
+    " sweep stability layers cli transforms transforms_albumentations transforms_kornia transforms_timm"  # what forks
+    " sweep_cluster"  # with the threads that Ray leaves behind, forks crash on Python 3.13
+).split()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -22,8 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take longest come first, so that workers end together."""
-    rank = {f"test_{name}.py": k for k, name in enumerate(LONGEST)}
+    """Files that take longest come first, so that workers end together, and those that fork come before Ray."""
+    rank = {f"test_{name}.py": k for k, name in enumerate(FIRST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
