@@ -1,6 +1,5 @@
 """Fixtures: one thread setting for all, and a small network and data set that many tests measure."""
 
-import gc
 import os
 
 import pytest
@@ -29,11 +28,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take longest come first, so that workers end together, and those that fork come before Ray."""
     rank = {f"test_{name}.py": k for k, name in enumerate(FIRST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
-
-
-def pytest_collection_finish() -> None:
-    """What was imported stays: collections of garbage, which some tests ask for, need not look through it."""
-    gc.freeze()
 
 
 @pytest.fixture

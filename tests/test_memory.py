@@ -1,5 +1,7 @@
 """Running out of memory halves the batch and goes on, with the numbers of the batch that fitted nowhere."""
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,14 @@ from diffstab.memory import BatchTooLargeError, Memory, is_out_of_memory
 
 ENSEMBLE = MaxEntropyEnsemble((17, 11), 5, delta=1.0)
 CUDA = "CUDA out of memory. Tried to allocate 2.00 GiB"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_older_is_garbage():
+    """Collections of garbage need not look through what all tests imported."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 class Hungry(nn.Module):
