@@ -63,6 +63,23 @@ def test_an_image_of_two_blocks_has_one_multiplicity(rng):
     assert (drawn[0][0] == 1).all()
 
 
+def test_an_image_that_changes_under_noise_is_enough(rng):
+    """Resamples without it are of no use, and no reason to refuse the sample."""
+    noise = np.array([0.0, 1.0]).reshape(2, 1, 1)
+    networks = {name: [PairedSample(rng.lognormal(size=(2, 1, 1)), noise)] for name in "ab"}
+    for seed in range(20):
+        logs, sampled = log_stability(networks, Statistic("mean"), resamples=100, seed=seed)
+        assert np.isfinite(logs).all()
+        assert 0 < np.isinf(sampled).mean() < 0.5  # a quarter of them
+
+
+def test_indices_may_be_a_list(rng):
+    listed, array = ([sample(rng, count=3, indices=kind([4, 9, 2]))] for kind in (list, np.array))
+    assert np.array_equal(multiplicities(listed, 100, 0)[0], multiplicities(array, 100, 0)[0])
+    with pytest.raises(AttributeError):
+        listed[0].indices.append(1)
+
+
 def test_samples_that_cannot_be_compared(rng):
     values = rng.lognormal(size=(5, 2, 1))
     for deformation, noise in ((values, values[:4]), (values[..., 0], values[..., 0]), (values[:, :0], values[:, :0])):
