@@ -11,7 +11,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from .points import TOLERANCE, Destinations, destination_of, displacement_at, source_of
+from .points import TOLERANCE, Destinations, destination_of, displacement_at, inverse_displacement, source_of
 from .precision import ieee_float32
 
 
@@ -214,9 +214,7 @@ class DisplacementField:
         >>> field.inverse().shape
         torch.Size([2, 17, 11])
         """
-        from .inverse import inverse_of  # which takes this module
-
-        return inverse_of(self)
+        return inverse_displacement(self.coefficients, self.size)
 
     def squared_norm(self) -> Tensor:
         """||grad tau||^2 = (pi^2 / 4) sum (i^2 + j^2) C_ij^2 over both components (Eq. 7), dimensionless, `[...]`."""

@@ -1,4 +1,4 @@
-"""Maps made of fields: the inverse of one, and one after another, as displacements at the pixels."""
+"""Maps made of two deformations: one field after another, and back along the inverse."""
 
 import torch
 from torch import Tensor
@@ -6,20 +6,6 @@ from torch import Tensor
 from .deformation import deform
 from .field import DisplacementField
 from .points import pixel_positions
-from .precision import doubled
-
-
-def inverse_of(field: DisplacementField) -> Tensor:
-    """See `DisplacementField.inverse`."""
-    coefficients = field.coefficients
-    pixels = pixel_positions(field.size, torch.float64, torch.device("cpu"))
-    maps = []
-    for own in doubled(coefficients).flatten(0, -4) if field.shape else doubled(coefficients)[None]:
-        where = pixels.to(own.device).view(-1, 2)
-        moved = where - DisplacementField(own, field.size).destination_of(where).points
-        maps.append(moved.view(*field.size, 2).permute(2, 0, 1).to(coefficients))
-    shape = (*field.shape, 2, *field.size)
-    return torch.stack(maps).view(shape) if maps else coefficients.new_zeros(shape)
 
 
 def compose(first: DisplacementField, second: DisplacementField) -> Tensor:

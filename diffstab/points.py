@@ -108,6 +108,19 @@ def destination_of(
     return Destinations(found.view(shape).to(points), residual.view(lead).to(points), folded.view(lead).to(device))
 
 
+def inverse_displacement(coefficients: Tensor, size: tuple[int, int]) -> Tensor:
+    """p - destination(p) at the pixels, `[..., 2, H, W]`; see `DisplacementField.inverse`."""
+    lead = coefficients.shape[:-3]
+    pixels = pixel_positions(size, torch.float64, torch.device("cpu"))
+    maps = []
+    for own in doubled(coefficients).flatten(0, -4) if lead else doubled(coefficients)[None]:
+        where = pixels.to(own.device).view(-1, 2)
+        moved = where - destination_of(own, size, where).points
+        maps.append(moved.view(*size, 2).permute(2, 0, 1).to(coefficients))
+    shape = (*lead, 2, *size)
+    return torch.stack(maps).view(shape) if maps else coefficients.new_zeros(shape)
+
+
 def _series(coefficients: Tensor, size: tuple[int, int], points: Tensor) -> tuple[_Series, Tensor, torch.Size]:
     """Fields and points `[B, P, 2]` in float64 with one batch dimension, and the shape of the answer."""
     if not isinstance(points, Tensor) or not points.is_floating_point():
