@@ -6,36 +6,36 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .data import load_dataset as load_dataset
-    from .deformation import deform as deform
-    from .ensemble import MaxEntropyEnsemble as MaxEntropyEnsemble
-    from .ensemble import temperature_range as temperature_range
-    from .field import DisplacementField as DisplacementField
-    from .inverse import compose as compose
-    from .inverse import inverse_error as inverse_error
-    from .models import load_model as load_model
-    from .results import StabilityResult as StabilityResult
-    from .stability import measure as measure
-    from .store import Store as Store
+    from .data.load import load_dataset as load_dataset
+    from .fields.deformation import deform as deform
+    from .fields.ensemble import MaxEntropyEnsemble as MaxEntropyEnsemble
+    from .fields.ensemble import temperature_range as temperature_range
+    from .fields.field import DisplacementField as DisplacementField
+    from .fields.inverse import compose as compose
+    from .fields.inverse import inverse_error as inverse_error
+    from .measuring.measure import measure as measure
+    from .models.load import load_model as load_model
+    from .results.result import StabilityResult as StabilityResult
+    from .store.store import Store as Store
     from .streams import StreamKeys as StreamKeys
-    from .transforms import RandomDiffeomorphism as RandomDiffeomorphism
+    from .transforms.random_diffeomorphism import RandomDiffeomorphism as RandomDiffeomorphism
 
 # Public names by the module that holds them. They are imported when first used: the command line answers --help
 # without torch, and the core works without timm.
 _HOMES = {
-    "DisplacementField": "field",
-    "MaxEntropyEnsemble": "ensemble",
+    "DisplacementField": "fields.field",
+    "MaxEntropyEnsemble": "fields.ensemble",
     "RandomDiffeomorphism": "transforms",
-    "StabilityResult": "results",
-    "Store": "store",
+    "StabilityResult": "results.result",
+    "Store": "store.store",
     "StreamKeys": "streams",
-    "compose": "inverse",
-    "deform": "deformation",
-    "inverse_error": "inverse",
-    "load_dataset": "data",
-    "load_model": "models",
-    "measure": "stability",
-    "temperature_range": "ensemble",
+    "compose": "fields.inverse",
+    "deform": "fields.deformation",
+    "inverse_error": "fields.inverse",
+    "load_dataset": "data.load",
+    "load_model": "models.load",
+    "measure": "measuring.measure",
+    "temperature_range": "fields.ensemble",
 }
 __all__ = [*_HOMES, "__version__"]
 

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .options.choices import LARGEST_SEED, positive_integer
 from .precision import doubled
-from .settings import LARGEST_SEED, positive_integer
 
 FIELD, NOISE, CHOICE, TRANSFORM = 0, 1, 2, 3  # purposes
 MASK = 0xFFFFFFFF

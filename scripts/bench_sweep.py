@@ -19,8 +19,11 @@ import torch
 from benchmarking import describe_machine
 
 from diffstab import Store
-from diffstab.measure_options import MeasureOptions
-from diffstab.sweep import Executor, Job, Listener, LocalExecutor, measure_job, run_job, run_sweep
+from diffstab.options.measure import MeasureOptions
+from diffstab.sweep.executors.base import Executor
+from diffstab.sweep.executors.local import LocalExecutor
+from diffstab.sweep.jobs import Job, measure_job, run_job
+from diffstab.sweep.run import Listener, run_sweep
 
 
 def small_jobs(count: int, images: int) -> list[Job]:
@@ -63,7 +66,7 @@ def swept(jobs: list[Job], executor: Executor, slots: int, begun: float) -> tupl
 def executor_named(name: str, slots: int) -> Executor:
     if name == "local":
         return LocalExecutor(jobs=slots)
-    from diffstab.sweep.cluster import RayExecutor
+    from diffstab.sweep.executors.ray import RayExecutor
 
     return RayExecutor(cpus=1, jobs=None)
 

@@ -11,8 +11,8 @@ import torch
 from benchmarking import describe_machine, medians
 from torch.nn import functional as F
 
-from diffstab.models import Shape
-from diffstab.recipes import TrainOptions
+from diffstab.models.sources import Shape
+from diffstab.options.train import TrainOptions
 from diffstab.training.augment import Augmentation
 from diffstab.training.epoch import Trainer
 from diffstab.training.images import darkest, prepare_images

@@ -24,15 +24,15 @@ from mutations import Mutant, mutants
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = {
-    "ensemble": "ensemble field_law closed_forms",
-    "kept_modes": "ensemble field_law",
-    "field": "field inverse ensemble closed_forms transforms",
-    "deformation": "deformation deformation_pieces inverse closed_forms transforms memory",
-    "statistics": "statistics mean_ratio comparison paired_samples correlation closed_forms results",
-    "mean_ratio": "mean_ratio comparison statistics",
-    "intervals": "intervals mean_ratio correlation statistics",
-    "comparison": "comparison paired_samples",
-    "paired_samples": "paired_samples comparison",
+    "fields/ensemble": "ensemble field_law closed_forms",
+    "fields/modes": "ensemble field_law",
+    "fields/field": "field inverse ensemble closed_forms transforms",
+    "fields/deformation": "deformation deformation_pieces inverse closed_forms transforms memory",
+    "statistics/estimates": "statistics mean_ratio comparison paired_samples correlation closed_forms results",
+    "statistics/mean_ratio": "mean_ratio comparison statistics",
+    "statistics/intervals": "intervals mean_ratio correlation statistics",
+    "statistics/comparison": "comparison paired_samples",
+    "statistics/samples": "paired_samples comparison",
 }
 """Each module with the tests that should notice: its own first."""
 MADE = {"figures", "results", "zoo", "runs", "build", "dist"}
@@ -77,7 +77,7 @@ def noticed(module: str, trees: "SimpleQueue[Path]", mutant: Mutant) -> bool:
     sound = path.read_text(encoding="utf-8")
     try:
         path.write_text(mutant.source, encoding="utf-8")
-        for cached in (path.parent / "__pycache__").glob(f"{module}.*"):
+        for cached in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
             cached.unlink()  # a file of the same size and second would pass for the one that was compiled
         own, *others = [f"tests/test_{name}.py" for name in CORE[module].split()]
         return status(tree, [own, f"diffstab/{module}.py"]) != 0 or status(tree, others) != 0
@@ -135,8 +135,8 @@ def main(modules: tuple[str, ...], every: int, survivors: Path | None, jobs: int
             trees.put(tree)
             rows += checked(module, planted(module, every, survivors), trees, pool)
     if output is not None:
-        from diffstab.figures.files import table_csv
-        from diffstab.results import write_atomically
+        from diffstab.figures.drawing.files import table_csv
+        from diffstab.results.result import write_atomically
 
         write_atomically(output, table_csv(rows))
 

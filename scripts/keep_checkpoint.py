@@ -19,9 +19,9 @@ import torch
 from safetensors.torch import save
 
 from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
-from diffstab.models import Shape
+from diffstab.models.sources import Shape
 from diffstab.provenance import git_commit, versions
-from diffstab.results import write_atomically
+from diffstab.results.result import write_atomically
 from diffstab.training.trained import write_network
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"

@@ -15,18 +15,17 @@ from typing import NamedTuple
 import click
 import yaml
 
-from diffstab.results import write_atomically
+from diffstab.results.result import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, CURES = ROOT / "docs" / "errors.md", ROOT / "docs" / "cures.yaml"
 PLACES = {
-    "Options and settings": "__init__ options settings measure_options recipes plan widths data_names results",
-    "Measuring": "stability survey changes batches two_passes memory forward outputs statistics raw_values processes "
-    "adaptive layer_names layer_profile layers transformations affine streams",
-    "Fields and deformation": "ensemble field field_law deformation diffeomorphic modes points nearest inverse",
+    "Options and settings": "__init__ options results",
+    "Measuring": "measuring processes perturbations streams",
+    "Fields and deformation": "fields",
     "Networks and weights": "models",
     "Images and data sets": "data",
-    "Comparing and correlating": "comparison paired_samples correlation",
+    "Statistics, comparing and correlating": "statistics",
     "Training and experiments": "training experiments",
     "Stores": "store",
     "Sweeps and clusters": "sweep",

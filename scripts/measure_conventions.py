@@ -11,12 +11,12 @@ import click
 
 from diffstab.cli.errors import OneLineErrors
 from diffstab.cli.tables import print_columns
-from diffstab.figures.files import table_csv
-from diffstab.measure_options import MeasureOptions
+from diffstab.figures.drawing.files import table_csv
+from diffstab.measuring.by_name import measure_cell
+from diffstab.measuring.conventions import measure_both
 from diffstab.models.checkpoints import read_manifest
-from diffstab.results import write_atomically
-from diffstab.sweep.cell import measure_cell
-from diffstab.sweep.conventions import measure_both
+from diffstab.options.measure import MeasureOptions
+from diffstab.results.result import write_atomically
 
 
 @click.command(cls=OneLineErrors)

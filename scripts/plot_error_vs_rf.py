@@ -16,12 +16,12 @@ import diffstab
 from diffstab.cli.errors import OneLineErrors
 from diffstab.cli.tables import print_columns, shown
 from diffstab.figures import require_matplotlib
-from diffstab.figures.files import stem_of, write_files
-from diffstab.figures.networks import Gathered, gather
-from diffstab.figures.relation import Relation, networks_csv, paper_values, plain, relate
-from diffstab.figures.rows import read_rows
+from diffstab.figures.drawing.files import stem_of, write_files
+from diffstab.figures.points.networks import Gathered, gather
+from diffstab.figures.points.relation import Relation, networks_csv, paper_values, plain, relate
+from diffstab.figures.points.rows import read_rows
+from diffstab.options.choices import AVERAGES
 from diffstab.provenance import git_commit
-from diffstab.settings import AVERAGES
 
 SYMBOLS = {"R": "R_f", "D": "D_f", "1/G": "1/G_f"}
 
@@ -64,14 +64,14 @@ def main(
 
 
 def known_traits(name: str) -> Any:
-    from diffstab.models import traits_of  # takes torch
+    from diffstab.models.paper import traits_of  # takes torch
 
     return traits_of(name)
 
 
 def write(stem: Path, gathered: Gathered, relation: Relation, filters: tuple[str, ...], show_init: bool) -> list[Path]:
     """The points, and the figure with where it comes from."""
-    from diffstab.figures.error_vs_stability import error_vs_stability
+    from diffstab.figures.paper.error_vs_stability import error_vs_stability
 
     figure, notes = error_vs_stability(gathered.networks, relation, show_init=show_init)
     origin = {"diffstab": diffstab.__version__, "git_commit": git_commit(), "filters": filters, **counts(gathered)}

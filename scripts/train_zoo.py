@@ -16,8 +16,9 @@ from safetensors.torch import load_file
 
 from diffstab.cli import main as diffstab
 from diffstab.cli.errors import OneLineErrors
-from diffstab.figures.catalogue import PRESETS, sweep_file
-from diffstab.store import Row, Store
+from diffstab.figures.paper.catalogue import PRESETS, sweep_file
+from diffstab.store.parts import Row
+from diffstab.store.store import Store
 
 ZOO = {preset: sweep_file("zoo", preset) for preset in PRESETS}
 

@@ -5,9 +5,9 @@ import sys
 
 import torch
 
-from diffstab.measure_options import MeasureOptions
+from diffstab.measuring.by_name import measure_cell
+from diffstab.options.measure import MeasureOptions
 from diffstab.processes import joined
-from diffstab.sweep.cell import measure_cell
 
 
 def main():

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffstab.results import SCHEMA
-from diffstab.store import Entry
-from diffstab.sweep.executor import Task
+from diffstab.results.result import SCHEMA
+from diffstab.store.store import Entry
+from diffstab.sweep.executors.base import Task
 
 
 @dataclass(frozen=True)

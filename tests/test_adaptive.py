@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
-from diffstab.adaptive import MOST_DRAWS, log_width, until_precise
-from diffstab.intervals import Interval
+from diffstab.measuring.adaptive import MOST_DRAWS, log_width, until_precise
+from diffstab.statistics.intervals import Interval
 from diffstab.streams import choose
 
 

@@ -94,7 +94,7 @@ def test_the_command_line_starts_without_torch():
 
 def test_a_measurement_needs_neither_timm_nor_click():
     loaded = loaded_after(
-        "from diffstab.measure_options import MeasureOptions; from diffstab.sweep.cell import measure_cell\n"
+        "from diffstab.options.measure import MeasureOptions; from diffstab.measuring.by_name import measure_cell\n"
         "import diffstab; diffstab.deform; measure_cell(MeasureOptions(model='fc_l2', images=3))"
     )
     assert "torch" in loaded

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from diffstab import MaxEntropyEnsemble, deform
-from diffstab.recipes import TrainOptions
+from diffstab.options.train import TrainOptions
 from diffstab.training.augment import Augmentation, shift_and_flip
 
 FILL = torch.tensor([-1.0, -2.0])

@@ -9,9 +9,9 @@ from PIL import Image
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
-from diffstab.measure_options import MeasureOptions
+from diffstab.measuring.by_name import Watcher, measure_cell
+from diffstab.options.measure import MeasureOptions
 from diffstab.streams import choose
-from diffstab.sweep.cell import Watcher, measure_cell
 
 FAST = {"model": "fc_l2", "images": 30, "resamples": 100}
 

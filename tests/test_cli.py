@@ -14,8 +14,8 @@ from PIL import Image
 from diffstab import deform as deform_images
 from diffstab.cli import main
 from diffstab.cli.errors import OneLineErrors
-from diffstab.ensemble import MaxEntropyEnsemble
-from diffstab.models import PAPER_NETS
+from diffstab.fields.ensemble import MaxEntropyEnsemble
+from diffstab.models.paper import PAPER_NETS
 from diffstab.streams import StreamKeys
 
 KEYS = """model weights weights_sha256 dataset split images draws D G R test_error cutoff cutoff_rule temperature delta

@@ -11,8 +11,9 @@ from huggingface_hub import constants
 
 from diffstab.cli import main
 from diffstab.cli.models import WEIGHTS
-from diffstab.models import Shape, listing, sources
+from diffstab.models import listing, sources
 from diffstab.models.checkpoints import read_manifest
+from diffstab.models.sources import Shape
 
 SHAPE = Shape(3, 224, 224, 1000)
 

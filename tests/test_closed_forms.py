@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
-from diffstab.transformations import transformation_named
+from diffstab.perturbations.named import transformation_named
 
 SIZE, IMAGES = 24, 40
 PRECISIONS = [(torch.float32, 2e-5), (torch.float64, 5e-7)]  # what rounding leaves; the noise is drawn in float32

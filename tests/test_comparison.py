@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from diffstab.comparison import compare_all, compare_pair, holm, rank
-from diffstab.mean_ratio import mean_ratio_errors
-from diffstab.paired_samples import PairedSample, log_stability
-from diffstab.pairs import OutputPairs
-from diffstab.statistics import Statistic, stability
+from diffstab.statistics.comparison import compare_all, compare_pair, holm, rank
+from diffstab.statistics.estimates import Statistic, stability
+from diffstab.statistics.mean_ratio import mean_ratio_errors
+from diffstab.statistics.pairs import OutputPairs
+from diffstab.statistics.samples import PairedSample, log_stability
 
 PAPER = Statistic()
 MEAN = Statistic("mean")
@@ -39,7 +39,7 @@ def reordered(block: PairedSample, order: np.ndarray) -> PairedSample:
 
 @pytest.mark.parametrize("statistic", EVERY)
 def test_a_second_block_of_the_same_images_and_values_adds_nothing(rng, statistic, monkeypatch):
-    monkeypatch.setattr("diffstab.mean_ratio.FEWEST", 1000)  # means of one block too are resampled then
+    monkeypatch.setattr("diffstab.statistics.mean_ratio.FEWEST", 1000)  # means of one block too are resampled then
     one, other = (sample(rng, statistic=statistic, indices=np.arange(40)) for _ in range(2))
     order = rng.permutation(40)
     twice = compare([one, reordered(one, order)], [other, reordered(other, order)], statistic)

@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from diffstab.cli import main
-from diffstab.measure_options import MeasureOptions
-from diffstab.sweep.cell import measure_cell
-from diffstab.sweep.conventions import measure_both
+from diffstab.measuring.by_name import measure_cell
+from diffstab.measuring.conventions import measure_both
+from diffstab.options.measure import MeasureOptions
 
 ASKED = {"model": "fc_l4", "images": 40, "resamples": 100, "seed": 3}
 
@@ -61,7 +61,7 @@ def test_the_command_prints_a_line_for_each(tmp_path):
 
 
 def test_changes_of_many_outputs_are_not_kept(monkeypatch):
-    monkeypatch.setattr("diffstab.changes.KEEP_OUTPUTS_UP_TO", 5)
+    monkeypatch.setattr("diffstab.measuring.second_pass.KEEP_OUTPUTS_UP_TO", 5)
     both = measure_both(MeasureOptions.of(ASKED), measure_cell)
     assert both.changed[3].numbers is None
     assert both.to_dict()["changed"][3]["numbers"] is None

@@ -9,11 +9,11 @@ from PIL import Image
 from torchvision.transforms._presets import ImageClassification
 
 from diffstab import load_dataset
-from diffstab.data import UNLABELLED, PixelImageSet, Preprocessing, image_set
 from diffstab.data.embedded import EMBEDDED
 from diffstab.data.folder import image_files
-from diffstab.data.images import PreparedImageSet, TensorImageSet
-from diffstab.data.raw import ArrayImages, FileImages, RawImages
+from diffstab.data.images import PixelImageSet, PreparedImageSet, TensorImageSet, image_set
+from diffstab.data.preprocessing import Preprocessing
+from diffstab.data.raw import UNLABELLED, ArrayImages, FileImages, RawImages
 
 
 def write_image(path, size=(30, 20), colour=(200, 100, 50)):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from diffstab.data import EMBEDDED_SETS, LAYOUTS, STORED_SETS
-from diffstab.data_names import DATASETS, EMBEDDED, SPLITS, dataset_named, split_named, split_of
+from diffstab.data.load import EMBEDDED_SETS, LAYOUTS, STORED_SETS
+from diffstab.options.data_names import DATASETS, EMBEDDED, SPLITS, dataset_named, split_named, split_of
 
 
 @pytest.mark.parametrize(

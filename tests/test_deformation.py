@@ -6,8 +6,8 @@ import reference
 import torch
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys, deform
-from diffstab import deformation as module
-from diffstab.gaussian_window import WINDOW, gather_window
+from diffstab.fields import deformation as module
+from diffstab.fields.gaussian import WINDOW, gather_window
 
 SIZE = (17, 11)
 DOUBLE = torch.float64

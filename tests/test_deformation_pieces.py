@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys, deform
-from diffstab import deformation as module
+from diffstab.fields import deformation as module
 
 
 @pytest.fixture

@@ -9,16 +9,16 @@ import torch
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, StreamKeys, deform
-from diffstab.batches import Batch
-from diffstab.changes import batch_columns
-from diffstab.layers import observing
-from diffstab.modes import batch_norm_by_group
-from diffstab.plan import Plan
-from diffstab.settings import AVERAGES, DIFFEO, INTERPOLATIONS, TRANSFORMS, MeasureSettings, convention_named
-from diffstab.statistics import Statistic
+from diffstab.measuring.batches import Batch
+from diffstab.measuring.first_pass import survey_batch
+from diffstab.measuring.layers.observe import observing
+from diffstab.measuring.network_state import batch_norm_by_group
+from diffstab.measuring.second_pass import batch_columns
+from diffstab.measuring.setup import Plan
+from diffstab.options.choices import AVERAGES, DIFFEO, INTERPOLATIONS, TRANSFORMS, MeasureSettings, convention_named
+from diffstab.perturbations.named import transformation_named
+from diffstab.statistics.estimates import Statistic
 from diffstab.streams import sphere_noise
-from diffstab.survey import survey_batch
-from diffstab.transformations import transformation_named
 
 META = torch.device("meta")
 SIZE = (17, 11)

@@ -5,8 +5,8 @@ import torch
 from click.testing import CliRunner
 from convert_efficientnet_lite0 import converted, main, timm_names
 
-from diffstab.measure_options import MeasureOptions
-from diffstab.sweep.cell import measure_cell
+from diffstab.measuring.by_name import measure_cell
+from diffstab.options.measure import MeasureOptions
 
 PHOTOS = {"model": "timm:tf_efficientnet_lite0", "dataset": "photos", "draws": 2, "seed": 1}
 

@@ -7,7 +7,7 @@ import reference
 import torch
 
 from diffstab import MaxEntropyEnsemble, StreamKeys, deform, temperature_range
-from diffstab.ensemble import largest_xi
+from diffstab.fields.ensemble import largest_xi
 
 
 @pytest.mark.parametrize("rule", ["disk", "half-integer"])
@@ -179,14 +179,14 @@ def test_temperature_range_and_probability_of_a_diffeomorphism():
 @pytest.mark.parametrize(("size", "cutoff"), [((400, 90), 3), ((300, 500), 12)])
 def test_xi_of_large_images_is_looked_at_over_a_grid(size, cutoff, monkeypatch):
     """The same fields, at 256 points a side or 24 for each unit of the cutoff: hardly lower than over all pixels."""
-    monkeypatch.setattr("diffstab.ensemble.MONTE_CARLO_FIELDS", 40)
+    monkeypatch.setattr("diffstab.fields.ensemble.MONTE_CARLO_FIELDS", 40)
     found = largest_xi.__wrapped__(size, cutoff, "disk")
     whole = MaxEntropyEnsemble(size, cutoff, temperature=1.0)
     fields = whole.sample(StreamKeys(0, torch.arange(40)), dtype=torch.float64)
     ratio = found / torch.stack([fields[k].xi().amax() for k in range(40)])
     assert float((1 - ratio).abs().mean()) < 5e-4
     assert float((1 - ratio).abs().max()) < 3e-3
-    monkeypatch.setattr("diffstab.ensemble.XI_POINTS", 500)
+    monkeypatch.setattr("diffstab.fields.ensemble.XI_POINTS", 500)
     every_pixel = largest_xi.__wrapped__(size, cutoff, "disk")
     assert torch.allclose(found / every_pixel, ratio, rtol=1e-12)
 

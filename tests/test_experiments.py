@@ -9,11 +9,12 @@ from click.testing import CliRunner
 from torch import nn
 
 from diffstab.cli import main
-from diffstab.experiments import REGIME, STRIPE, RegimeOptions, StripeOptions, run_experiment
 from diffstab.experiments.gradient_flow import Flow
 from diffstab.experiments.regime import GAIN, SHARPNESS, Predictor, fully_connected, initial_weights, run_regime
+from diffstab.experiments.run import run_experiment
 from diffstab.experiments.stripe import Probe, alignment_of, run_stripe, stripes
 from diffstab.experiments.stripe import initial_weights as stripe_weights
+from diffstab.options.experiments import REGIME, STRIPE, RegimeOptions, StripeOptions
 
 SMALL_STRIPE = StripeOptions(train_size=100, dimension=4, width=50, until_loss=0.2, test_points=300)
 SMALL_REGIME = {"train_size": 60, "width": 15, "layers": 2, "turn": 1.0, "until_loss": 0.3, "images": 40}

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from diffstab.cli import main
-from diffstab.pages import explorer_page
+from diffstab.pages.explorer import explorer_page
 
 
 def explore(*arguments):

@@ -5,7 +5,7 @@ import torch
 from in_node import in_node, needs_node
 
 from diffstab import MaxEntropyEnsemble, StreamKeys, deform
-from diffstab.settings import GAUSSIAN_SIGMA
+from diffstab.options.choices import GAUSSIAN_SIGMA
 from diffstab.streams import philox, sphere_noise
 
 pytestmark = needs_node

@@ -13,12 +13,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
-from diffstab.layer_results import LayerStability
-from diffstab.measure_options import MeasureOptions
-from diffstab.models import Shape, resolve_model
+from diffstab.measuring.by_name import measure_cell
 from diffstab.models.from_timm import timm_card
-from diffstab.results import StabilityResult
-from diffstab.sweep.cell import measure_cell
+from diffstab.models.resolve import resolve_model
+from diffstab.models.sources import Shape
+from diffstab.options.measure import MeasureOptions
+from diffstab.results.layers import LayerStability
+from diffstab.results.result import StabilityResult
 
 PAGE = (Path(__file__).parents[1] / "docs" / "networks.md").read_text()
 CLASSES = 10

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from diffstab.cli import main
-from diffstab.figures import catalogue
-from diffstab.figures.catalogue import FIGURES, FOLDER, NAMES, PRESETS, FigureKind, figure_named
-from diffstab.sweep import read_spec
+from diffstab.figures.paper import catalogue
+from diffstab.figures.paper.catalogue import FIGURES, FOLDER, NAMES, PRESETS, FigureKind, figure_named
+from diffstab.sweep.spec import read_spec
 
 TINY = "measure: {model: lenet, images: 20, resamples: 100, cutoff: [3, 5]}\n"
 NAME = "fig03-datasets"

@@ -17,16 +17,16 @@ from measured_rows import row
 from PIL import Image
 
 from diffstab import Store
-from diffstab.figures.axes import log_ticks, span_of
-from diffstab.figures.error_vs_stability import error_vs_stability
-from diffstab.figures.labels import place_labels
-from diffstab.figures.networks import gather
-from diffstab.figures.relation import QUANTITIES, networks_csv, paper_values, quantity_of, relate
-from diffstab.figures.rows import nested, read_rows, typed
-from diffstab.figures.spread import Spread
-from diffstab.figures.style import house_style, write_figure
-from diffstab.store import Entry
+from diffstab.figures.drawing.axes import log_ticks, span_of
+from diffstab.figures.drawing.label_places import place_labels
+from diffstab.figures.drawing.style import house_style, write_figure
+from diffstab.figures.paper.error_vs_stability import error_vs_stability
+from diffstab.figures.points.networks import gather
+from diffstab.figures.points.relation import QUANTITIES, networks_csv, paper_values, quantity_of, relate
+from diffstab.figures.points.rows import nested, read_rows, typed
+from diffstab.figures.points.spread import Spread
 from diffstab.store.export import exported
+from diffstab.store.store import Entry
 from diffstab.store.table import flat, select
 
 

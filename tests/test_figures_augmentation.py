@@ -9,11 +9,13 @@ from click.testing import CliRunner
 from measured_rows import AUGMENTATIONS, LEVELS, all_augmented, augmented, row
 
 from diffstab import Store
-from diffstab.figures.augmentation import augmentation_figure, augmentation_of
-from diffstab.figures.catalogue import sweep_file
-from diffstab.figures.rows import read_rows
-from diffstab.figures.style import appearance
-from diffstab.sweep import InlineExecutor, read_spec, run_sweep
+from diffstab.figures.drawing.style import appearance
+from diffstab.figures.paper.augmentation import augmentation_figure, augmentation_of
+from diffstab.figures.paper.catalogue import sweep_file
+from diffstab.figures.points.rows import read_rows
+from diffstab.sweep.executors.base import InlineExecutor
+from diffstab.sweep.run import run_sweep
+from diffstab.sweep.spec import read_spec
 
 CUTOFFS = (3.0, 10.0)
 SWEEP = """

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys
-from diffstab.figures.asymptotics import asymptotics
-from diffstab.figures.folding import CUTOFF, SEED, TEMPERATURES, folding, tangents
-from diffstab.figures.perturbations import sphere_of_perturbations
-from diffstab.figures.phase_diagram import CUTOFFS, phase_diagram
-from diffstab.figures.photograph import photograph
-from diffstab.figures.pixel_grid import STEPS, between_pixels, pixel_grid
+from diffstab.figures.drawing.photograph import photograph
+from diffstab.figures.paper.asymptotics import asymptotics
+from diffstab.figures.paper.folding import CUTOFF, SEED, TEMPERATURES, folding, tangents
+from diffstab.figures.paper.perturbations import sphere_of_perturbations
+from diffstab.figures.paper.phase_diagram import CUTOFFS, phase_diagram
+from diffstab.figures.paper.pixel_grid import STEPS, between_pixels, pixel_grid
 
 
 def column(table, name, **where):

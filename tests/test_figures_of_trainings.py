@@ -7,16 +7,16 @@ import pytest
 from measured_rows import interval, row
 
 from diffstab import MaxEntropyEnsemble
-from diffstab.experiments import REGIME, STRIPE
-from diffstab.figures.correlations import correlations
-from diffstab.figures.datasets import datasets_figure
-from diffstab.figures.error_by_size import error_by_size_figure
-from diffstab.figures.error_grid import by_dataset, by_field
-from diffstab.figures.learning import BEFORE, learning_figure
-from diffstab.figures.regimes import alpha_figure
-from diffstab.figures.stripe import stripe_figure
-from diffstab.figures.training_set import relative_figure, stabilities_figure
-from diffstab.figures.width import width_figure
+from diffstab.figures.paper.correlations import correlations
+from diffstab.figures.paper.datasets import datasets_figure
+from diffstab.figures.paper.error_by_size import error_by_size_figure
+from diffstab.figures.paper.error_grid import by_dataset, by_field
+from diffstab.figures.paper.learning import BEFORE, learning_figure
+from diffstab.figures.paper.regimes import alpha_figure
+from diffstab.figures.paper.stripe import stripe_figure
+from diffstab.figures.paper.training_set import relative_figure, stabilities_figure
+from diffstab.figures.paper.width import width_figure
+from diffstab.options.experiments import REGIME, STRIPE
 
 SIZES = (100, 1000)
 SEEDS = (1.0, 2.0, 8.0)  # factors of R

@@ -17,15 +17,15 @@ from measured_rows import all_augmented, augmented, interval, row
 from PIL import Image
 
 from diffstab import Store
-from diffstab.figures.augmentation import augmentation_figure
-from diffstab.figures.curves import delta_figure, noise_figure
-from diffstab.figures.depth import depth_figure
-from diffstab.figures.files import stem_of, table_csv
-from diffstab.figures.rows import read_rows
-from diffstab.figures.style import appearance
-from diffstab.figures.transformations import transformations_figure
-from diffstab.store import Entry
+from diffstab.figures.drawing.files import stem_of, table_csv
+from diffstab.figures.drawing.style import appearance
+from diffstab.figures.paper.augmentation import augmentation_figure
+from diffstab.figures.paper.curves import delta_figure, noise_figure
+from diffstab.figures.paper.depth import depth_figure
+from diffstab.figures.paper.transformations import transformations_figure
+from diffstab.figures.points.rows import read_rows
 from diffstab.store.export import exported
+from diffstab.store.store import Entry
 
 FACTORS = {"trained": (1.0, 2.0, 8.0), "init": (1.0, 1.5, 0.5)}  # of R, by seed
 DEPTHS = {"conv1": 0.0, "pool": 0.0, "conv2": 0.5, "fc": 1.0}

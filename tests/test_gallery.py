@@ -5,7 +5,7 @@ import re
 import gallery
 import pytest
 
-from diffstab.figures.catalogue import FIGURES
+from diffstab.figures.paper.catalogue import FIGURES
 
 
 def test_the_page_is_its_template_filled():

@@ -24,11 +24,11 @@ from PIL import Image
 
 from diffstab.cli import main
 from diffstab.data.files import read_image
-from diffstab.experiments import RegimeOptions, StripeOptions
-from diffstab.measure_options import MeasureOptions
-from diffstab.recipes import TrainOptions
-from diffstab.store import Store, checksum
+from diffstab.options.experiments import RegimeOptions, StripeOptions
+from diffstab.options.measure import MeasureOptions
+from diffstab.options.train import TrainOptions
 from diffstab.store.row_check import is_measurement
+from diffstab.store.store import Store, checksum
 from diffstab.store.table import layer_lines
 from diffstab.sweep.spec import read_spec
 

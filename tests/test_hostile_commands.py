@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from test_hostile import assert_one_line, cases, run
 
 from diffstab.cli import main
-from diffstab.store import Store
+from diffstab.store.store import Store
 
 TEXTS = [
     "", " ", "-", "--", "x", "é", "日本", "a b", "..", "../x", ".", "/", "/dev/null", "/dev/null/x", "~", "\udcff",

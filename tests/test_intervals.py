@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from diffstab.intervals import binomial_interval, percentile_interval, t_beyond, t_quantile
+from diffstab.statistics.intervals import binomial_interval, percentile_interval, t_beyond, t_quantile
 
 FREEDOMS = [1, 2, 3, 4, 5, 10, 29, 100]
 

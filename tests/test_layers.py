@@ -12,11 +12,12 @@ from click.testing import CliRunner
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from diffstab import MaxEntropyEnsemble, Store, StreamKeys, deform, layers, measure
+from diffstab import MaxEntropyEnsemble, Store, StreamKeys, deform, measure
 from diffstab.cli import main
-from diffstab.layer_names import layers_meant
-from diffstab.layer_results import relative_depths
-from diffstab.moments import moments, neighbours
+from diffstab.measuring.layers import observe as layers
+from diffstab.measuring.layers.moments import moments, neighbours
+from diffstab.measuring.layers.names import layers_meant
+from diffstab.results.layers import relative_depths
 from diffstab.store.check import check
 from diffstab.store.export import exported
 from diffstab.store.recompute import recompute

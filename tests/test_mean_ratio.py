@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from diffstab.intervals import percentile_interval
-from diffstab.mean_ratio import MeanRatioErrors, _normal_correlation, mean_ratio_errors, mean_ratio_interval
-from diffstab.pairs import OutputPairs
-from diffstab.statistics import Statistic, generator, relative_stability, stability
+from diffstab.statistics.estimates import Statistic, generator, relative_stability, stability
+from diffstab.statistics.intervals import percentile_interval
+from diffstab.statistics.mean_ratio import MeanRatioErrors, _normal_correlation, mean_ratio_errors, mean_ratio_interval
+from diffstab.statistics.pairs import OutputPairs
 
 MEAN = Statistic("mean")
 COUNT, RESAMPLES, SEED = 30, 200, 5
@@ -81,7 +81,7 @@ def test_how_many_sets_at_a_time_does_not_matter(rng, monkeypatch):
     a, b = rng.lognormal(size=(2, COUNT, 1, 1))
     outputs = OutputPairs(rng.normal(size=(COUNT, 2)))
     at_once = stability(a, b, outputs, MEAN, resamples=RESAMPLES, seed=SEED)
-    monkeypatch.setattr("diffstab.mean_ratio.CHUNK", 7 * 2 * COUNT)
+    monkeypatch.setattr("diffstab.statistics.mean_ratio.CHUNK", 7 * 2 * COUNT)
     in_parts = stability(a, b, outputs, MEAN, resamples=RESAMPLES, seed=SEED)
     for name, found in at_once.items():
         assert list(found) == pytest.approx(list(in_parts[name]), rel=1e-12)

@@ -11,12 +11,12 @@ from torch import nn
 
 from diffstab import MaxEntropyEnsemble, Store, StreamKeys, deform, measure
 from diffstab.cli import main
-from diffstab.settings import TRANSFORMS
-from diffstab.statistics import largest_ratio
+from diffstab.options.choices import TRANSFORMS
+from diffstab.perturbations.named import Translation, transformation_named
+from diffstab.statistics.estimates import largest_ratio
 from diffstab.store.check import check
 from diffstab.store.recompute import recompute
 from diffstab.streams import sphere_noise, uniforms
-from diffstab.transformations import Translation, transformation_named
 
 SIZE = (17, 11)
 ENSEMBLE = MaxEntropyEnsemble(SIZE, 5, delta=1.0)

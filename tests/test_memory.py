@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
-from diffstab.batches import Batch
-from diffstab.memory import BatchTooLargeError, Memory, is_out_of_memory
+from diffstab.measuring.batches import Batch
+from diffstab.measuring.memory import BatchTooLargeError, Memory, is_out_of_memory
 
 ENSEMBLE = MaxEntropyEnsemble((17, 11), 5, delta=1.0)
 CUDA = "CUDA out of memory. Tried to allocate 2.00 GiB"
@@ -95,7 +95,7 @@ def test_one_image_that_does_not_fit_is_told(network, images):
 
 
 def test_the_survey_is_halved_too(network, images, monkeypatch):
-    from diffstab import survey
+    from diffstab.measuring import first_pass as survey
 
     doubled, sizes = survey.doubled, []
 

@@ -6,10 +6,12 @@ import torch
 from safetensors.torch import save_file
 
 from diffstab import load_dataset
-from diffstab.data import Preprocessing
-from diffstab.measure_options import MeasureOptions
-from diffstab.models import Override, Shape, label_map, resolve_model
-from diffstab.sweep.cell import measure_cell
+from diffstab.data.preprocessing import Preprocessing
+from diffstab.measuring.by_name import measure_cell
+from diffstab.models.labels import label_map
+from diffstab.models.resolve import Override, resolve_model
+from diffstab.models.sources import Shape
+from diffstab.options.measure import MeasureOptions
 
 DIGITS, PHOTOS = Shape(1, 28, 28, 10), Shape(3, 224, 224, 0)
 GRAY = Preprocessing(size=(28, 28), mean=(0.1307,), std=(0.3081,), source="mnist5k")

@@ -8,10 +8,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from diffstab.data import Preprocessing
-from diffstab.measure_options import MeasureOptions
-from diffstab.models import Shape, resolve_model, sources
-from diffstab.sweep.cell import measure_cell
+from diffstab.data.preprocessing import Preprocessing
+from diffstab.measuring.by_name import measure_cell
+from diffstab.models import sources
+from diffstab.models.resolve import resolve_model
+from diffstab.models.sources import Shape
+from diffstab.options.measure import MeasureOptions
 from diffstab.sweep.jobs import measure_job
 
 DIGITS = {

@@ -17,10 +17,12 @@ from safetensors.torch import save, save_file
 from timm.models import save_for_hf
 
 from diffstab import load_dataset
-from diffstab.data import Preprocessing
-from diffstab.measure_options import MeasureOptions
-from diffstab.models import Override, Shape, label_map, resolve_model
-from diffstab.sweep.cell import measure_cell
+from diffstab.data.preprocessing import Preprocessing
+from diffstab.measuring.by_name import measure_cell
+from diffstab.models.labels import label_map
+from diffstab.models.resolve import Override, resolve_model
+from diffstab.models.sources import Shape
+from diffstab.options.measure import MeasureOptions
 from diffstab.training.trained import write_network
 
 DIGITS, PHOTOS = Shape(1, 28, 28, 10), Shape(3, 224, 224, 0)

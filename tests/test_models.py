@@ -12,9 +12,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
-from diffstab.data import Preprocessing
-from diffstab.models import PAPER_NETS, Shape, fetching, resolve, resolve_model, sources
+from diffstab.data.preprocessing import Preprocessing
+from diffstab.models import fetching, resolve, sources
 from diffstab.models.checkpoints import pretrained_folder, read_checkpoint, read_manifest
+from diffstab.models.paper import PAPER_NETS
+from diffstab.models.resolve import resolve_model
+from diffstab.models.sources import Shape
 
 DIGITS = Shape(1, 28, 28, 10)
 PHOTOS = Shape(3, 224, 224, 0)

@@ -5,9 +5,9 @@ from click.testing import CliRunner
 
 from diffstab.cli import main
 from diffstab.cli.measure import measure
-from diffstab.measure_options import MeasureOptions
-from diffstab.options import EXECUTION
-from diffstab.recipes import TrainOptions
+from diffstab.options.base import EXECUTION
+from diffstab.options.measure import MeasureOptions
+from diffstab.options.train import TrainOptions
 from diffstab.sweep.jobs import measure_job
 
 

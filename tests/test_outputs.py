@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
-from diffstab.outputs import measured_output
+from diffstab.measuring.outputs import measured_output
 
 LOGITS, OTHER = torch.ones(2, 3), torch.zeros(2, 5)
 GoogLeNetOutputs = namedtuple("GoogLeNetOutputs", ["logits", "aux_logits2", "aux_logits1"])

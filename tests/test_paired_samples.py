@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from diffstab.paired_samples import PairedSample, log_stability, multiplicities
-from diffstab.statistics import Statistic, average, resampled_average
+from diffstab.statistics.estimates import Statistic, average, resampled_average
+from diffstab.statistics.samples import PairedSample, log_stability, multiplicities
 
 EVERY = [Statistic(), Statistic("mean"), Statistic("median", "coordinate", "all")]
 

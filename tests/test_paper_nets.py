@@ -6,13 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from diffstab.models import PAPER_NETS, Shape, load_model, resolve_model, traits_of
-from diffstab.models.lazy import AlphaNetwork, is_alpha_state
+from diffstab.models.alpha import AlphaNetwork, is_alpha_state
+from diffstab.models.load import load_model
+from diffstab.models.paper import PAPER_NETS, traits_of
+from diffstab.models.resolve import resolve_model
+from diffstab.models.sources import Shape
 from diffstab.models.transfer import read_out, start_from_imagenet
-from diffstab.recipes import TrainOptions
+from diffstab.options.model_names import base_and_width
+from diffstab.options.train import TrainOptions
 from diffstab.training.loop import fresh_state
 from diffstab.training.optimizers import make_optimizer, make_schedule
-from diffstab.widths import base_and_width
 
 THIN = 1 / 16
 

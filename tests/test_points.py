@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys
-from diffstab.points import pixel_positions
+from diffstab.fields.points import pixel_positions
 
 SIZE = (17, 11)
 DOUBLE = torch.float64

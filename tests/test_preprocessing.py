@@ -9,7 +9,7 @@ import torch
 import torchvision.models
 from PIL import Image
 
-from diffstab.data import Preprocessing
+from diffstab.data.preprocessing import Preprocessing
 
 SIZES = [(301, 157), (97, 211), (64, 64), (40, 23), (19, 50), (96, 63), (200, 41)]  # width and height, pixels
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}

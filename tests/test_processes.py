@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from diffstab.batches import as_batches
-from diffstab.measure_options import MeasureOptions
+from diffstab.measuring.batches import as_batches
+from diffstab.measuring.by_name import measure_cell
+from diffstab.options.measure import MeasureOptions
 from diffstab.processes import ALONE, OtherProcessFailedError, Processes
-from diffstab.sweep.cell import measure_cell
 
 SAME = "data_sha256 indices_sha256 weights_sha256 network_sha256 images draws fold_fraction batch_norm key".split()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from diffstab.recipes import RECIPES, Recipe, TrainOptions, recipe_for
+from diffstab.options.train import RECIPES, Recipe, TrainOptions, recipe_for
 
 
 def test_the_paper_s_recipe_is_that_of_appendix_e1():

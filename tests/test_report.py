@@ -17,8 +17,8 @@ from torch import nn
 
 from diffstab import MaxEntropyEnsemble, Store, measure
 from diffstab.cli import main
-from diffstab.pages import report_page, results_page
 from diffstab.pages.paired import matrices_of
+from diffstab.pages.report import report_page, results_page
 from diffstab.store.export import exported
 from diffstab.store.pairing import compare_rows
 

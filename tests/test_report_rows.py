@@ -9,8 +9,8 @@ import pytest
 from in_node import in_node, needs_node
 from measured_rows import row
 
-from diffstab.correlation import correlation_interval, fitted_power_law
 from diffstab.pages.columns import columnar
+from diffstab.statistics.correlation import correlation_interval, fitted_power_law
 from diffstab.store.export import exported
 from diffstab.store.table import columns_of, flat, in_order, select, value_at
 

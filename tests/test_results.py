@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
-from diffstab.results import content_key, write_atomically
+from diffstab.results.result import content_key, write_atomically
 
 
 @pytest.fixture

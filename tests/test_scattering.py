@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from diffstab import load_dataset
-from diffstab.models import PAPER_NETS
+from diffstab.models.paper import PAPER_NETS
 from diffstab.models.scattering import Scattering, mirrored, modulus, scattering
 
 DOUBLE = torch.float64

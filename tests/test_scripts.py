@@ -16,7 +16,9 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from diffstab import Store
-from diffstab.sweep import InlineExecutor, read_spec, run_sweep
+from diffstab.sweep.executors.base import InlineExecutor
+from diffstab.sweep.run import run_sweep
+from diffstab.sweep.spec import read_spec
 
 
 def test_what_train_sota_leaves_is_kept(tmp_path, monkeypatch):

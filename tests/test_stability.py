@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from diffstab import MaxEntropyEnsemble, StreamKeys, deform, measure
-from diffstab.modes import batch_norms
+from diffstab.measuring.network_state import batch_norms
 from diffstab.precision import ieee_float32
 from diffstab.streams import in_random_order, sphere_noise
 

@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 import reference
 
-from diffstab import pairs
-from diffstab.mean_ratio import STREAM
-from diffstab.pairs import KeptPairs, OutputPairs
-from diffstab.statistics import (
+from diffstab.statistics import pairs
+from diffstab.statistics.estimates import (
     Statistic,
     generator,
     largest_ratio,
@@ -20,6 +18,8 @@ from diffstab.statistics import (
     relative_stability,
     stability,
 )
+from diffstab.statistics.mean_ratio import STREAM
+from diffstab.statistics.pairs import KeptPairs, OutputPairs
 
 PAPER = Statistic()
 MEAN = Statistic("mean")

@@ -19,17 +19,18 @@ from torch import nn
 
 from diffstab import MaxEntropyEnsemble, Store, measure
 from diffstab.cli import main
-from diffstab.measure_options import MeasureOptions
-from diffstab.pairs import OutputPairs
-from diffstab.results import SCHEMA
-from diffstab.statistics import Statistic, stability
-from diffstab.store import Entry, checksum, measured_entry, sidecar
+from diffstab.options.measure import MeasureOptions
+from diffstab.results.result import SCHEMA
+from diffstab.statistics.estimates import Statistic, stability
+from diffstab.statistics.pairs import OutputPairs
+from diffstab.store import sidecar
 from diffstab.store.check import check
 from diffstab.store.export import exported
 from diffstab.store.locks import try_lock
 from diffstab.store.recompute import estimated, recompute
+from diffstab.store.store import Entry, checksum, measured_entry
 from diffstab.store.table import columns_of, flat, in_order, select
-from diffstab.sweep import measure_job
+from diffstab.sweep.jobs import measure_job
 
 
 def measured(seed=0, **options):
@@ -476,7 +477,7 @@ def test_the_published_codes_statistic_comes_from_the_papers_measurement(store):
 
 
 def test_what_was_not_kept_can_not_be_recomputed(store, monkeypatch):
-    monkeypatch.setattr("diffstab.changes.KEEP_OUTPUTS_UP_TO", 4)
+    monkeypatch.setattr("diffstab.measuring.second_pass.KEEP_OUTPUTS_UP_TO", 4)
     store.add(measured(4))
     assert store.raw(store.rows()[-1]).noise_by_output is None
     with pytest.raises(ValueError, match=r"5 outputs were not kept one by one.*--convention reference"):

@@ -14,7 +14,10 @@ import pytest
 
 from diffstab import Store
 from diffstab.store.check import check
-from diffstab.sweep import InlineExecutor, Listener, LocalExecutor, read_spec, run_sweep
+from diffstab.sweep.executors.base import InlineExecutor
+from diffstab.sweep.executors.local import LocalExecutor
+from diffstab.sweep.run import Listener, run_sweep
+from diffstab.sweep.spec import read_spec
 
 SPEC = "measure: {model: fc_l4, images: 120, weights: [init, pretrained], cutoff: [3, 5, 8], seed: [0, 1, 2, 3]}"
 CELLS = 24

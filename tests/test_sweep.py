@@ -13,12 +13,14 @@ from click.testing import CliRunner
 
 from diffstab import Store
 from diffstab.cli import main
-from diffstab.measure_options import MeasureOptions
-from diffstab.recipes import TrainOptions
-from diffstab.store import Entry
-from diffstab.sweep import Executor, InlineExecutor, Listener, LocalExecutor, Task, read_spec, run_job, run_sweep
-from diffstab.sweep.executor import Finished
-from diffstab.sweep.jobs import measure_job, train_job
+from diffstab.options.measure import MeasureOptions
+from diffstab.options.train import TrainOptions
+from diffstab.store.store import Entry
+from diffstab.sweep.executors.base import Executor, Finished, InlineExecutor, Task
+from diffstab.sweep.executors.local import LocalExecutor
+from diffstab.sweep.jobs import measure_job, run_job, train_job
+from diffstab.sweep.run import Listener, run_sweep
+from diffstab.sweep.spec import read_spec
 
 NUMBERS = ("D", "G", "R")
 HUGE = ("seed", "images", "draws", "cutoff", "delta")
@@ -333,7 +335,7 @@ def test_an_unexpected_error_is_kept_with_its_place(monkeypatch):
     def broken(options):
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("diffstab.sweep.cell.measure_cell", broken)
+    monkeypatch.setattr("diffstab.measuring.by_name.measure_cell", broken)
     (entry,) = run_job(measure_job(MeasureOptions()))
     assert entry.row["error"]["type"] == "ZeroDivisionError"
     assert "in broken" in entry.row["error"]["traceback"]

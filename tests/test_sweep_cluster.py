@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 import torch
 
-from diffstab.measure_options import MeasureOptions
-from diffstab.recipes import TrainOptions
-from diffstab.store import Entry
-from diffstab.sweep import cluster as cluster_module
-from diffstab.sweep.cluster import RayExecutor
-from diffstab.sweep.cluster_address import endpoint, silence
-from diffstab.sweep.executor import Task
+from diffstab.options.measure import MeasureOptions
+from diffstab.options.train import TrainOptions
+from diffstab.store.store import Entry
+from diffstab.sweep.executors import ray as cluster_module
+from diffstab.sweep.executors.base import Task
+from diffstab.sweep.executors.ray import RayExecutor
+from diffstab.sweep.executors.ray_address import endpoint, silence
 from diffstab.sweep.jobs import measure_job, train_job
 
 pytest.importorskip("ray")
@@ -187,7 +187,7 @@ def test_without_ray(monkeypatch: Any) -> None:
 
 
 def test_importing_the_module_imports_neither_ray_nor_torch() -> None:
-    code = "import sys, diffstab.sweep.cluster; sys.exit(sum(name in sys.modules for name in ('ray', 'torch')))"
+    code = "import sys, diffstab.sweep.executors.ray; sys.exit(sum(name in sys.modules for name in ('ray', 'torch')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -302,7 +302,8 @@ def test_a_task_has_its_threads_folder_and_scratch(joined: RayExecutor, tmp_path
 
 
 def test_checkpoints_travel(joined: RayExecutor, tmp_path: Path) -> None:
-    from diffstab.models import Shape, resolve_model
+    from diffstab.models.resolve import resolve_model
+    from diffstab.models.sources import Shape
 
     network = resolve_model("fc_l4", Shape(1, 28, 28, 10), dataset="mnist5k", weights="init", seed=3).network
     given, trained, damaged = (tmp_path / name for name in ("given.pt", "trained.pt", "damaged.pt"))

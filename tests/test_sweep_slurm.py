@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from diffstab.measure_options import MeasureOptions
-from diffstab.store import Entry, Store
-from diffstab.sweep import slurm
-from diffstab.sweep.executor import Executor, Task
+from diffstab.options.measure import MeasureOptions
+from diffstab.store.store import Entry, Store
+from diffstab.sweep.executors import slurm
+from diffstab.sweep.executors.base import Executor, Task
+from diffstab.sweep.executors.slurm import SlurmExecutor
+from diffstab.sweep.executors.slurm_parameters import named_parameters
 from diffstab.sweep.jobs import Job, measure_job
-from diffstab.sweep.slurm import SlurmExecutor
-from diffstab.sweep.slurm_parameters import named_parameters
 
 pytest.importorskip("submitit")
 import fake_slurm
@@ -281,5 +281,5 @@ def test_a_row_that_the_store_does_not_take_at_once(store: Store, monkeypatch: p
 
 
 def test_importing_the_module_imports_neither_submitit_nor_torch() -> None:
-    code = "import sys, diffstab.sweep.slurm; sys.exit(sum(name in sys.modules for name in ('submitit', 'torch')))"
+    code = "import sys, diffstab.sweep.executors.slurm; sys.exit(sum(name in sys.modules for name in ('submitit', 'torch')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

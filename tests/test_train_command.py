@@ -13,8 +13,8 @@ import torch
 from click.testing import CliRunner
 
 from diffstab.cli import main
-from diffstab.recipes import TrainOptions
-from diffstab.training import train
+from diffstab.options.train import TrainOptions
+from diffstab.training.loop import train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

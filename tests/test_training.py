@@ -13,15 +13,18 @@ import pytest
 import torch
 from torch import nn
 
-from diffstab.data import TensorImageSet, load_dataset
-from diffstab.models import LoadedModel, load_model
+from diffstab.data.images import TensorImageSet
+from diffstab.data.load import load_dataset
 from diffstab.models.checkpoints import fill, read_checkpoint
+from diffstab.models.load import load_model
+from diffstab.models.resolve import LoadedModel
+from diffstab.options.train import TrainOptions
 from diffstab.processes import Processes
-from diffstab.recipes import TrainOptions
-from diffstab.training import TrainingStoppedError, loop, train
+from diffstab.training import loop
 from diffstab.training.augment import shift_and_flip
-from diffstab.training.epoch import Trainer
+from diffstab.training.epoch import Trainer, TrainingStoppedError
 from diffstab.training.images import prepare_images
+from diffstab.training.loop import train
 from diffstab.training.losses import soft_hinge
 
 OPTIONS = TrainOptions(

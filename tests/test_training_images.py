@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from diffstab.data import load_dataset
-from diffstab.recipes import TrainOptions
+from diffstab.data.load import load_dataset
+from diffstab.options.train import TrainOptions
 from diffstab.training.images import balanced, noisy_labels, prepare_images
 from diffstab.training.loop import epochs_of
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from diffstab.options.train import TrainOptions
 from diffstab.processes import ALONE, Processes
-from diffstab.recipes import TrainOptions
-from diffstab.training import train
+from diffstab.training.loop import train
 
 OPTIONS = {"model": "fc_l2", "recipe": "laptop", "epochs": 2, "train_size": 330, "batch_size": 51}
 

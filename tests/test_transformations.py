@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from diffstab import MaxEntropyEnsemble, StreamKeys, deform
-from diffstab.affine import AffineTransformation
-from diffstab.field import clamped_fraction
-from diffstab.transformations import Rotation, Scaling, Translation, WholeTranslation, transformation_named
+from diffstab.fields.field import clamped_fraction
+from diffstab.perturbations.affine import AffineTransformation
+from diffstab.perturbations.named import Rotation, Scaling, Translation, WholeTranslation, transformation_named
 
 KINDS = (Translation, WholeTranslation, Rotation, Scaling)
 SIZES = [(17, 11), (32, 32), (8, 31), (5, 5)]

@@ -18,8 +18,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from diffstab import deform
-from diffstab.nearest import deform_labels
-from diffstab.transforms import RandomDiffeomorphism
+from diffstab.fields.nearest import deform_labels
+from diffstab.transforms.random_diffeomorphism import RandomDiffeomorphism
 
 SIZE = (17, 11)
 MODES = "1 L P RGB RGBA CMYK YCbCr HSV LAB I F I;16 LA PA".split()

@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
 
 from diffstab import DisplacementField, deform
-from diffstab.nearest import deform_labels
-from diffstab.transforms import RandomDiffeomorphism as ForTorchvision
+from diffstab.fields.nearest import deform_labels
 from diffstab.transforms.albumentations import RandomDiffeomorphism
+from diffstab.transforms.random_diffeomorphism import RandomDiffeomorphism as ForTorchvision
 
 SIZE = (17, 11)
 RANDOM = np.random.default_rng(3)

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.transforms import v2
 
-from diffstab.transforms import RandomDiffeomorphism
+from diffstab.transforms.random_diffeomorphism import RandomDiffeomorphism
 from diffstab.transforms.timm import insert
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (40, 50, 3), np.uint8)

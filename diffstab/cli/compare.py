@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..settings import DEFAULTS
+from ..options.choices import DEFAULTS
 from .results import opened
 from .tables import print_columns
 

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..measure_options import MeasureOptions
+from ..options.measure import MeasureOptions
 from .tables import print_columns
 
 if TYPE_CHECKING:
-    from ..intervals import Interval
-    from ..sweep.cell import Watcher
-    from ..sweep.conventions import BothConventions
+    from ..measuring.by_name import Watcher
+    from ..measuring.conventions import BothConventions
+    from ..statistics.intervals import Interval
 
 BOTH = "both"
 
 
 def both_conventions(options: dict[str, Any], watcher: "Watcher") -> "BothConventions":
     """Measures by both. Raises ValueError if a choice is given that they make."""
-    from ..sweep.cell import measure_cell
-    from ..sweep.conventions import measure_both
+    from ..measuring.by_name import measure_cell
+    from ..measuring.conventions import measure_both
 
     return measure_both(MeasureOptions.of({**options, "convention": "paper"}), lambda one: measure_cell(one, watcher))
 
@@ -36,7 +36,7 @@ def refuse_beside_both(**given: Any) -> None:
 
 def tell_both(found: "BothConventions", output: Path | None, as_json: bool) -> None:
     """The table on stdout, the JSON form to a file."""
-    from ..results import write_atomically
+    from ..results.result import write_atomically
 
     if output is not None:
         write_atomically(output, json.dumps(found.to_dict(), indent=2, allow_nan=False).encode() + b"\n")

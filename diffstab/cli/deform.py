@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..measure_options import ENSEMBLE
+from ..options.measure import ENSEMBLE
 from .options import ensemble_options, interpolation_option, make_ensemble, seed_option
 
 # the mode in which an image of each mode is deformed; RGB for the others
@@ -30,8 +30,8 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
     from PIL import Image, ImageOps
 
     from ..data.files import read_image
-    from ..deformation import deform as deform_images
-    from ..results import check_writable, write_atomically
+    from ..fields.deformation import deform as deform_images
+    from ..results.result import check_writable, write_atomically
     from ..streams import StreamKeys
 
     keys = StreamKeys(seed, torch.zeros(1, dtype=torch.int64), draw)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..measure_options import MeasureOptions
-from ..settings import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS
+from ..options.choices import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS
+from ..options.measure import MeasureOptions
 from .conventions import BOTH, both_conventions, refuse_beside_both, tell_both
 from .measured_table import print_results
 from .options import (
@@ -27,8 +27,8 @@ from .remeasure import asked_by_row, tell_differences
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..results import StabilityResult
-    from ..sweep.cell import Watcher
+    from ..measuring.by_name import Watcher
+    from ..results.result import StabilityResult
 
 USUAL = MeasureOptions()
 
@@ -101,9 +101,9 @@ def measure(
     wanted += [wanted[0].at_initialisation()] if with_init else []
     import torch
 
+    from ..measuring.by_name import measure_cell
     from ..processes import OtherProcessFailedError, joined
-    from ..store import Store
-    from ..sweep.cell import measure_cell
+    from ..store.store import Store
 
     with joined(torch.device("cpu")) as processes, watched(quiet=not processes.first) as watcher:
         kept = Store(store, create=True) if store is not None and processes.first else None
@@ -124,7 +124,7 @@ def measure(
 
 def tell(results: "list[StabilityResult]", output: Path | None, report: Path | None, as_json: bool) -> None:
     """A network's numbers, and those at initialisation if there are two: on stdout, as JSON, as a page."""
-    from ..results import write_atomically
+    from ..results.result import write_atomically
 
     result, init = results[0], results[1] if len(results) > 1 else None
     row = result.to_dict() | ({"init": init.to_dict()} if init else {})
@@ -135,7 +135,7 @@ def tell(results: "list[StabilityResult]", output: Path | None, report: Path | N
     else:
         print_results(result, init)
     if report is not None:
-        from ..pages import results_page
+        from ..pages.report import results_page
 
         write_atomically(report, results_page(results).encode())
 
@@ -158,7 +158,7 @@ def watched(*, quiet: bool = False) -> "Iterator[Watcher]":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from ..sweep.cell import Watcher
+    from ..measuring.by_name import Watcher
 
     console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
     columns = TextColumn("forward passes"), BarColumn(), TextColumn("{task.completed}/{task.total}")

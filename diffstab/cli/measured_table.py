@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..intervals import Interval
-    from ..layer_results import LayerStability
-    from ..results import StabilityResult
+    from ..results.layers import LayerStability
+    from ..results.result import StabilityResult
+    from ..statistics.intervals import Interval
 
 WIDTH = 110  # characters; layers need them
 MEANINGS = {"D": "deformation / other image", "G": "noise / other image", "R": "deformation / noise"}

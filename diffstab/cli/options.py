@@ -1,4 +1,4 @@
-"""Options that several commands share; choices and defaults come from `diffstab.settings`."""
+"""Options that several commands share; choices and defaults come from `diffstab.options.choices`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from ..data_names import DATASETS, SPLITS
-from ..settings import (
+from ..options.choices import (
     CONVENTIONS,
     CUTOFF_RULES,
     DEFAULT_CONVENTION,
@@ -20,6 +19,7 @@ from ..settings import (
     DELTA_RULES,
     INTERPOLATIONS,
 )
+from ..options.data_names import DATASETS, SPLITS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -112,7 +112,7 @@ def output_option(*names: str, help: str = "Instead of stdout.") -> Decorator:
             return None
         if not value or value.endswith(("/", "\\")):
             raise ValueError(f"output is {value!r}; the name of a file is needed")
-        from ..results import check_writable
+        from ..results.result import check_writable
 
         check_writable(Path(value))
         return Path(value)
@@ -122,7 +122,7 @@ def output_option(*names: str, help: str = "Instead of stdout.") -> Decorator:
 
 def make_ensemble(size: tuple[int, int], **options: Any) -> Any:
     """The ensemble that the options describe; delta is 1 pixel where neither delta nor T is given."""
-    from ..ensemble import MaxEntropyEnsemble
+    from ..fields.ensemble import MaxEntropyEnsemble
 
     if options["delta"] is None and options["temperature"] is None:
         options["delta"] = DEFAULT_DELTA

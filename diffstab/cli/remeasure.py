@@ -9,8 +9,8 @@ from click.core import ParameterSource
 from .results import one_row, opened
 
 if TYPE_CHECKING:
-    from ..measure_options import MeasureOptions
-    from ..store import Row
+    from ..options.measure import MeasureOptions
+    from ..store.parts import Row
 
 BESIDE = {"from_row", "store", "output", "report", "as_json", "device", "workers"}  # options that go with a row's
 HASHES = {"weights_sha256": "weights", "network_sha256": "layers", "data_sha256": "images"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..settings import DEFAULTS
+from ..options.choices import DEFAULTS
 from .results import opened
 
 
@@ -31,8 +31,8 @@ def report(
 
     It opens offline in any browser; rows can be sorted, filtered and saved from it.
     """
-    from ..pages import report_page
-    from ..results import check_writable, write_atomically
+    from ..pages.report import report_page
+    from ..results.result import check_writable, write_atomically
     from ..store.table import select
 
     check_writable(output)

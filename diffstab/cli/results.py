@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..settings import AVERAGES, EXPORTS, MEDIAN_RULES, PAIR_RULES
+from ..options.choices import AVERAGES, EXPORTS, MEDIAN_RULES, PAIR_RULES
 from .errors import OneLineGroup
 from .options import output_option, store_option
 from .tables import print_columns
 
 if TYPE_CHECKING:
-    from ..store import Row, Store
+    from ..store.parts import Row
+    from ..store.store import Store
 
 OVERVIEW = {
     "key": "key",
@@ -46,7 +47,7 @@ def results() -> None:
 
 def opened(folder: Path) -> "Store":
     """The store; what was mended on opening goes to stderr."""
-    from ..store import Store
+    from ..store.store import Store
 
     store = Store(folder)
     tell_notes(store)
@@ -150,7 +151,7 @@ def query(
 @output_option("-o", "--output")
 def export(store: Path, filters: tuple[str, ...], file_format: str, output: Path | None) -> None:
     """Write the rows as CSV or Parquet, or as a CSV that joins on `model` with timm's results files."""
-    from ..results import write_atomically
+    from ..results.result import write_atomically
     from ..store.export import exported
 
     rows = chosen(store, filters)

@@ -13,8 +13,11 @@ from .options import store_option, together
 from .results import tell_notes
 
 if TYPE_CHECKING:
-    from ..store import Store
-    from ..sweep import Executor, Job, Listener, Progress, Spec
+    from ..store.store import Store
+    from ..sweep.executors.base import Executor
+    from ..sweep.jobs import Job
+    from ..sweep.run import Listener, Progress
+    from ..sweep.spec import Spec
 
 EXECUTORS = ("local", "ray", "slurm")
 
@@ -55,8 +58,8 @@ def sweep(spec: Path, store: Path, dry_run: bool, yes: bool, retry_failed: bool,
     if dry_run:
         tell_plan(plan, store, retry_failed, as_json)
         return
-    from ..store import Store
-    from ..sweep import run_sweep
+    from ..store.store import Store
+    from ..sweep.run import run_sweep
 
     target = Store(store, create=True)
     tell_notes(target)
@@ -80,19 +83,19 @@ def executor_of(store: "Store", where: dict[str, Any]) -> "Executor":
             )
     cpus, gpus = where["cpus_per_job"] or 1.0, where["gpus_per_job"] or 0.0
     if kind == "ray":
-        from ..sweep.cluster import RayExecutor
+        from ..sweep.executors.ray import RayExecutor
 
         return RayExecutor(address=where["ray_address"], cpus=cpus, gpus=gpus, jobs=where["jobs"])
     if kind == "slurm":
-        from ..sweep.slurm import SlurmExecutor
+        from ..sweep.executors.slurm import SlurmExecutor
 
         if not (cpus.is_integer() and gpus.is_integer()):
             raise ValueError(f"Slurm gives whole CPUs and GPUs, not {cpus:g} and {gpus:g}")
         pairs = dict(parsed(text) for text in where["slurm_option"])
         limits = {"cpus": int(cpus), "gpus": int(gpus), "jobs": where["jobs"], "parameters": pairs}
         return SlurmExecutor(store.folder, cluster=where["slurm_cluster"], **limits)
+    from ..sweep.executors.local import LocalExecutor
     from ..sweep.jobs import THREADS
-    from ..sweep.local import LocalExecutor
 
     return LocalExecutor(where["jobs"], where["threads"] or THREADS)
 
@@ -107,7 +110,7 @@ def parsed(text: str) -> tuple[str, Any]:
 
 def tell_plan(plan: "Spec", folder: Path, retry_failed: bool, as_json: bool) -> None:
     """Which cells there are, and which of them the store has; a store is not made."""
-    from ..store import DONE, FAILED, Store
+    from ..store.store import DONE, FAILED, Store
 
     store = Store(folder) if (folder / "rows").is_dir() else None
     if store is not None:
@@ -161,7 +164,7 @@ def listening() -> "Iterator[Listener]":
     from rich.console import Console
     from rich.live import Live
 
-    from ..sweep import Listener
+    from ..sweep.run import Listener
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     live = Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..recipes import LOSSES, OPTIMIZERS, RECIPES, SCHEDULES, SELECTIONS, STARTS, TrainOptions
-from ..settings import CUTOFF_RULES
+from ..options.choices import CUTOFF_RULES
+from ..options.train import LOSSES, OPTIMIZERS, RECIPES, SCHEDULES, SELECTIONS, STARTS, TrainOptions
 from .options import Decorator
 
 if TYPE_CHECKING:
-    from ..training import EpochReport, Trained
+    from ..training.loop import EpochReport
     from ..training.metrics import Logger
+    from ..training.trained import Trained
 
 DEFAULTS = {f.name: f.default for f in fields(TrainOptions)}
 INTERRUPTED = {signal.SIGINT: 130, signal.SIGTERM: 143}  # exit status, as shells have it
@@ -103,10 +104,10 @@ def refuse_without_checkpoint(folder: Path) -> None:
 
 def run(options: TrainOptions, folder: Path, tensorboard: bool, wandb: str | None) -> "Trained | None":
     """Trains, with a line per epoch on stderr; None in a process that is not the first of several."""
-    from ..models import chosen_device
+    from ..models.devices import chosen_device
     from ..processes import joined, local_device
-    from ..training import TrainingStoppedError
-    from ..training import train as train_network
+    from ..training.epoch import TrainingStoppedError
+    from ..training.loop import train as train_network
 
     device = chosen_device(local_device(options.device))
     options = replace(options, device=str(device))

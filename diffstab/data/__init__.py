@@ -1,16 +1,9 @@
 """Data sets by name: items are `(image, label)`, the image float32 `[C, H, W]` in the network's input space."""
 
-from collections.abc import Callable
-from pathlib import Path
-
-from ..data_names import EMBEDDED, dataset_named, split_named
-from .arrays import cifar10, cifar100, fashionmnist, mnist, svhn
-from .embedded import mnist5k, photos
-from .folder import folder
-from .images import UNLABELLED, ImageSet, PixelImageSet, TensorImageSet, image_set, normalise
-from .photographs import imagenet, imagenette, tinyimagenet
-from .preprocessing import Preprocessing
-from .raw import RawImages
+from .images import ImageSet, PixelImageSet, TensorImageSet, image_set
+from .load import load_dataset
+from .preprocessing import Preprocessing, normalise
+from .raw import UNLABELLED, RawImages
 
 __all__ = [
     "UNLABELLED",
@@ -23,70 +16,3 @@ __all__ = [
     "load_dataset",
     "normalise",
 ]
-
-EMBEDDED_SETS = {"mnist5k": mnist5k, "photos": photos}
-STORED_SETS: dict[str, Callable[[str, Path, bool], RawImages]] = {
-    "mnist": mnist,
-    "fashionmnist": fashionmnist,
-    "cifar10": cifar10,
-    "cifar100": cifar100,
-    "svhn": svhn,
-    "tinyimagenet": tinyimagenet,
-    "imagenet": imagenet,
-    "imagenette": imagenette,
-    "folder": folder,
-}
-LAYOUTS = {  # what lies in data_dir
-    "mnist": "MNIST/raw",
-    "fashionmnist": "FashionMNIST/raw",
-    "cifar10": "cifar-10-batches-py",
-    "cifar100": "cifar-100-python",
-    "svhn": "train_32x32.mat, test_32x32.mat or extra_32x32.mat",
-    "tinyimagenet": "tiny-imagenet-200",
-    "imagenet": "train and val, a thousand class folders in each, or Kaggle's ILSVRC",
-    "imagenette": "imagenette2, imagenette2-320 or imagenette2-160",
-    "folder": "the images, one folder per class or none",
-}
-
-
-def load_dataset(
-    spec: str,
-    *,
-    split: str = "test",
-    data_dir: str | Path | None = None,
-    download: bool = False,
-    preprocessing: Preprocessing | None = None,
-) -> ImageSet:
-    """The data set named `spec`.
-
-    `mnist5k` (5,000 MNIST digits, `[1, 28, 28]`) and `photos` (13 photographs, `[3, 224, 224]`) come with the
-    package. The others lie in `data_dir`: `mnist`, `fashionmnist`, `cifar10`, `cifar100`, `svhn`, `tinyimagenet`,
-    `imagenet`, `imagenette` in the files that their makers publish, and `folder`, your own images: one folder per
-    class, or a flat folder without labels.
-
-    Args:
-        spec: The name; timm's (`torch/cifar10`) is understood too.
-        split: `train`, `val` (`validation`), `test` or, of SVHN, `extra`. Where a data set has only one of `val` and
-            `test`, both names mean it.
-        data_dir: The folder with its files.
-        download: Fetch them into `data_dir` if they are not there; never done unasked.
-        preprocessing: Into the network's input space; None: as for networks trained on this data set.
-
-    Raises:
-        ValueError: If the name or split is unknown, `data_dir` is missing, superfluous, of another layout or damaged,
-            or a label is outside the classes.
-
-    >>> digits = load_dataset("mnist5k")
-    >>> image, label = digits[0]
-    >>> len(digits), image.shape, label
-    (1000, torch.Size([1, 28, 28]), 0)
-    """
-    name, split = dataset_named(spec), split_named(split)
-    if name in EMBEDDED:
-        if data_dir is not None or download:
-            given = "download is asked for" if data_dir is None else f"data_dir is {str(data_dir)!r}"
-            raise ValueError(f"{given}, but {name} comes with the package; leave it out")
-        return image_set(EMBEDDED_SETS[name](split), preprocessing)
-    if data_dir is None:
-        raise ValueError(f"the data set {name!r} needs data_dir, the folder with {LAYOUTS[name]}")
-    return image_set(STORED_SETS[name](split, Path(data_dir), download), preprocessing)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data_names import split_of
+from ..options.data_names import split_of
 from .layout import found_in, read_or_fetch, reason, root_of, some
 from .preprocessing import Preprocessing
 from .raw import ArrayImages

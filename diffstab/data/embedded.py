@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data_names import split_of
+from ..options.data_names import split_of
 from .arrays import preprocessing_of
 from .folder import images_under
 from .raw import ArrayImages, RawImages

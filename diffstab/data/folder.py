@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ..data_names import SYNONYMS
+from ..options.data_names import SYNONYMS
 from .files import read_image
 from .images import IMAGENET_STATISTICS
 from .preprocessing import Preprocessing

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from ..data_names import SYNONYMS, split_of
+from ..options.data_names import SYNONYMS, split_of
 from .folder import image_files, photograph_preprocessing
 from .layout import found_in, read_or_fetch, root_of, some
 from .preprocessing import Preprocessing

@@ -3,19 +3,6 @@
 `stripe` is the model of Sec. 6 and Fig. 7; `regime` takes fully connected nets from learning features to lazy training.
 """
 
-from typing import Any
+from .run import run_experiment
 
-from .options import OPTIONS, REGIME, STRIPE, RegimeOptions, StripeOptions
-
-__all__ = ["OPTIONS", "REGIME", "STRIPE", "RegimeOptions", "StripeOptions", "run_experiment"]
-
-
-def run_experiment(options: StripeOptions | RegimeOptions) -> dict[str, Any]:
-    """The numbers of one cell, by column."""
-    if isinstance(options, StripeOptions):
-        from .stripe import run_stripe
-
-        return run_stripe(options)
-    from .regime import run_regime
-
-    return run_regime(options)
+__all__ = ["run_experiment"]

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..data import ImageSet, load_dataset
-from ..ensemble import MaxEntropyEnsemble
-from ..intervals import binomial_interval
-from ..stability import measure
+from ..data.images import ImageSet
+from ..data.load import load_dataset
+from ..fields.ensemble import MaxEntropyEnsemble
+from ..measuring.measure import measure
+from ..options.experiments import RegimeOptions
+from ..statistics.intervals import binomial_interval
 from ..streams import choose
 from .gradient_flow import gradient_flow
-from .options import RegimeOptions
 
 SHARPNESS, GAIN = 5.0, 1.404  # of the activation: preactivations have unit variance at initialisation
 

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..intervals import binomial_interval
-from ..statistics import Statistic, relative_stability
+from ..options.experiments import FIRST_LOSS, StripeOptions
+from ..statistics.estimates import Statistic, relative_stability
+from ..statistics.intervals import binomial_interval
 from .gradient_flow import Flow, gradient_flow
-from .options import FIRST_LOSS, StripeOptions
 
 PLANES = (-0.3, 1.18549)  # Paccolat et al. (2021): half of a standard normal law lies between
 RESAMPLES = 1000

@@ -1,16 +1,9 @@
 """Networks by name, with their weights: the paper's small-image nets, timm's, torchvision's, hubs' and your own."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
-from torch import nn
-
-from ..data import load_dataset
-from ..settings import DEFAULT_DATASET
 from .devices import chosen_device
 from .labels import label_map
 from .listing import matching
+from .load import load_model
 from .paper import PAPER_NETS, Traits, traits_of
 from .resolve import LoadedModel, Override, resolve_model
 from .sources import Shape
@@ -28,62 +21,3 @@ __all__ = [
     "resolve_model",
     "traits_of",
 ]
-
-
-def load_model(
-    spec: str,
-    *,
-    dataset: str | None = None,
-    weights: str = "pretrained",
-    checkpoint: str | Path | None = None,
-    num_classes: int | None = None,
-    in_chans: int | None = None,
-    model_kwargs: Mapping[str, Any] | None = None,
-    data_dir: str | Path | None = None,
-    seed: int = 0,
-) -> nn.Module:
-    """The network named `spec`, in evaluation mode.
-
-    Its images are those of `load_dataset(dataset, preprocessing=...)` with the preprocessing that
-    `models.resolve_model` gives along with the network; for networks that were trained on the data set, that is the
-    data set's own.
-
-    Args:
-        spec: A bare name: the paper's net of that name where the images have at most 64 pixels a side, otherwise
-            timm's, then torchvision's. Or `paper:NAME`, `timm:NAME[.TAG]`, `torchvision:NAME[@WEIGHTS]`,
-            `hf-hub:USER/NAME`, `local-dir:PATH` (a folder in the hub's layout, or one that `diffstab train` wrote), or
-            `package.module:callable`, your own.
-        dataset: The data set it is for, as in `load_dataset`: gives image size, channels and classes. By default
-            the command line's, mnist5k.
-        weights: `pretrained` (for the paper's nets those kept with the package, trained on `dataset`) or `init`.
-        checkpoint: A file of weights instead (.safetensors, or .pt with plain tensors).
-        num_classes: Outputs; by default those of the published weights, or the data set's classes.
-        in_chans: Channels of the input; by default those of the published weights, or the data set's.
-        model_kwargs: Further arguments of the network's constructor.
-        data_dir: The data set's folder, where it has one.
-        seed: Of the initialisation. The global random state is not touched.
-
-    Raises:
-        ValueError: If name, data set or weights are unknown, the weights can't be had, or the checkpoint can't be read
-            or is for another network or number of classes.
-
-    >>> import torch
-    >>> net = load_model("fc_l4", weights="init")
-    >>> net(torch.zeros(2, 1, 28, 28)).shape
-    torch.Size([2, 10])
-    """
-    images = load_dataset(dataset or DEFAULT_DATASET, data_dir=data_dir)
-    loaded = resolve_model(
-        spec,
-        Shape(*images.shape, images.classes),
-        dataset=images.name,
-        weights=weights,
-        checkpoint=checkpoint,
-        num_classes=num_classes,
-        in_chans=in_chans,
-        model_kwargs=model_kwargs,
-        usual=images.preprocessing,
-        seed=seed,
-    )
-    network: nn.Module = loaded.network
-    return network

@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from ..data.preprocessing import Preprocessing
-from ..settings import WEIGHTS, one_of
-from ..widths import base_and_width
+from ..options.choices import WEIGHTS, one_of
+from ..options.model_names import base_and_width
+from .alpha import AlphaNetwork, is_alpha_state
 from .card import Architecture, Card
 from .checkpoints import fill, pretrained_weights, read_checkpoint
 from .fetching import refuse_if_unreachable
 from .from_timm import build_timm, folder_card, hub_card, refuse_without_weights, timm_card
 from .from_torchvision import build_torchvision, torchvision_card
 from .kept_folder import KeptNetwork, fitted, kept_network
-from .lazy import AlphaNetwork, is_alpha_state
 from .own_code import build_own
 from .paper import PAPER_NETS
 from .sources import HUB, LOCAL, OWN, Shape, find, is_known_without_timm, is_library_net

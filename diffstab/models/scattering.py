@@ -30,8 +30,8 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
+from ..options.choices import positive_integer
 from ..precision import ieee_float32
-from ..settings import positive_integer
 
 SIGMA = 0.8  # pixels; width of the finest wavelet along its direction, of the window in units of 2^(J-1)
 XI = 3 * math.pi / 4  # radians a pixel; its frequency

@@ -10,8 +10,8 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from ..data.embedded import EMBEDDED
-from ..ensemble import largest_xi
-from ..settings import GAUSSIAN_SIGMA
+from ..fields.ensemble import largest_xi
+from ..options.choices import GAUSSIAN_SIGMA
 from .page import STATIC, page
 
 SIDE = 224  # of the longer side of images, pixels
@@ -46,7 +46,7 @@ def picture_of(path: Path, side: int = SIDE) -> Picture:
         ValueError: If the file is no image, or the side is not from 16 to 512.
     """
     from ..data.files import read_image
-    from ..settings import positive_integer
+    from ..options.choices import positive_integer
 
     positive_integer("side", side, least=LEAST_SIDE, most=MOST_SIDE)
     image = ImageOps.exif_transpose(read_image(path)).convert("RGB")

@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..settings import LARGEST_SEED, positive_integer
-from ..store import Row
+from ..options.choices import LARGEST_SEED, positive_integer
 from ..store.pairing import (
     SETTING,
     Comparison,
@@ -17,6 +16,7 @@ from ..store.pairing import (
     shared_settings,
     told_setting,
 )
+from ..store.parts import Row
 from ..store.table import value_at
 from .columns import rounded
 

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from ..results import StabilityResult
-from ..settings import DEFAULTS
-from ..store import DONE, FAILED, Row, is_measured
+from ..options.choices import DEFAULTS
+from ..results.result import StabilityResult
 from ..store.pairing import SETTING, RawOf, setting_values, told_setting
+from ..store.parts import Row
+from ..store.store import DONE, FAILED, is_measured
 from ..store.table import SEED_BY_SEED, flat, value_at
 from .columns import columnar, layers_of
 from .page import STATIC, page

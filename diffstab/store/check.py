@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..results import SCHEMA, content_key
-from . import Row, Store, checksum, is_measured, sidecar
-from .parts import being_written, part_files
+from ..results.result import SCHEMA, content_key
+from . import sidecar
+from .parts import Row, being_written, part_files
+from .store import Store, checksum, is_measured
 
 
 @dataclass(frozen=True)

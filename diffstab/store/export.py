@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..settings import EXPORTS, one_of
+from ..options.choices import EXPORTS, one_of
 from .parts import Row
 from .table import FIRST, LAYER_COLUMNS, Flat, columns_of, flat, layer_lines, without_layers
 

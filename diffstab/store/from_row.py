@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..measure_options import MeasureOptions
-from ..settings import GIVEN, WEIGHTS
-from . import Row, Store, is_measured
+from ..options.choices import GIVEN, WEIGHTS
+from ..options.measure import MeasureOptions
+from .parts import Row
+from .store import Store, is_measured
 
 # Columns of a row that are options by the same name.
 SAME = (

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..comparison import PairedComparison, Ranked, compare_all, rank
-from ..paired_samples import PairedSample
-from ..raw_values import RawValues
-from ..settings import DIFFEO
-from ..statistics import Statistic
-from . import Row, Store, is_measured
+from ..options.choices import DIFFEO
+from ..results.raw_values import RawValues
+from ..statistics.comparison import PairedComparison, Ranked, compare_all, rank
+from ..statistics.estimates import Statistic
+from ..statistics.samples import PairedSample
+from .parts import Row
+from .store import Store, is_measured
 from .table import select, value_at
 
 SETTING = tuple(

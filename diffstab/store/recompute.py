@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..intervals import Interval
-from ..layer_results import LayerStability, layer_estimates
-from ..pairs import OutputPairs
-from ..raw_values import RawValues
-from ..results import SCHEMA, content_key
-from ..settings import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
-from ..statistics import Statistic, stability
-from . import Entry, Row, Store, is_measured
+from ..options.choices import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
+from ..results.layers import LayerStability, layer_estimates
+from ..results.raw_values import RawValues
+from ..results.result import SCHEMA, content_key
+from ..statistics.estimates import Statistic, stability
+from ..statistics.intervals import Interval
+from ..statistics.pairs import OutputPairs
+from .parts import Row
+from .store import Entry, Store, is_measured
 
 
 def recompute(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..raw_values import RawValues
-from ..results import make_folder, write_atomically
+from ..results.raw_values import RawValues
+from ..results.result import make_folder, write_atomically
 
 RAW, WEIGHTS = "raw", "weights"
 SUFFIX = {RAW: ".npz", WEIGHTS: ".safetensors"}

@@ -1,7 +1,7 @@
 """Sweeps: a YAML grid becomes jobs, executors run them, the store keeps their rows.
 
 >>> from diffstab.sweep import InlineExecutor, measure_job, run_sweep
->>> from diffstab.measure_options import MeasureOptions
+>>> from diffstab.options.measure import MeasureOptions
 >>> from diffstab import Store
 >>> import tempfile
 >>> jobs = [measure_job(MeasureOptions(model="fc_l4", images=20, seed=seed)) for seed in (0, 1)]
@@ -12,9 +12,9 @@
 2
 """
 
-from .executor import Executor, InlineExecutor, Task
+from .executors.base import Executor, InlineExecutor, Task
+from .executors.local import LocalExecutor
 from .jobs import Job, experiment_job, measure_job, run_job, train_job
-from .local import LocalExecutor
 from .run import Listener, Progress, run_sweep
 from .spec import Spec, read_spec
 

@@ -10,14 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..experiments import OPTIONS, RegimeOptions, StripeOptions, run_experiment
-from ..measure_options import ADDED, USUAL, MeasureOptions
-from ..options import EXECUTION
-from ..recipes import ADDED_TO_TRAINING, TrainOptions
-from ..results import SCHEMA, StabilityResult
-from ..store import DONE, FAILED, Entry, measured_entry
+from ..experiments.run import run_experiment
+from ..options.base import EXECUTION
+from ..options.experiments import OPTIONS, RegimeOptions, StripeOptions
+from ..options.measure import ADDED, USUAL, MeasureOptions
+from ..options.train import ADDED_TO_TRAINING, TrainOptions
+from ..results.result import SCHEMA, StabilityResult
 from ..store.from_row import asked_of
 from ..store.sidecar import WEIGHTS
+from ..store.store import DONE, FAILED, Entry, measured_entry
 
 TRAIN, MEASURE = "train", "measure"
 Options = MeasureOptions | TrainOptions | StripeOptions | RegimeOptions
@@ -185,7 +186,7 @@ def run_job(
 
 
 def _measured(job: Job, checkpoint: Path | None) -> Entry:
-    from .cell import measure_cell
+    from ..measuring.by_name import measure_cell
 
     options = job.options
     assert isinstance(options, MeasureOptions)
@@ -207,8 +208,8 @@ def _training(job: Job) -> dict[str, Any] | None:
 
 
 def _trained(job: Job, scratch: Path | None) -> Entry:
-    from ..models import chosen_device
-    from ..training import train
+    from ..models.devices import chosen_device
+    from ..training.loop import train
 
     options = job.options
     assert isinstance(options, TrainOptions)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..store import DONE, FAILED, Entry, Row, Store
 from ..store.claims import Claims
-from .executor import Executor, Task
+from ..store.parts import Row
+from ..store.store import DONE, FAILED, Entry, Store
+from .executors.base import Executor, Task
 from .jobs import Job, failed_entry
 
 POLL = 0.5  # seconds

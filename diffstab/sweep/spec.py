@@ -26,10 +26,10 @@ from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..experiments import OPTIONS
-from ..measure_options import MeasureOptions
-from ..options import CommandOptions
-from ..recipes import TrainOptions
+from ..options.base import CommandOptions
+from ..options.experiments import OPTIONS
+from ..options.measure import MeasureOptions
+from ..options.train import TrainOptions
 from .jobs import KINDS, MEASURE, TRAIN, Job, experiment_job, measure_job, train_job
 from .yaml_file import read_yaml
 
@@ -247,7 +247,7 @@ def _models(kind: str, cell: Cell) -> list[Cell]:
 @cache
 def _matching(pattern: str, weights: str) -> list[str]:
     """As `models.matching`, which looks through a thousand names each time."""
-    from ..models import matching
+    from ..models.listing import matching
 
     return matching(pattern, weights=weights)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..deformation import deform
-from ..ensemble import MaxEntropyEnsemble
-from ..recipes import TrainOptions
+from ..fields.deformation import deform
+from ..fields.ensemble import MaxEntropyEnsemble
+from ..options.train import TrainOptions
 
 
 @dataclass(frozen=True)

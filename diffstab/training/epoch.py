@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ..data import TensorImageSet
+from ..data.images import TensorImageSet
+from ..options.train import Recipe, TrainOptions
 from ..processes import ALONE, Processes
-from ..recipes import Recipe, TrainOptions
 from .augment import Augmentation
 from .losses import Loss, loss_of
 from .state import TrainingState

@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import TensorImageSet, load_dataset
-from ..recipes import TrainOptions
-from ..settings import DEFAULT_DATASET
-from ..statistics import generator
+from ..data.images import TensorImageSet
+from ..data.load import load_dataset
+from ..options.choices import DEFAULT_DATASET
+from ..options.train import TrainOptions
+from ..statistics.estimates import generator
 
 VALIDATION, LAST, TEST = "validation", "last", "test"
 Indices = NDArray[np.int64]

@@ -14,13 +14,14 @@ from pathlib import Path
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..data import TensorImageSet
-from ..models import Shape, resolve_model
+from ..data.images import TensorImageSet
+from ..models.alpha import AlphaNetwork
 from ..models.failing import told_as_value_error
-from ..models.lazy import AlphaNetwork
+from ..models.resolve import resolve_model
+from ..models.sources import Shape
 from ..models.transfer import start_from_imagenet
+from ..options.train import TrainOptions
 from ..processes import ALONE, Processes
-from ..recipes import TrainOptions
 from ..streams import untouched_global_state
 from .augment import Augmentation
 from .epoch import NotFiniteError, Trainer, TrainingStoppedError, measure_error

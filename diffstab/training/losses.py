@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..recipes import SOFT_HINGE_BETA, TrainOptions
+from ..options.train import SOFT_HINGE_BETA, TrainOptions
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, ExponentialLR, LRScheduler
 
 from ..models.transfer import read_out
-from ..recipes import TrainOptions
+from ..options.train import TrainOptions
 
 
 def make_optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Optimizer:

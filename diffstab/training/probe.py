@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from ..data import TensorImageSet
-from ..ensemble import MaxEntropyEnsemble
-from ..settings import DEFAULT_CUTOFF, DEFAULT_DELTA
-from ..stability import measure
+from ..data.images import TensorImageSet
+from ..fields.ensemble import MaxEntropyEnsemble
+from ..measuring.measure import measure
+from ..options.choices import DEFAULT_CUTOFF, DEFAULT_DELTA
 from ..streams import choose
 
 

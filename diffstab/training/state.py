@@ -18,9 +18,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from ..models.checkpoints import fill
-from ..options import EXECUTION
-from ..recipes import TrainOptions
-from ..results import check_writable, make_folder, write_atomically
+from ..options.base import EXECUTION
+from ..options.train import TrainOptions
+from ..results.result import check_writable, make_folder, write_atomically
 
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 NUMBERS = ("epochs_done", "step", "loss_sum", "best_epoch", "best_error", "seconds", "history")

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from ..data import Preprocessing
-from ..models import Shape
+from ..data.preprocessing import Preprocessing
 from ..models.kept_folder import PREPROCESSING, WEIGHTS
-from ..recipes import TrainOptions
-from ..results import write_atomically
+from ..models.sources import Shape
+from ..options.train import TrainOptions
+from ..results.result import write_atomically
 
 CONFIG = "config.json"
 

@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 from torchvision import tv_tensors
 
-from ..field import DisplacementField
-from ..field_law import UNIFORM, Amount, Shape
-from ..settings import DEFAULT_CONVENTION, DEFAULT_CUTOFF
+from ..fields.field import DisplacementField
+from ..options.choices import DEFAULT_CONVENTION, DEFAULT_CUTOFF
 from . import random_diffeomorphism
 from .apply import apply_field, deform_points, moved_by, on_pixels
+from .law import UNIFORM, Amount, Shape
 
 try:
     from albumentations.core.transforms_interface import DualTransform

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torchvision import tv_tensors
 
-from ..field import DisplacementField
-from ..field_law import UNIFORM, Amount, Shape
-from ..settings import DEFAULT_CONVENTION, DEFAULT_CUTOFF
+from ..fields.field import DisplacementField
+from ..options.choices import DEFAULT_CONVENTION, DEFAULT_CUTOFF
 from . import random_diffeomorphism
 from .apply import apply_field, deform_points, moved_by
 from .boxes import deform_boxes
+from .law import UNIFORM, Amount, Shape
 
 try:
     from kornia.augmentation import GeometricAugmentationBase2D

@@ -9,10 +9,10 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import get_size
 
-from ..field import DisplacementField
-from ..field_law import RANGE, UNIFORM, Amount, FieldLaw, Shape
-from ..settings import DEFAULT_CONVENTION, DEFAULT_CUTOFF, INTERPOLATIONS, finite_at_least_zero, one_of
+from ..fields.field import DisplacementField
+from ..options.choices import DEFAULT_CONVENTION, DEFAULT_CUTOFF, INTERPOLATIONS, finite_at_least_zero, one_of
 from .apply import KEYPOINTS, apply_field, batch_of, moved_by
+from .law import RANGE, UNIFORM, Amount, FieldLaw, Shape
 from .scripted import ScriptedDiffeomorphism
 
 KINDS = (torch.Tensor, PIL.Image.Image)
@@ -39,7 +39,7 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
         per_image: Whether each image of a batch has its own field; otherwise all have one.
         only_diffeomorphisms: Whether fields that fold are drawn again; `rejected` counts them.
         cutoff_shape, temperature_shape: (s, r) of the Beta laws in the ranges, s = a + b, r = a / b; see
-            `diffstab.field_law`. Uniform by default.
+            `diffstab.transforms.law`. Uniform by default.
         temperature_rule: How `range` is found: `monte-carlo` or `asymptotic` (Eqs. 8, 14).
         convention, cutoff_rule, delta_rule: As for `MaxEntropyEnsemble`.
         generator: In place of the global one, for tensors outside data loaders.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
-from ..field_law import RANGE, UNIFORM, FieldLaw
+from .law import RANGE, UNIFORM, FieldLaw
 
 
 class ScriptedDiffeomorphism(nn.Module):

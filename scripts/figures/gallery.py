@@ -21,8 +21,8 @@ from pathlib import Path
 import click
 
 from diffstab.cli.errors import OneLineErrors
-from diffstab.figures.catalogue import NAMES
-from diffstab.results import write_atomically
+from diffstab.figures.paper.catalogue import NAMES
+from diffstab.results.result import write_atomically
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE, PAGE, IMAGES = Path(__file__).with_name("gallery.md"), ROOT / "docs" / "figures.md", ROOT / "docs" / "images"

@@ -1,0 +1,283 @@
+"""A displacement field is its sine coefficients; displacement, gradient, Xi and folds are derived from them.
+
+tau_u(u, v) = sum C_ij sin(i pi u) sin(j pi v) along x, tau_v with its own coefficients along y (Eq. 2), on
+u = k / (W - 1), v = l / (H - 1) for pixel k of W along x and l of H along y. In pixels the displacement is W tau_u
+along x and H tau_v along y; the deformed image takes the value of pixel k - dx, l - dy of the original.
+"""
+
+import math
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ..precision import ieee_float32
+from .points import TOLERANCE, Destinations, destination_of, displacement_at, inverse_displacement, source_of
+
+
+class DisplacementField:
+    """A batch of independent displacement fields that vanish on the image's frame.
+
+    Args:
+        coefficients: C, dimensionless, `[..., 2, I, J]`: component (x, y), mode i along x, mode j along y.
+        size: `(H, W)` in pixels.
+
+    Raises:
+        ValueError: If the coefficients have another shape or are not floating point.
+
+    >>> field = DisplacementField(torch.zeros(5, 2, 3, 3), (17, 11))
+    >>> field.shape, field.displacement().shape
+    (torch.Size([5]), torch.Size([5, 2, 17, 11]))
+    """
+
+    def __init__(self, coefficients: Tensor, size: tuple[int, int]) -> None:
+        if coefficients.ndim < 3 or coefficients.shape[-3] != 2 or not coefficients.is_floating_point():
+            came = f"{coefficients.dtype} {tuple(coefficients.shape)}"
+            raise ValueError(f"coefficients are {came}; floating point [..., 2, I, J] is needed")
+        if min(size) < 2:
+            raise ValueError(f"size is {size}; each side must have at least 2 pixels")
+        self.coefficients = coefficients
+        self.size = size
+
+    def __repr__(self) -> str:
+        i, j = self.coefficients.shape[-2:]
+        return f"DisplacementField(shape={tuple(self.shape)}, size={self.size}, modes up to ({i}, {j}))"
+
+    @property
+    def shape(self) -> torch.Size:
+        """Batch shape."""
+        return self.coefficients.shape[:-3]
+
+    def __len__(self) -> int:
+        return len(self.coefficients) if self.shape else 1
+
+    def __getitem__(self, index: int | slice | Tensor) -> "DisplacementField":
+        if not self.shape:
+            raise IndexError("a single field has no batch to index")
+        return DisplacementField(self.coefficients[index], self.size)
+
+    def to(self, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> "DisplacementField":
+        """The same field with coefficients of another dtype or on another device."""
+        return DisplacementField(self.coefficients.to(device=device, dtype=dtype), self.size)
+
+    def _synthesise(self, along_x: str, along_y: str) -> Tensor:
+        """sum C_ij X_i(u) Y_j(v) for both components, `[..., 2, H, W]`."""
+        height, width = self.size
+        modes_x, modes_y = self.coefficients.shape[-2:]
+        where = (self.coefficients.dtype, self.coefficients.device)
+        x = basis(along_x, width, modes_x, *where)
+        y = basis(along_y, height, modes_y, *where)
+        with ieee_float32(self.coefficients.device, matmul_only=True):
+            return y @ (self.coefficients.mT @ x.mT)
+
+    def displacement(self) -> Tensor:
+        """(dx, dy) in pixels, `[..., 2, H, W]`: x first. Exactly 0 on the frame."""
+        height, width = self.size
+        return self._synthesise("sin", "sin") * self.coefficients.new_tensor([width, height]).view(2, 1, 1)
+
+    @property
+    def dx(self) -> Tensor:
+        """Displacement along x in pixels, `[..., H, W]`."""
+        return self.displacement()[..., 0, :, :]
+
+    @property
+    def dy(self) -> Tensor:
+        """Displacement along y in pixels, `[..., H, W]`."""
+        return self.displacement()[..., 1, :, :]
+
+    def gradient(self) -> Tensor:
+        """d tau_a / d s_b, dimensionless, `[..., 2 (a), 2 (b), H, W]`, of the sine series itself."""
+        return torch.stack(self._slopes(), dim=-3)
+
+    def _slopes(self) -> tuple[Tensor, Tensor]:
+        """The derivatives along x and along y of both components, `[..., 2, H, W]` each."""
+        return self._synthesise("dsin", "sin"), self._synthesise("sin", "dsin")
+
+    def xi(self) -> Tensor:
+        """Xi (Eq. 12), dimensionless, `[..., H, W]`.
+
+        With the trace's sign as in Eq. 12, Xi < 1 everywhere makes s + tau(s) a diffeomorphism; the deformed image
+        reads s - tau(s), for which it is the condition on -tau. Both have the same law, so averages over the
+        ensemble don't care; whether this very field folds is asked of `folds`.
+        """
+        (xx, yx), (xy, yy) = (slope.unbind(-3) for slope in self._slopes())
+        # ||grad tau||^2 - 2 det = (xx - yy)^2 + (xy + yx)^2, the form of Eq. 11, which can't come out negative
+        squared = (xx - yy).square() + (xy + yx).square()
+        # the least positive number keeps the root's derivative finite at 0, as in the corners
+        return (squared.clamp_min(torch.finfo(squared.dtype).tiny).sqrt() - (xx + yy)) / 2
+
+    def gradient_norm(self, gradient: Tensor | None = None) -> Tensor:
+        """||grad tau||_inf: the largest operator norm of the gradient over the pixels, dimensionless, `[...]`.
+
+        Args:
+            gradient: What `gradient()` returned, where it is at hand.
+
+        >>> coefficients = torch.zeros(2, 1, 1)
+        >>> coefficients[0] = 0.1  # tau_u = 0.1 sin(pi u) sin(pi v), at most 0.1 pi steep
+        >>> round(float(DisplacementField(coefficients, (17, 11)).gradient_norm()), 4)
+        0.3142
+        """
+        return operator_norm(self.gradient() if gradient is None else gradient).amax((-2, -1))
+
+    def jacobian_determinant(self, gradient: Tensor | None = None) -> Tensor:
+        """Of the pixel map (k, l) -> (k - dx, l - dy), `[..., H, W]`; n tau over spacings 1 / (n - 1): n / (n - 1).
+
+        Args:
+            gradient: What `gradient()` returned, where it is at hand.
+        """
+        height, width = self.size
+        stretch_x, stretch_y = width / (width - 1), height / (height - 1)
+        known = self.gradient() if gradient is None else gradient
+        xx, xy, yx, yy = known.flatten(-4, -3).unbind(-3)
+        return (1 - stretch_x * xx) * (1 - stretch_y * yy) - stretch_x * stretch_y * xy * yx
+
+    def folds(self, gradient: Tensor | None = None) -> Tensor:
+        """Whether each field folds: the Jacobian determinant is <= 0 at some pixel. bool `[...]`.
+
+        Args:
+            gradient: What `gradient()` returned, where it is at hand.
+        """
+        return self.jacobian_determinant(gradient).amin((-2, -1)) <= 0
+
+    def clamped_fraction(self) -> Tensor:
+        """Share of the pixels whose source lies outside the frame and is clamped to it, `[...]`."""
+        return clamped_fraction(self.displacement())
+
+    def source_positions(self) -> tuple[Tensor, Tensor]:
+        """Where each pixel of the deformed image takes its value from: (x, y) in pixels, `[..., H, W]` each."""
+        return sources_of(self.displacement())
+
+    def displacement_at(self, points: Tensor) -> Tensor:
+        """(dx, dy) in pixels at any positions: the sine series itself, 0 on the frame and beyond it.
+
+        Args:
+            points: `[..., P, 2]` in pixels, x first; leading dimensions broadcast with those of the field.
+
+        Returns:
+            `[..., P, 2]`, computed in float64, of the points' dtype.
+
+        Raises:
+            TypeError: If the points are not floating point.
+            ValueError: If they have another shape.
+
+        >>> field = DisplacementField(torch.full((2, 1, 1), 0.1), (17, 11))
+        >>> field.displacement_at(torch.tensor([[5.0, 8.0], [0.0, 3.5]]))
+        tensor([[1.1000, 1.7000],
+                [0.0000, 0.0000]])
+        """
+        return displacement_at(self.coefficients, self.size, points)
+
+    def source_of(self, points: Tensor) -> Tensor:
+        """Where points of the deformed image take their values from: p - d(p), clamped to the frame. Exact.
+
+        Args:
+            points: `[..., P, 2]` in pixels, x first. Those on the frame or beyond it come back as they are.
+
+        Returns:
+            `[..., P, 2]`; raises what `displacement_at` raises.
+
+        >>> field = DisplacementField(torch.full((2, 1, 1), 0.1), (17, 11))
+        >>> field.source_of(torch.tensor([[5.0, 8.0]]))
+        tensor([[3.9000, 6.3000]])
+        """
+        return source_of(self.coefficients, self.size, points)
+
+    def destination_of(self, points: Tensor, tolerance: float = TOLERANCE) -> Destinations:
+        """Where points of the original lie in the deformed image: the inverse of `source_of`.
+
+        By fixed-point steps q <- p + d(q), and Newton's method where these don't converge. Where the field folds, a
+        point may lie at several places; one of them is given.
+
+        Args:
+            points: `[..., P, 2]` in pixels, x first. Those on the frame or beyond it come back as they are.
+            tolerance: Largest residual in pixels that is not told as folded; the search ends at a thousandth of it.
+
+        Returns:
+            `points` `[..., P, 2]`, `residual` `[..., P]` in pixels, and `folded` `[..., P]`: whether the field folds at
+            the place found, or none was found. Raises what `displacement_at` raises.
+
+        >>> field = DisplacementField(torch.full((2, 1, 1), 0.1), (17, 11))
+        >>> found = field.destination_of(torch.tensor([[3.9, 6.3]]))
+        >>> found.points.round(decimals=4), found.folded
+        (tensor([[5., 8.]]), tensor([False]))
+        """
+        return destination_of(self.coefficients, self.size, points, tolerance)
+
+    def inverse(self) -> Tensor:
+        """The inverse map at the pixels: deforming along it undoes the field, but for two interpolations.
+
+        Returns:
+            Displacement `[..., 2, H, W]` in pixels, x first, for `deform`: p - destination(p). Exact at the pixels,
+            where the field does not fold.
+
+        >>> field = DisplacementField(torch.full((2, 1, 1), 0.1), (17, 11))
+        >>> field.inverse().shape
+        torch.Size([2, 17, 11])
+        """
+        return inverse_displacement(self.coefficients, self.size)
+
+    def squared_norm(self) -> Tensor:
+        """||grad tau||^2 = (pi^2 / 4) sum (i^2 + j^2) C_ij^2 over both components (Eq. 7), dimensionless, `[...]`."""
+        i = torch.arange(1, self.coefficients.shape[-2] + 1, device=self.coefficients.device)
+        j = torch.arange(1, self.coefficients.shape[-1] + 1, device=self.coefficients.device)
+        weighted = (i[:, None] ** 2 + j**2) * self.coefficients.square()
+        return math.pi**2 / 4 * weighted.sum((-3, -2, -1))
+
+
+def sources_of(displacement: Tensor) -> tuple[Tensor, Tensor]:
+    """(k - dx, l - dy) in pixels for a displacement `[..., 2, H, W]` in pixels, x first."""
+    height, width = displacement.shape[-2:]
+    k = torch.arange(width, dtype=displacement.dtype, device=displacement.device)
+    line = torch.arange(height, dtype=displacement.dtype, device=displacement.device)
+    return k - displacement[..., 0, :, :], line[:, None] - displacement[..., 1, :, :]
+
+
+def clamped_fraction(displacement: Tensor) -> Tensor:
+    """Share of the pixels whose source lies outside the frame and is clamped to it, `[...]`.
+
+    Args:
+        displacement: `[..., 2, H, W]` in pixels, x first.
+
+    >>> displacement = torch.zeros(2, 4, 4)
+    >>> displacement[0] = 1.0  # pixels of the first column read beyond the frame
+    >>> float(clamped_fraction(displacement))
+    0.25
+    """
+    height, width = displacement.shape[-2:]
+    x, y = sources_of(displacement)
+    outside = (x < 0) | (x > width - 1) | (y < 0) | (y > height - 1)
+    return outside.to(displacement.dtype).mean((-2, -1))
+
+
+def operator_norm(gradient: Tensor) -> Tensor:
+    """The largest singular value of the 2 x 2 matrix at each pixel, `[..., H, W]`, in the gradient's unit.
+
+    A matrix [[a, b], [c, d]] is a rotation times |(a + d, c - b)| / 2 plus a reflection times |(a - d, b + c)| / 2;
+    at their best directions both point the same way, so the norm is the sum, which neither cancels nor overflows.
+
+    Args:
+        gradient: `[..., 2, 2, H, W]`.
+
+    >>> operator_norm(torch.tensor([[3.0, 0.0], [0.0, -4.0]]).view(2, 2, 1, 1))
+    tensor([[4.]])
+    """
+    a, b, c, d = gradient.flatten(-4, -3).unbind(-3)
+    return (torch.hypot(a + d, c - b) + torch.hypot(a - d, b + c)) / 2
+
+
+@lru_cache(maxsize=128)
+def basis(kind: str, n: int, modes: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """sin(i pi u) or its derivative i pi cos(i pi u) at u = k / (n - 1): `[n, modes]`, i = 1 ... modes.
+
+    The phase i k is reduced modulo 2 (n - 1) in whole numbers, so that the sine is exactly 0 on the frame.
+    """
+    # a cached tensor must serve later callers that need gradients, whatever mode the first caller was in
+    with torch.inference_mode(False), torch.no_grad():
+        i, k = torch.arange(1, modes + 1), torch.arange(n)[:, None]
+        phase = (i * k) % (2 * (n - 1))
+        angle = phase.to(torch.float64) * (math.pi / (n - 1))
+        if kind == "dsin":
+            wave = math.pi * i.to(torch.float64) * torch.cos(angle)
+        else:
+            wave = torch.where(phase % (n - 1) == 0, 0.0, torch.sin(angle))
+        return wave.to(device=device, dtype=dtype)

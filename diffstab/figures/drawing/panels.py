@@ -1,0 +1,61 @@
+"""Panels of R_f, D_f, G_f and the test error over something that was swept, log-averaged over seeds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..points.groups import Group
+from ..points.spread import Spread
+from .axes import set_log_axis, span_of
+from .lines import SIZE, draw_unit
+from .style import FAINT, WIDTH, appearance
+
+LABELS = {
+    "R": "relative stability $R_f$",
+    "D": "stability to diffeomorphisms $D_f$",
+    "G": "stability to noise $G_f$",
+    "error": "test error $\\epsilon_t$",
+    "loss": "training loss",
+}
+HEIGHT = 2.5  # inches
+
+
+def quantity_panels(quantities: Sequence[str], xlabel: str) -> tuple[Figure, dict[str, Axes]]:
+    """A panel for each quantity; call it under `style.house_style`."""
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    panels = dict(zip(quantities, figure.subplots(1, len(quantities), squeeze=False)[0], strict=True))
+    for name, panel in panels.items():
+        panel.set(xlabel=xlabel, ylabel=LABELS[name])
+        if name == "R":
+            draw_unit(panel)
+    return figure, panels
+
+
+def draw_groups(panels: dict[str, Axes], groups: Sequence[Group], x: str, place: int = 0, name: str = "") -> None:
+    """One curve in each panel: groups against what stands in their column `x`."""
+    colour, marker = appearance(place)
+    rising = sorted(groups, key=lambda group: float(group.at[x]))
+    values = [float(group.at[x]) for group in rising]
+    for quantity, panel in panels.items():
+        spreads = [group.spreads[quantity] for group in rising]
+        for at, spread in zip(values, spreads, strict=True):
+            panel.errorbar(at, spread.value, yerr=spread.arms(), fmt="none", ecolor=colour, elinewidth=0.6)
+        style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": SIZE, "gid": f"{name} {quantity}"}
+        panel.plot(values, [spread.value for spread in spreads], **style)
+
+
+def set_axes(panels: dict[str, Axes], groups: Sequence[Group], x: str, more: Sequence[Spread] = ()) -> None:
+    """Logarithmic axes over all groups; `more` of R."""
+    values = [float(group.at[x]) for group in groups]
+    for quantity, panel in panels.items():
+        spreads = [group.spreads[quantity] for group in groups]
+        extra = [*more, Spread(1.0, None, 1.0, 1.0)] if quantity == "R" else []
+        set_log_axis(panel, "x", span_of([Spread(value, None, value, value) for value in values]))
+        set_log_axis(panel, "y", span_of([*spreads, *extra]))
+
+
+def draw_level(panel: Axes, spread: Spread, colour: str = FAINT) -> None:
+    """A dashed line: the value at initialisation."""
+    panel.axhline(spread.value, color=colour, linestyle="--", linewidth=0.8, gid="init")

@@ -1,0 +1,116 @@
+"""The house style of figures, and how they are written: sizes, colours, and files that say where they come from."""
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from ...results.result import write_atomically
+
+WIDTH = 7.0  # inches, across two columns
+SMALL, NORMAL = 6.5, 7.5  # points
+INK, FAINT, UNKNOWN = "#222222", "#8a8a8a", "#b5b5b5"
+ACCENT = "#c4451c"  # a line over the points, apart from every colour of `depth_colours`
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#222222")  # told apart by all eyes
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DPI = 300
+FORMATS = ("png", "pdf")
+
+STYLE: Any = {  # by matplotlib's keys
+    "font.size": NORMAL,
+    "axes.titlesize": NORMAL,
+    "axes.labelsize": NORMAL,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "xtick.minor.size": 1.6,
+    "ytick.minor.size": 1.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.0,
+    "pdf.fonttype": 42,  # letters stay text
+    "figure.dpi": DPI,  # texts are measured as they are written
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """What is drawn and written inside looks like the project's other figures, whatever the user's own settings."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield
+
+
+def depth_colours() -> Colormap:
+    """Dark to light, told apart by the colour-blind and in grey; viridis without its palest end."""
+    return LinearSegmentedColormap.from_list("depth", matplotlib.colormaps["viridis"](np.linspace(0, 0.92, 256)))
+
+
+def appearance(place: int) -> tuple[str, str]:
+    """Colour and marker of the network at a place of a figure's key; 49 differ.
+
+    >>> appearance(0), appearance(7)
+    (('#0072b2', 'o'), ('#0072b2', 's'))
+    """
+    return COLOURS[place % len(COLOURS)], MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
+
+
+def write_figure(figure: Figure, stem: Path, *, title: str, origin: Mapping[str, Any]) -> list[Path]:
+    """Writes STEM.png and STEM.pdf, each whole or not at all, with what made them in their metadata.
+
+    Args:
+        figure: Drawn under `house_style`.
+        stem: Path without a suffix.
+        title: Of the figure.
+        origin: Settings, commit and the like; becomes JSON.
+
+    Raises:
+        ValueError: If the folder is missing or can't be written.
+    """
+    told = json.dumps(origin, sort_keys=True)
+    creator = f"diffstab {origin.get('diffstab', '')}".strip()
+    about = {"Title": title, "Creator": creator, "Subject": told, "CreationDate": None}  # equal data, equal file
+    paths = []
+    with house_style():
+        for form in FORMATS:
+            content = io.BytesIO()
+            figure.savefig(content, format=form, dpi=DPI, metadata=about if form == "pdf" else None)
+            paths.append(stem.with_name(f"{stem.name}.{form}"))
+            texts = {"Title": title, "Description": told, "Software": creator}
+            write_atomically(paths[-1], content.getvalue() if form == "pdf" else _in_few_colours(content, texts))
+    return paths
+
+
+def _in_few_colours(png: io.BytesIO, texts: Mapping[str, str]) -> bytes:
+    """A PNG file with 256 colours, as many as the eye tells apart in a figure and a third of the bytes; with texts."""
+    chunks = PngInfo()
+    for name, text in texts.items():
+        chunks.add_text(name, text)
+    content = io.BytesIO()
+    with Image.open(png) as picture:
+        few = picture.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few.save(content, format="png", pnginfo=chunks, dpi=(DPI, DPI), optimize=True)
+    return content.getvalue()

@@ -1,0 +1,85 @@
+"""delta and the largest Xi against their asymptotic laws (Fig. 8)."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ...fields.ensemble import MaxEntropyEnsemble, largest_xi
+from ...options.choices import CUTOFF_RULES
+from ...streams import StreamKeys
+from ..drawing.lines import Drawn
+from ..drawing.parts import draw_legend
+from ..drawing.style import COLOURS, INK, MARKERS, WIDTH, house_style
+
+CUTOFFS = (2, 3, 4, 5, 7, 10, 14, 20)
+FIELDS = 500  # behind the measured delta
+HEIGHT = 2.7  # inches
+
+
+def asymptotics(side: int) -> Drawn:
+    """delta^2 / (n^2 T) and the median of max Xi / sqrt(T), for both cutoff rules, with Eqs. 3 and 13 as lines.
+
+    Args:
+        side: n of the fields, pixels.
+
+    >>> drawn = asymptotics(16)
+    >>> len(drawn.table), drawn.table[0]["cutoff_rule"]
+    (16, 'disk')
+    """
+    table = [_line(side, c, rule) for rule in CUTOFF_RULES for c in CUTOFFS]
+    with house_style():
+        figure = Figure(figsize=(WIDTH * 0.8, HEIGHT), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for place, rule in enumerate(CUTOFF_RULES):
+            own = [line for line in table if line["cutoff_rule"] == rule]
+            look: dict[str, Any] = {"color": COLOURS[place], "linestyle": "none", "markersize": 4}
+            look |= {"marker": MARKERS[place], "markerfacecolor": "none" if place else COLOURS[place]}
+            left.errorbar(CUTOFFS, [o["delta2"] for o in own], [2 * o["delta2_error"] for o in own], **look)
+            right.plot(CUTOFFS, [o["max_xi"] for o in own], gid=rule, **look)
+        fine = np.geomspace(CUTOFFS[0], CUTOFFS[-1], 100)
+        left.plot(fine, math.pi / 4 * np.log(fine), color=INK, linewidth=0.9, gid="Eq. 3")
+        right.plot(fine, fine / 2 * np.sqrt(math.pi**3 * np.log(fine)), color=INK, linewidth=0.9, gid="Eq. 13")
+        _set_axes(left, "$\\delta^2 / (n^2 T)$")
+        _set_axes(right, "median of $\\max_s \\Xi$ / $\\sqrt{T}$")
+        right.set_yscale("log")
+        draw_legend(figure, _keys())
+    return Drawn(figure, table, [], {"side": side, "fields": FIELDS})
+
+
+def _line(side: int, cutoff: float, rule: str) -> dict[str, Any]:
+    ensemble = MaxEntropyEnsemble(side, cutoff, temperature=1.0, cutoff_rule=rule)
+    fields = ensemble.sample(StreamKeys(0, torch.arange(FIELDS)), dtype=torch.float64)
+    # the average over the square, of which the pixels of the frame stand for half the area
+    squared = (fields.displacement() / side).square().sum(1)[:, :-1, :-1].mean((-2, -1))
+    assert isinstance(ensemble.delta, float)
+    return {
+        "cutoff_rule": rule,
+        "cutoff": cutoff,
+        "delta2": float(squared.mean()),
+        "delta2_error": float(squared.std() / FIELDS**0.5),
+        "delta2_exact": (ensemble.delta / side) ** 2,
+        "delta2_asymptotic": math.pi / 4 * math.log(cutoff),
+        "max_xi": float(largest_xi((side, side), cutoff, rule).quantile(0.5)),
+        "max_xi_asymptotic": cutoff / 2 * math.sqrt(math.pi**3 * math.log(cutoff)),
+    }
+
+
+def _set_axes(panel: Axes, label: str) -> None:
+    panel.set(xscale="log", xlabel="cutoff $c$", ylabel=label)
+    panel.set_xticks(CUTOFFS, labels=map(str, CUTOFFS))
+    panel.minorticks_off()
+
+
+def _keys() -> list[Line2D]:
+    told = [f"measured, cutoff rule {rule}" for rule in CUTOFF_RULES]
+    points = [
+        Line2D([], [], color=COLOURS[k], marker=MARKERS[k], linestyle="none", label=text, markersize=4,
+               markerfacecolor="none" if k else COLOURS[k])
+        for k, text in enumerate(told)
+    ]  # fmt: skip
+    return [*points, Line2D([], [], color=INK, linewidth=0.9, label="asymptotic, Eqs. 3 and 13")]

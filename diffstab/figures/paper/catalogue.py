@@ -1,0 +1,148 @@
+"""The figures by name: what draws each, and the sweep whose cells it needs. It imports nothing heavy."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..drawing.lines import Drawn
+
+PRESETS = ("laptop", "paper")
+FOLDER = Path(__file__).parent / "presets"
+SIDES = {"laptop": 128, "paper": 320}  # of the images of figures that need no network, pixels
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """One figure.
+
+    Attributes:
+        name: On the command line, and of its files.
+        title: What it shows.
+        home: Module and function that draw it: from rows and filters, or from the side of an image.
+        sweeps: Names of the sweep files whose rows it is drawn from; empty where it needs no network.
+    """
+
+    name: str
+    title: str
+    home: str
+    sweeps: str = ""
+
+    @property
+    def presets(self) -> tuple[str, ...]:
+        """Those that it can be made with."""
+        return tuple(name for name in PRESETS if not self.sweeps or self.sweep_files(name))
+
+    def sweep_files(self, preset: str) -> list[Path]:
+        """Of the sweeps that the preset has."""
+        files = [sweep_file(name, preset) for name in self.sweeps.split()]
+        return [file for file in files if file.exists()]
+
+    def draw(self, rows: Sequence[dict[str, Any]], filters: Sequence[str] = ()) -> "Drawn":
+        """From rows of a store; raises what its function raises."""
+        return self._function()(rows, filters)
+
+    def draw_without_rows(self, preset: str) -> "Drawn":
+        """Where there is no sweep."""
+        return self._function()(SIDES[preset])
+
+    def _function(self) -> Callable[..., "Drawn"]:
+        module, _, function = self.home.partition(":")
+        found: Callable[..., Drawn] = getattr(import_module(f".{module}", __package__), function)
+        return found
+
+
+FIGURES = (
+    FigureKind("fig01-phase-diagram", "Where deformations are diffeomorphisms", "phase_diagram:phase_diagram"),
+    FigureKind("fig02-sphere", "Deformations and noise of one norm", "perturbations:sphere_of_perturbations"),
+    FigureKind("fig03-delta", "Relative stability against displacement", "curves:delta_figure", "delta"),
+    FigureKind("fig03-datasets", "Relative stability by data set", "datasets:datasets_figure", "datasets"),
+    FigureKind(
+        "fig03-training-set",
+        "Relative stability against the size of the training set",
+        "training_set:relative_figure",
+        "training-set",
+    ),
+    FigureKind("fig05-error", "Test error against stability", "error_vs_stability:error_figure", "zoo"),
+    FigureKind(
+        "fig06-training-set",
+        "Stabilities against the size of the training set",
+        "training_set:stabilities_figure",
+        "training-set",
+    ),
+    FigureKind("fig07-stripe", "Relative stability in the stripe model", "stripe:stripe_figure", "stripe"),
+    FigureKind("fig08-asymptotics", "Displacement and Xi against their asymptotic laws", "asymptotics:asymptotics"),
+    FigureKind("fig09-folding", "What a fold does", "folding:folding"),
+    FigureKind("fig10-interpolation", "Both interpolations between pixels", "pixel_grid:pixel_grid_figure"),
+    FigureKind("fig11-noise", "Stability against the norm of noise and deformations", "curves:noise_figure", "noise"),
+    FigureKind(
+        "fig12-augmentation", "Relative stability by augmentation", "augmentation:augmentation_figure", "augmentation"
+    ),
+    FigureKind(
+        "fig13-mnist", "Relative stability against P on MNIST", "training_set:relative_figure", "training-set-mnist"
+    ),
+    FigureKind(
+        "fig13-fashionmnist",
+        "Relative stability against P on FashionMNIST",
+        "training_set:relative_figure",
+        "training-set-fashionmnist",
+    ),
+    FigureKind("fig14-depth", "Relative stability against depth", "depth:depth_figure", "depth"),
+    FigureKind("fig17-mean", "Test error against stability, of means", "error_vs_stability:error_figure", "zoo-mean"),
+    FigureKind(
+        "fig18-sizes",
+        "Test error against relative stability for several training sets",
+        "error_by_size:error_by_size_figure",
+        "training-set zoo",
+    ),
+    FigureKind(
+        "fig20-datasets", "Test error against stability by data set", "error_grid:by_dataset", "zoo zoo-datasets"
+    ),
+    FigureKind("fig21-deformations", "Test error against R over delta and cutoff", "error_grid:by_field", "fields"),
+    FigureKind(
+        "table2-correlations",
+        "Correlations of test error with stability",
+        "correlations:correlations",
+        "zoo zoo-datasets",
+    ),
+    FigureKind(
+        "lazy-alpha", "Stability and error from the feature to the lazy regime", "regimes:alpha_figure", "regimes"
+    ),
+    FigureKind("width", "Stability and error against width", "width:width_figure", "width"),
+    FigureKind("learning", "Stability while networks learn", "learning:learning_figure", "learning"),
+    FigureKind(
+        "transformations",
+        "Relative stability under transformations",
+        "transformations:transformations_figure",
+        "transformations",
+    ),
+)
+NAMES = tuple(kind.name for kind in FIGURES)
+
+
+def figure_named(name: str) -> FigureKind:
+    """The figure of that name.
+
+    Raises:
+        ValueError: If there is none; the message has the nearest one.
+
+    >>> figure_named("fig03-delta").sweeps
+    'delta'
+    """
+    for kind in FIGURES:
+        if kind.name == name:
+            return kind
+    near = get_close_matches(name, NAMES, n=1, cutoff=0.4)
+    raise ValueError(f"no figure is called {name!r}{f'; did you mean {near[0]!r}?' if near else ''} (figures: {NAMES})")
+
+
+def sweep_file(sweep: str, preset: str) -> Path:
+    """The YAML file of a sweep that figures are drawn from.
+
+    >>> sweep_file("zoo", "laptop").name
+    'zoo.laptop.yaml'
+    """
+    return FOLDER / f"{sweep}.{preset}.yaml"

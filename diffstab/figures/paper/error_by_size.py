@@ -1,0 +1,88 @@
+"""Test error against R_f, a curve through training sets of rising size for each network (Fig. 18)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ...options.choices import DEFAULT_CUTOFF, INTERPOLATIONS
+from ...store.parts import Row
+from ..drawing.axes import set_log_axis, span_of
+from ..drawing.lines import SIZE, Drawn, network_keys
+from ..drawing.parts import draw_legend
+from ..drawing.style import FAINT, SMALL, WIDTH, appearance, house_style
+from ..points.choice import choose
+from ..points.groups import Group, groups_of
+from ..points.networks import labels_of
+from ..points.setting import refuse_several_settings, setting_at, setting_of
+
+P = "training.train_size"
+HEIGHT = 3.4  # inches
+
+
+def error_by_size_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
+    """Curves over P at c = 3, bilinear; networks that were trained on everything alone stand grey behind them.
+
+    Args:
+        rows: Of a store, or of its CSV export.
+        filters: That every row has to pass, as in `store.table.select`.
+
+    Raises:
+        ValueError: If no training has a train_size; if rows differ in another setting.
+    """
+    chosen = choose(rows, (*filters, f"cutoff={DEFAULT_CUTOFF:g}", f"interpolation={INTERPOLATIONS[0]}"))
+    sized = [row for row in chosen.trained if setting_at(row, P)]
+    if not sized:
+        raise ValueError(f"no training with train_size is among {chosen.told}; sweep train_size: [100, 1000, ...]")
+    refuse_several_settings(sized, [P])
+    notes = list(chosen.notes)
+    groups = groups_of(sized, ["model", P], notes, ("error", "R", "D", "G"))
+    curved = {group.at["model"] for group in groups}
+    others = [row for row in chosen.trained if not setting_at(row, P) and row["model"] not in curved]
+    behind = groups_of(others, ["model"], notes, ("error", "R", "D", "G"))
+    labels = labels_of(list(curved))
+    with house_style():
+        figure = Figure(figsize=(WIDTH * 0.62, HEIGHT), layout="constrained")
+        panel = figure.subplots()
+        for group in behind:
+            at = group.spreads["R"].value, group.spreads["error"].value
+            panel.plot(*at, "o", color=FAINT, markersize=2.6, gid=group.at["model"], zorder=1)
+        models = list(dict.fromkeys(group.at["model"] for group in groups))
+        for place, model in enumerate(models):
+            _draw_curve(panel, [group for group in groups if group.at["model"] == model], place)
+        panel.axvline(1, color=FAINT, linewidth=0.6, zorder=0, gid="unit")
+        everything = [*groups, *behind]
+        set_log_axis(panel, "x", span_of([group.spreads["R"] for group in everything]))
+        set_log_axis(panel, "y", span_of([group.spreads["error"] for group in everything]))
+        panel.set(xlabel="relative stability $R_f$", ylabel="test error $\\epsilon_t$")
+        keys = network_keys([labels[model] for model in models])
+        if behind:
+            keys.append(
+                Line2D([], [], linestyle="none", marker="o", color=FAINT, markersize=2.6, label="other networks")
+            )
+        draw_legend(figure, keys)
+    table = [_line(group) for group in [*groups, *behind]]
+    return Drawn(figure, table, list(dict.fromkeys(notes)), setting_of(sized[0]))
+
+
+def _line(group: Group) -> dict[str, Any]:
+    own = group.line()
+    size = own.pop(P, None)
+    return {"model": own.pop("model"), "train_size": size, **own}
+
+
+def _draw_curve(panel: Any, groups: Sequence[Group], place: int) -> None:
+    """From the smallest training set to the largest, whose P stand beside the ends."""
+    colour, marker = appearance(place)
+    rising = sorted(groups, key=lambda group: int(group.at[P]))
+    R, error = ([group.spreads[name] for group in rising] for name in ("R", "error"))
+    for x, y in zip(R, error, strict=True):
+        panel.errorbar(
+            x.value, y.value, yerr=y.arms(), xerr=x.arms(), fmt="none", ecolor=colour, elinewidth=0.4, zorder=2
+        )
+    style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": SIZE, "zorder": 3}
+    panel.plot([x.value for x in R], [y.value for y in error], gid=rising[0].at["model"], **style)
+    for end in dict.fromkeys((0, len(rising) - 1)):
+        at = (R[end].value, error[end].value)
+        panel.annotate(f"{rising[end].at[P]}", at, (3, 3), textcoords="offset points", fontsize=SMALL, color=colour)

@@ -1,0 +1,150 @@
+"""Test error against stability in many small panels: over delta and cutoff (Fig. 21), and by data set (Fig. 20)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...fields.ensemble import LEAST_DELTA, MaxEntropyEnsemble
+from ...options.choices import INTERPOLATIONS
+from ...statistics.estimates import log_correlation
+from ...store.parts import Row
+from ..drawing.axes import set_log_axis, span_of
+from ..drawing.lines import SIZE, Drawn, network_keys
+from ..drawing.parts import draw_legend
+from ..drawing.style import SMALL, WIDTH, appearance, house_style
+from ..points.choice import choose
+from ..points.groups import Group, groups_of
+from ..points.setting import refuse_several_settings, setting_of
+from ..points.spread import Spread
+from .error_vs_stability import signed
+
+HEIGHT, KEYS = 1.55, 0.45  # inches, of a row of panels and of what stands below all
+FIELD = ("delta", "cutoff", "interpolation")
+ALLOWED = "#dcefe3"  # behind panels whose fields are diffeomorphisms more often than not
+LABELS = {"D": "$D_f$", "G": "$G_f$", "R": "$R_f$"}
+FEWEST = 3  # networks behind a correlation
+
+
+def by_field(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
+    """Error against R_f, a row of panels for each delta, a column for each cutoff, a colour for each interpolation.
+
+    The title is the correlation of the logarithms; green panels have delta >= 1/2 and P(Xi < 1) >= 1/2.
+
+    Args:
+        rows: Of a store, or of its CSV export.
+        filters: That every row has to pass, as in `store.table.select`.
+
+    Raises:
+        ValueError: If there are fewer than 3 trained networks; if rows differ in another setting.
+    """
+    found, notes, setting, side = _measured(rows, filters, FIELD, follows=("temperature", "noise_radius"))
+    deltas, cutoffs = (sorted({group.at[name] for group in found}) for name in ("delta", "cutoff"))
+    lines = []
+    with house_style():
+        size = (WIDTH, HEIGHT * len(deltas) + KEYS)
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(len(deltas), len(cutoffs), sharey=True, squeeze=False)
+        for i, delta in enumerate(deltas):
+            for k, cutoff in enumerate(cutoffs):
+                here = [group for group in found if (group.at["delta"], group.at["cutoff"]) == (delta, cutoff)]
+                probability = _probability(side, delta, cutoff)
+                told = []
+                for place, interpolation in enumerate(INTERPOLATIONS):
+                    own = [group for group in here if group.at["interpolation"] == interpolation]
+                    if len(own) >= FEWEST:
+                        _draw_points(panels[i, k], own, "R", place)
+                        told.append(signed(_correlation(own, "R")))
+                        lines += _lines(own, probability)
+                if delta >= LEAST_DELTA and probability >= 0.5:
+                    panels[i, k].set_facecolor(ALLOWED)
+                _set_axes(panels[i, k], here, "R")
+                panels[i, k].set_title(f"$\\delta$ = {delta:g}, $c$ = {cutoff:g}: {', '.join(told)}", fontsize=SMALL)
+        _label(panels, "$R_f$")
+        draw_legend(figure, network_keys(list(INTERPOLATIONS), joined=False))
+    return Drawn(figure, lines, notes, setting)
+
+
+def by_dataset(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
+    """Error against D_f, G_f and R_f, a row of panels for each data set (Fig. 20); the titles are correlations.
+
+    Arguments and errors are those of `by_field`.
+    """
+    found, notes, setting, _ = _measured(rows, filters, ("dataset",), follows=("temperature", "training.dataset"))
+    names = list(dict.fromkeys(str(group.at["dataset"]) for group in found))
+    lines = []
+    with house_style():
+        figure = Figure(figsize=(WIDTH, HEIGHT * 1.3 * len(names) + KEYS / 3), layout="constrained")
+        panels = figure.subplots(len(names), len(LABELS), squeeze=False, sharey="row")
+        for row, name in zip(panels, names, strict=True):
+            own = [group for group in found if group.at["dataset"] == name]
+            for place, (quantity, label) in enumerate(LABELS.items()):
+                _draw_points(row[place], own, quantity, 0)
+                _set_axes(row[place], own, quantity)
+                row[place].set(title=f"{name}: {signed(_correlation(own, quantity))}", xlabel=label)
+            row[0].set_ylabel("test error $\\epsilon_t$")
+            lines += [group.line() for group in own]
+    return Drawn(figure, lines, notes, setting)
+
+
+def _measured(
+    rows: Sequence[Row], filters: Sequence[str], columns: Sequence[str], follows: Sequence[str]
+) -> tuple[list[Group], list[str], dict[str, Any], int]:
+    """A point for each network and what stands in the columns, notes, the setting, and the side of the images."""
+    chosen = choose(rows, filters)
+    if len({row["model"] for row in chosen.trained}) < FEWEST:
+        raise ValueError(f"fewer than {FEWEST} trained networks are among {chosen.told}; measure more, or filter less")
+    refuse_several_settings(chosen.trained, (*columns, *follows))
+    notes = list(chosen.notes)
+    groups = groups_of(chosen.trained, ["model", *columns], notes)
+    setting = {name: value for name, value in setting_of(chosen.trained[0]).items() if name not in (*columns, *follows)}
+    return groups, list(dict.fromkeys(notes)), setting, side_of(chosen.trained[0])
+
+
+def side_of(row: Row) -> int:
+    """Of a row's images in pixels, from delta and the temperature that gives it: delta is proportional to n sqrt(T).
+
+    >>> ensemble = MaxEntropyEnsemble(28, 3, delta=1.0)
+    >>> side_of({"cutoff": 3.0, "delta": 1.0, "temperature": ensemble.temperature})
+    28
+    """
+    rules = {name: row[name] for name in ("cutoff_rule", "delta_rule") if row.get(name)}
+    known = MaxEntropyEnsemble(100, row["cutoff"], temperature=row["temperature"], **rules)
+    return round(known.size[0] * float(row["delta"]) / float(known.delta))
+
+
+def _probability(side: int, delta: float, cutoff: float) -> float:
+    return MaxEntropyEnsemble(side, cutoff, delta=delta).probability_of_diffeomorphism()
+
+
+def _correlation(groups: Sequence[Group], quantity: str) -> float:
+    error, values = (np.array([group.spreads[name].value for group in groups]) for name in ("error", quantity))
+    return log_correlation(error, values)
+
+
+def _lines(groups: Sequence[Group], probability: float) -> list[dict[str, Any]]:
+    """Of Fig. 21's table: the networks of one field, each with the correlations over all of them."""
+    shared = {f"correlation_{name}": _correlation(groups, name) for name in LABELS}
+    return [{**group.line(), **shared, "allowed_probability": probability} for group in groups]
+
+
+def _draw_points(panel: Axes, groups: Sequence[Group], quantity: str, place: int) -> None:
+    colour, marker = appearance(place)
+    x, y = ([group.spreads[name].value for group in groups] for name in (quantity, "error"))
+    style: dict[str, Any] = {"linestyle": "none", "markersize": SIZE, "alpha": 0.85}
+    panel.plot(x, y, marker, color=colour, gid=f"{quantity} {place}", **style)
+
+
+def _set_axes(panel: Axes, groups: Sequence[Group], quantity: str) -> None:
+    for axis, name in (("x", quantity), ("y", "error")):
+        values = [group.spreads[name].value for group in groups]
+        set_log_axis(panel, axis, span_of([Spread(value, None, value, value) for value in values]))
+
+
+def _label(panels: Any, xlabel: str) -> None:
+    for panel in panels[-1]:
+        panel.set_xlabel(xlabel)
+    for row in panels:
+        row[0].set_ylabel("test error $\\epsilon_t$")

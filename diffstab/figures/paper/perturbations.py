@@ -1,0 +1,95 @@
+"""The sphere of perturbations around an image: deformations against noise of the same norm, with samples (Fig. 2).
+
+A plane through the image, spanned by the two directions in which deformations, scaled to the sphere, vary most. Noise
+is random among all directions, so next to nothing of it lies in any plane: its points stay at the centre.
+"""
+
+import math
+from typing import Any
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
+from torch import Tensor
+
+from ...fields.deformation import deform
+from ...fields.ensemble import MaxEntropyEnsemble
+from ...streams import StreamKeys, sphere_noise
+from ..drawing.lines import Drawn
+from ..drawing.parts import draw_legend
+from ..drawing.photograph import photograph, show_picture
+from ..drawing.style import COLOURS, FAINT, INK, WIDTH, house_style
+
+SAMPLES = 200
+CUTOFF, DELTA = 3, 3.0  # the latter in pixels of a side of 128
+HEIGHT = 2.6  # inches
+LOOKS = {"deformation": (COLOURS[2], "o"), "noise": (COLOURS[1], "^")}
+
+
+def sphere_of_perturbations(side: int) -> Drawn:
+    """Both kinds projected on that plane, in units of the radius, and an image of each.
+
+    Args:
+        side: Of the photograph, pixels.
+
+    >>> drawn = sphere_of_perturbations(16)
+    >>> len(drawn.table), sorted(drawn.table[0])
+    (400, ['kind', 'share_in_plane', 'x', 'y'])
+    """
+    image = photograph(side)
+    keys = StreamKeys(0, torch.arange(SAMPLES))
+    ensemble = MaxEntropyEnsemble(side, CUTOFF, delta=DELTA * side / 128)
+    changes = deform(image, ensemble.sample(keys, dtype=torch.float64)) - image
+    norms = changes.flatten(1).norm(dim=1)
+    radius = float(norms.median())
+    units = {"deformation": changes.flatten(1) / norms[:, None]}
+    units["noise"] = sphere_noise(keys, tuple(image.shape)).flatten(1).double()
+    plane = torch.linalg.svd(units["deformation"] - units["deformation"].mean(0), full_matrices=False).Vh[:2]
+    points = {kind: unit @ plane.T for kind, unit in units.items()}
+    typical = int((norms - radius).abs().argmin())
+    shown = {kind: unit[typical].view(image.shape) * radius for kind, unit in units.items()}
+    with house_style():
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        panels = figure.subplots(1, 4, width_ratios=[1.25, 1, 1, 1])
+        _draw_sphere(panels[0], points)
+        _draw_images(list(panels[1:]), image, shown)
+        style: dict[str, Any] = {"linestyle": "none", "markersize": 4}
+        told = {"deformation": "deformations $\\tau x$", "noise": "noise $x + \\eta$"}
+        keys_ = [
+            Line2D([], [], color=LOOKS[kind][0], marker=LOOKS[kind][1], label=told[kind], **style) for kind in told
+        ]
+        draw_legend(figure, keys_)
+    setting = {"side": side, "cutoff": CUTOFF, "delta": ensemble.delta, "samples": SAMPLES, "radius": radius}
+    return Drawn(figure, _table(points), [], {**setting, "relative_radius": radius / float(image.norm())})
+
+
+def _table(points: dict[str, Tensor]) -> list[dict[str, Any]]:
+    return [
+        {"kind": kind, "x": float(x), "y": float(y), "share_in_plane": float(x**2 + y**2)}
+        for kind, own in points.items()
+        for x, y in own
+    ]
+
+
+def _draw_sphere(panel: Axes, points: dict[str, Tensor]) -> None:
+    panel.add_patch(Circle((0, 0), 1, fill=False, edgecolor=FAINT, linewidth=0.8))
+    for kind, own in points.items():
+        colour, marker = LOOKS[kind]
+        panel.plot(
+            *own.T.numpy(), marker, color=colour, markersize=2, alpha=0.7, gid=kind, zorder=6 if kind == "noise" else 2
+        )
+    panel.plot([0], [0], "o", color=INK, markersize=7, markerfacecolor="none", zorder=5)
+    panel.annotate("$x$", (0, 0), (4, 4), textcoords="offset points", color=INK, zorder=5)
+    end = math.sqrt(0.5)
+    panel.annotate("", (-end, end), (0, 0), arrowprops={"arrowstyle": "<->", "linewidth": 0.6, "color": INK})
+    panel.annotate("$r$", (-end / 2, end / 2), (3, 3), textcoords="offset points")
+    panel.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+    panel.set(xlabel="first principal direction / $r$", ylabel="second / $r$")
+
+
+def _draw_images(panels: list[Axes], image: Tensor, shown: dict[str, Tensor]) -> None:
+    show_picture(panels[0], image, "image $x$")
+    show_picture(panels[1], image + shown["deformation"], "deformed $\\tau x$")
+    show_picture(panels[2], image + shown["noise"], "with noise $x + \\eta$")

@@ -1,0 +1,110 @@
+"""The (T, c) plane: where deformations are diffeomorphisms, and where they move pixels (Fig. 1)."""
+
+import string
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ...fields.deformation import deform
+from ...fields.ensemble import MaxEntropyEnsemble, largest_xi, temperature_range
+from ...streams import StreamKeys
+from ..drawing.axes import tick_text
+from ..drawing.lines import Drawn
+from ..drawing.parts import draw_legend
+from ..drawing.photograph import photograph, show_picture
+from ..drawing.style import ACCENT, COLOURS, INK, SMALL, WIDTH, house_style
+
+CUTOFFS = (2, 2.5, 3, 4, 5, 6, 7, 8.5, 10, 12, 15, 20)
+TICKS = (2, 3, 5, 7, 10, 15, 20)
+SAMPLED = (3, 7, 15)  # cutoffs of the samples
+DELTAS = (0.5, 1.0)  # of the lines, pixels
+SAMPLE_DELTAS = (1.0, 3.0, 9.0)  # pixels, at 128; in proportion to the side
+TEMPERATURES = 60  # along the axis
+RULE = "disk"
+SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", "#7cc796"])
+HEIGHT = 2.9  # inches
+MARGIN = 3.0  # of the axis beyond the lines, a factor
+
+
+def phase_diagram(side: int) -> Drawn:
+    """The probability of a diffeomorphism as shading, T_max where it is 1/2, delta = 1/2 and 1, and deformed samples.
+
+    Args:
+        side: Of the photograph, pixels.
+
+    >>> drawn = phase_diagram(16)
+    >>> sorted(drawn.table[0])
+    ['T', 'cutoff', 'delta', 'probability']
+    """
+    at_one = {c: MaxEntropyEnsemble(side, c, delta=1.0).temperature for c in CUTOFFS}
+    limits = {c: temperature_range(side, c) for c in CUTOFFS}
+    everything = [t for pair in limits.values() for t in pair] + [float(t) for t in at_one.values()]
+    temperatures = np.geomspace(min(everything) / MARGIN, max(everything) * MARGIN, TEMPERATURES)
+    share = np.array([[_probability(side, c, t) for t in temperatures] for c in CUTOFFS])
+    with house_style():
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        left, right = list(figure.subfigures(1, 2, width_ratios=[1.25, 1], squeeze=False)[0])
+        panel = left.subplots()
+        shading = panel.pcolormesh(temperatures, CUTOFFS, share, cmap=SHADES, vmin=0, vmax=1, shading="gouraud")
+        shading.set_rasterized(True)
+        bar = left.colorbar(
+            shading, ax=panel, label="probability that $\\Xi<1$", pad=0.02, aspect=25, ticks=[0, 0.5, 1]
+        )
+        bar.outline.set_linewidth(0.5)
+        _draw_lines(panel, at_one, limits)
+        _draw_samples(panel, right, side)
+        panel.set(xscale="log", yscale="log", xlabel="temperature $T$", ylabel="cutoff $c$")
+        panel.set_xlim(temperatures[0], temperatures[-1])
+        panel.set_yticks(TICKS, labels=map(str, TICKS))
+        panel.minorticks_off()
+        draw_legend(left, _keys())
+    table = [
+        {"cutoff": c, "T": float(t), "delta": float((t / float(at_one[c])) ** 0.5), "probability": float(share[i, k])}
+        for i, c in enumerate(CUTOFFS)
+        for k, t in enumerate(temperatures)
+    ]
+    return Drawn(
+        figure, table, [], {"side": side, "cutoff_rule": RULE, "fields": len(largest_xi((side, side), 3, RULE))}
+    )
+
+
+def _probability(side: int, cutoff: float, temperature: float) -> float:
+    return float((largest_xi((side, side), cutoff, RULE) * temperature**0.5 < 1).double().mean())
+
+
+def _draw_lines(panel: Axes, at_one: dict[float, Any], limits: dict[float, tuple[float, float]]) -> None:
+    panel.plot([limits[c][1] for c in CUTOFFS], CUTOFFS, color=COLOURS[2], linewidth=1.4, gid="boundary")
+    for delta, style in zip(DELTAS, (":", "--"), strict=True):
+        line = [float(at_one[c]) * delta**2 for c in CUTOFFS]
+        panel.plot(line, CUTOFFS, color=INK, linestyle=style, linewidth=0.9, gid=f"delta {delta:g}")
+
+
+def _draw_samples(panel: Axes, beside: Any, side: int) -> None:
+    """A letter for each in the plane, and the deformed photograph beside it: one stream, so one field continued."""
+    image = photograph(side)
+    panels = beside.subplots(len(SAMPLED), len(SAMPLE_DELTAS), squeeze=False)
+    keys, letters = StreamKeys(0, torch.tensor([0])), iter(string.ascii_lowercase)
+    for row, cutoff in zip(panels, reversed(SAMPLED), strict=True):
+        for one, delta in zip(row, SAMPLE_DELTAS, strict=True):
+            ensemble = MaxEntropyEnsemble(side, cutoff, delta=delta * side / 128)
+            letter, temperature = next(letters), float(ensemble.temperature)
+            field = ensemble.sample(keys, dtype=torch.float64)
+            show_picture(one, deform(image[None], field)[0])
+            folded = " folds" if bool(field.folds()[0]) else ""
+            one.set_title(f"{letter}{folded}", fontsize=SMALL, pad=2)
+            panel.plot([temperature], [cutoff], "o", color="white", markersize=8, markeredgecolor=ACCENT)
+            panel.annotate(letter, (temperature, cutoff), ha="center", va="center", fontsize=SMALL, color=INK)
+
+
+def _keys() -> Sequence[Line2D]:
+    return [
+        Line2D([], [], color=COLOURS[2], linewidth=1.4, label="$P(\\Xi<1)$ = 1/2"),
+        Line2D([], [], color=INK, linestyle=":", label=f"$\\delta$ = {tick_text(DELTAS[0])} px"),
+        Line2D([], [], color=INK, linestyle="--", label=f"$\\delta$ = {tick_text(DELTAS[1])} px"),
+    ]

@@ -1,0 +1,91 @@
+"""Both interpolations between the pixels of a small image: as surfaces, and along one line of pixels (Fig. 10)."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from torch import Tensor
+
+from ...fields.deformation import deform
+from ...options.choices import INTERPOLATIONS
+from ..drawing.lines import Drawn
+from ..drawing.parts import draw_legend
+from ..drawing.style import COLOURS, INK, WIDTH, house_style
+
+STEPS = 24  # positions from one pixel to the next
+HEIGHT = 2.4  # inches
+LINE = 2  # row of pixels along which the last panel goes
+
+
+def pixel_grid_figure(_: int) -> Drawn:
+    """`pixel_grid` at its own size, whatever other figures have."""
+    return pixel_grid()
+
+
+def pixel_grid(side: int = 6) -> Drawn:
+    """Values between the pixels of a random image, from 0 to 1.
+
+    Args:
+        side: Of the image, pixels.
+
+    >>> drawn = pixel_grid(4)
+    >>> len(drawn.table), sorted(drawn.table[0])
+    (73, ['bilinear', 'gaussian', 'x'])
+    """
+    image = torch.rand(1, side, side, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    surfaces = {name: between_pixels(image, name, STEPS) for name in INTERPOLATIONS}
+    x = np.arange(surfaces["bilinear"].shape[-1]) / STEPS
+    with house_style():
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        panels = figure.subplots(1, 3, width_ratios=[1, 1, 1.5])
+        for panel, (name, surface) in zip(panels, surfaces.items(), strict=False):
+            _show(panel, surface, image, name)
+        for place, (name, surface) in enumerate(surfaces.items()):
+            panels[2].plot(x, surface[LINE * STEPS], color=COLOURS[place], gid=name, linestyle="-" if place else "--")
+        panels[2].plot(range(side), image[0, LINE], "o", color=INK, markersize=4, gid="pixels", zorder=4)
+        panels[2].set(xlabel=f"$x$ (pixels), at $y$ = {LINE}", ylabel="value", xticks=range(side))
+        _draw_keys(figure)
+    columns = {name: surface[LINE * STEPS].tolist() for name, surface in surfaces.items()}
+    table = [{"x": float(x[k]), **{name: own[k] for name, own in columns.items()}} for k in range(len(x))]
+    return Drawn(figure, table, [], {"side": side, "steps": STEPS})
+
+
+def between_pixels(image: Tensor, interpolation: str, steps: int) -> Tensor:
+    """`[1, n, n]` interpolated at every 1 / steps of a pixel: `[steps (n - 1) + 1]` on either side.
+
+    >>> between_pixels(torch.eye(2)[None], "bilinear", 2)
+    tensor([[1.0000, 0.5000, 0.0000],
+            [0.5000, 0.5000, 0.5000],
+            [0.0000, 0.5000, 1.0000]])
+    """
+    side = image.shape[-1]
+    shift = torch.arange(steps, dtype=image.dtype) / steps
+    down, across = torch.meshgrid(shift, shift, indexing="ij")
+    displacement = -torch.stack([across, down], dim=-1)[..., None, None].expand(steps, steps, 2, side, side)
+    values = deform(image, displacement, interpolation)[:, :, 0]  # steps, steps, n, n
+    whole = values.permute(2, 0, 3, 1).reshape(side * steps, side * steps)
+    last = steps * (side - 1) + 1
+    return whole[:last, :last]
+
+
+def _show(panel: Axes, surface: Tensor, image: Tensor, name: str) -> None:
+    side = image.shape[-1]
+    half = 0.5 / STEPS
+    extent = (-half, side - 1 + half, side - 1 + half, -half)
+    panel.imshow(surface.numpy(), cmap="gray", vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    y, x = (index.flatten() for index in np.indices((side, side)))
+    style: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1, "s": 22, "edgecolors": COLOURS[4], "linewidths": 0.8}
+    panel.scatter(x, y, c=image.flatten().numpy(), clip_on=False, zorder=3, **style)
+    panel.set(xticks=range(side), yticks=range(side), xlabel="$x$ (pixels)", ylabel="$y$ (pixels)", title=name)
+    panel.spines[:].set_visible(False)
+
+
+def _draw_keys(figure: Figure) -> None:
+    lines = [
+        Line2D([], [], color=COLOURS[k], linestyle="-" if k else "--", label=name)
+        for k, name in enumerate(INTERPOLATIONS)
+    ]
+    draw_legend(figure, [Line2D([], [], color=INK, marker="o", linestyle="none", markersize=4, label="pixels"), *lines])

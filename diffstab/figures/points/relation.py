@@ -1,0 +1,106 @@
+"""How the test error of networks follows R_f, D_f and 1/G_f: correlations, power laws, beside the paper's values."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...statistics.correlation import PowerLaw, correlation_interval, fitted_power_law
+from ...statistics.intervals import LEVEL, Array, Interval
+from ..drawing.files import table_csv
+from .networks import Network
+from .spread import Spread, columns_of
+
+QUANTITIES = ("R", "D", "1/G")
+SPREADS = {"test_error": "error", "D": "D", "G": "G", "R": "R", "R_init": "R_init"}  # columns of the CSV file
+
+# Correlation of the logarithms with the test error: CIFAR10 in Figs. 5, 15 and 16, the others in Table 2, which has
+# that of G, the opposite of 1/G's.
+PAPER = {
+    "mnist": {"R": 0.75, "D": 0.71, "1/G": 0.43},
+    "svhn": {"R": 0.81, "D": 0.87, "1/G": 0.28},
+    "fashionmnist": {"R": 0.94, "D": 0.72, "1/G": 0.68},
+    "tinyimagenet": {"R": 0.74, "D": 0.69, "1/G": 0.66},
+    "cifar10": {"R": 0.97, "D": 0.62, "1/G": 0.85},
+}
+ALSO = {"mnist5k": "mnist"}  # parts of a data set
+
+
+@dataclass(frozen=True)
+class Relation:
+    """The test error against each quantity, over networks.
+
+    Attributes:
+        correlations: Of the logarithms, with 95 % intervals, by quantity: `R`, `D`, `1/G`.
+        law: error = a R^b.
+        root_law: error = a sqrt(R), the paper's.
+    """
+
+    correlations: dict[str, Interval]
+    law: PowerLaw
+    root_law: PowerLaw
+
+
+def quantity_of(network: Network, quantity: str) -> Spread:
+    """R, D or 1/G of a network."""
+    return network.G.inverse() if quantity == "1/G" else network.D if quantity == "D" else network.R
+
+
+def values_of(networks: Sequence[Network], quantity: str) -> Array:
+    """R, D or 1/G of each network, `[N]`."""
+    return np.array([quantity_of(network, quantity).value for network in networks])
+
+
+def relate(networks: Sequence[Network]) -> Relation:
+    """Correlations and power laws over networks.
+
+    Raises:
+        ValueError: If there are fewer than 3 networks, or a quantity is the same for all.
+    """
+    error = np.array([network.error.value for network in networks])
+    found = {name: correlation_interval(error, values_of(networks, name)) for name in QUANTITIES}
+    R = values_of(networks, "R")
+    return Relation(found, fitted_power_law(R, error), fitted_power_law(R, error, exponent=0.5))
+
+
+def paper_values(dataset: str) -> tuple[str, dict[str, float]] | None:
+    """The paper's name for a data set and its correlations there; None where it gives none.
+
+    >>> paper_values("mnist5k")
+    ('mnist', {'R': 0.75, 'D': 0.71, '1/G': 0.43})
+    """
+    name = re.sub(r"[^a-z0-9]", "", dataset.lower())
+    name = ALSO.get(name, name)
+    return (name, PAPER[name]) if name in PAPER else None
+
+
+def plain(relation: Relation, dataset: str) -> dict[str, Any]:
+    """The JSON form, with the paper's correlations."""
+    paper = paper_values(dataset)
+    return {
+        "correlation": {
+            name: {**interval._asdict(), "paper": paper[1][name] if paper else None}
+            for name, interval in relation.correlations.items()
+        },
+        "fit": {"factor": relation.law.factor._asdict(), "exponent": relation.law.exponent._asdict()},
+        "fit_of_exponent_half": {"factor": relation.root_law.factor._asdict()},
+        "interval": {"level": LEVEL, "of": "Student's t over networks; of correlations, a jackknife of Fisher's z"},
+    }
+
+
+def networks_csv(networks: Sequence[Network]) -> bytes:
+    """The points as a CSV file, one line per network; what is not known stands empty."""
+    return table_csv(networks_table(networks))
+
+
+def networks_table(networks: Sequence[Network]) -> list[dict[str, Any]]:
+    """The points as the lines of a table."""
+    lines = []
+    for network in networks:
+        line = {name: getattr(network, name) for name in ("name", "depth", "batch_norm", "skip", "seeds")}
+        for column, name in SPREADS.items():
+            line |= columns_of(column, getattr(network, name))
+        lines.append(line)
+    return lines

@@ -1,0 +1,118 @@
+"""Whether rows may stand in one figure: they share a measuring setting, and the seeds of a network one training."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from ...store.pairing import BEFORE, SETTING
+from ...store.parts import Row
+from ...store.row_check import OF_DEFORMATIONS
+from ...store.table import SEED_BY_SEED, flat, value_at
+
+SETTINGS = (*SETTING, "asked.until_precision", "batch_norm", "precision")
+TASK = ("training.dataset", "training.train_size", "training.label_noise")  # that all networks were trained for
+CHECKPOINT = "a checkpoint"
+WITHOUT = "none"  # batch_norm of networks that have none, which goes with any
+KINDS = ("train", "pretrained", "init")  # of weights; others are paths of checkpoints
+
+
+def grouped(rows: Iterable[Row], column: str) -> dict[Any, list[Row]]:
+    """Rows by what stands in a column, in their order."""
+    found: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[value_at(row, column)].append(row)
+    return dict(found)
+
+
+def setting_of(row: Row) -> dict[str, Any]:
+    """What a row is a measurement of, by column; what it does not have is left out.
+
+    >>> setting_of({"cutoff": 3.0, "images": 800, "asked": {"until_precision": 0.05}})
+    {'transform': 'diffeo', 'cutoff': 3.0, 'asked.until_precision': 0.05}
+    """
+    found = {column: setting_at(row, column) for column in (*SETTINGS, *TASK)}
+    return {column: value for column, value in found.items() if value is not None}
+
+
+def setting_at(row: Row, column: str) -> Any:
+    """What stands in a column of a row's setting, in rows from before there was a choice too.
+
+    With `until_precision` images and draws are what it took, no part of what is measured.
+    """
+    if column in ("images", "draws") and value_at(row, "asked.until_precision") is not None:
+        return None
+    value = value_at(row, column)
+    value = BEFORE.get(column) if value is None else value
+    return None if column == "training.label_noise" and not value else value  # none, as before there was the option
+
+
+def is_like(row: Row, other: Row, swept: Collection[str] = ()) -> bool:
+    """Whether a row at initialisation has another's setting: batch norm works in another way there.
+
+    Args:
+        row: At initialisation.
+        other: Another one.
+        swept: Columns in which they may differ.
+
+    >>> is_like({"cutoff": 3.0, "batch_norm": "batch"}, {"cutoff": 3.0, "batch_norm": "running"})
+    True
+    >>> is_like({"delta": 1.0}, {"delta": 2.0}), is_like({"delta": 1.0}, {"delta": 2.0}, swept=["delta"])
+    (False, True)
+    """
+    columns = [column for column in SETTINGS if column != "batch_norm" and column not in swept]
+    return all(len(_distinct(column, [row, other])) < 2 for column in columns)
+
+
+def _distinct(column: str, rows: Iterable[Row]) -> list[Any]:
+    """What stands in a column of a setting; transformations that have no cutoff go with any, and the like."""
+    found = list(dict.fromkeys(setting_at(row, column) for row in rows))
+    return [value for value in found if value is not None] if column in OF_DEFORMATIONS else found
+
+
+def refuse_several_settings(rows: Sequence[Row], swept: Collection[str] = ()) -> None:
+    """Raises ValueError, with the columns in which they differ, if rows are under several settings.
+
+    What networks were trained for counts too, where it is known; how they were trained may differ, as their best does.
+
+    Args:
+        rows: After training, or at initialisation.
+        swept: Columns in which they may differ.
+    """
+    found = {column: _distinct(column, rows) for column in SETTINGS if column not in swept}
+    found["batch_norm"] = [value for value in found["batch_norm"] if value != WITHOUT]
+    taught = [row for row in rows if row.get("training")]
+    found |= {column: _distinct(column, taught) for column in TASK if column not in swept}
+    differing = {column: values for column, values in found.items() if len(values) > 1}
+    if differing:
+        told = "; ".join(f"{column} is {_listed(values)}" for column, values in differing.items())
+        raise ValueError(f"the rows are under several settings: {told}; choose one with {_filter(differing)}")
+
+
+def refuse_several_trainings(name: str, rows: Sequence[Row]) -> None:
+    """Raises ValueError, with the columns in which they differ, if a network's seeds were not trained alike."""
+    columns = dict.fromkeys(column for row in rows for column in flat({"training": row.get("training", {})}))
+    found = {"weights": [row["weights"] if row["weights"] in KINDS else CHECKPOINT for row in rows]}
+    found |= {column: [value_at(row, column) for row in rows] for column in columns if column not in SEED_BY_SEED}
+    differing = {column: values for column in found if len(values := list(dict.fromkeys(found[column]))) > 1}
+    if differing:
+        told = "; ".join(f"{column} is {_listed(values)}" for column, values in differing.items())
+        raise ValueError(f"{name!r} was trained in several ways: {told}; choose one with {_filter(differing)}")
+
+
+def _filter(differing: dict[str, list[Any]]) -> str:
+    """A filter that would do; delta says more to people than the temperature that follows from it."""
+    column = "delta" if "delta" in differing else next(iter(differing))
+    value = next(value for value in differing[column] if value != CHECKPOINT)
+    return f"a filter such as {column}={_text(value)} (--where)"
+
+
+def _listed(values: Sequence[Any]) -> str:
+    texts = [_text(value) for value in values[:4]] + (["..."] if len(values) > 4 else [])
+    return f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def _text(value: Any) -> str:
+    """As a filter takes it."""
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return "none" if value is None else str(value)

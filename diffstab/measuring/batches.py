@@ -1,0 +1,164 @@
+"""Images as batches that can be gone through more than once, each image with the index that keys its random streams."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from ..streams import in_random_order
+
+
+class Batch(NamedTuple):
+    """Index of each image `[B]`, the images `[B, C, H, W]`, and their labels `[B]` (-1: none)."""
+
+    keys: Tensor
+    images: Tensor
+    labels: Tensor
+
+
+Images = Tensor | Dataset[Any] | Iterable[Any]
+Batches = Callable[[], Iterator[Batch]]
+
+
+def as_batches(
+    images: Images,
+    *,
+    labels: Tensor | None,
+    indices: Tensor | None,
+    batch_size: int,
+    workers: int,
+    share: tuple[int, int] = (0, 1),
+    whole: bool = False,
+    order: int | None = None,
+) -> Batches:
+    """A function that starts a new pass over the images.
+
+    Args:
+        images: `[N, C, H, W]`; or a `Dataset` of images or `(image, label)`; or an iterable of batches, such as a
+            `DataLoader`, that gives the same batches each time.
+        labels: `[N]`, only with a tensor of images.
+        indices: Which images, int64, only with a tensor or `Dataset`; all of them if None. An image keeps its random
+            streams whatever else is measured.
+        batch_size: At most; batches are as equal as they can be, so that none is left with a single image.
+        workers: Loader processes, for a `Dataset`.
+        share: (k, n): every n-th batch from the k-th on, that of one process among n.
+        whole: Batches are the same whatever the number of processes; otherwise they are so many that each gets as much.
+        order: Seed of the order in which images of a tensor or `Dataset` come; as their indices have it if None.
+
+    Raises:
+        TypeError, ValueError: If the images, labels or indices are of another kind or shape.
+    """
+    if isinstance(images, IterableDataset):
+        raise TypeError("images are an IterableDataset; wrap it in a DataLoader that gives the same batches each time")
+    share_slice = (share[0], None, share[1])
+    if not isinstance(images, (Tensor, Dataset)):
+        if labels is not None or indices is not None:
+            raise ValueError("labels and indices go with a tensor or Dataset of images; a loader brings its own")
+        return lambda: islice(_loader_batches(images), *share_slice)
+    if isinstance(images, Dataset) and labels is not None:
+        raise ValueError("labels given with a Dataset; its items (image, label) carry them")
+    chosen = _indices(indices, len(images))  # type: ignore[arg-type]
+    chosen = chosen if order is None else in_random_order(chosen, order)
+    parts = _parts(chosen, batch_size, 1 if whole else share[1])[slice(*share_slice)]
+    if isinstance(images, Dataset):
+        return lambda: _dataset_batches(images, parts, workers)
+    if images.ndim != 4:
+        raise ValueError(f"images are {tuple(images.shape)}; [N, C, H, W] is needed")
+    known = _checked_labels(labels, len(images))
+    return lambda: (Batch(part, images[part.to(images.device)], known[part]) for part in parts)
+
+
+def _parts(chosen: Tensor, batch_size: int, multiple: int) -> list[Tensor]:
+    """Indices in batches of nearly one size, their number a multiple of that of the processes."""
+    if not len(chosen):
+        return []
+    count = math.ceil(math.ceil(len(chosen) / batch_size) / multiple) * multiple
+    return [part for part in chosen.tensor_split(count) if len(part)]
+
+
+def _checked_labels(labels: Any, count: int) -> Tensor:
+    """Labels as int64 `[count]` on the CPU; -1 throughout for None."""
+    if labels is None:
+        return torch.full((count,), -1)
+    try:
+        tensor = torch.as_tensor(labels).cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"labels are {labels!r:.60}; one whole number per image is needed") from error
+    if tensor.shape != (count,) or tensor.is_floating_point() or tensor.is_complex():
+        raise ValueError(f"labels are {tensor.dtype} {tuple(tensor.shape)}; whole numbers [{count}] are needed")
+    return tensor.long()
+
+
+def _indices(indices: Tensor | None, total: int) -> Tensor:
+    if indices is None:
+        return torch.arange(total)
+    indices = torch.as_tensor(indices)
+    if indices.dtype != torch.int64 or indices.ndim != 1:
+        raise ValueError(f"indices are {indices.dtype} {tuple(indices.shape)}; int64 [M] is needed")
+    if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < total:
+        raise ValueError(f"indices run from {indices.min()} to {indices.max()}; there are {total} images")
+    if len(indices.unique()) != len(indices):
+        raise ValueError("indices name an image twice; each image is measured once, with draws= for more fields")
+    return indices.cpu()
+
+
+def _dataset_batches(dataset: Dataset[Any], parts: list[Tensor], workers: int) -> Iterator[Batch]:
+    loader = DataLoader(
+        dataset,
+        batch_sampler=[part.tolist() for part in parts],
+        num_workers=workers,
+        collate_fn=_collate,
+        generator=torch.Generator().manual_seed(0),  # workers seeded alike in both passes, not by the global state
+    )
+    try:
+        for keys, (images, labels) in zip(parts, loader, strict=True):
+            yield Batch(keys, images, labels)
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        if workers and text.startswith("Caught "):  # a worker's error carries its traceback in the message
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(text.rsplit(f"\n{type(error).__name__}: ", 1)[-1].strip()) from error
+        raise
+
+
+def _collate(items: list[Any]) -> tuple[Tensor, Tensor]:
+    pairs = [_image_and_label(item) for item in items]
+    first = pairs[0][0]
+    for image, _ in pairs:
+        if not isinstance(image, Tensor) or image.ndim != 3:
+            came = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
+            raise TypeError(f"the data set gave an image as {came}; float tensors [C, H, W] are needed")
+        if image.shape != first.shape:
+            raise ValueError(f"images of {tuple(first.shape)} and {tuple(image.shape)}; they must have one size")
+    labels = None if any(label is None for _, label in pairs) else [label for _, label in pairs]
+    return torch.stack([image for image, _ in pairs]), _checked_labels(labels, len(pairs))
+
+
+def _image_and_label(item: Any) -> tuple[Any, Any]:
+    """Of an item or batch: `image`, `(image,)` or `(image, label)`; None for no label."""
+    if not isinstance(item, (tuple, list)):
+        return item, None
+    if not 1 <= len(item) <= 2:
+        raise TypeError(f"the data set gave {len(item)} things at once; an image, or (image, label), is needed")
+    return item[0], item[1] if len(item) == 2 else None
+
+
+def _loader_batches(loader: Iterable[Any]) -> Iterator[Batch]:
+    if not isinstance(loader, Iterable):
+        raise TypeError(f"images are a {type(loader).__name__}; a tensor, a Dataset or batches of images are needed")
+    batches = iter(loader)  # once a pass: a DataLoader starts its workers here
+    if batches is loader:
+        raise TypeError("images are an iterator that can be gone through once; measuring goes through them twice")
+    start = 0
+    for batch in batches:
+        images, labels = _image_and_label(batch)
+        if not isinstance(images, Tensor) or images.ndim != 4:
+            came = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+            raise TypeError(f"the loader gave images as {came}; tensors [B, C, H, W] are needed")
+        known = _checked_labels(labels, len(images))
+        yield Batch(torch.arange(start, start + len(images)), images, known)
+        start += len(images)

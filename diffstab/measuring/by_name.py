@@ -1,0 +1,162 @@
+"""One measurement from names to numbers: the network, its images, the result. The command and every sweep call it."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from ..data.images import ImageSet
+from ..data.load import load_dataset
+from ..fields.ensemble import MaxEntropyEnsemble
+from ..models.devices import chosen_device
+from ..models.failing import told_as_value_error
+from ..models.labels import label_map
+from ..models.resolve import LoadedModel, Override, resolve_model
+from ..models.sources import Shape
+from ..options.choices import DIFFEO
+from ..options.measure import ENSEMBLE, MeasureOptions
+from ..perturbations.named import Transformation, transformation_named
+from ..processes import ALONE, Processes, local_device
+from ..streams import choose
+from .adaptive import until_precise
+from .measure import measure
+
+if TYPE_CHECKING:
+    from ..results.result import StabilityResult
+
+
+class Watcher:
+    """Is told how a measurement goes; this one keeps silent."""
+
+    def begins(self, title: str) -> None:
+        """Which network is measured on which images."""
+
+    def moves(self, done: int, total: int) -> None:
+        """So many images went through the network, of so many."""
+
+    def notes(self, text: str) -> None:
+        """What the user should know beside the numbers."""
+
+
+def measure_cell(
+    options: MeasureOptions, watcher: Watcher | None = None, processes: Processes = ALONE
+) -> "StabilityResult":
+    """Loads what the options name, measures it, and names it in the result.
+
+    Raises:
+        ValueError: If anything named can't be had or the network fails on these images.
+    """
+    watcher = watcher or Watcher()
+    device = chosen_device(local_device(options.device) if processes.count > 1 else options.device)
+    dataset = _images(options, processes)
+    loaded = _model(options, dataset)
+    images = (
+        dataset if loaded.preprocessing in (None, dataset.preprocessing) else dataset.prepared(loaded.preprocessing)
+    )
+    transformation = _transformation(options, images)
+    network = _placed(loaded, options, device)
+
+    def measured(count: int, draws: int) -> "StabilityResult":
+        watcher.begins(_title(loaded, images, count, options, device))
+        with told_as_value_error(options.model, images.shape):
+            return measure(
+                network,
+                images,
+                transformation,
+                convention=options.convention,
+                label_outputs=lambda outputs: _label_outputs(loaded, images, outputs),
+                indices=choose(count, len(images), options.seed),
+                draws=draws,
+                device=device,
+                progress=watcher.moves,
+                note=lambda text: watcher.notes(f"note: {text}"),
+                processes=processes,
+                **{name: getattr(options, name) for name in KNOBS},
+            )
+
+    count = min(options.images, len(images))
+    if options.until_precision is None:
+        result = measured(count, options.draws)
+    else:
+        limits = {"images": count, "total": len(images), "draws": options.draws}
+        result = until_precise(measured, options.until_precision, **limits)
+    return _named(result, loaded, images, watcher)
+
+
+KNOBS = tuple(
+    "average noise_radius noise_norm interpolation layers seed batch_size batch_norm resamples amp workers".split()
+)
+
+
+def _images(options: MeasureOptions, processes: Processes) -> ImageSet:
+    """The data set; of several processes, the first one fetches it alone."""
+
+    def load(download: bool) -> ImageSet:
+        return load_dataset(options.dataset, split=options.split, data_dir=options.data_dir, download=download)
+
+    if options.download and processes.count > 1:
+        processes.gathered(lambda: load(True).name if processes.first else None)
+        return load(False)
+    return load(options.download)
+
+
+def _model(options: MeasureOptions, dataset: ImageSet) -> LoadedModel:
+    return resolve_model(
+        options.model,
+        Shape(*dataset.shape, dataset.classes),
+        dataset=dataset.name,
+        weights=options.weights,
+        checkpoint=options.checkpoint,
+        num_classes=options.num_classes,
+        in_chans=options.in_chans,
+        model_kwargs=options.arguments,
+        usual=dataset.preprocessing,
+        override=Override(**options.override),
+        seed=options.seed,
+    )
+
+
+def _transformation(options: MeasureOptions, images: ImageSet) -> Transformation:
+    size = images.shape[1:]
+    if options.transform == DIFFEO:
+        return MaxEntropyEnsemble(size, **{name: getattr(options, name) for name in ENSEMBLE})
+    assert options.delta is not None
+    return transformation_named(options.transform, size, options.delta)
+
+
+def _placed(loaded: LoadedModel, options: MeasureOptions, device: torch.device) -> Any:
+    """The network on its device, in its precision and memory layout."""
+    network = loaded.network
+    if not isinstance(network, nn.Module):
+        return network
+    if options.compile and options.layers is not None:
+        raise ValueError("compile is on and layers are asked for, which a compiled network hides; give one of the two")
+    network.to(device, getattr(torch, options.precision))
+    if options.channels_last:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if options.compile:
+        network.compile()
+    return network
+
+
+def _label_outputs(loaded: LoadedModel, images: ImageSet, outputs: int) -> list[int] | None:
+    return label_map(images.classes, images.class_names, outputs, loaded.label_names)
+
+
+def _named(result: "StabilityResult", loaded: LoadedModel, images: ImageSet, watcher: Watcher) -> "StabilityResult":
+    outputs = result.raw.outputs.shape[1]
+    if images.classes and result.test_error is None:
+        watcher.notes(f"no test error: the network has {outputs} outputs and {images.name} {images.classes} classes")
+    if result.output is not None:
+        watcher.notes(f"note: the network returns several outputs; measured is {result.output}")
+    names = {"model": loaded.name, "model_source": loaded.source, "weights": loaded.weights, "weights_tag": loaded.tag}
+    return replace(result, **names, model_options=loaded.options)  # type: ignore[arg-type]
+
+
+def _title(loaded: LoadedModel, images: ImageSet, count: int, options: MeasureOptions, device: torch.device) -> str:
+    """Which network this is, on which images."""
+    few = f" (all there are; {options.images} asked for)" if len(images) < options.images else ""
+    shown = loaded.name if ":" in loaded.name else f"{loaded.source}:{loaded.name}"
+    network = f"{shown}, weights: {loaded.weights}"
+    return f"{network}; {count} images of {images.name}/{images.split}{few}; {device}\ninput: {images.preprocessing}"

@@ -1,0 +1,102 @@
+"""One network by both conventions, and by the paper's with one choice at a time made as the published code makes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..options.choices import CONVENTIONS, DIFFEO
+from ..options.measure import MeasureOptions
+from ..statistics.estimates import Statistic, stability
+from ..statistics.intervals import Interval
+from ..statistics.pairs import OutputPairs
+
+if TYPE_CHECKING:
+    from ..results.result import StabilityResult
+
+PAPER, REFERENCE = CONVENTIONS["paper"], CONVENTIONS["reference"]
+MEASURED = ("cutoff_rule", "delta_rule", "noise_radius")  # other images or noise
+RECOMPUTED = ("median_rule", "pairs")  # another statistic of the same changes
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The paper's convention but for one choice.
+
+    Attributes:
+        choice: Of `settings.Convention`.
+        paper: What the paper's convention has.
+        reference: What stands in its place.
+        numbers: D, G and R; None where they can't be had.
+    """
+
+    choice: str
+    paper: str
+    reference: str
+    numbers: dict[str, Interval] | None
+
+
+@dataclass(frozen=True)
+class BothConventions:
+    """A network by both conventions.
+
+    Attributes:
+        paper: Measured by the paper's.
+        reference: By the published code's.
+        changed: By the paper's but for one choice, for each in which they differ.
+    """
+
+    paper: "StabilityResult"
+    reference: "StabilityResult"
+    changed: list[Changed]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        changed = [
+            {**vars(one), "numbers": one.numbers and {name: own._asdict() for name, own in one.numbers.items()}}
+            for one in self.changed
+        ]
+        return {"paper": self.paper.to_dict(), "reference": self.reference.to_dict(), "changed": changed}
+
+
+def measure_both(options: MeasureOptions, measured: Callable[[MeasureOptions], "StabilityResult"]) -> BothConventions:
+    """Measures by both conventions, and between them.
+
+    Args:
+        options: By the paper's convention.
+        measured: Makes one measurement, as `measure_cell` does.
+
+    Raises:
+        ValueError: If a choice is given that the conventions make, or the transformation is none of theirs; what
+            `measured` raises.
+    """
+    if options.transform != DIFFEO:
+        raise ValueError(f"transform is {options.transform!r}; the conventions differ in deformations, diffeo")
+    if options.noise_norm is not None:
+        raise ValueError(f"noise_norm is {options.noise_norm:g}; the conventions choose it, so leave it out")
+    for name in MEASURED:
+        if getattr(options, name) != getattr(PAPER, name):
+            raise ValueError(f"{name} is {getattr(options, name)!r}; the conventions choose it, so leave it out")
+    paper = measured(options)
+    one_by_one = []
+    for name in MEASURED:
+        result = measured(replace(options, **{name: getattr(REFERENCE, name)}))
+        one_by_one.append(_changed(name, {letter: getattr(result, letter) for letter in "DGR"}))
+    one_by_one += [_changed(name, _recomputed(paper, name)) for name in RECOMPUTED]
+    open_rules: dict[str, Any] = dict.fromkeys(MEASURED)
+    return BothConventions(paper, measured(replace(options, convention=REFERENCE.name, **open_rules)), one_by_one)
+
+
+def _changed(name: str, numbers: dict[str, Interval] | None) -> Changed:
+    return Changed(name, getattr(PAPER, name), getattr(REFERENCE, name), numbers)
+
+
+def _recomputed(paper: "StabilityResult", name: str) -> dict[str, Interval] | None:
+    """By another statistic; None where the changes of each output were not kept."""
+    rules = {rule: getattr(PAPER, rule) for rule in RECOMPUTED} | {name: getattr(REFERENCE, name)}
+    statistic = Statistic(paper.average, **rules)
+    try:
+        changes = paper.raw.changes(statistic)
+    except ValueError:
+        return None
+    pairs = OutputPairs(paper.raw.outputs)
+    return stability(changes[0], changes[1], pairs, statistic, resamples=paper.resamples, seed=paper.seed)

@@ -1,0 +1,112 @@
+"""The first pass of a measurement: over the deformed images alone, without the network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..fields.field import DisplacementField
+from ..perturbations.named import Transformation
+from ..precision import doubled
+from ..provenance import image_digests
+from ..statistics.intervals import Array
+from .batches import Batch, Batches
+from .memory import Memory
+from .setup import Plan
+
+COLUMNS = 4  # for each draw
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the pass found: arrays by image, in the order of the pass.
+
+    Attributes:
+        keys: Index of each image, `[N]`.
+        labels: `[N]`, -1 for none.
+        sizes: ||x||, `[N]`.
+        norms: ||tau x - x||, `[N, draws]`.
+        folds: 1 where a field folds, `[N, draws]`; NaN, as the next two, where the transformation does not tell.
+        clamped: Share of clamped pixels, `[N, draws]`.
+        gradients: ||grad tau||_inf, `[N, draws]`.
+        digests: Of each image, by its index.
+    """
+
+    keys: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    sizes: Array
+    norms: Array
+    folds: Array
+    clamped: Array
+    gradients: Array
+    digests: dict[int, bytes]
+
+
+def survey_images(batches: Batches, plan: Plan, memory: Memory) -> Survey:
+    """The pass; each batch makes one device-to-host copy."""
+    keys, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    rows = [np.empty((0, 1 + COLUMNS * plan.settings.draws))]
+    digests: dict[int, bytes] = {}
+    for batch in batches():
+        _check_images(batch, plan)
+        digests.update(image_digests(batch.keys, batch.images))
+        rows += memory.run(lambda part: survey_batch(part, plan).cpu().numpy(), batch)
+        keys.append(batch.keys.numpy())
+        labels.append(batch.labels.numpy())
+    table = np.concatenate(rows)
+    if not np.isfinite(table[:, 1::COLUMNS]).all():
+        raise ValueError(f"the transformation {plan.transformation.name} made images that are not finite; mend it")
+    norms, folds, clamped, gradients = (table[:, first::COLUMNS] for first in range(1, 1 + COLUMNS))
+    whole = np.concatenate(keys), np.concatenate(labels), table[:, 0]
+    return Survey(*whole, norms, folds, clamped, gradients, digests)
+
+
+def survey_batch(batch: Batch, plan: Plan) -> torch.Tensor:
+    """||x||, then per draw ||tau x - x|| and what `_described` tells: `[B, 1 + 4 draws]`."""
+    images = plan.placed(batch)
+    base = plan.base(images)
+    parts = [doubled(base.flatten(1)).norm(dim=1)]
+    for draw in range(plan.settings.draws):
+        sample = plan.sample(plan.keys(batch, draw))
+        norm = doubled((plan.transformed(images, sample) - base).flatten(1)).norm(dim=1)
+        parts += [norm, *_described(sample, plan.transformation, norm)]
+    return torch.stack(parts, 1)
+
+
+def _described(sample: Any, transformation: Transformation, like: torch.Tensor) -> list[torch.Tensor]:
+    """Whether each sample folds, its clamped share and ||grad tau||_inf, `[B]` each; NaN where it is not known."""
+    if isinstance(sample, DisplacementField):
+        gradient = sample.gradient()
+        told = [sample.folds(gradient), sample.clamped_fraction(), sample.gradient_norm(gradient)]
+        return [doubled(one) for one in told]
+    known = [getattr(transformation, name, None) for name in ("folds", "clamped_fraction", "gradient_norm")]
+    return [torch.full_like(like, torch.nan) if one is None else doubled(one(sample)) for one in known]
+
+
+def joined(parts: Sequence[Survey]) -> Survey:
+    """Of several processes. Raises ValueError if there are fewer than 2 images."""
+    digests = {key: digest for part in parts for key, digest in part.digests.items()}
+    names = ("keys", "labels", "sizes", "norms", "folds", "clamped", "gradients")
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    whole = Survey(**arrays, digests=digests)
+    if len(whole.keys) < 2:
+        raise ValueError(f"{len(whole.keys)} image(s) came; D_f and G_f compare images, so at least 2 are needed")
+    return whole
+
+
+def _check_images(batch: Batch, plan: Plan) -> None:
+    """Once, in the first pass: the second one compares digests."""
+    images, size = batch.images, plan.transformation.size
+    if not images.is_floating_point():
+        raise TypeError(f"images are {images.dtype}; floats in the network's input space are needed, as after / 255")
+    if min(images.shape[-2:]) < 2:
+        raise ValueError(f"images have {images.shape[-2]} x {images.shape[-1]} pixels; each side needs at least 2")
+    if tuple(images.shape[-2:]) != size:
+        raise ValueError(f"images have {images.shape[-2]} x {images.shape[-1]} pixels; the ensemble is for {size}")
+    finite = images.isfinite().flatten(1).all(1)
+    if not bool(finite.all()):
+        key = int(batch.keys[~finite.to(batch.keys.device)][0])
+        raise ValueError(f"image {key} holds NaN or infinite values before any deformation; remove or mend it")

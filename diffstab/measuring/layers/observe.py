@@ -1,0 +1,152 @@
+"""Observers of a network's layers: forward hooks that reduce each output to squared distances while it is there.
+
+An image and all its changes go through the network at once, so that nothing has to be kept until the next pass. A
+hook sees an output before a following in-place operation overwrites it; a module that runs several times is seen each
+time; the hooks are there during the forward pass alone.
+"""
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from ..network_state import batch_norms
+from ..outputs import measured_output
+from .moments import Moments, moments
+
+
+class Seen(NamedTuple):
+    """One run of one layer.
+
+    Attributes:
+        name: Of the layer; at its second run in a forward pass with `:2`.
+        matrices: How many layers with weights in two or more dimensions, as convolutions and linear maps, had run.
+        shape: Of the output for one image.
+        part: Which of several outputs it is; None where there is one.
+        moments: None where that is the network's own output.
+    """
+
+    name: str
+    matrices: int
+    shape: tuple[int, ...]
+    part: str | None
+    moments: Moments
+
+
+@dataclass
+class Observed:
+    """What was seen in one forward pass.
+
+    Attributes:
+        layers: In the order of execution.
+        skipped: Why a layer could not be measured, by name.
+        matrices: How many layers with weights in two or more dimensions ran.
+    """
+
+    layers: list[Seen] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    matrices: int = 0
+    _runs: dict[str, int] = field(default_factory=dict)
+    _tensors: dict[str, tuple[weakref.ref[Tensor], int]] = field(default_factory=dict)
+
+    def run_of(self, name: str) -> str:
+        """The name of a layer's next run."""
+        run = self._runs[name] = self._runs.get(name, 0) + 1
+        return name if run == 1 else f"{name}:{run}"
+
+    def remember(self, name: str, tensor: Tensor) -> None:
+        """Which tensor a layer gave, and in which state, to know it again."""
+        self._tensors[name] = (weakref.ref(tensor), tensor._version)
+
+    def gave(self, output: Tensor) -> frozenset[str]:
+        """The layers whose output this very tensor is, unchanged since."""
+        return frozenset(
+            name for name, (seen, version) in self._tensors.items() if seen() is output and version == output._version
+        )
+
+
+@contextmanager
+def observing(network: nn.Module, layers: Mapping[str, nn.Module], images: int, groups: int) -> Iterator[Observed]:
+    """Observes layers while a network runs on images and their changes.
+
+    Args:
+        network: That runs inside.
+        layers: By name.
+        images: B, how many there are.
+        groups: How many times they stand in the input: once as they are, then once for each change.
+
+    >>> import torch
+    >>> network = nn.Sequential(nn.Linear(3, 2), nn.ReLU(inplace=True))
+    >>> with observing(network, {"0": network[0]}, images=4, groups=2) as seen:
+    ...     output = network(torch.rand(8, 3))
+    >>> seen.layers[0].name, seen.layers[0].moments.squares.shape
+    ('0', torch.Size([4, 1]))
+    """
+    seen = Observed()
+    within_norms = {id(part) for norm in batch_norms(network) for part in norm.modules() if part is not norm}
+    handles: list[RemovableHandle] = []
+    try:
+        for module in network.modules():
+            if module is not network and any(p is not None and p.ndim > 1 for p in module._parameters.values()):
+                handles += [module.register_forward_hook(_counter(seen))]
+        for name, module in layers.items():
+            reducer = _Reducer(seen, name, images, groups, in_parts=id(module) in within_norms)
+            handles += [module.register_forward_hook(reducer)]
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _counter(seen: Observed) -> Callable[..., None]:
+    def count(module: nn.Module, inputs: Any, output: Any) -> None:
+        seen.matrices += 1
+
+    return count
+
+
+class _Reducer:
+    """The hook of one layer.
+
+    Args:
+        in_parts: Whether it may be run once for each group, as an activation within a batch norm is where that works on
+            its own batch.
+    """
+
+    def __init__(self, seen: Observed, name: str, images: int, groups: int, *, in_parts: bool) -> None:
+        self.seen, self.name, self.images, self.groups, self.in_parts = seen, name, images, groups, in_parts
+        self.parts: list[Tensor] = []
+
+    def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if self.in_parts and isinstance(output, Tensor) and output.shape[:1] == (self.images,):
+            self.parts.append(output.clone())  # what follows may work in place
+            if len(self.parts) < self.groups:
+                return
+            output, self.parts = torch.cat(self.parts), []
+        run = self.seen.run_of(self.name)
+        rows = self.images * self.groups
+        values, part = _per_image(output, rows)
+        if values is None:
+            self.seen.skipped[run] = f"it gives {part} for {rows} images, not floats for each"
+            return
+        self.seen.remember(run, values)
+        found = moments(values, self.groups)
+        self.seen.layers.append(Seen(run, self.seen.matrices, tuple(values.shape[1:]), part, found))
+
+
+def _per_image(output: Any, rows: int) -> tuple[Tensor, str | None] | tuple[None, str]:
+    """The first tensor of floats with a row for each image, and where it stood; or what came instead."""
+    try:
+        first, where = measured_output(output)
+    except TypeError:
+        return None, f"a {type(output).__name__}"
+    several = [first, *output] if isinstance(output, (tuple, list)) else [first]
+    for place, one in enumerate(several):
+        if isinstance(one, Tensor) and one.is_floating_point() and one.shape[:1] == (rows,):
+            return one, where if place == 0 else f"tensor {place} of {len(several) - 1}"
+    return None, f"{str(first.dtype).removeprefix('torch.')} {tuple(first.shape)}"

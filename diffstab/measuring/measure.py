@@ -1,0 +1,182 @@
+"""measure(): how much a network's output changes when its images are deformed, relative to noise of the same size.
+
+The first pass, over the deformed images alone, gives the noise radius; the second runs the network once on x and, per
+draw, once on tau x and once on x + eta. Per image only squared distances and f(x) are kept.
+"""
+
+import time
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..options.base import layer_text
+from ..options.choices import DEFAULT_CONVENTION, DEFAULTS, Convention, MeasureSettings, chosen, convention_named
+from ..perturbations.named import Transformation
+from ..precision import ieee_float32
+from ..processes import ALONE, Processes
+from ..results.result import StabilityResult
+from ..statistics.estimates import Statistic
+from ..streams import untouched_global_state
+from .assemble import Found, outcome
+from .batches import Batches, Images, as_batches
+from .layers.names import layers_meant
+from .memory import Note
+from .network_state import Network, batch_norm_used, place_and_precision
+from .passes import TwoPasses
+from .second_pass import Progress
+from .setup import LabelOutputs, Plan
+
+
+def measure(
+    model: Network,
+    images: Images,
+    transformation: Transformation,
+    *,
+    labels: Tensor | None = None,
+    label_outputs: LabelOutputs = range,
+    indices: Tensor | None = None,
+    draws: int = DEFAULTS.draws,
+    average: str = DEFAULTS.average,
+    noise_radius: str | None = DEFAULTS.noise_radius,
+    noise_norm: float | None = DEFAULTS.noise_norm,
+    convention: str | None = None,
+    interpolation: str = DEFAULTS.interpolation,
+    seed: int = DEFAULTS.seed,
+    batch_size: int = DEFAULTS.batch_size,
+    batch_norm: str = DEFAULTS.batch_norm,
+    resamples: int = DEFAULTS.resamples,
+    amp: bool = DEFAULTS.amp,
+    layers: str | Sequence[str] | None = None,
+    workers: int = 0,
+    device: torch.device | str | None = None,
+    progress: Progress | None = None,
+    note: Note | None = None,
+    processes: Processes = ALONE,
+) -> StabilityResult:
+    """Measures D_f, G_f and R_f (Eqs. 4, 5) of a network over images and an ensemble of deformations.
+
+    The network is run in evaluation mode, in IEEE float32 or float64, without gradients; it comes back in the modes it
+    was given in. The global random state is not touched.
+
+    Args:
+        model: Any callable from images `[B, C, H, W]` to outputs `[B, ...]`. Of several outputs the
+            logits are measured, or the first tensor; the result says which.
+        images: In the network's own input space: `[N, C, H, W]`, a `Dataset` of images or `(image, label)`, or a
+            loader of such batches.
+        transformation: A `MaxEntropyEnsemble` of deformations, or another one of `transformations`, or your own.
+        labels: Classes `[N]`, with a tensor of images.
+        label_outputs: From the network's number of outputs to the output that stands for each label, or to None where
+            labels can't be matched; by default label k is output k.
+        indices: Which images of a tensor or `Dataset`, int64; also keys their random streams.
+        draws: Deformations and noise vectors per image.
+        average: `median` or `mean`, over images and draws.
+        noise_radius: `ensemble` or `per-image`; None takes the convention's.
+        noise_norm: ||eta|| itself, in the units of the network's input, in place of that rule.
+        convention: Of what the settings leave open; None takes the ensemble's own, otherwise `paper`.
+        interpolation: `bilinear` or `gaussian`; with `gaussian`, x stands for the smoothed image (App. C).
+        seed: Of all random streams.
+        batch_size: Images per forward pass, at most; halved where memory runs out.
+        batch_norm: `running` statistics, or those of each `batch` (App. E.1, at initialisation).
+        resamples: Bootstrap resamples behind the intervals.
+        amp: Run the network under torch.autocast; a note tells what error that makes.
+        layers: Measure these as well: `auto` (timm's feature points, otherwise the top-level blocks), `all`, or names
+            of modules with wildcards. An image then runs beside its changes, so that nothing but squared distances is
+            kept of a layer's output; images come in an order that the seed makes.
+        workers: Loader processes, for a `Dataset`.
+        device: Where images go; None takes the network's own. The network is not moved.
+        progress: Called with (images run through the network, their total).
+        note: Called with what the user should know; None makes it a warning.
+        processes: Of `torchrun`, of which this is one: each takes a part of the images, and all return one result.
+
+    Raises:
+        TypeError: If the images are not floating point or the network returns no tensor.
+        ValueError: If a setting is unknown, or no layer has that name; if there are fewer than 2 images, or of another
+            size than the ensemble's;
+            if images or outputs are not finite; if nothing moves (T = 0); if R_f is not defined (f is constant); if the
+            network gives other outputs for the same images.
+
+    >>> from diffstab import MaxEntropyEnsemble
+    >>> images = torch.rand(50, 1, 16, 16)
+    >>> measure(torch.nn.Flatten(), images, MaxEntropyEnsemble(16, delta=1.0)).images
+    50
+    """
+    start = time.perf_counter()
+    rules = _convention(transformation, convention)
+    settings = MeasureSettings(
+        draws=draws,
+        average=average,
+        noise_radius=chosen(noise_radius, rules.noise_radius),
+        noise_norm=noise_norm,
+        interpolation=interpolation,
+        seed=seed,
+        batch_size=batch_size,
+        batch_norm=batch_norm,
+        resamples=resamples,
+        amp=amp,
+        layers=None if layers is None else layer_text("layers", layers),
+    )
+    statistic = Statistic(average, rules.median_rule, rules.pairs)
+    own_device, dtype = place_and_precision(model, images)
+    place = torch.device(device or own_device or "cpu")
+    meant = None if settings.layers is None else layers_meant(model, settings.layers)
+    plan = Plan(transformation, settings, rules, statistic, place, dtype, label_outputs, meant)
+    _check(model, plan, own_device)
+    whole = batch_norm_used(model, batch_norm) == "batch"
+
+    def batches(size: int) -> Batches:
+        return as_batches(
+            images,
+            labels=labels,
+            indices=indices,
+            batch_size=size,
+            workers=workers,
+            share=(processes.rank, processes.count),
+            whole=whole or settings.layers is not None,  # its pairs of images are those of one batch
+            order=settings.seed if whole or settings.layers is not None else None,
+        )
+
+    run = TwoPasses(model, batches, plan, processes, note or _warn, progress)
+    with untouched_global_state(plan.device), ieee_float32(plan.device), torch.no_grad():
+        survey, radii, changes = run.passes()
+    return outcome(model, images, run.plan, Found(survey, radii, changes), start, note or _warn)
+
+
+def _convention(transformation: Transformation, name: str | None) -> Convention:
+    """That of a name, of the transformation, or the paper's. Raises ValueError if the first two differ."""
+    own = getattr(transformation, "convention", None)
+    if name is None:
+        return own if isinstance(own, Convention) else convention_named(DEFAULT_CONVENTION)
+    if isinstance(own, Convention) and own.name != name:
+        raise ValueError(f"convention is {name!r} and the ensemble's is {own.name!r}; give it to the ensemble alone")
+    return convention_named(name)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=2)
+
+
+def _check(model: Network, plan: Plan, own: torch.device | None) -> None:
+    device, delta = plan.device, plan.transformation.delta
+    if isinstance(delta, Tensor):
+        raise ValueError("the ensemble has one temperature per image; measuring needs one for all")
+    if delta == 0:
+        raise ValueError("temperature is 0, so nothing moves and R_f is 0 / 0; give a temperature or delta above 0")
+    rounding = 4 * torch.finfo(plan.dtype).eps * max(plan.transformation.size)
+    if delta is not None and delta <= rounding:
+        raise ValueError(
+            f"delta is {delta:.2g} pixels, within the rounding of {plan.dtype} positions ({rounding:.1g}); "
+            "give a larger one, or a network in float64"
+        )
+    if not callable(model):
+        raise TypeError(f"model is a {type(model).__name__}; a callable from [B, C, H, W] to [B, ...] is needed")
+    if own is not None and (device.type != own.type or device.index not in (None, own.index)):
+        raise ValueError(f"device is {device} but the network is on {own}; move it first (network.to({str(device)!r}))")
+    if plan.layers is not None and plan.statistic.per_coordinate:
+        raise ValueError(
+            "layers are asked for and the median is taken per output coordinate, for which every value of every layer "
+            "would have to be kept; take average mean, the paper convention, or no layers"
+        )
+    if plan.settings.amp and plan.dtype == torch.float64:
+        raise ValueError("amp is on and the network is in float64; take one of the two")

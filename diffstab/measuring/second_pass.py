@@ -1,0 +1,232 @@
+"""The second pass of a measurement: the network on x, tau x and x + eta. Squared changes are summed in float64."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..options.choices import KEEP_OUTPUTS_UP_TO
+from ..precision import doubled
+from ..provenance import image_digests
+from ..statistics.intervals import Array
+from ..streams import sphere_noise
+from .batches import Batch, Batches
+from .first_pass import Survey
+from .forward import at_once, check_repeats, flat, in_turn, network_output
+from .layers.gather import BatchOfLayers, LayerChanges
+from .memory import Memory
+from .network_state import Network
+from .setup import Plan
+
+Progress = Callable[[int, int], None]
+FLIPS, CLASSES = "flips", "classes"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the pass found.
+
+    Attributes:
+        outputs: f(x), `[N, outputs]`.
+        deformation: Squared changes of f by tau, `[N, draws, outputs]`, or summed over the outputs, `[N, draws, 1]`.
+        noise: By eta, likewise.
+        wrong: How many images were classified wrongly.
+        output: Where f(x) stood in what the network returned.
+        flips: 1 where the class changed, `[N, 2 draws]`: by tau and by eta in turn; None where there are no classes.
+        layers: Where they are observed.
+    """
+
+    outputs: Array
+    deformation: Array
+    noise: Array
+    wrong: int | None
+    output: str | None
+    flips: Array | None
+    layers: LayerChanges | None = None
+
+
+class _Columns(NamedTuple):
+    """What the device found of one batch.
+
+    Attributes:
+        parts: By name, `[B, ...]` each: f(x), then per draw the squared changes by deformation and by noise; whether
+            the class changed in each of them; and the class of each image itself, even where x is smoothed, if it has
+            a label.
+        output: Where f(x) stood in what the network returned.
+        layers: Where they are observed.
+    """
+
+    parts: dict[str, Tensor]
+    output: str | None
+    layers: BatchOfLayers | None
+
+    def on_host(self) -> dict[str, Array]:
+        """The parts, in one copy from the device."""
+        whole = torch.cat(list(self.parts.values()), dim=1).cpu().numpy()
+        ends = np.cumsum([part.shape[1] for part in self.parts.values()])
+        return dict(zip(self.parts, np.split(whole, ends[:-1], axis=1), strict=True))
+
+
+def run_network(
+    model: Network,
+    batches: Batches,
+    plan: Plan,
+    survey: Survey,
+    radii: Array,
+    memory: Memory,
+    progress: Progress | None,
+) -> Changes | None:
+    """The pass through the network; None if there is no image for this process.
+
+    Args:
+        model: In the mode it is measured in.
+        batches: The same as the survey's.
+        plan: Of the measurement.
+        survey: What the first pass found.
+        radii: ||eta|| for each image and draw, `[N, draws]`.
+        memory: Of the device.
+        progress: Called with (images run through the network, their total).
+    """
+    runs, count, done = 1 + 2 * plan.settings.draws, len(survey.keys), 0
+    radius = _by_image(survey, radii)
+    found: list[Changes] = []
+    layers = None if plan.layers is None else LayerChanges()
+    for batch in batches():
+        if any(survey.digests.get(key) != one for key, one in image_digests(batch.keys, batch.images).items()):
+            raise ValueError("the loader gave other images on its second pass; switch off shuffling and augmentation")
+        for part in memory.run(lambda part: _batch_changes(model, part, plan, radius(part)), batch):
+            found.append(part.changes)
+            if layers is not None and part.layers is not None:
+                layers.add(part.keys, part.layers)
+        if not done:
+            check_repeats(model, batch, plan, memory, dict(zip(batch.keys.tolist(), found[0].outputs, strict=False)))
+        done += len(batch.keys)
+        if progress is not None:
+            progress(done * runs, count * runs)
+    if done != count:
+        raise ValueError(f"the loader gave {count} images on its first pass and {done} on its second")
+    return replace(joined(found), layers=layers and layers.on_host()) if found else None
+
+
+def _by_image(survey: Survey, radii: Array) -> Callable[[Batch], Tensor]:
+    """||eta|| of a batch's images, `[B, draws]`, whatever the order that batches come in."""
+    place = {key: n for n, key in enumerate(survey.keys.tolist())}
+    return lambda batch: torch.from_numpy(radii[[place[key] for key in batch.keys.tolist()]])
+
+
+def joined(parts: Sequence[Changes | None]) -> Changes:
+    """Of several batches, or several processes."""
+    whole = [part for part in parts if part is not None]
+    names = ("outputs", "deformation", "noise")
+    arrays = {name: np.concatenate([getattr(part, name) for part in whole]) for name in names}
+    wrong = [part.wrong for part in whole]
+    total = None if None in wrong else sum(count for count in wrong if count is not None)
+    layers = LayerChanges()
+    for part in whole:
+        if part.layers is not None:
+            layers.join(part.layers)
+    flips = [part.flips for part in whole if part.flips is not None]
+    return Changes(
+        **arrays,
+        wrong=total,
+        output=whole[0].output,
+        flips=np.concatenate(flips) if flips else None,
+        layers=layers if layers.keys else None,
+    )
+
+
+def amp_beside_full(
+    model: Network, batches: Batches, plan: Plan, survey: Survey, radii: Array, memory: Memory
+) -> tuple[int, float, float] | None:
+    """What autocast does to R_f: the number of images in the first batch, R_f of them with it and without it."""
+    batch = next(batches(), None)
+    if batch is None:
+        return None
+    radius = _by_image(survey, radii)
+    plan = replace(plan, layers=None)
+    full = replace(plan, settings=replace(plan.settings, amp=False))
+
+    def relative(chosen: Plan) -> float:
+        parts = memory.run(lambda part: _batch_changes(model, part, chosen, radius(part)), batch)
+        found = joined([part.changes for part in parts])
+        a, b = (float(np.median(v.sum(-1))) for v in (found.deformation, found.noise))
+        return a / b if b else float("nan")
+
+    return len(batch.keys), relative(plan), relative(full)
+
+
+class _BatchChanges(NamedTuple):
+    """What was found of one batch, and the index of each of its images."""
+
+    changes: Changes
+    keys: NDArray[np.int64]
+    layers: BatchOfLayers | None
+
+
+def _batch_changes(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> _BatchChanges:
+    columns = batch_columns(model, batch, plan, radii)
+    found = columns.on_host()
+    classes, flips = found.pop(CLASSES, None), found.pop(FLIPS, None)
+    for stage, part in found.items():
+        bad = np.flatnonzero(~np.isfinite(part).all(1))
+        if len(bad):
+            raise ValueError(f"the network's output for image {int(batch.keys[bad[0]])} is not finite, at {stage}")
+    outputs, *squares = found.values()
+    wrong = None if classes is None else _count_wrong(batch, classes, outputs.shape[1], plan)
+    by_tau, by_eta = (np.stack(squares[first::2], axis=1) for first in (0, 1))
+    return _BatchChanges(
+        Changes(outputs, by_tau, by_eta, wrong, columns.output, flips), batch.keys.numpy(), columns.layers
+    )
+
+
+def batch_columns(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> _Columns:
+    """The part of the pass that runs on the device; `radii` are `[B, draws]`."""
+    images = plan.placed(batch)
+    inputs = _inputs(batch, images, plan, radii)
+    outputs, layers = (in_turn(model, inputs, plan), None) if plan.layers is None else at_once(model, inputs, plan)
+    outputs = iter(outputs)
+    output, where = next(outputs)
+    reference = flat(output)
+    parts, flips = {"f(x)": reference}, []
+    classifies = output.ndim == 2 and output.shape[1] > 1
+    for number, (changed, _) in enumerate(outputs):
+        values = flat(changed)
+        if classifies:
+            flips.append(doubled(values.argmax(1, keepdim=True) != reference.argmax(1, keepdim=True)))
+        squares = (values - reference).square()
+        by_output = plan.statistic.per_coordinate or squares.shape[1] <= KEEP_OUTPUTS_UP_TO
+        stage = f"{('f(tau x)', 'f(x + eta)')[number % 2]}, draw {number // 2}"
+        parts[stage] = squares if by_output else squares.sum(1, keepdim=True)
+    if classifies:
+        parts[FLIPS] = torch.cat(flips, dim=1)
+        if int(batch.labels.min()) >= 0:
+            smoothed = plan.settings.interpolation != "bilinear"
+            own = flat(network_output(model, images, plan)[0]) if smoothed else reference
+            parts[CLASSES] = doubled(own.argmax(1, keepdim=True))
+    return _Columns(parts, where, layers)
+
+
+def _inputs(batch: Batch, images: Tensor, plan: Plan, radii: Tensor) -> Iterator[Tensor]:
+    """x, then per draw tau x and x + eta, made when they are asked for."""
+    base = plan.base(images)
+    yield base
+    for draw in range(plan.settings.draws):
+        keys = plan.keys(batch, draw)
+        yield plan.transformed(images, plan.sample(keys))
+        eta = sphere_noise(keys, tuple(images.shape[1:]), plan.device).to(plan.dtype)
+        yield base + radii[:, draw].to(plan.device, plan.dtype).view(-1, 1, 1, 1) * eta
+
+
+def _count_wrong(batch: Batch, classes: Array, outputs: int, plan: Plan) -> int | None:
+    """How many images are classified wrongly; None where labels and outputs can't be matched."""
+    places = plan.label_outputs(outputs)
+    if places is None:
+        return None
+    largest = int(batch.labels.max())
+    if largest >= len(places):
+        raise ValueError(f"an image has label {largest} but the network has {len(places)} outputs for labels")
+    return int((classes[:, 0] != np.asarray(places)[batch.labels.numpy()]).sum())

@@ -1,0 +1,84 @@
+"""What both passes of a measurement share: the settings, where and in which precision they run, fields and images.
+
+Fields and noise are pure functions of (seed, image, draw), so both passes see the same ones.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..fields.deformation import deform, identity_field
+from ..options.choices import Convention, MeasureSettings
+from ..perturbations.named import Transformation
+from ..statistics.estimates import Statistic
+from ..streams import StreamKeys
+from .batches import Batch
+
+LabelOutputs = Callable[[int], Sequence[int] | None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that both passes need.
+
+    Attributes:
+        label_outputs: From the number of outputs to the one that stands for each label; None where none does.
+        layers: Those that are observed, by name; None for none.
+    """
+
+    transformation: Transformation
+    settings: MeasureSettings
+    convention: Convention
+    statistic: Statistic
+    device: torch.device
+    dtype: torch.dtype
+    label_outputs: LabelOutputs
+    layers: Mapping[str, nn.Module] | None = None
+
+    @property
+    def precision(self) -> str:
+        """Of the network's products, as results name it."""
+        if self.settings.amp:
+            return f"amp-{torch.get_autocast_dtype(self.device.type)}".replace("torch.", "")
+        return str(self.dtype).removeprefix("torch.")
+
+    def images_at_once(self, whole: bool) -> int:
+        """Images in a batch: where layers are observed, the changes of each run beside it, unless batches are whole.
+
+        Two images at least, since they are compared.
+        """
+        size = self.settings.batch_size
+        return size if self.layers is None or whole else max(2, size // (1 + 2 * self.settings.draws))
+
+    def placed(self, batch: Batch) -> Tensor:
+        """The batch's images on the device in the network's precision."""
+        return batch.images.to(self.device, self.dtype)
+
+    def base(self, images: Tensor) -> Tensor:
+        """What x means: the image, smoothed by the interpolation where nothing moves (App. C)."""
+        if self.settings.interpolation == "bilinear":
+            return images
+        still = identity_field(self.transformation.size, dtype=self.dtype, device=self.device)
+        return deform(images, still, self.settings.interpolation)
+
+    def keys(self, batch: Batch, draw: int) -> StreamKeys:
+        """Of the random streams of a draw."""
+        return StreamKeys(self.settings.seed, batch.keys, draw)
+
+    def sample(self, keys: StreamKeys) -> Any:
+        """Of the transformation, one for each image."""
+        return self.transformation.sample(keys, dtype=self.dtype, device=self.device)
+
+    def transformed(self, images: Tensor, sample: Any) -> Tensor:
+        """tau x. Raises ValueError if the transformation gives something else than images of the same shape."""
+        changed = self.transformation.apply(images, sample, self.settings.interpolation)
+        if not isinstance(changed, Tensor) or changed.shape != images.shape or changed.dtype != images.dtype:
+            came = f"{changed.dtype} {tuple(changed.shape)}" if isinstance(changed, Tensor) else type(changed).__name__
+            raise ValueError(
+                f"the transformation {self.transformation.name} made {came} of {images.dtype} {tuple(images.shape)}; "
+                "its apply must return images of the same shape and dtype"
+            )
+        return changed

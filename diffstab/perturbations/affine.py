@@ -1,0 +1,137 @@
+"""Displacements linear in the position, one per image: what translations, rotations and changes of scale share.
+
+For a pixel at p = (k, l), q = p - ((W - 1) / 2, (H - 1) / 2) is its position from the centre in pixels, x first. The
+root-mean-square of |q| over the pixels is r_rms = sqrt((W^2 + H^2 - 2) / 12). As in `deform`, pixel p of the result is
+the image at p less the displacement. The paper has no equation for these transformations.
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from ..fields.deformation import deform
+from ..fields.ensemble import image_size
+from ..fields.field import clamped_fraction, operator_norm
+from ..options.choices import finite_at_least_zero
+from ..streams import StreamKeys, uniforms
+
+
+class AffineTransformation(ABC):
+    """Displacements that are a linear map of the position from the centre plus a shift, one map per image.
+
+    Args:
+        size: Side of square images in pixels, or `(H, W)`.
+        delta: Root-mean-square displacement over the pixels, in pixels; exactly that of every sample.
+
+    Attributes:
+        name: How results call it; each class sets its own.
+        size: `(H, W)`.
+        delta: As given.
+        radius: r_rms, in pixels.
+
+    Raises:
+        TypeError: If the size is not of whole numbers or delta not a number.
+        ValueError: If a side is below 2 pixels, or delta 0, negative or not finite.
+
+    A transformation of your own states its maps; here each row moves in proportion to its height, to either side:
+
+    >>> class Shear(AffineTransformation):
+    ...     name = "shear"
+    ...     def maps(self, numbers):
+    ...         maps = numbers.new_zeros(len(numbers), 2, 3)
+    ...         maps[:, 0, 1] = signs(numbers) * self.delta / ((self.size[0] ** 2 - 1) / 12) ** 0.5
+    ...         return maps
+    >>> moved = Shear((17, 11), delta=1.0).sample(StreamKeys(0, torch.arange(5)), dtype=torch.float64)
+    >>> [round(float(delta), 9) for delta in moved.square().sum(1).mean((1, 2)).sqrt()]
+    [1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+
+    name: str
+
+    def __init__(self, size: int | tuple[int, int], delta: float) -> None:
+        self.size = image_size(size)
+        self.delta = finite_at_least_zero("delta", delta)
+        if self.delta == 0:
+            raise ValueError("delta is 0; a displacement of more than 0 pixels is needed")
+        height, width = self.size
+        self.radius = math.sqrt((width**2 + height**2 - 2) / 12)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(size={self.size}, delta={self.delta:.4g} px)"
+
+    @abstractmethod
+    def maps(self, numbers: Tensor) -> Tensor:
+        """The displacement's 2 x 2 matrix (dimensionless) on q and, as third column, its shift (pixels); x first.
+
+        Args:
+            numbers: Uniform in (0, 1), one per image, float64 `[B]`.
+
+        Returns:
+            float64 `[B, 2, 3]`.
+        """
+
+    def sample(
+        self, keys: StreamKeys, /, *, dtype: torch.dtype = torch.float32, device: torch.device | str | None = None
+    ) -> Tensor:
+        """One displacement per image in pixels, x first: `[B, 2, H, W]`.
+
+        Args:
+            keys: The streams (seed, image, draw), which alone determine the samples.
+            dtype: Of the displacements; the maps are made in float64 and then cast.
+            device: Of the displacements.
+        """
+        height, width = self.size
+        maps = self.maps(uniforms(keys, 1)[:, 0]).to(dtype).to(device)
+        along_x, along_y, shift = maps[..., None, None].unbind(2)
+        # positions from the centre are whole or half: exact. Products term by term: no image sees its batch
+        x = torch.arange(width, dtype=dtype, device=device) - (width - 1) / 2
+        y = torch.arange(height, dtype=dtype, device=device)[:, None] - (height - 1) / 2
+        return (along_x * x + shift) + along_y * y
+
+    def apply(self, images: Tensor, sample: Tensor, interpolation: str = "bilinear") -> Tensor:
+        """The images `[B, C, H, W]` deformed along their displacements, as by `deform`; raises what that raises."""
+        return deform(images, sample, interpolation)
+
+    def gradient_norm(self, sample: Tensor) -> Tensor:
+        """||grad tau||_inf, the same at all pixels: dimensionless, `[B]`.
+
+        As for a `DisplacementField`, tau is the displacement as a share of the side and s = k / (n - 1). On square
+        images that is (n - 1) / n times 0 for translations, 2 sin(theta / 2) for a rotation by theta, epsilon for a
+        change of scale by 1 +- epsilon.
+
+        Args:
+            sample: Displacements `[B, 2, H, W]`, as `sample` returns them.
+
+        >>> from diffstab.perturbations.named import Rotation
+        >>> rotation = Rotation(16, delta=1.0)
+        >>> norm = rotation.gradient_norm(rotation.sample(StreamKeys(0, torch.arange(5))))
+        >>> torch.allclose(norm, torch.full((5,), 15 / 16 / rotation.radius))
+        True
+        """
+        sides = sample.new_tensor([self.size[1], self.size[0]])
+        corner = sample[..., 0, 0]
+        along_x, along_y = (sample[..., 0, -1] - corner) / sides, (sample[..., -1, 0] - corner) / sides
+        return operator_norm(torch.stack([along_x, along_y], -1)[..., None, None])[..., 0, 0]
+
+    def folds(self, sample: Tensor) -> Tensor:
+        """Whether the map of pixels p -> p - displacement turns the picture over or collapses it, bool `[B]`."""
+        height, width = self.size
+        corner = sample[..., 0, 0]
+        xx, yx = ((sample[..., 0, -1] - corner) / (width - 1)).unbind(-1)
+        xy, yy = ((sample[..., -1, 0] - corner) / (height - 1)).unbind(-1)
+        return (1 - xx) * (1 - yy) - xy * yx <= 0
+
+    def clamped_fraction(self, sample: Tensor) -> Tensor:
+        """Share of the pixels whose source lies outside the frame and is clamped to it, `[B]`."""
+        return clamped_fraction(sample)
+
+
+def signs(numbers: Tensor) -> Tensor:
+    """+1 or -1 with equal probability, of numbers uniform in (0, 1); the same shape and dtype.
+
+    >>> signs(torch.tensor([0.2, 0.7]))
+    tensor([ 1., -1.])
+    """
+    return (numbers < 0.5).to(numbers.dtype) * 2 - 1

@@ -1,0 +1,234 @@
+"""Transformations of images other than smooth random deformations: translations, rotations and changes of scale.
+
+Transformations compare at equal delta, the root-mean-square displacement over the picture's pixels, which every single
+sample has exactly. q and r_rms are those of `affine`. The paper has no equation for these.
+
+A transformation of your own is any object with the attributes and methods of `Transformation`. One that displaces no
+pixel, a random change of contrast:
+
+>>> import torch
+>>> from diffstab.streams import StreamKeys, uniforms
+>>> class Contrast:
+...     name, delta = "contrast", None
+...     def __init__(self, size):
+...         self.size = size
+...     def sample(self, keys, *, dtype, device):
+...         return (0.5 + uniforms(keys, 1)).to(dtype).to(device)  # one factor per image
+...     def apply(self, images, factors, interpolation):
+...         mean = images.mean((-3, -2, -1), keepdim=True)
+...         return mean + (images - mean) * factors.view(-1, 1, 1, 1)
+>>> contrast = Contrast((17, 11))
+>>> factors = contrast.sample(StreamKeys(0, torch.arange(5)), dtype=torch.float32, device="cpu")
+>>> contrast.apply(torch.rand(5, 3, 17, 11), factors, "bilinear").shape
+torch.Size([5, 3, 17, 11])
+
+One that displaces pixels linearly, such as a shear, extends `affine.AffineTransformation`, whose example it is.
+"""
+
+import math
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ..options.choices import one_of
+from ..streams import StreamKeys
+from .affine import AffineTransformation, signs
+
+
+class Transformation(Protocol):
+    """What the measuring loop asks of a transformation. `MaxEntropyEnsemble` is one.
+
+    Methods:
+        sample: One sample per image of the keys, all randomness from them (`streams.uniforms`), so that it depends on
+            neither batch nor order. Any object; tensors of the given dtype on the given device.
+        apply: The images `[B, C, H, W]`, image k transformed by sample k, as another tensor of the same shape and
+            dtype. With the interpolation `gaussian` it is compared with images that this interpolation smoothed
+            (`deform` along no displacement), so a transformation that does not use `deform` is for `bilinear`.
+    """
+
+    @property
+    def name(self) -> str:
+        """How results call it."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """`(H, W)` of the images, in pixels."""
+
+    @property
+    def delta(self) -> float | Tensor | None:
+        """Root-mean-square displacement over the picture in pixels; None where nothing is displaced."""
+
+    def sample(self, keys: StreamKeys, /, *, dtype: torch.dtype, device: torch.device | str | None) -> Any:
+        """One sample per image."""
+
+    def apply(self, images: Tensor, sample: Any, interpolation: str, /) -> Tensor:
+        """The transformed images."""
+
+
+class Translation(AffineTransformation):
+    """Translations by delta pixels in a uniformly random direction; pixels that come from outside repeat the frame.
+
+    Args, attributes and errors are those of `AffineTransformation`; delta is at most the smaller side less 1, beyond
+    which nothing of the image is left.
+
+    >>> Translation((17, 11), delta=1.0).sample(StreamKeys(0, torch.arange(5))).shape
+    torch.Size([5, 2, 17, 11])
+    """
+
+    name = "translation"
+
+    def __init__(self, size: int | tuple[int, int], delta: float) -> None:
+        super().__init__(size, delta)
+        most = min(self.size) - 1
+        if self.delta > most:
+            came = f"delta is {self.delta:.10g}; translated that far, nothing of images of {self.size} pixels is left"
+            raise ValueError(f"{came}; give at most {most}")
+
+    def maps(self, numbers: Tensor) -> Tensor:
+        """A shift alone, `[B, 2, 3]`."""
+        maps = numbers.new_zeros(len(numbers), 2, 3)
+        angle = 2 * math.pi * numbers
+        maps[:, 0, 2], maps[:, 1, 2] = self.delta * angle.cos(), self.delta * angle.sin()
+        return maps
+
+
+class WholeTranslation(Translation):
+    """Translations by whole pixels along x and y, which interpolate nothing: uniform among all those of norm delta.
+
+    Args, attributes and errors are those of `Translation`; also:
+
+    Attributes:
+        delta: The norm sqrt(dx^2 + dy^2) that is within 1e-9 of the given one (of its square, relative).
+        shifts: The (dx, dy) of that norm in pixels, int64 `[K, 2]`.
+
+    Raises:
+        ValueError: If no whole dx and dy have that norm. The message names the nearest norms that there are.
+
+    >>> WholeTranslation(32, delta=1).shifts.tolist()
+    [[-1, 0], [0, -1], [0, 1], [1, 0]]
+    """
+
+    name = "whole-translation"
+
+    def __init__(self, size: int | tuple[int, int], delta: float) -> None:
+        super().__init__(size, delta)
+        asked = self.delta**2
+        squared = round(asked)
+        shifts = _whole_vectors(squared) if squared and abs(squared - asked) <= 1e-9 * asked else []
+        if not shifts:
+            near = " and ".join(f"{math.sqrt(norm):.12g}" for norm in _nearest_squared_norms(asked))
+            came = f"delta is {self.delta:.12g}; no translation by whole pixels along x and y is that long"
+            raise ValueError(f"{came}; the nearest norms are {near}; give one of them, or use 'translation'")
+        self.shifts = torch.tensor(shifts)
+        self.delta = math.sqrt(squared)
+
+    def maps(self, numbers: Tensor) -> Tensor:
+        """A shift alone, `[B, 2, 3]`."""
+        maps = numbers.new_zeros(len(numbers), 2, 3)
+        maps[:, :, 2] = self.shifts[(numbers * len(self.shifts)).long()].to(numbers.dtype)
+        return maps
+
+
+class Rotation(AffineTransformation):
+    """Rotations about the centre by +theta or -theta at random, 2 sin(theta / 2) r_rms = delta.
+
+    Args, attributes and errors are those of `AffineTransformation`; delta is at most 2 r_rms, half a turn. Also:
+
+    Attributes:
+        angle: theta, in radians.
+
+    >>> round(Rotation((17, 11), delta=1.0).angle, 4)
+    0.1717
+    """
+
+    name = "rotation"
+
+    def __init__(self, size: int | tuple[int, int], delta: float) -> None:
+        super().__init__(size, delta)
+        if self.delta > 2 * self.radius:
+            came = f"delta is {self.delta:.10g}; half a turn of images of {self.size} pixels, the furthest rotation"
+            raise ValueError(f"{came}, displaces by {_floored(2 * self.radius):.10g}; give at most that")
+        self.angle = 2 * math.asin(self.delta / (2 * self.radius))
+
+    def maps(self, numbers: Tensor) -> Tensor:
+        """q less q turned back by theta: [[1 - cos, -sin], [sin, 1 - cos]] and no shift, `[B, 2, 3]`."""
+        maps = numbers.new_zeros(len(numbers), 2, 3)
+        half = self.delta / (2 * self.radius)  # sin(theta / 2)
+        sine = signs(numbers) * (2 * half * math.sqrt(1 - half**2))
+        maps[:, 0, 0], maps[:, 0, 1] = 2 * half**2, -sine
+        maps[:, 1, 0], maps[:, 1, 1] = sine, 2 * half**2
+        return maps
+
+
+class Scaling(AffineTransformation):
+    """Changes of scale about the centre: displacements +epsilon q (zooms in) or -epsilon q at random.
+
+    Args, attributes and errors are those of `AffineTransformation`; delta is below r_rms, where the map collapses.
+    Also:
+
+    Attributes:
+        epsilon: delta / r_rms, dimensionless, below 1.
+
+    >>> round(Scaling((17, 11), delta=1.0).epsilon, 4)
+    0.1715
+    """
+
+    name = "scale"
+
+    def __init__(self, size: int | tuple[int, int], delta: float) -> None:
+        super().__init__(size, delta)
+        self.epsilon = self.delta / self.radius
+        if self.epsilon >= 1:
+            came = f"delta is {self.delta:.10g}; at {_floored(self.radius):.10g} a change of scale collapses images"
+            raise ValueError(f"{came} of {self.size} pixels into a point; give less than that")
+
+    def maps(self, numbers: Tensor) -> Tensor:
+        """A multiple of q and no shift, `[B, 2, 3]`."""
+        maps = numbers.new_zeros(len(numbers), 2, 3)
+        maps[:, 0, 0] = maps[:, 1, 1] = signs(numbers) * self.epsilon
+        return maps
+
+
+_CLASSES: dict[str, type[AffineTransformation]] = {
+    one.name: one for one in (Translation, WholeTranslation, Rotation, Scaling)
+}
+
+
+def transformation_named(name: str, size: int | tuple[int, int], delta: float) -> AffineTransformation:
+    """The transformation of that name.
+
+    Args:
+        name: `translation`, `whole-translation`, `rotation` or `scale`.
+        size: Side of square images in pixels, or `(H, W)`.
+        delta: Root-mean-square displacement over the pixels, in pixels.
+
+    Raises:
+        ValueError: If the name is none of these, and as the classes.
+
+    >>> transformation_named("rotation", 32, delta=1.0)
+    Rotation(size=(32, 32), delta=1 px)
+    """
+    return _CLASSES[one_of("transform", name, _CLASSES)](size, delta)
+
+
+def _floored(pixels: float) -> float:
+    """Rounded down to four decimals, so that a limit as shown is allowed."""
+    return math.floor(pixels * 1e4) / 1e4
+
+
+def _whole_vectors(squared: int) -> list[tuple[int, int]]:
+    """All (dx, dy) with dx^2 + dy^2 = `squared`, in rising order."""
+    reach = math.isqrt(squared)
+    rows = ((dx, math.isqrt(squared - dx * dx)) for dx in range(-reach, reach + 1))
+    return sorted({(dx, sign * dy) for dx, dy in rows if dx * dx + dy * dy == squared for sign in (-1, 1)})
+
+
+def _nearest_squared_norms(squared: float) -> list[int]:
+    """The squared norms of whole vectors next below (none below 1) and next above."""
+    below, above = math.floor(squared), math.ceil(squared)
+    while below > 0 and not _whole_vectors(below):
+        below -= 1
+    while not _whole_vectors(above):
+        above += 1
+    return [norm for norm in (below, above) if norm > 0]

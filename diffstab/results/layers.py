@@ -1,0 +1,71 @@
+"""D, G and R of each layer, with intervals, as results hold them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..statistics.estimates import Statistic, stability
+from ..statistics.intervals import Interval
+from .raw_values import LayerValues
+
+
+@dataclass(frozen=True)
+class LayerStability:
+    """One layer, or one of its runs in a forward pass.
+
+    Attributes:
+        name: Of the module; at its second run with `:2`. `output`: what the network returns.
+        depth: Share of the network's layers with weights (those of two dimensions or more: convolutions, linear maps)
+            that have run by then: 0 at the output of the first one, 1 at that of the last (Fig. 14).
+        D, G, R: As those of the network's output, with 95 % intervals.
+        shape: Of the layer's output for one image.
+        part: Which of several outputs it is; None where there is one.
+        is_output: Whether it is the network's own output, whose numbers it then has.
+    """
+
+    name: str
+    depth: float
+    D: Interval
+    G: Interval
+    R: Interval
+    shape: tuple[int, ...]
+    part: str | None = None
+    is_output: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, without what is not there."""
+        row: dict[str, Any] = {"name": self.name, "depth": self.depth}
+        row |= {letter: getattr(self, letter)._asdict() for letter in "DGR"}
+        row |= {"shape": list(self.shape)} | ({"part": self.part} if self.part else {})
+        return row | ({"is_output": True} if self.is_output else {})
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "LayerStability":
+        """From its plain values."""
+        intervals = {letter: Interval(**row[letter]) for letter in "DGR"}
+        return cls(**{**row, **intervals, "shape": tuple(row["shape"])})
+
+
+def layer_estimates(
+    values: LayerValues, layer: int, statistic: Statistic, *, resamples: int, seed: int
+) -> dict[str, Interval]:
+    """D, G and R of one layer; see `stability`. The resamples are those of the network's output.
+
+    Raises:
+        ValueError: If the layer's output does not change under noise, or is the same for all images.
+    """
+    a, b = values.deformation[:, layer, :, None], values.noise[:, layer, :, None]
+    return stability(a, b, values.pairs(layer), statistic, resamples=resamples, seed=seed)
+
+
+def relative_depths(matrices: Sequence[int], total: int) -> list[float]:
+    """Depth of each layer from the number of layers with weights that had run by its end, of so many in all.
+
+    Networks without such layers have their layers at equal distances.
+
+    >>> relative_depths([0, 1, 3, 5], total=5), relative_depths([0, 0, 0], total=0)
+    ([0.0, 0.0, 0.5, 1.0], [0.0, 0.5, 1.0])
+    """
+    if total < 2:
+        return [place / max(1, len(matrices) - 1) for place in range(len(matrices))]
+    return [max(0, count - 1) / (total - 1) for count in matrices]

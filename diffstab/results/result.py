@@ -1,0 +1,243 @@
+"""The result of a measurement: D_f, G_f, R_f with intervals, every setting behind them, and the raw values."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ..options.choices import DIFFEO
+from ..statistics.intervals import Interval
+from .layers import LayerStability
+from .raw_values import RawValues
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ErrorRate:
+    """Share of images, as of those wrongly classified among those measured, with Wilson's 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    images: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StabilityResult:
+    """One measured network. All fields but `raw` make up its JSON form.
+
+    Attributes:
+        D: <||f(tau x) - f(x)||^2> / <||f(x) - f(z)||^2> (Eq. 5), with its 95 % interval.
+        G: The same for noise in place of the deformation.
+        R: D / G, the relative stability (Eq. 4).
+        test_error: None where the images have no labels.
+        weights_tag: Of published weights, as their library calls them (a1_in1k, IMAGENET1K_V1).
+        network_sha256: Of the layers' description; with weights_sha256 it tells networks apart.
+        model_options: Channels, classes and further arguments that the network was built with, where they were given.
+        indices_sha256: Of the indices of the images in their data set.
+        preprocessing: From images to the network's input: size, resizing, crop, mean, std and whose choice that is;
+            None where images came as tensors.
+        precision: `float32` or `float64`, or under autocast amp- and the type that it uses.
+        output: Where the measured tensor stood, of a network that returns several; otherwise None.
+        noise_radius: ||eta||; under the rule `per-image`, the average of the radii.
+        radius_average: The average that gave the noise radius: `average`, unless another one was computed afterwards.
+        stopped: Why a measurement of adaptive effort ended: `precision`, or `data` where all images and draws allowed
+            were used; None where the effort was given.
+        fold_fraction: Share of the drawn fields that fold; None, as the next, where the transformation does not tell.
+        clamped_fraction: Share of pixels whose source lay outside the frame.
+        transform: What images undergo: `diffeo`, or another transformation's name; then cutoff, temperature and their
+            rules are None. delta is None where nothing is displaced.
+        noise_norm: ||eta|| where it was given; `noise_radius_rule` is then `given`.
+        flips_deformation: Share of images and draws whose class changes under tau, with Wilson's 95 % interval as if
+            all draws of an image agreed; None where there are no classes.
+        flips_noise: Under eta.
+        lipschitz: The largest ||f(tau x) - f(x)|| / (||grad tau||_inf ||x||) of all images and draws, dimensionless, so
+            a lower bound of what scattering theory bounds; its interval is the bootstrap's, which can't exceed the
+            value. None where the gradient is 0 or not known.
+        batch_order: In which images came to the network where batch norm works on their batch: `seeded`, or `given` by
+            a loader; otherwise None.
+        layers: D, G and R of the layers in order of execution, where they were asked for.
+        layers_asked: As they were asked for.
+    """
+
+    model: str
+    model_source: str
+    weights: str
+    weights_tag: str | None = None
+    weights_sha256: str | None
+    network_sha256: str | None
+    model_options: dict[str, Any] | None = None
+    dataset: str
+    data_sha256: str
+    indices_sha256: str | None = None
+    preprocessing: dict[str, Any] | None = None
+    split: str | None
+    images: int
+    draws: int
+    D: Interval
+    G: Interval
+    R: Interval
+    test_error: ErrorRate | None
+    transform: str = DIFFEO
+    cutoff: float | None
+    cutoff_rule: str | None
+    temperature: float | None
+    delta: float | None
+    delta_rule: str | None
+    interpolation: str
+    average: str
+    noise_radius: float
+    noise_radius_rule: str
+    noise_norm: float | None = None
+    radius_average: str
+    median_rule: str
+    pairs: str
+    convention: str
+    fold_fraction: float | None
+    clamped_fraction: float | None
+    flips_deformation: ErrorRate | None = None
+    flips_noise: ErrorRate | None = None
+    lipschitz: Interval | None = None
+    batch_norm: str
+    batch_size: int
+    resamples: int
+    precision: str
+    device: str
+    seed: int
+    versions: dict[str, str]
+    git_commit: str | None
+    seconds: float
+    stopped: str | None = None
+    batch_order: str | None = None
+    layers_asked: str | None = None
+    layers: tuple[LayerStability, ...] | None = None
+    output: str | None = None
+    raw: RawValues = field(repr=False, compare=False)
+
+    @property
+    def key(self) -> str | None:
+        """sha256 of what determines the numbers: network, weights, images, ensemble and statistic.
+
+        None for a callable that is no `nn.Module`: nothing tells one from another.
+        """
+        return content_key({f.name: getattr(self, f.name) for f in fields(self)})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form: every field but the raw values, and the key."""
+        row = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "raw"}
+        return {**row, "key": self.key}
+
+    def write(self, path: str | Path) -> None:
+        """Writes the JSON form to a file, whole or not at all."""
+        write_atomically(Path(path), json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n")
+
+
+KEY_NAMES = (
+    "model network_sha256 weights_sha256 data_sha256 draws cutoff cutoff_rule temperature delta_rule interpolation "
+    "average noise_radius_rule radius_average median_rule pairs batch_norm precision seed resamples"
+).split()
+
+
+def content_key(row: Mapping[str, Any]) -> str | None:
+    """The key of a result or of its row: sha256 of what determines its numbers; None where the network has none."""
+    if row["network_sha256"] is None:
+        return None
+    content: dict[str, Any] = {"schema": SCHEMA, **{name: row.get(name) for name in KEY_NAMES}}
+    if row.get("transform", DIFFEO) != DIFFEO:
+        content |= {"transform": row["transform"], "delta": row.get("delta")}
+    if row.get("noise_norm") is not None:
+        content["noise_norm"] = row["noise_norm"]
+    if row["batch_norm"] == "batch":  # the batch is part of f
+        content["batch_size"] = row["batch_size"]
+        if row.get("batch_order") is not None:  # rows from before there was an order have none
+            content["batch_order"] = row["batch_order"]
+    if row.get("layers_asked") is not None:
+        content["layers"] = row["layers_asked"]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Interval):
+        return value._asdict()
+    if isinstance(value, tuple):
+        return [layer.to_dict() for layer in value]
+    if isinstance(value, ErrorRate):
+        return {f.name: getattr(value, f.name) for f in fields(value)}
+    return value
+
+
+def check_writable(path: Path) -> None:
+    """Raises ValueError now, before long work, if a file can't be made there."""
+    if path.is_dir():
+        raise ValueError(f"{str(path)!r} can't be written (it is a folder)")
+    if _is_special(path):
+        return
+    handle, name = _temporary(_target(path))
+    os.close(handle)
+    os.unlink(name)
+
+
+def _temporary(path: Path) -> tuple[int, str]:
+    try:
+        return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
+
+
+def make_folder(folder: Path) -> None:
+    """With those above it, if it is not there. Raises ValueError if it can't be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"folder {str(folder)!r} can't be made ({error.strerror})") from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes to a temporary name beside `path`, then renames, so no half-written file is left.
+
+    A device or a pipe is written to as it is.
+
+    Raises:
+        ValueError: If the folder is missing or can't be written.
+    """
+    if _is_special(path):
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
+        return
+    path = _target(path)
+    handle, name = _temporary(path)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())  # or the name could reach the disk before the content
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException as error:
+        os.unlink(name)
+        if isinstance(error, OSError):
+            raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
+        raise
+
+
+def _target(path: Path) -> Path:
+    """Where a link leads; it stays one."""
+    return path.resolve() if path.is_symlink() else path
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a device or a pipe, which is written to and not replaced."""
+    return path.exists() and not path.is_file()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,232 @@
+"""A folder of measured cells that many writers fill, that survives them, and that can be copied together.
+
+    store.json            the format's name and schema
+    rows/*.jsonl          one row a line; one append-only part file per writer
+    raw/ab/*.npz          per-image squared distances, outputs and indices, by content hash
+    weights/ab/*.safetensors   what the train cells learnt, by content hash
+    training/             checkpoints of trainings that are under way
+    claims/               lock files of jobs that are under way
+
+A row has a `key`, the sha256 of what determines its numbers; of several rows with a key the last one counts. It also
+has the `job` it was made by, the sha256 of what was asked for: a job that is in the store is done.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..results.raw_values import RawValues
+from ..results.result import SCHEMA, StabilityResult, check_writable, make_folder, write_atomically
+from . import sidecar
+from .locks import locked
+from .parts import PartReader, PartWriter, Row, mend, part_files
+from .row_check import is_measurement
+
+DONE, FAILED = "done", "failed"
+FORMAT = "diffstab-store"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row on its way into a store, with the content of its sidecars by kind (`raw`, `weights`)."""
+
+    row: Row
+    sidecars: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def measured_entry(result: StabilityResult, **more: Any) -> Entry:
+    """The row of a measurement, with its raw values.
+
+    Args:
+        result: Of `measure`.
+        more: Further columns, such as `job`.
+    """
+    if result.key is None:
+        raise ValueError("the network is no nn.Module, so nothing tells it from another; wrap it in one to store it")
+    head = {"schema": SCHEMA, "kind": "measure", "status": DONE, "key": result.key, "job": None}
+    return Entry({**head, **result.to_dict(), **more}, {sidecar.RAW: sidecar.packed(result.raw)})
+
+
+def is_measured(row: Row) -> bool:
+    """Whether a row is a measurement's: neither a training's nor a failure's."""
+    return row.get("status") == DONE and row.get("kind") == "measure"
+
+
+def checksum(row: Row) -> str:
+    """sha256 of a row's content, whatever the order of its fields."""
+    content = {name: value for name, value in row.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+class Store:
+    """A store of results.
+
+    Args:
+        folder: Of the store.
+        create: Make it where there is none; otherwise it must be there.
+
+    Attributes:
+        notes: What was mended or left out, one line each.
+
+    Raises:
+        ValueError: If the folder is no store, can't be read or made, or holds rows of a newer schema.
+
+    >>> import tempfile
+    >>> Store(tempfile.mkdtemp(), create=True).rows()
+    []
+    """
+
+    def __init__(self, folder: str | Path, *, create: bool = False) -> None:
+        self.folder = Path(folder)
+        self.notes: list[str] = []
+        rows = self.folder / "rows"
+        if create:
+            self._make(rows)
+        if not rows.is_dir():
+            raise ValueError(f"{str(folder)!r} is not a store of results (it has no rows); check the path")
+        self._check_schema()
+        self._rows: dict[str, Row] = {}
+        self._jobs: dict[str, str] = {}  # status by job
+        self._keys: dict[str, str] = {}  # key by job
+        self._verified: dict[str, object] = {}  # size and time of the weights that were found whole
+        self._reader, self._writer = PartReader(rows), PartWriter(rows)
+        self.refresh()  # a store of a newer schema is refused before anything of it is changed
+        self.notes += [note for note in map(mend, part_files(rows)) if note]
+        self.refresh()
+        if create:
+            self._sign()
+
+    def _make(self, rows: Path) -> None:
+        if self.folder.is_dir() and not rows.is_dir() and any(self.folder.iterdir()):
+            raise ValueError(f"{str(self.folder)!r} holds other files and is no store; name a new or empty folder")
+        make_folder(rows)
+        check_writable(rows / "part.jsonl")
+
+    def _sign(self) -> None:
+        meta = self.folder / "store.json"
+        if not meta.exists():
+            write_atomically(meta, json.dumps({"format": FORMAT, "schema": SCHEMA}).encode() + b"\n")
+
+    def _check_schema(self) -> None:
+        meta = self.folder / "store.json"
+        try:
+            schema = json.loads(meta.read_text())["schema"] if meta.exists() else SCHEMA
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{str(meta)!r} is damaged ({error}); it should say the store's schema") from error
+        self._refuse_newer(schema)
+
+    def _refuse_newer(self, schema: object) -> None:
+        if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= SCHEMA:
+            raise ValueError(
+                f"the store {str(self.folder)!r} has schema {schema!r} and this diffstab knows {SCHEMA}; "
+                "upgrade diffstab (nothing was changed)"
+            )
+
+    def refresh(self) -> None:
+        """Takes in rows that other writers have added."""
+        for row in self._reader.new_rows():
+            try:
+                if row["schema"] != SCHEMA:
+                    self._refuse_newer(row["schema"])
+                self._take(row)
+            except (KeyError, TypeError):
+                self.notes.append(f"a line {row!s:.60} lacks what every row has, or holds it oddly; it is left out")
+        self.notes += self._reader.problems
+        self._reader.problems = []
+
+    def _take(self, row: Row) -> None:
+        key, job, status = row["key"], row.get("job"), row["status"]
+        if not all(isinstance(value, str) for value in (key, row["time"], status, job or "")):
+            raise TypeError(key)
+        if is_measured(row) and not is_measurement(row):
+            raise KeyError(key)
+        if job is not None:
+            before = self._jobs.get(job)
+            if before == DONE and status == FAILED:  # a failure never hides a measurement
+                return
+            if before == FAILED and status == DONE:
+                self._rows.pop(job, None)
+            self._jobs[job], self._keys[job] = status, key
+        earlier = self._rows.get(key)
+        if earlier is None or earlier["time"] <= row["time"]:
+            self._rows[key] = row
+
+    def rows(self) -> list[Row]:
+        """The rows as read so far, the last one of each key."""
+        return list(self._rows.values())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def status(self, job: str) -> str | None:
+        """`done`, `failed`, or None for a job that is not in the store."""
+        return self._jobs.get(job)
+
+    def row_of(self, job: str) -> Row:
+        """The row that a job gave. Raises KeyError if it is not in the store."""
+        return self._rows[self._keys[job]]
+
+    def add(self, entry: Entry | StabilityResult) -> bool:
+        """Appends a row after its sidecars; False if the same is there already.
+
+        Raises:
+            ValueError: If it can't be written: nothing half-written stays. If a result's network has no key.
+        """
+        if isinstance(entry, StabilityResult):
+            entry = measured_entry(entry)
+        contents = entry.sidecars.items()
+        # before the lock is taken, which other writers may wait for: their names are their content's
+        hashes = {sidecar.COLUMN[kind]: sidecar.write(self.folder, kind, content) for kind, content in contents}
+        with locked(self.folder / ".lock"):
+            self.refresh()
+            if self._has(entry.row):
+                return False
+            row = {**entry.row, **hashes}
+            if is_measured(row) and row["key"] in self._rows:  # asked for in another way: the first answer stands
+                row = {**self._rows[row["key"]], "job": row["job"]}
+            row["time"] = datetime.now(UTC).isoformat(timespec="microseconds")
+            row = {name: value for name, value in row.items() if value is not None}
+            self._writer.append({**row, "checksum": checksum(row)})
+        self.refresh()
+        return True
+
+    def _has(self, row: Row) -> bool:
+        if row.get("job") is not None:
+            return self.is_done(row["job"])
+        return row["key"] in self._rows
+
+    def raw(self, row: Row) -> RawValues:
+        """The per-image values behind a row. Raises ValueError if the sidecar is missing or damaged."""
+        if not row.get("raw"):
+            raise ValueError(
+                f"the row {row.get('key')} has no raw values: it is a {row.get('status')} {row.get('kind')}"
+            )
+        return sidecar.unpacked(sidecar.read(self.folder, sidecar.RAW, row["raw"]))
+
+    def weights(self, row: Row) -> Path:
+        """The checkpoint of a train row. Raises ValueError if it is missing or damaged."""
+        digest = str(row["checkpoint_sha256"])
+        path = sidecar.path_of(self.folder, sidecar.WEIGHTS, digest)
+        stamp = (path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None
+        if stamp is None or self._verified.get(digest) != stamp:
+            sidecar.read(self.folder, sidecar.WEIGHTS, digest)
+            self._verified[digest] = stamp
+        return path
+
+    def is_done(self, job: str) -> bool:
+        """Whether the store has what a job gives: its row and, where it learnt something, the whole weights."""
+        if self._jobs.get(job) != DONE:
+            return False
+        row = self.row_of(job)
+        try:
+            return "checkpoint_sha256" not in row or self.weights(row).exists()
+        except ValueError:
+            return False
+
+    def close(self) -> None:
+        """Lets its part file go."""
+        self._writer.close()

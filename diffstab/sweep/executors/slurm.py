@@ -1,0 +1,286 @@
+"""The Slurm executor, over submitit: array jobs, whose elements write to the store on the shared disk themselves.
+
+So nothing is lost if this process ends: what was sent goes on, and running the sweep again takes up what is missing.
+"""
+
+import math
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+from ...options.choices import positive_integer
+from ...store.parts import Row
+from ...store.store import Entry, Store
+from ..jobs import failed_entry
+from .base import Executor, Finished, Task
+from .local import usable_cores
+from .slurm_parameters import named_parameters
+
+CLUSTERS = ("slurm", "local")
+LARGEST_ARRAY = 1000  # elements; Slurm's own default is 1001
+TIMEOUT = 60  # minutes of an element, where no timeout_min is given; submitit's own default is 5
+POLL = {"slurm": 2.0, "local": 0.1}  # seconds between two looks at what has ended
+GRACE = {"slurm": 90.0, "local": 0.0}  # seconds for the rows of an ended element to show on a network disk
+PAUSES = (1.0, 5.0, 30.0)  # seconds before a row is added again that the store did not take
+CLOSE = 5.0  # seconds
+FOLDER = "slurm"  # of the store: submitit's logs and pickles
+
+
+class Element:
+    """Some tasks, run one after another on a node. Requeued, it goes on with those that are left.
+
+    Args:
+        store: Folder of the store.
+        tasks: To run; those that are in the store as done are left out.
+        threads: Of torch.
+    """
+
+    def __init__(self, store: Path, tasks: Sequence[Task], threads: int) -> None:
+        self.store, self.threads = store, threads
+        self.left = list(tasks)
+
+    def __call__(self) -> None:
+        """Runs the tasks; their rows go to the store."""
+        store = Store(self.store)
+        while self.left:
+            store.refresh()
+            if not store.is_done(self.left[0].job.id):
+                for entry in self.left[0].run(self.threads):
+                    _add(store, entry)
+            self.left.pop(0)
+        store.close()
+
+    def checkpoint(self) -> Any:
+        """What submitit runs in its place after a preemption or a time-out."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+    __submitit_checkpoint__ = checkpoint  # by its later name
+
+
+def _add(store: Store, entry: Entry) -> None:
+    """Hundreds of elements may want the store's lock at once: what took hours to measure is not lost for that."""
+    for pause in PAUSES:
+        try:
+            store.add(entry)
+            return
+        except ValueError:
+            time.sleep(pause)
+    store.add(entry)
+
+
+@dataclass
+class _Flight:
+    """An element that was sent.
+
+    Attributes:
+        tasks: Those without a row.
+        before: The checksum of each task's row when it was sent, by job: a failure of an earlier sweep is none of this.
+        ended: When it was seen to have ended.
+    """
+
+    job: Any
+    tasks: Sequence[Task]
+    before: Mapping[str, str | None]
+    ended: float | None = None
+
+
+class SlurmExecutor(Executor):
+    """Runs tasks as array jobs of Slurm.
+
+    Args:
+        store: Folder of the store, on a disk that all nodes share.
+        cluster: `slurm`, or `local` for processes on this machine in its place.
+        jobs: Array elements at a time; by default submitit's 256, and on `local` as many as there are cores for.
+        cpus: Of each element; torch uses as many threads.
+        gpus: Of each element.
+        per_task: Tasks of each element; by default one, or more so that no more than 1,000 elements are sent at once.
+        parameters: Further ones of submitit, such as `partition` or `timeout_min` (minutes, by default 60).
+
+    Raises:
+        ValueError: If submitit or sbatch is missing, an argument is out of range, a parameter unknown, or the folder
+            is no store.
+    """
+
+    keeps_rows = True
+
+    def __init__(
+        self,
+        store: Path,
+        *,
+        cluster: str = "slurm",
+        jobs: int | None = None,
+        cpus: int = 1,
+        gpus: int = 0,
+        per_task: int | None = None,
+        parameters: Mapping[str, Any] = {},
+    ) -> None:
+        _check(cluster, jobs=jobs, cpus=cpus, per_task=per_task)
+        positive_integer("gpus", gpus, least=0)
+        if jobs is None and cluster == "local":
+            jobs = max(1, usable_cores() // cpus)
+        self._cluster, self._jobs, self._cpus, self._per_task = cluster, jobs, cpus, per_task
+        self._store = Store(Path(store).absolute())
+        self._waiting: list[Task] = []
+        self._flights: list[_Flight] = []
+        self._next_look = 0.0
+        self._sender = _sender(self._store.folder / FOLDER, cluster)
+        own = {"cpus_per_task": cpus, "gpus_per_node": gpus or None, "tasks_per_node": 1, "nodes": 1}
+        named = {"timeout_min": TIMEOUT, "name": "diffstab", **named_parameters(parameters), **own}
+        try:
+            self._sender.update_parameters(**named)
+        except (AssertionError, ValueError, TypeError, NameError) as error:
+            raise ValueError(f"submitit refuses the parameters {dict(parameters)} ({_line(error)})") from error
+
+    def has_room(self) -> bool:
+        """Slurm has a queue for any number; with a bound, what follows waits until fewer elements are left."""
+        held = len(self._flights)
+        if self._cluster == "local":  # no array there, so that all that is sent runs at once
+            held += len(self._waiting) // (self._per_task or 1)
+        return self._jobs is None or held < self._jobs
+
+    def submit(self, task: Task) -> None:
+        """Keeps the task for the array that the next `wait` sends."""
+        self._waiting.append(task)
+
+    def wait(self, seconds: float) -> list[Finished]:
+        """Sends what waits, then gives the tasks whose elements ended.
+
+        Raises:
+            ValueError: If Slurm refuses the array.
+        """
+        deadline = time.monotonic() + seconds
+        if self._waiting:
+            self._send()
+        while self._flights:
+            time.sleep(max(0.0, min(deadline, self._next_look) - time.monotonic()))
+            if (began := time.monotonic()) >= self._next_look:
+                finished = self._look()
+                took = time.monotonic() - began  # a network disk can be slow: nine tenths of its time are for others
+                self._next_look = time.monotonic() + max(POLL[self._cluster], 9 * took)
+                if finished:
+                    return finished
+            if time.monotonic() >= deadline:
+                break
+        return []
+
+    def _send(self) -> None:
+        """One array for each 1,000 elements."""
+        self._store.refresh()
+        size = self._per_task or math.ceil(len(self._waiting) / LARGEST_ARRAY)
+        groups = [self._waiting[start : start + size] for start in range(0, len(self._waiting), size)]
+        for start in range(0, len(groups), LARGEST_ARRAY):
+            array = groups[start : start + LARGEST_ARRAY]
+            if self._jobs is not None:
+                self._sender.update_parameters(slurm_array_parallelism=max(1, self._jobs - len(self._flights)))
+            try:
+                with _interruptible(), self._sender.batch():
+                    jobs = [self._sender.submit(Element(self._store.folder, tasks, self._cpus)) for tasks in array]
+            except (RuntimeError, OSError) as error:
+                raise ValueError(f"Slurm refuses the array job ({_line(error)})") from error
+            for job, tasks in zip(jobs, array, strict=True):
+                self._flights.append(_Flight(job, tasks, {task.job.id: self._checksum(task) for task in tasks}))
+        self._waiting.clear()
+
+    def _checksum(self, task: Task) -> str | None:
+        known = self._store.status(task.job.id) is not None
+        return self._store.row_of(task.job.id)["checksum"] if known else None
+
+    def _look(self) -> list[Finished]:
+        """Takes the rows that have come, and ends the tasks of dead elements."""
+        for flight in self._flights:  # asked before the rows are read: what has ended has written them
+            if flight.ended is None and flight.job.done():
+                flight.ended = time.monotonic()
+        self._store.refresh()
+        finished: list[Finished] = []
+        for flight in self._flights:
+            rows = [self._row(task, flight) for task in flight.tasks]
+            finished += [Finished(task, [Entry(row)]) for task, row in zip(flight.tasks, rows, strict=True) if row]
+            flight.tasks = [task for task, row in zip(flight.tasks, rows, strict=True) if not row]
+            if flight.ended is not None and time.monotonic() - flight.ended >= GRACE[self._cluster]:
+                finished += [self._failed(task, flight) for task in flight.tasks]
+                flight.tasks = []
+        self._flights = [flight for flight in self._flights if flight.tasks or flight.ended is None]
+        return finished
+
+    def _row(self, task: Task, flight: _Flight) -> Row | None:
+        new = self._checksum(task) != flight.before[task.job.id]
+        return self._store.row_of(task.job.id) if new or self._store.is_done(task.job.id) else None
+
+    def _failed(self, task: Task, flight: _Flight) -> Finished:
+        """Its row is written here: the element that should have done so is dead."""
+        entry = failed_entry(task.job, "ElementDied", _last_words(flight.job))
+        self._store.add(entry)
+        return Finished(task, [entry])
+
+    def close(self) -> None:
+        """Ends processes on this machine; what Slurm was given goes on, and writes to the store."""
+        flights = self._flights if self._cluster == "local" else []
+        for flight in flights:
+            if flight.tasks:
+                flight.job.cancel(check=False)
+        deadline = time.monotonic() + CLOSE
+        while time.monotonic() < deadline and not all(flight.job.done() for flight in flights):
+            time.sleep(0.05)
+        self._flights, self._waiting = [], []
+        self._store.close()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Processes started inside can be interrupted, also where this one ignores that, as a job in a script's background
+    does: they would inherit it.
+    """
+    ignored = (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread()
+    )
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _sender(folder: Path, cluster: str) -> Any:
+    """submitit's executor."""
+    try:
+        import submitit
+    except ImportError as error:
+        raise ValueError(
+            f"the executor slurm needs the package submitit: pip install 'diffstab[slurm]' ({error})"
+        ) from error
+    missing = [name for name in ("sbatch", "srun", "sacct") if shutil.which(name) is None]
+    if cluster == "slurm" and missing:
+        raise ValueError(
+            f"{missing[0]} is not found; run on a Slurm login node, or choose --executor local or --executor ray"
+        )
+    return submitit.AutoExecutor(folder=folder, cluster=cluster)
+
+
+def _check(cluster: str, **counts: int | None) -> None:
+    if cluster not in CLUSTERS:
+        raise ValueError(f"cluster is {cluster!r}; it must be one of {', '.join(CLUSTERS)}")
+    for name, count in counts.items():
+        if count is not None:
+            positive_integer(name, count)
+
+
+def _last_words(job: Any) -> str:
+    """How an element ended, and where its log is."""
+    lines = (job.stderr() or "").strip().splitlines()
+    words = f"; its last words: {shorten(lines[-1], 300)}" if lines else ""
+    return f"job {job.job_id} ended as {job.state} before this was done{words}; see {FOLDER}/{job.paths.stderr.name}"
+
+
+def _line(error: BaseException) -> str:
+    return shorten(str(error), 300) or type(error).__name__

@@ -1,0 +1,240 @@
+"""How the fields of an augmentation are drawn: cutoff and temperature, or displacement, fixed or from a range each.
+
+In a range x = low + (high - low) beta with beta from a Beta law (s, r) = (a + b, a / b), as in the published code:
+s = 2, r = 1 is uniform, a larger s is narrower, a larger r lies nearer the upper end. A cutoff is a whole number
+there, low + floor((high - low + 1) beta).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..fields.ensemble import LEAST_DELTA, MaxEntropyEnsemble, temperature_range
+from ..fields.field import DisplacementField
+from ..fields.folding import LEAST_SHARE, diffeomorphism_share, draw_until_none_folds, largest_temperature, reduced_size
+from ..options.choices import (
+    DEFAULT_CONVENTION,
+    DEFAULT_CUTOFF,
+    TEMPERATURE_RULES,
+    convention_named,
+    finite_at_least_zero,
+    one_of,
+    positive_integer,
+)
+
+RANGE = "range"  # [T_min, T_max] of Sec. 2.2
+UNIFORM = (2.0, 1.0)
+Shape = tuple[float, float]
+Amount = float | tuple[float, float]
+
+
+class Drawn(NamedTuple):
+    """Fields of a batch.
+
+    Attributes:
+        field: Of batch shape `[B]`.
+        rejected: How many were drawn again because they folded.
+    """
+
+    field: DisplacementField
+    rejected: int
+
+
+@dataclass(frozen=True)
+class FieldLaw:
+    """The law of an augmentation's fields; each image has its own cutoff, temperature and field.
+
+    Attributes:
+        cutoff: c, or `(low, high)`, whole numbers.
+        temperature: T, `(low, high)`, or `range`: from T_min to T_max of each cutoff (Sec. 2.2).
+        delta: Root-mean-square displacement in pixels, or `(low, high)`, in place of T.
+        cutoff_shape, temperature_shape: (s, r) of the Beta laws in these ranges; the second is delta's too.
+        temperature_rule: `monte-carlo` or `asymptotic`: how T_min and T_max are found.
+        only_diffeomorphisms: Whether fields that fold are drawn again, at the same cutoff and temperature.
+        convention, cutoff_rule, delta_rule: As for `MaxEntropyEnsemble`.
+
+    Raises:
+        ValueError: If both temperature and delta are given or neither is, a range is reversed, a number is negative or
+            not finite, or a name is unknown.
+        TypeError: If something is no number.
+
+    >>> law = FieldLaw(cutoff=(2, 5), temperature="range")
+    >>> law.draw(7, (32, 32)).field.shape
+    torch.Size([7])
+    """
+
+    cutoff: Amount = DEFAULT_CUTOFF
+    temperature: Amount | str | None = None
+    delta: Amount | None = None
+    cutoff_shape: Shape = UNIFORM
+    temperature_shape: Shape = UNIFORM
+    temperature_rule: str = "monte-carlo"
+    only_diffeomorphisms: bool = False
+    convention: str = DEFAULT_CONVENTION
+    cutoff_rule: str | None = None
+    delta_rule: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.temperature is None) == (self.delta is None):
+            came = "neither" if self.delta is None else "both"
+            raise ValueError(f"{came} of temperature and delta given; exactly one of them is needed")
+        if isinstance(self.temperature, str):
+            one_of("temperature", self.temperature, [RANGE])
+        for name in ("cutoff", "temperature", "delta"):
+            value = getattr(self, name)
+            if value is not None and not (name == "temperature" and isinstance(value, str)):
+                object.__setattr__(self, name, _amount(name, value, whole=name == "cutoff"))
+        for name in ("cutoff_shape", "temperature_shape"):
+            object.__setattr__(self, name, _shape(name, getattr(self, name)))
+        one_of("temperature_rule", self.temperature_rule, TEMPERATURE_RULES)
+        convention_named(self.convention)
+        self.ensemble((2**15, 2**15), self.cutoffs[0])  # rules, and a cutoff that keeps no mode
+
+    @cached_property
+    def cutoffs(self) -> tuple[float, ...]:
+        """All that can come."""
+        if isinstance(self.cutoff, tuple):
+            low, high = self.cutoff
+            return tuple(float(c) for c in range(int(low), int(high) + 1))
+        return (self.cutoff,)
+
+    def ensemble(self, size: tuple[int, int], cutoff: float) -> MaxEntropyEnsemble:
+        """The ensemble at T = 1 of one cutoff."""
+        rules: dict[str, Any] = {"cutoff_rule": self.cutoff_rule, "delta_rule": self.delta_rule}
+        return MaxEntropyEnsemble(size, cutoff, temperature=1.0, convention=self.convention, **rules)
+
+    def draw(self, count: int, size: tuple[int, int], generator: torch.Generator | None = None) -> Drawn:
+        """Independent fields for so many images of `(H, W)` pixels, float32, on the generator's device (or the CPU).
+
+        Args:
+            count: B.
+            size: `(H, W)`.
+            generator: Torch's global one if None, which a DataLoader seeds anew in each worker.
+
+        Raises:
+            ValueError: If a cutoff keeps no mode at that size, or if only diffeomorphisms are wanted at a temperature
+                at which less than 2 % of fields are.
+        """
+        positive_integer("count", count, least=0)
+        device = generator.device if generator is not None else torch.device("cpu")
+        spread, low, high, per_pixel = (table.to(device) for table in _tables(self, (int(size[0]), int(size[1]))))
+        place = torch.zeros(count, dtype=torch.int64, device=device)
+        if len(low) > 1:
+            place = (_beta(self.cutoff_shape, count, generator, device) * len(low)).long().clamp_max(len(low) - 1)
+        amount = low[place]
+        if not torch.equal(low, high):
+            amount = amount + (high - low)[place] * _beta(self.temperature_shape, count, generator, device)
+        root = amount.sqrt() if self.delta is None else amount * per_pixel[place]
+        deviation = (spread[place] * root.view(-1, 1, 1)).unsqueeze(1)
+
+        def coefficients(places: Tensor) -> Tensor:
+            own = deviation[places]
+            normals = torch.randn(len(own), 2, *own.shape[2:], generator=generator, device=device)
+            return (normals * own).float()
+
+        if self.only_diffeomorphisms:
+            found, rejected = draw_until_none_folds(coefficients, count, size)
+        else:
+            found, rejected = coefficients(torch.arange(count)), 0
+        return Drawn(DisplacementField(found, size), rejected)
+
+
+class _Tables(NamedTuple):
+    """What a law is at one size, by place in `FieldLaw.cutoffs`; float64.
+
+    Attributes:
+        spread: Standard deviation of C_ij at T = 1, `[N, I, J]`.
+        low, high: Ends of temperature or delta, `[N]`.
+        per_pixel: sqrt(T) / delta, `[N]`.
+    """
+
+    spread: Tensor
+    low: Tensor
+    high: Tensor
+    per_pixel: Tensor
+
+
+@lru_cache(maxsize=256)
+def _tables(law: FieldLaw, size: tuple[int, int]) -> _Tables:
+    ensembles = [law.ensemble(size, cutoff) for cutoff in law.cutoffs]
+    shapes = [ensemble.spread.shape for ensemble in ensembles]
+    spread = torch.zeros(len(shapes), *(max(sides) for sides in zip(*shapes, strict=True)), dtype=torch.float64)
+    for own, ensemble, (i, j) in zip(spread, ensembles, shapes, strict=True):
+        own[:i, :j] = ensemble.spread
+    if law.delta is not None and any(ensemble.delta == 0 for ensemble in ensembles):
+        raise ValueError("delta_rule is 'asymptotic' and cutoff 1, where ln c = 0; give temperature instead")
+    ends = torch.tensor([_ends(law, ensemble) for ensemble in ensembles], dtype=torch.float64)
+    moved = torch.tensor([float(ensemble.delta) for ensemble in ensembles], dtype=torch.float64)  # pixels, at T = 1
+    per_pixel = moved.reciprocal()
+    if law.only_diffeomorphisms:
+        temperatures = ends[:, 1] if law.delta is None else (ends[:, 1] * per_pixel).square()
+        for ensemble, temperature in zip(ensembles, temperatures.tolist(), strict=True):
+            _check_share(ensemble, temperature)
+    return _Tables(spread, ends[:, 0], ends[:, 1], per_pixel)
+
+
+def _ends(law: FieldLaw, ensemble: MaxEntropyEnsemble) -> tuple[float, float]:
+    """Where temperature or delta begin and end at an ensemble's cutoff."""
+    given = law.delta if law.temperature is None else law.temperature
+    if given != RANGE:
+        assert given is not None
+        assert not isinstance(given, str)
+        return given if isinstance(given, tuple) else (given, given)
+    rules = {"cutoff_rule": ensemble.cutoff_rule, "delta_rule": ensemble.delta_rule}
+    size = ensemble.size if law.temperature_rule == "asymptotic" else reduced_size(ensemble.size, ensemble.cutoff)
+    low, high = temperature_range(size, ensemble.cutoff, rule=law.temperature_rule, **rules)
+    if law.temperature_rule == "monte-carlo" and ensemble.delta:
+        low = (LEAST_DELTA / float(ensemble.delta)) ** 2
+    if high == float("inf") or low == float("inf"):
+        raise ValueError(
+            f"images are {ensemble.size[0]} x {ensemble.size[1]}, cutoff {ensemble.cutoff:g}: T_min or T_max is "
+            "infinite there; give a temperature or delta in place of 'range'"
+        )
+    return low, max(low, high)  # small images: half a pixel may be more than T_max allows
+
+
+def _check_share(ensemble: MaxEntropyEnsemble, temperature: float) -> None:
+    size, cutoff, rule = ensemble.size, ensemble.cutoff, ensemble.cutoff_rule
+    share = diffeomorphism_share(size, cutoff, temperature, cutoff_rule=rule)
+    if share < LEAST_SHARE:
+        half = largest_temperature(size, cutoff, 0.5, cutoff_rule=rule)
+        raise ValueError(
+            f"only_diffeomorphisms: at cutoff {cutoff:g} and temperature {temperature:.3g} {share:.1%} of fields are "
+            f"diffeomorphisms; lower it (half of them are at {half:.3g}, delta {float(ensemble.delta) * half**0.5:.3g})"
+        )
+
+
+def _beta(shape: Shape, count: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
+    """Float64 `[count]` of the Beta law (s, r) = (a + b, a / b)."""
+    s, r = shape
+    if shape == UNIFORM:
+        return torch.rand(count, generator=generator, dtype=torch.float64, device=device)
+    concentration = torch.tensor([s * r / (r + 1), s / (r + 1)], dtype=torch.float64, device=device)
+    a, b = torch._standard_gamma(concentration.expand(count, 2), generator=generator).unbind(1)
+    return a / (a + b).clamp_min(torch.finfo(torch.float64).tiny)
+
+
+def _amount(name: str, value: Any, *, whole: bool) -> Amount:
+    """A number or a range, checked."""
+    if not isinstance(value, (tuple, list)):
+        return finite_at_least_zero(name, value)
+    if len(value) != 2:
+        raise ValueError(f"{name} is {value!r}; a number, or (low, high), is needed")
+    low, high = (finite_at_least_zero(name, end) for end in value)
+    if low > high:
+        raise ValueError(f"{name} is {tuple(value)}, whose ends are reversed; give ({high:g}, {low:g})")
+    if whole and not (low.is_integer() and high.is_integer()):
+        raise ValueError(f"{name} is {tuple(value)}; a range has whole numbers at its ends")
+    return low, high
+
+
+def _shape(name: str, value: Any) -> Shape:
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ValueError(f"{name} is {value!r}; (s, r), two numbers above 0, is needed")
+    s, r = (finite_at_least_zero(name, number) for number in value)
+    if not min(s, r) > 0:
+        raise ValueError(f"{name} is {tuple(value)}; both must be above 0")
+    return s, r
