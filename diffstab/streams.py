@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .options.choices import LARGEST_SEED, positive_integer
+from .checks import LARGEST_SEED, positive_integer
 from .precision import doubled
 
 FIELD, NOISE, CHOICE, TRANSFORM = 0, 1, 2, 3  # purposes

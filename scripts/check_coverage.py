@@ -25,13 +25,13 @@ import numpy as np
 
 from diffstab.cli.errors import OneLineErrors
 from diffstab.figures.drawing.files import table_csv
-from diffstab.results.result import write_atomically
 from diffstab.statistics.comparison import compare_pair, rank
 from diffstab.statistics.correlation import correlation_interval, fitted_power_law
 from diffstab.statistics.estimates import Statistic, average, stability
 from diffstab.statistics.intervals import Array, Interval
 from diffstab.statistics.pairs import OutputPairs
 from diffstab.statistics.samples import PairedSample
+from diffstab.writing import write_atomically
 
 OUTPUTS, MODES, PIXELS = 10, 20, 784
 GAINS = 1 / np.arange(1, OUTPUTS + 1)  # squared, of the outputs

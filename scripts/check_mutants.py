@@ -136,7 +136,7 @@ def main(modules: tuple[str, ...], every: int, survivors: Path | None, jobs: int
             rows += checked(module, planted(module, every, survivors), trees, pool)
     if output is not None:
         from diffstab.figures.drawing.files import table_csv
-        from diffstab.results.result import write_atomically
+        from diffstab.writing import write_atomically
 
         write_atomically(output, table_csv(rows))
 

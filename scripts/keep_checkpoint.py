@@ -21,8 +21,8 @@ from safetensors.torch import save
 from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
 from diffstab.models.sources import Shape
 from diffstab.provenance import git_commit, versions
-from diffstab.results.result import write_atomically
 from diffstab.training.trained import write_network
+from diffstab.writing import write_atomically
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 

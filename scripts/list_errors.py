@@ -15,12 +15,12 @@ from typing import NamedTuple
 import click
 import yaml
 
-from diffstab.results.result import write_atomically
+from diffstab.writing import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, CURES = ROOT / "docs" / "errors.md", ROOT / "docs" / "cures.yaml"
 PLACES = {
-    "Options and settings": "__init__ options results",
+    "Options and settings": "__init__ checks writing options results",
     "Measuring": "measuring processes perturbations streams",
     "Fields and deformation": "fields",
     "Networks and weights": "models",

@@ -16,7 +16,7 @@ from diffstab.measuring.by_name import measure_cell
 from diffstab.measuring.conventions import measure_both
 from diffstab.models.checkpoints import read_manifest
 from diffstab.options.measure import MeasureOptions
-from diffstab.results.result import write_atomically
+from diffstab.writing import write_atomically
 
 
 @click.command(cls=OneLineErrors)

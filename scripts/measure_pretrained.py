@@ -9,7 +9,8 @@ from rich.table import Table
 
 from diffstab import MaxEntropyEnsemble, StabilityResult, load_dataset, load_model, measure
 from diffstab.models.checkpoints import read_manifest
-from diffstab.options.choices import DEFAULT_DELTA, DEFAULT_IMAGES, DEFAULTS
+from diffstab.options.choices import DEFAULT_DELTA, DEFAULT_IMAGES
+from diffstab.options.measure import DEFAULTS
 from diffstab.streams import choose
 
 

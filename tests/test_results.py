@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
-from diffstab.results.result import content_key, write_atomically
+from diffstab.results.result import content_key
+from diffstab.writing import write_atomically
 
 
 @pytest.fixture

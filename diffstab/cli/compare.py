@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options.choices import DEFAULTS
+from ..options.measure import DEFAULTS
 from .results import opened
 from .tables import print_columns
 

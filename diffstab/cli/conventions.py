@@ -36,7 +36,7 @@ def refuse_beside_both(**given: Any) -> None:
 
 def tell_both(found: "BothConventions", output: Path | None, as_json: bool) -> None:
     """The table on stdout, the JSON form to a file."""
-    from ..results.result import write_atomically
+    from ..writing import write_atomically
 
     if output is not None:
         write_atomically(output, json.dumps(found.to_dict(), indent=2, allow_nan=False).encode() + b"\n")

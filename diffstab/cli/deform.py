@@ -31,8 +31,8 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
 
     from ..data.files import read_image
     from ..fields.deformation import deform as deform_images
-    from ..results.result import check_writable, write_atomically
     from ..streams import StreamKeys
+    from ..writing import check_writable, write_atomically
 
     keys = StreamKeys(seed, torch.zeros(1, dtype=torch.int64), draw)
     file_format = Image.registered_extensions().get(target.suffix.lower())

@@ -99,7 +99,7 @@ def make(kind: FigureKind, *, preset: str, store: Path, output: Path, filters: t
     """Runs what is missing if that is asked for, draws, and writes the files."""
     from ..figures import require_matplotlib
     from ..figures.drawing.files import stem_of
-    from ..results.result import make_folder
+    from ..writing import make_folder
 
     require_matplotlib()
     if preset not in (*kind.presets, OWN):

@@ -124,7 +124,7 @@ def measure(
 
 def tell(results: "list[StabilityResult]", output: Path | None, report: Path | None, as_json: bool) -> None:
     """A network's numbers, and those at initialisation if there are two: on stdout, as JSON, as a page."""
-    from ..results.result import write_atomically
+    from ..writing import write_atomically
 
     result, init = results[0], results[1] if len(results) > 1 else None
     row = result.to_dict() | ({"init": init.to_dict()} if init else {})

@@ -15,11 +15,11 @@ from ..options.choices import (
     DEFAULT_DELTA,
     DEFAULT_MODEL,
     DEFAULT_SPLIT,
-    DEFAULTS,
     DELTA_RULES,
     INTERPOLATIONS,
 )
 from ..options.data_names import DATASETS, SPLITS
+from ..options.measure import DEFAULTS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -112,7 +112,7 @@ def output_option(*names: str, help: str = "Instead of stdout.") -> Decorator:
             return None
         if not value or value.endswith(("/", "\\")):
             raise ValueError(f"output is {value!r}; the name of a file is needed")
-        from ..results.result import check_writable
+        from ..writing import check_writable
 
         check_writable(Path(value))
         return Path(value)

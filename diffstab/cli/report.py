@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..options.choices import DEFAULTS
+from ..options.measure import DEFAULTS
 from .results import opened
 
 
@@ -32,8 +32,8 @@ def report(
     It opens offline in any browser; rows can be sorted, filtered and saved from it.
     """
     from ..pages.report import report_page
-    from ..results.result import check_writable, write_atomically
     from ..store.table import select
+    from ..writing import check_writable, write_atomically
 
     check_writable(output)
     kept = opened(store)

@@ -151,8 +151,8 @@ def query(
 @output_option("-o", "--output")
 def export(store: Path, filters: tuple[str, ...], file_format: str, output: Path | None) -> None:
     """Write the rows as CSV or Parquet, or as a CSV that joins on `model` with timm's results files."""
-    from ..results.result import write_atomically
     from ..store.export import exported
+    from ..writing import write_atomically
 
     rows = chosen(store, filters)
     content = exported(rows, file_format)

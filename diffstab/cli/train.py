@@ -104,8 +104,7 @@ def refuse_without_checkpoint(folder: Path) -> None:
 
 def run(options: TrainOptions, folder: Path, tensorboard: bool, wandb: str | None) -> "Trained | None":
     """Trains, with a line per epoch on stderr; None in a process that is not the first of several."""
-    from ..models.devices import chosen_device
-    from ..processes import joined, local_device
+    from ..processes import chosen_device, joined, local_device
     from ..training.epoch import TrainingStoppedError
     from ..training.loop import train as train_network
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import reason, some
 from ..options.data_names import split_of
-from .layout import found_in, read_or_fetch, reason, root_of, some
+from .layout import found_in, read_or_fetch, root_of
 from .preprocessing import Preprocessing
 from .raw import ArrayImages
 

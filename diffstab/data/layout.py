@@ -10,19 +10,9 @@ from shutil import copyfile
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-SHOWN = 3  # names in a message
+from ..checks import reason, some
+
 Read = TypeVar("Read")
-
-
-def some(names: Iterable[str]) -> str:
-    """The first few names.
-
-    >>> some(["a", "b", "c", "d", "e"])
-    'a, b, c and 2 more'
-    """
-    listed = list(names)
-    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-    return ", ".join(listed[:SHOWN]) + more
 
 
 def found_in(folder: Path) -> str:
@@ -113,8 +103,3 @@ def _settle(source: Path, target: Path) -> None:
             _settle(entry, target / entry.name)
     else:
         os.replace(source, target)
-
-
-def reason(error: Exception) -> str:
-    """An error in one line."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..options.choices import crop_share, one_of
+from ..checks import crop_share, one_of
 
 CROP_MODES = ("center", "squash", "border")
 RESAMPLINGS = {

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from ..options.choices import INTERPOLATIONS, one_of
+from ..checks import one_of
+from ..options.choices import INTERPOLATIONS
 from ..precision import ieee_float32
 from .field import DisplacementField, basis, sources_of
 from .gaussian import gather_window, window_of

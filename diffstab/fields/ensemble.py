@@ -11,18 +11,15 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
+from ..checks import LARGEST, finite_at_least_zero, one_of, positive_integer
 from ..options.choices import (
     CUTOFF_RULES,
     DEFAULT_CONVENTION,
     DEFAULT_CUTOFF,
     DELTA_RULES,
-    LARGEST,
     TEMPERATURE_RULES,
     chosen,
     convention_named,
-    finite_at_least_zero,
-    one_of,
-    positive_integer,
     refuse_no_mode,
 )
 from ..streams import StreamKeys, mode_normals

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ..options.choices import GIVEN, MeasureSettings
+from ..options.choices import GIVEN
+from ..options.measure import MeasureSettings
 from ..provenance import git_commit, images_sha256, indices_sha256, network_sha256, versions, weights_sha256
 from ..results.raw_values import RawValues
 from ..results.result import ErrorRate, StabilityResult

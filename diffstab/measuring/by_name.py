@@ -9,17 +9,16 @@ from torch import nn
 from ..data.images import ImageSet
 from ..data.load import load_dataset
 from ..fields.ensemble import MaxEntropyEnsemble
-from ..models.devices import chosen_device
-from ..models.failing import told_as_value_error
 from ..models.labels import label_map
 from ..models.resolve import LoadedModel, Override, resolve_model
 from ..models.sources import Shape
 from ..options.choices import DIFFEO
 from ..options.measure import ENSEMBLE, MeasureOptions
 from ..perturbations.named import Transformation, transformation_named
-from ..processes import ALONE, Processes, local_device
+from ..processes import ALONE, Processes, chosen_device, local_device
 from ..streams import choose
 from .adaptive import until_precise
+from .forward import told_as_value_error
 from .measure import measure
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The network on a batch: x, tau x and x + eta in turn, or all at once where its layers are observed."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -108,3 +108,13 @@ def _run_twice(model: Network, batch: Batch, plan: Plan, expected: Mapping[int, 
 
 def _difference(one: Tensor, other: Tensor) -> float:
     return float((one - other).norm() / one.norm()) if one.isfinite().all() else 0.0
+
+
+@contextmanager
+def told_as_value_error(model: str, shape: tuple[int, ...]) -> Iterator[None]:
+    """Turns a network's own errors on images of a shape `[C, H, W]` into a ValueError."""
+    try:
+        yield
+    except (RuntimeError, AssertionError) as error:
+        size, reason = "x".join(map(str, shape)), str(error) or "it gives no reason"
+        raise ValueError(f"model {model} fails on images of {size} ({reason:.200})") from error

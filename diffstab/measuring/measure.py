@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..options.base import layer_text
-from ..options.choices import DEFAULT_CONVENTION, DEFAULTS, Convention, MeasureSettings, chosen, convention_named
+from ..options.choices import DEFAULT_CONVENTION, Convention, chosen, convention_named, layer_text
+from ..options.measure import DEFAULTS, MeasureSettings
 from ..perturbations.named import Transformation
 from ..precision import ieee_float32
 from ..processes import ALONE, Processes

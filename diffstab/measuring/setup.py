@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ..fields.deformation import deform, identity_field
-from ..options.choices import Convention, MeasureSettings
+from ..options.choices import Convention
+from ..options.measure import MeasureSettings
 from ..perturbations.named import Transformation
 from ..statistics.estimates import Statistic
 from ..streams import StreamKeys

@@ -1,6 +1,6 @@
 """Networks by name, with their weights: the paper's small-image nets, timm's, torchvision's, hubs' and your own."""
 
-from .devices import chosen_device
+from ..processes import chosen_device
 from .labels import label_map
 from .listing import matching
 from .load import load_model

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from .failing import in_short
+from ..checks import in_short
 from .sources import plain_name
 
 CONNECT_SECONDS = 3.0

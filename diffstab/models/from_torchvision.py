@@ -5,11 +5,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..checks import in_short, near
 from ..data.preprocessing import Preprocessing
 from .card import Architecture, Card
-from .failing import in_short
 from .fetching import fetched, torch_hub_file
-from .sources import names, near
+from .sources import names
 
 SIZE_ARGUMENTS = {"vit_": "image_size", "maxvit_": "input_size"}  # of networks for one size of images
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from .failing import in_short
+from ..checks import in_short
 
 
 def module_exists(name: str) -> bool:

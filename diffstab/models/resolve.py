@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from ..checks import one_of
 from ..data.preprocessing import Preprocessing
-from ..options.choices import WEIGHTS, one_of
+from ..options.choices import WEIGHTS
 from ..options.model_names import base_and_width
 from .alpha import AlphaNetwork, is_alpha_state
 from .card import Architecture, Card

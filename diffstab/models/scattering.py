@@ -30,7 +30,7 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from ..options.choices import positive_integer
+from ..checks import positive_integer
 from ..precision import ieee_float32
 
 SIGMA = 0.8  # pixels; width of the finest wavelet along its direction, of the window in units of 2^(J-1)

@@ -1,11 +1,11 @@
 """Where a network comes from, by its name: the paper's nets here, timm, torchvision, a hub, a folder, own code."""
 
 import re
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from ..checks import near
 from ..options.model_names import base_and_width
 from .own_code import module_exists
 from .paper import PAPER_NETS
@@ -124,9 +124,3 @@ def names(source: str) -> list[str]:
     import timm
 
     return [*timm.list_models(), *timm.list_pretrained()]
-
-
-def near(name: str, known: list[str]) -> str:
-    """Up to three names like it, as the end of a message."""
-    matches = list(dict.fromkeys(get_close_matches(name, known, n=3)))
-    return f" (near: {', '.join(matches)})" if matches else ""

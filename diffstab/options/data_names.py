@@ -1,6 +1,6 @@
 """What data sets and their splits are called: one name for each, whatever another library calls it."""
 
-from .choices import one_of
+from ..checks import one_of
 
 EMBEDDED = ("mnist5k", "photos")
 DATASETS = (

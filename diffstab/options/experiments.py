@@ -5,8 +5,9 @@ It imports nothing heavy.
 
 from dataclasses import dataclass
 
-from .base import CommandOptions, a_number, a_text, above_zero
-from .choices import DEFAULT_CUTOFF, DEFAULT_DATASET, DEFAULT_DELTA, positive_integer
+from ..checks import a_number, a_text, above_zero, positive_integer
+from .base import CommandOptions
+from .choices import DEFAULT_CUTOFF, DEFAULT_DATASET, DEFAULT_DELTA
 
 FIRST_LOSS = 0.5  # of the soft hinge, which starts at 1
 

@@ -8,7 +8,20 @@ import json
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from .base import CommandOptions, a_number, a_text, above_zero, channel_values, key_values, layer_text, true_or_false
+from ..checks import (
+    LARGEST_SEED,
+    a_number,
+    a_text,
+    above_zero,
+    channel_values,
+    crop_share,
+    finite_at_least_zero,
+    key_values,
+    one_of,
+    positive_integer,
+    true_or_false,
+)
+from .base import CommandOptions
 from .choices import (
     AVERAGES,
     BATCH_NORMS,
@@ -20,11 +33,9 @@ from .choices import (
     DEFAULT_IMAGES,
     DEFAULT_MODEL,
     DEFAULT_SPLIT,
-    DEFAULTS,
     DELTA_RULES,
     DIFFEO,
     INTERPOLATIONS,
-    LARGEST_SEED,
     MOST_DRAWS,
     MOST_RESAMPLES,
     NOISE_RADIUS_RULES,
@@ -33,11 +44,62 @@ from .choices import (
     WEIGHTS,
     chosen,
     convention_named,
-    crop_share,
-    one_of,
-    positive_integer,
+    layer_text,
 )
 from .data_names import dataset_named, split_named
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureSettings:
+    """How a network is measured; the defaults of `measure` and of `diffstab measure`.
+
+    Attributes:
+        draws: Deformations and noise vectors per image.
+        average: `median` (the paper's main text) or `mean`, over images and draws.
+        noise_radius: `ensemble` or `per-image`; None takes the convention's.
+        noise_norm: ||eta|| itself, in the units of the network's input, in place of a rule.
+        interpolation: `bilinear` (Eq. 15) or `gaussian` (Eq. 16).
+        seed: Of every random stream, 0 to 2^64 - 1.
+        batch_size: Images per forward pass, at most; batches are made as equal as they can be.
+        batch_norm: `running` statistics, or those of the `batch` (App. E.1: at initialisation).
+        resamples: Bootstrap resamples behind the 95 % intervals.
+        layers: Which are measured beside the output: `auto`, `all`, or names with wildcards; None for none.
+        amp: The network under torch.autocast, which the differences that are measured hardly bear.
+    """
+
+    draws: int = 1
+    average: str = "median"
+    noise_radius: str | None = None
+    noise_norm: float | None = None
+    interpolation: str = "bilinear"
+    seed: int = 0
+    batch_size: int = 128
+    batch_norm: str = "running"
+    resamples: int = 1000
+    amp: bool = False
+    layers: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("draws", 1, MOST_DRAWS),
+            ("seed", 0, LARGEST_SEED),
+            ("batch_size", 1, None),
+            ("resamples", 100, MOST_RESAMPLES),
+        ):
+            number = positive_integer(name, getattr(self, name), least=least, most=most)
+            object.__setattr__(self, name, number)  # a whole number of numpy's becomes Python's
+        one_of("average", self.average, AVERAGES)
+        one_of("interpolation", self.interpolation, INTERPOLATIONS)
+        one_of("batch_norm", self.batch_norm, BATCH_NORMS)
+        if self.noise_radius is not None:
+            one_of("noise_radius", self.noise_radius, NOISE_RADIUS_RULES)
+        if self.noise_norm is not None:
+            if finite_at_least_zero("noise_norm", self.noise_norm) == 0:
+                raise ValueError("noise_norm is 0, so nothing changes and R_f is not defined; give one above 0")
+            object.__setattr__(self, "noise_norm", float(self.noise_norm))
+
+
+DEFAULTS = MeasureSettings()
 
 
 @dataclass(frozen=True, kw_only=True)

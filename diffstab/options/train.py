@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .base import CommandOptions, a_number, a_text, above_zero, true_or_false
-from .choices import CUTOFF_RULES, DEFAULT_DATASET, DEFAULT_MODEL, one_of, positive_integer, refuse_no_mode
+from ..checks import a_number, a_text, above_zero, one_of, positive_integer, true_or_false
+from .base import CommandOptions
+from .choices import CUTOFF_RULES, DEFAULT_DATASET, DEFAULT_MODEL, refuse_no_mode
 from .data_names import dataset_named
 from .model_names import base_name
 

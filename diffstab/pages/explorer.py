@@ -45,8 +45,8 @@ def picture_of(path: Path, side: int = SIDE) -> Picture:
     Raises:
         ValueError: If the file is no image, or the side is not from 16 to 512.
     """
+    from ..checks import positive_integer
     from ..data.files import read_image
-    from ..options.choices import positive_integer
 
     positive_integer("side", side, least=LEAST_SIDE, most=MOST_SIDE)
     image = ImageOps.exif_transpose(read_image(path)).convert("RGB")

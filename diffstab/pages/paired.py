@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..options.choices import LARGEST_SEED, positive_integer
+from ..checks import LARGEST_SEED, positive_integer
 from ..store.pairing import (
     SETTING,
     Comparison,

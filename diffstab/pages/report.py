@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from ..options.choices import DEFAULTS
+from ..options.measure import DEFAULTS
 from ..results.result import StabilityResult
 from ..store.pairing import SETTING, RawOf, setting_values, told_setting
 from ..store.parts import Row

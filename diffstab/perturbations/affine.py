@@ -11,10 +11,10 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from ..checks import finite_at_least_zero
 from ..fields.deformation import deform
 from ..fields.ensemble import image_size
 from ..fields.field import clamped_fraction, operator_norm
-from ..options.choices import finite_at_least_zero
 from ..streams import StreamKeys, uniforms
 
 

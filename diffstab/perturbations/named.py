@@ -31,7 +31,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ..options.choices import one_of
+from ..checks import one_of
 from ..streams import StreamKeys
 from .affine import AffineTransformation, signs
 

@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..options.choices import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
+from ..checks import one_of
+from ..options.choices import AVERAGES, MEDIAN_RULES, PAIR_RULES
 from .intervals import Array, Interval, percentile_interval
 from .mean_ratio import mean_ratio_interval
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..options.choices import LARGEST_SEED, MOST_RESAMPLES, positive_integer
+from ..checks import LARGEST_SEED, positive_integer
+from ..options.choices import MOST_RESAMPLES
 from .estimates import Statistic, generator, resampled_average
 from .intervals import Array
 

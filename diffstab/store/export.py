@@ -5,7 +5,8 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..options.choices import EXPORTS, one_of
+from ..checks import one_of
+from ..options.choices import EXPORTS
 from .parts import Row
 from .table import FIRST, LAYER_COLUMNS, Flat, columns_of, flat, layer_lines, without_layers
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..options.choices import AVERAGES, MEDIAN_RULES, PAIR_RULES, one_of
+from ..checks import one_of
+from ..options.choices import AVERAGES, MEDIAN_RULES, PAIR_RULES
 from ..results.layers import LayerStability, layer_estimates
 from ..results.raw_values import RawValues
 from ..results.result import SCHEMA, content_key

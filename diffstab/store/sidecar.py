@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..results.raw_values import RawValues
-from ..results.result import make_folder, write_atomically
+from ..writing import make_folder, write_atomically
 
 RAW, WEIGHTS = "raw", "weights"
 SUFFIX = {RAW: ".npz", WEIGHTS: ".safetensors"}

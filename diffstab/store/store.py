@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ..results.raw_values import RawValues
-from ..results.result import SCHEMA, StabilityResult, check_writable, make_folder, write_atomically
+from ..results.result import SCHEMA, StabilityResult
+from ..writing import check_writable, make_folder, write_atomically
 from . import sidecar
 from .locks import locked
 from .parts import PartReader, PartWriter, Row, mend, part_files

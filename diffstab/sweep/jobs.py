@@ -208,7 +208,7 @@ def _training(job: Job) -> dict[str, Any] | None:
 
 
 def _trained(job: Job, scratch: Path | None) -> Entry:
-    from ..models.devices import chosen_device
+    from ..processes import chosen_device
     from ..training.loop import train
 
     options = job.options

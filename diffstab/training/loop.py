@@ -15,8 +15,8 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..data.images import TensorImageSet
+from ..measuring.forward import told_as_value_error
 from ..models.alpha import AlphaNetwork
-from ..models.failing import told_as_value_error
 from ..models.resolve import resolve_model
 from ..models.sources import Shape
 from ..models.transfer import start_from_imagenet

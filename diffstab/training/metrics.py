@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..results.result import write_atomically
+from ..writing import write_atomically
 
 METRICS = "metrics.jsonl"
 

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 from ..models.checkpoints import fill
 from ..options.base import EXECUTION
 from ..options.train import TrainOptions
-from ..results.result import check_writable, make_folder, write_atomically
+from ..writing import check_writable, make_folder, write_atomically
 
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 NUMBERS = ("epochs_done", "step", "loss_sum", "best_epoch", "best_error", "seconds", "history")

@@ -13,7 +13,7 @@ from ..data.preprocessing import Preprocessing
 from ..models.kept_folder import PREPROCESSING, WEIGHTS
 from ..models.sources import Shape
 from ..options.train import TrainOptions
-from ..results.result import write_atomically
+from ..writing import write_atomically
 
 CONFIG = "config.json"
 

@@ -22,7 +22,7 @@ import click
 
 from diffstab.cli.errors import OneLineErrors
 from diffstab.figures.paper.catalogue import NAMES
-from diffstab.results.result import write_atomically
+from diffstab.writing import write_atomically
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE, PAGE, IMAGES = Path(__file__).with_name("gallery.md"), ROOT / "docs" / "figures.md", ROOT / "docs" / "images"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...results.result import check_writable, write_atomically
+from ...writing import check_writable, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

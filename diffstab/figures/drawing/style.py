@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ...results.result import write_atomically
+from ...writing import write_atomically
 
 WIDTH = 7.0  # inches, across two columns
 SMALL, NORMAL = 6.5, 7.5  # points

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from multiprocessing import connection
 
-from ...options.choices import positive_integer
+from ...checks import positive_integer
 from ..jobs import THREADS, failed_entry
 from .base import Executor, Finished, Task
 from .worker import Worker, WorkerDiedError

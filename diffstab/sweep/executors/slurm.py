@@ -15,7 +15,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from ...options.choices import positive_integer
+from ...checks import positive_integer
 from ...store.parts import Row
 from ...store.store import Entry, Store
 from ..jobs import failed_entry

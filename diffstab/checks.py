@@ -1,0 +1,177 @@
+"""Checks of single values, and the message of each: what came, what is allowed, and what to do."""
+
+import ast
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from numbers import Integral, Real
+from os import PathLike, fspath
+from typing import Any
+
+LARGEST = 1e100  # of cutoff, temperature and delta: their squares stay finite
+LARGEST_SEED = 2**64 - 1
+SHOWN = 3  # names in a message
+LEAST_CROP = 0.01  # of a side; a smaller share makes images too large for any memory
+
+
+def one_of(option: str, value: str, allowed: Iterable[str]) -> str:
+    """`value` if it is among `allowed`; otherwise a ValueError that names the option, the value and what is allowed.
+
+    >>> one_of("average", "median", ("median", "mean"))
+    'median'
+    """
+    allowed = tuple(allowed)
+    if value in allowed:
+        return value
+    near = get_close_matches(str(value), allowed, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise ValueError(f"{option} is {value!r}; allowed: {', '.join(allowed)}{hint}")
+
+
+def crop_share(option: str, value: Any) -> float:
+    """`value` if it is a share of a side that a crop can keep. Raises TypeError or ValueError."""
+    number = finite_at_least_zero(option, value)
+    if not LEAST_CROP <= number <= 1:
+        raise ValueError(f"{option} is {number:g}; it must be {LEAST_CROP} to 1, the whole image")
+    return number
+
+
+def positive_integer(option: str, value: Any, *, least: int = 1, most: int | None = None) -> int:
+    """`value` if it is a whole number from `least` to `most`. Raises TypeError or ValueError."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{option} is {value!r}; a whole number of at least {least} is needed")
+    number = int(value)
+    if number < least:
+        raise ValueError(f"{option} is {number}; it must be at least {least}")
+    if most is not None and number > most:
+        raise ValueError(f"{option} is {number}; it must be at most {most}")
+    return number
+
+
+def finite_at_least_zero(option: str, value: Any) -> float:
+    """`value` if it is a finite number >= 0. Raises TypeError or ValueError."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{option} is {value!r}; a number is needed")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
+    if not 0 <= number <= LARGEST:
+        raise ValueError(f"{option} is {number:g}; it must be a finite number, 0 or more (at most {LARGEST:g})")
+    return number
+
+
+def a_text(option: str, value: Any) -> str:
+    """`value` if it is a text or a path, not empty. Raises TypeError or ValueError."""
+    if isinstance(value, PathLike):
+        value = fspath(value)
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{option} is {value!r}; a name is needed")
+    if any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in value):
+        raise ValueError(f"{option} is {value!a}, which is no text (it holds surrogates or a null)")
+    return value
+
+
+def a_number(option: str, value: Any) -> float:
+    """`value`, or the number that a text means, if it is finite and 0 or more. Raises TypeError or ValueError."""
+    if isinstance(value, str):  # YAML reads 1e-3, without a point, as a string
+        try:
+            value = float(value)
+        except ValueError:
+            raise TypeError(f"{option} is {value!r}; a number is needed") from None
+    return finite_at_least_zero(option, value)
+
+
+def above_zero(option: str, value: Any) -> float:
+    """As `a_number`, and not 0."""
+    number = a_number(option, value)
+    if number == 0:
+        raise ValueError(f"{option} is 0; it must be above 0")
+    return number
+
+
+def true_or_false(option: str, value: Any) -> bool:
+    """`value` if it is a bool. Raises TypeError."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{option} is {value!r}; true or false is needed")
+    return value
+
+
+def key_values(option: str, value: Any) -> str:
+    """`k=v` texts, one text with several of them, or a mapping, as one JSON object. Raises TypeError or ValueError.
+
+    >>> key_values("model_kwargs", "drop_rate=0.1 norm=batch")
+    '{"drop_rate": 0.1, "norm": "batch"}'
+    """
+    if isinstance(value, str):
+        value = _json_object(value) or shlex.split(value)
+    if not isinstance(value, (Mapping, list, tuple)):
+        raise TypeError(f"{option} is {value!r}; a mapping, or texts such as depth=12, is needed")
+    if not isinstance(value, Mapping):
+        pairs = [text.partition("=") for text in value if isinstance(text, str)]
+        if len(pairs) != len(value) or any(not name.isidentifier() or not equals for name, equals, _ in pairs):
+            raise ValueError(f"{option} is {value!r}; names with values are needed, as in depth=12")
+        value = {name: _literal(text) for name, _, text in pairs}
+    try:
+        return json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{option} is {value!r}; numbers, texts, true, false, null and lists are needed") from error
+
+
+def _json_object(text: str) -> Any:
+    try:
+        return json.loads(text) if text.lstrip().startswith("{") else None
+    except ValueError:
+        return None
+
+
+def _literal(text: str) -> Any:
+    """A value as Python or JSON writes it; any other text is a text."""
+    plain = {"true": True, "false": False, "null": None}
+    if text in plain:
+        return plain[text]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def channel_values(option: str, value: Any) -> str:
+    """One number or one for each channel, as numbers or a text, in one form. Raises TypeError or ValueError.
+
+    >>> channel_values("mean", "0.5 .5,0.50")
+    '0.5,0.5,0.5'
+    """
+    parts = value.replace(",", " ").split() if isinstance(value, str) else value
+    numbers = list(parts) if isinstance(parts, (list, tuple)) else [parts]
+    if len(numbers) not in (1, 3):
+        raise ValueError(f"{option} is {value!r}; one number, or one for each of 3 channels, is needed")
+    return ",".join(f"{a_number(option, number):.10g}" for number in numbers)
+
+
+def in_short(error: BaseException) -> str:
+    """The kind of an error and its first line."""
+    return " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]]).rstrip(":")
+
+
+def some(names: Iterable[str]) -> str:
+    """The first few names.
+
+    >>> some(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    listed = list(names)
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return ", ".join(listed[:SHOWN]) + more
+
+
+def reason(error: Exception) -> str:
+    """An error in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def near(name: str, known: list[str]) -> str:
+    """Up to three names like it, as the end of a message."""
+    matches = list(dict.fromkeys(get_close_matches(name, known, n=3)))
+    return f" (near: {', '.join(matches)})" if matches else ""
