@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys, deform
-from diffstab.fields import deformation as module
+from diffstab.fields import bilinear, deformation
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def two_threads():
 @pytest.fixture
 def sampled(monkeypatch):
     """The shapes of images that grid_sample is given."""
-    shapes, sample = [], module.grid_sample
+    shapes, sample = [], bilinear.grid_sample
     monkeypatch.setattr(
-        module, "grid_sample", lambda x, *args, **kwargs: (shapes.append(x.shape), sample(x, *args, **kwargs))[1]
+        bilinear, "grid_sample", lambda x, *args, **kwargs: (shapes.append(x.shape), sample(x, *args, **kwargs))[1]
     )
     return shapes
 
@@ -38,7 +38,7 @@ def sampled(monkeypatch):
     ],
 )
 def test_whole_numbers_become_floats_in_pieces_of_a_given_size(monkeypatch, sampled, images, fields, expected):
-    monkeypatch.setattr(module, "AT_ONCE", 1000)
+    monkeypatch.setattr(deformation, "AT_ONCE", 1000)
     numbers = torch.randint(0, 256, (*images, 10, 10), dtype=torch.uint8)
     deform(numbers, DisplacementField(torch.full((*fields, 2, 3, 3), 0.01), (10, 10)))
     assert [tuple(shape[:2]) for shape in sampled] == expected
@@ -55,9 +55,9 @@ def test_whole_numbers_become_floats_in_pieces_of_a_given_size(monkeypatch, samp
     ],
 )
 def test_half_and_whole_numbers_are_computed_in_float32_and_longer_ones_in_float64(monkeypatch, dtype, inside):
-    dtypes, sample = [], module.grid_sample
+    dtypes, sample = [], bilinear.grid_sample
     monkeypatch.setattr(
-        module, "grid_sample", lambda x, *args, **kwargs: (dtypes.append(x.dtype), sample(x, *args, **kwargs))[1]
+        bilinear, "grid_sample", lambda x, *args, **kwargs: (dtypes.append(x.dtype), sample(x, *args, **kwargs))[1]
     )
     assert deform(torch.ones(2, 1, 8, 8, dtype=dtype), torch.zeros(2, 2, 8, 8)).dtype == dtype
     assert dtypes == [inside]
@@ -103,8 +103,8 @@ def test_two_threads_share_a_single_large_image(two_threads, sampled, shape, exp
     ],
 )
 def test_few_modes_of_small_images_take_one_product(monkeypatch, size, modes, at_once):
-    calls, flat = [], module._flat_basis
-    monkeypatch.setattr(module, "_flat_basis", lambda *args: (calls.append(args), flat(*args))[1])
+    calls, flat = [], bilinear._flat_basis
+    monkeypatch.setattr(bilinear, "_flat_basis", lambda *args: (calls.append(args), flat(*args))[1])
     coefficients = 0.02 * torch.randn(3, 2, *modes, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     field = DisplacementField(coefficients, size)
     images = torch.rand(3, 1, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -114,7 +114,7 @@ def test_few_modes_of_small_images_take_one_product(monkeypatch, size, modes, at
 
 
 def test_the_field_that_moves_nothing_has_one_mode():
-    field = module.identity_field((17, 11), dtype=torch.float64, device=torch.device("cpu"))
+    field = deformation.identity_field((17, 11), dtype=torch.float64, device=torch.device("cpu"))
     assert field.coefficients.shape == (2, 1, 1)
     assert field.coefficients.dtype == torch.float64
     images = torch.rand(3, 17, 11, dtype=torch.float64)

@@ -8,7 +8,7 @@ import reference
 import torch
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys
-from diffstab.fields.field import clamped_fraction, operator_norm
+from diffstab.fields.displacement import clamped_fraction, operator_norm
 
 SIZE = (17, 11)
 

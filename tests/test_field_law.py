@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from diffstab import MaxEntropyEnsemble, StreamKeys, temperature_range
-from diffstab.fields.folding import diffeomorphism_share, draw_until_none_folds, largest_temperature
-from diffstab.transforms.law import FieldLaw, _beta
+from diffstab.fields.folding import diffeomorphism_share, largest_temperature
+from diffstab.transforms.law import FieldLaw, _beta, draw_until_none_folds
 
 SIZE = (17, 11)
 CPU = torch.device("cpu")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diffstab import DisplacementField, MaxEntropyEnsemble
-from diffstab.fields.nearest import deform_labels
+from diffstab.fields.deformation import deform_labels
 
 SIZE = (17, 11)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from diffstab import MaxEntropyEnsemble, StreamKeys, deform
-from diffstab.fields.field import clamped_fraction
+from diffstab.fields.displacement import clamped_fraction
 from diffstab.perturbations.affine import AffineTransformation
 from diffstab.perturbations.named import Rotation, Scaling, Translation, WholeTranslation, transformation_named
 

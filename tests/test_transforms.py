@@ -18,7 +18,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from diffstab import deform
-from diffstab.fields.nearest import deform_labels
+from diffstab.fields.deformation import deform_labels
 from diffstab.transforms.random_diffeomorphism import RandomDiffeomorphism
 
 SIZE = (17, 11)

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
 
 from diffstab import DisplacementField, deform
-from diffstab.fields.nearest import deform_labels
+from diffstab.fields.deformation import deform_labels
 from diffstab.transforms.kornia import RandomDiffeomorphism
 from diffstab.transforms.random_diffeomorphism import RandomDiffeomorphism as ForTorchvision
 

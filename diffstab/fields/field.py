@@ -6,12 +6,13 @@ along x and H tau_v along y; the deformed image takes the value of pixel k - dx,
 """
 
 import math
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from ..precision import ieee_float32
+from .displacement import clamped_fraction, operator_norm, sources_of
+from .modes import basis
 from .points import TOLERANCE, Destinations, destination_of, displacement_at, inverse_displacement, source_of
 
 
@@ -222,62 +223,3 @@ class DisplacementField:
         j = torch.arange(1, self.coefficients.shape[-1] + 1, device=self.coefficients.device)
         weighted = (i[:, None] ** 2 + j**2) * self.coefficients.square()
         return math.pi**2 / 4 * weighted.sum((-3, -2, -1))
-
-
-def sources_of(displacement: Tensor) -> tuple[Tensor, Tensor]:
-    """(k - dx, l - dy) in pixels for a displacement `[..., 2, H, W]` in pixels, x first."""
-    height, width = displacement.shape[-2:]
-    k = torch.arange(width, dtype=displacement.dtype, device=displacement.device)
-    line = torch.arange(height, dtype=displacement.dtype, device=displacement.device)
-    return k - displacement[..., 0, :, :], line[:, None] - displacement[..., 1, :, :]
-
-
-def clamped_fraction(displacement: Tensor) -> Tensor:
-    """Share of the pixels whose source lies outside the frame and is clamped to it, `[...]`.
-
-    Args:
-        displacement: `[..., 2, H, W]` in pixels, x first.
-
-    >>> displacement = torch.zeros(2, 4, 4)
-    >>> displacement[0] = 1.0  # pixels of the first column read beyond the frame
-    >>> float(clamped_fraction(displacement))
-    0.25
-    """
-    height, width = displacement.shape[-2:]
-    x, y = sources_of(displacement)
-    outside = (x < 0) | (x > width - 1) | (y < 0) | (y > height - 1)
-    return outside.to(displacement.dtype).mean((-2, -1))
-
-
-def operator_norm(gradient: Tensor) -> Tensor:
-    """The largest singular value of the 2 x 2 matrix at each pixel, `[..., H, W]`, in the gradient's unit.
-
-    A matrix [[a, b], [c, d]] is a rotation times |(a + d, c - b)| / 2 plus a reflection times |(a - d, b + c)| / 2;
-    at their best directions both point the same way, so the norm is the sum, which neither cancels nor overflows.
-
-    Args:
-        gradient: `[..., 2, 2, H, W]`.
-
-    >>> operator_norm(torch.tensor([[3.0, 0.0], [0.0, -4.0]]).view(2, 2, 1, 1))
-    tensor([[4.]])
-    """
-    a, b, c, d = gradient.flatten(-4, -3).unbind(-3)
-    return (torch.hypot(a + d, c - b) + torch.hypot(a - d, b + c)) / 2
-
-
-@lru_cache(maxsize=128)
-def basis(kind: str, n: int, modes: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """sin(i pi u) or its derivative i pi cos(i pi u) at u = k / (n - 1): `[n, modes]`, i = 1 ... modes.
-
-    The phase i k is reduced modulo 2 (n - 1) in whole numbers, so that the sine is exactly 0 on the frame.
-    """
-    # a cached tensor must serve later callers that need gradients, whatever mode the first caller was in
-    with torch.inference_mode(False), torch.no_grad():
-        i, k = torch.arange(1, modes + 1), torch.arange(n)[:, None]
-        phase = (i * k) % (2 * (n - 1))
-        angle = phase.to(torch.float64) * (math.pi / (n - 1))
-        if kind == "dsin":
-            wave = math.pi * i.to(torch.float64) * torch.cos(angle)
-        else:
-            wave = torch.where(phase % (n - 1) == 0, 0.0, torch.sin(angle))
-        return wave.to(device=device, dtype=dtype)

@@ -1,11 +1,10 @@
-"""Fields that do not fold: how many of an ensemble's do not, and drawing until none does.
+"""Which share of an ensemble's fields does not fold, at any temperature.
 
 For a field drawn at T = 1 the pixel map of sqrt(T) tau has the Jacobian 1 - sqrt(T) g, with g = grad tau times
 n / (n - 1). Its determinant first vanishes where sqrt(T) times the largest real eigenvalue of g is 1, so one set of
 fields tells the share at every temperature.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -13,13 +12,11 @@ from torch import Tensor
 
 from ..streams import StreamKeys
 from .ensemble import MaxEntropyEnsemble
-from .field import DisplacementField
 
 FIELDS = 500  # behind a share; its standard error is at most 0.022
 SEED = 0
 PIXELS_PER_MODE = 16  # of the grid on which fields are looked at: 8 to half a wave of the largest frequency
 LEAST_SHARE = 0.02  # of fields that are diffeomorphisms, for drawing until they are
-MOST_ROUNDS = 1000  # of drawing again; with 2 % accepted the chance to need more is 2e-9
 
 
 def diffeomorphism_share(
@@ -80,28 +77,3 @@ def _largest_eigenvalues(size: tuple[int, int], cutoff: float, cutoff_rule: str)
         real = torch.where(squared >= 0, half + squared.clamp_min(0).sqrt(), -torch.inf)
         found.append(real.amax((-2, -1)))
     return torch.cat(found)
-
-
-def draw_until_none_folds(draw: Callable[[Tensor], Tensor], count: int, size: tuple[int, int]) -> tuple[Tensor, int]:
-    """Coefficients of fields that fold at no pixel, and how many were drawn again.
-
-    Args:
-        draw: Gives coefficients `[M, 2, I, J]` for the places `[M]` of fields in the batch.
-        count: How many fields.
-        size: `(H, W)` in pixels.
-
-    Raises:
-        ValueError: If some still fold after 1,000 rounds.
-    """
-    coefficients = draw(torch.arange(count))
-    folding = DisplacementField(coefficients, size).folds().nonzero().flatten()
-    rejected = 0
-    for _ in range(MOST_ROUNDS):
-        if not len(folding):
-            return coefficients, rejected
-        rejected += len(folding)
-        coefficients[folding] = again = draw(folding.cpu())
-        folding = folding[DisplacementField(again, size).folds()]
-    raise ValueError(
-        f"{len(folding)} of {count} fields fold after {MOST_ROUNDS} draws each; lower the temperature or the cutoff"
-    )

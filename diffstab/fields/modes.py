@@ -1,4 +1,4 @@
-"""Which modes (i, j) a displacement field has: those of the cutoff's rule (Eq. 2)."""
+"""Modes (i, j) of a displacement field: which ones the cutoff keeps (Eq. 2), and their sines on a row of pixels."""
 
 import math
 from functools import lru_cache
@@ -29,3 +29,21 @@ def mode_numbers(size: tuple[int, int], cutoff: float, rule: str) -> tuple[Tenso
     kept = squared <= reach**2 * (1 + 1e-12) if rule == "disk" else squared.sqrt() < reach
     first, second = kept.nonzero(as_tuple=True)
     return first + 1, second + 1
+
+
+@lru_cache(maxsize=128)
+def basis(kind: str, n: int, modes: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """sin(i pi u) or its derivative i pi cos(i pi u) at u = k / (n - 1): `[n, modes]`, i = 1 ... modes.
+
+    The phase i k is reduced modulo 2 (n - 1) in whole numbers, so that the sine is exactly 0 on the frame.
+    """
+    # a cached tensor must serve later callers that need gradients, whatever mode the first caller was in
+    with torch.inference_mode(False), torch.no_grad():
+        i, k = torch.arange(1, modes + 1), torch.arange(n)[:, None]
+        phase = (i * k) % (2 * (n - 1))
+        angle = phase.to(torch.float64) * (math.pi / (n - 1))
+        if kind == "dsin":
+            wave = math.pi * i.to(torch.float64) * torch.cos(angle)
+        else:
+            wave = torch.where(phase % (n - 1) == 0, 0.0, torch.sin(angle))
+        return wave.to(device=device, dtype=dtype)

@@ -5,6 +5,7 @@ s = 2, r = 1 is uniform, a larger s is narrower, a larger r lies nearer the uppe
 there, low + floor((high - low + 1) beta).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -15,13 +16,14 @@ from torch import Tensor
 from ..checks import finite_at_least_zero, one_of, positive_integer
 from ..fields.ensemble import LEAST_DELTA, MaxEntropyEnsemble, temperature_range
 from ..fields.field import DisplacementField
-from ..fields.folding import LEAST_SHARE, diffeomorphism_share, draw_until_none_folds, largest_temperature, reduced_size
+from ..fields.folding import LEAST_SHARE, diffeomorphism_share, largest_temperature, reduced_size
 from ..options.choices import DEFAULT_CONVENTION, DEFAULT_CUTOFF, TEMPERATURE_RULES, convention_named
 
 RANGE = "range"  # [T_min, T_max] of Sec. 2.2
 UNIFORM = (2.0, 1.0)
 Shape = tuple[float, float]
 Amount = float | tuple[float, float]
+MOST_ROUNDS = 1000  # of drawing again; with 2 % accepted the chance to need more is 2e-9
 
 
 class Drawn(NamedTuple):
@@ -231,3 +233,28 @@ def _shape(name: str, value: Any) -> Shape:
     if not min(s, r) > 0:
         raise ValueError(f"{name} is {tuple(value)}; both must be above 0")
     return s, r
+
+
+def draw_until_none_folds(draw: Callable[[Tensor], Tensor], count: int, size: tuple[int, int]) -> tuple[Tensor, int]:
+    """Coefficients of fields that fold at no pixel, and how many were drawn again.
+
+    Args:
+        draw: Gives coefficients `[M, 2, I, J]` for the places `[M]` of fields in the batch.
+        count: How many fields.
+        size: `(H, W)` in pixels.
+
+    Raises:
+        ValueError: If some still fold after 1,000 rounds.
+    """
+    coefficients = draw(torch.arange(count))
+    folding = DisplacementField(coefficients, size).folds().nonzero().flatten()
+    rejected = 0
+    for _ in range(MOST_ROUNDS):
+        if not len(folding):
+            return coefficients, rejected
+        rejected += len(folding)
+        coefficients[folding] = again = draw(folding.cpu())
+        folding = folding[DisplacementField(again, size).folds()]
+    raise ValueError(
+        f"{len(folding)} of {count} fields fold after {MOST_ROUNDS} draws each; lower the temperature or the cutoff"
+    )

@@ -1,0 +1,111 @@
+"""Bilinear interpolation (Eq. 15) along a field: grid_sample on a grid that one matrix product writes.
+
+The product gives the sampling grid in the layout that grid_sample reads, the identity grid included as two more rows
+beside the modes (as one more coefficient, where there are few modes).
+"""
+
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from .displacement import sources_of
+from .field import DisplacementField
+from .modes import basis
+
+# per field; up to here one product with all modes' grids beats two with the sines, if images are small
+FEW_COEFFICIENTS = 8
+FEW_PIXELS = 64 * 64
+APART_FROM = 128 * 128  # pixels of an image that threads share
+
+
+def interpolate_bilinear(images: Tensor, field: DisplacementField | Tensor) -> Tensor:
+    """`[B, C, H, W]` sampled along one field each."""
+    grid = _grid_of_series(field) if isinstance(field, DisplacementField) else grid_of(*sources_of(field))
+    return sample_grid(images, grid)
+
+
+def sample_grid(images: Tensor, grid: Tensor) -> Tensor:
+    """grid_sample; on the CPU, which shares out images among threads and not pixels, a single one in parts."""
+    sample = partial(grid_sample, mode="bilinear", padding_mode="border", align_corners=True)
+    count, channels, height, width = images.shape
+    parts = torch.get_num_threads() if count == 1 and height * width >= APART_FROM and images.is_cpu else 1
+    if parts > 1 and channels % parts == 0 and channels >= 4 * parts:  # many images on one grid
+        return sample(images.reshape(parts, -1, height, width), grid.expand(parts, -1, -1, -1)).view(images.shape)
+    if parts > 1 and height % parts == 0:
+        rows = grid.reshape(parts, height // parts, width, 2)
+        return sample(images.expand(parts, -1, -1, -1), rows).transpose(0, 1).reshape(images.shape)
+    return sample(images, grid)
+
+
+def grid_of(x: Tensor, y: Tensor) -> Tensor:
+    """grid_sample's coordinates in [-1, 1], x first, `[..., H, W, 2]`, of positions in pixels."""
+    height, width = x.shape[-2:]
+    return torch.stack([x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1], dim=-1)
+
+
+def _grid_of_series(field: DisplacementField) -> Tensor:
+    """The sampling grid of sine series, `[B, H, W, 2]`."""
+    coefficients = field.coefficients
+    modes_x, modes_y = coefficients.shape[-2:]
+    height, width = field.size
+    where = (field.size, (modes_x, modes_y), coefficients.dtype, coefficients.device)
+    if 2 * modes_x * modes_y <= FEW_COEFFICIENTS and height * width <= FEW_PIXELS:
+        one = coefficients.new_ones(len(coefficients), 1)
+        rows = torch.cat([coefficients.flatten(1), one], dim=1)
+        # a single row would be a matrix-vector product, which rounds otherwise: an image must not see its batch
+        rows = rows.expand(2, -1) if len(rows) == 1 else rows
+        grids = (rows @ _flat_basis(*where)).view(-1, height, width, 2)
+        return grids[:1] if len(coefficients) == 1 else grids
+    bases = _grid_bases(*where)
+    # one row per mode along y, x and y of each pixel interleaved as in the grid; then the rows "1" and "y"
+    rows = coefficients.permute(0, 3, 2, 1).reshape(-1, 2 * modes_x) @ bases.along_x
+    rows = rows.view(-1, modes_y, 2 * width)
+    rows = torch.cat([rows, bases.identity.expand(len(rows), 2, 2 * width)], dim=1)
+    return (bases.along_y @ rows).view(-1, height, width, 2)
+
+
+@lru_cache(maxsize=64)
+def _flat_basis(size: tuple[int, int], modes: tuple[int, int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The grids of each coefficient alone, then the identity grid, `[2 I J + 1, 2 H W]`: for few modes."""
+    bases = _grid_bases(size, modes, torch.float64, torch.device("cpu"))
+    with torch.inference_mode(False), torch.no_grad():
+        along_x = bases.along_x.view(modes[0], 2, 2 * size[1])
+        along_y = bases.along_y[:, : modes[1]]
+        single = torch.einsum("hj,icw->cijhw", along_y, along_x).flatten(3).flatten(0, 2)
+        still = (bases.along_y[:, modes[1] :] @ bases.identity).view(1, -1)
+        return torch.cat([single, still]).to(device, dtype)
+
+
+class _GridBases(NamedTuple):
+    """What turns coefficients into a sampling grid; x and y of each pixel interleaved along the columns.
+
+    Attributes:
+        along_x: Sines with the factor -2 n / (n - 1) from tau to grid_sample's coordinates, `[2 I, 2 W]`.
+        identity: The rows "1" and "y", `[2, 2 W]`: x of the identity grid, and 1 in the columns of y.
+        along_y: Sines, and the weights of those two rows: 1, and y of the identity grid, `[H, J + 2]`.
+    """
+
+    along_x: Tensor
+    identity: Tensor
+    along_y: Tensor
+
+
+@lru_cache(maxsize=64)
+def _grid_bases(size: tuple[int, int], modes: tuple[int, int], dtype: torch.dtype, device: torch.device) -> _GridBases:
+    (height, width), (modes_x, modes_y) = size, modes
+    with torch.inference_mode(False), torch.no_grad():
+        exact = (torch.float64, torch.device("cpu"))
+        sines = basis("sin", width, modes_x, *exact).mT
+        along_x = torch.zeros(modes_x, 2, width, 2, dtype=torch.float64)
+        along_x[:, 0, :, 0] = sines * (-2 * width / (width - 1))
+        along_x[:, 1, :, 1] = sines * (-2 * height / (height - 1))
+        identity = torch.zeros(2, width, 2, dtype=torch.float64)
+        identity[0, :, 0] = torch.linspace(-1, 1, width, dtype=torch.float64)
+        identity[1, :, 1] = 1
+        ramp = torch.linspace(-1, 1, height, dtype=torch.float64)
+        along_y = torch.cat([basis("sin", height, modes_y, *exact), torch.ones_like(ramp)[:, None], ramp[:, None]], 1)
+        parts = (along_x.view(2 * modes_x, -1), identity.flatten(1), along_y)
+        return _GridBases(*(part.to(device, dtype) for part in parts))
