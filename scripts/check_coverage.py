@@ -25,9 +25,10 @@ import numpy as np
 
 from diffstab.cli.errors import OneLineErrors
 from diffstab.figures.drawing.files import table_csv
+from diffstab.statistics.averages import Statistic, average
 from diffstab.statistics.comparison import compare_pair, rank
 from diffstab.statistics.correlation import correlation_interval, fitted_power_law
-from diffstab.statistics.estimates import Statistic, average, stability
+from diffstab.statistics.estimates import stability
 from diffstab.statistics.intervals import Array, Interval
 from diffstab.statistics.pairs import OutputPairs
 from diffstab.statistics.samples import PairedSample

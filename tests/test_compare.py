@@ -11,7 +11,7 @@ from torch import nn
 
 from diffstab import MaxEntropyEnsemble, Store, measure
 from diffstab.cli import main
-from diffstab.statistics.estimates import Statistic
+from diffstab.statistics.averages import Statistic
 from diffstab.store.pairing import compare_rows
 from diffstab.store.store import measured_entry
 

@@ -6,8 +6,9 @@ import math
 import numpy as np
 import pytest
 
+from diffstab.statistics.averages import Statistic
 from diffstab.statistics.comparison import compare_all, compare_pair, holm, rank
-from diffstab.statistics.estimates import Statistic, stability
+from diffstab.statistics.estimates import stability
 from diffstab.statistics.mean_ratio import mean_ratio_errors
 from diffstab.statistics.pairs import OutputPairs
 from diffstab.statistics.samples import PairedSample, log_stability

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from diffstab.statistics.correlation import correlation_interval, fitted_power_law
-from diffstab.statistics.estimates import log_correlation, power_law
+from diffstab.statistics.correlation import correlation_interval, fitted_power_law, log_correlation, power_law
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from diffstab.measuring.setup import Plan
 from diffstab.options.choices import AVERAGES, DIFFEO, INTERPOLATIONS, TRANSFORMS, convention_named
 from diffstab.options.measure import MeasureSettings
 from diffstab.perturbations.named import transformation_named
-from diffstab.statistics.estimates import Statistic
+from diffstab.statistics.averages import Statistic
 from diffstab.streams import sphere_noise
 
 META = torch.device("meta")

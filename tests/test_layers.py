@@ -17,7 +17,7 @@ from diffstab.cli import main
 from diffstab.measuring.layers import observe as layers
 from diffstab.measuring.layers.moments import moments, neighbours
 from diffstab.measuring.layers.names import layers_meant
-from diffstab.results.layers import relative_depths
+from diffstab.measuring.layers.profile import relative_depths
 from diffstab.store.check import check
 from diffstab.store.export import exported
 from diffstab.store.recompute import recompute

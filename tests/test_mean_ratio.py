@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from diffstab.statistics.estimates import Statistic, generator, relative_stability, stability
+from diffstab.statistics.averages import Statistic, generator
+from diffstab.statistics.estimates import relative_stability, stability
 from diffstab.statistics.intervals import percentile_interval
 from diffstab.statistics.mean_ratio import MeanRatioErrors, _normal_correlation, mean_ratio_errors, mean_ratio_interval
 from diffstab.statistics.pairs import OutputPairs

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from diffstab.statistics.estimates import Statistic, average, resampled_average
+from diffstab.statistics.averages import Statistic, average, resampled_average
 from diffstab.statistics.samples import PairedSample, log_stability, multiplicities
 
 EVERY = [Statistic(), Statistic("mean"), Statistic("median", "coordinate", "all")]

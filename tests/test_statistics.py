@@ -8,16 +8,9 @@ import pytest
 import reference
 
 from diffstab.statistics import pairs
-from diffstab.statistics.estimates import (
-    Statistic,
-    generator,
-    largest_ratio,
-    log_average,
-    log_correlation,
-    power_law,
-    relative_stability,
-    stability,
-)
+from diffstab.statistics.averages import Statistic, generator, log_average
+from diffstab.statistics.correlation import log_correlation, power_law
+from diffstab.statistics.estimates import largest_ratio, relative_stability, stability
 from diffstab.statistics.mean_ratio import STREAM
 from diffstab.statistics.pairs import KeptPairs, OutputPairs
 

@@ -21,7 +21,8 @@ from diffstab import MaxEntropyEnsemble, Store, measure
 from diffstab.cli import main
 from diffstab.options.measure import MeasureOptions
 from diffstab.results.result import SCHEMA
-from diffstab.statistics.estimates import Statistic, stability
+from diffstab.statistics.averages import Statistic
+from diffstab.statistics.estimates import stability
 from diffstab.statistics.pairs import OutputPairs
 from diffstab.store import sidecar
 from diffstab.store.check import check

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ..options.experiments import FIRST_LOSS, StripeOptions
-from ..statistics.estimates import Statistic, relative_stability
+from ..statistics.averages import Statistic
+from ..statistics.estimates import relative_stability
 from ..statistics.intervals import binomial_interval
 from .gradient_flow import Flow, gradient_flow
 

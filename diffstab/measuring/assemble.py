@@ -14,8 +14,9 @@ from ..options.measure import MeasureSettings
 from ..provenance import git_commit, images_sha256, indices_sha256, network_sha256, versions, weights_sha256
 from ..results.raw_values import RawValues
 from ..results.result import ErrorRate, StabilityResult
-from ..statistics.estimates import Statistic, largest_ratio, stability
-from ..statistics.estimates import average as averaged
+from ..statistics.averages import Statistic
+from ..statistics.averages import average as averaged
+from ..statistics.estimates import largest_ratio, stability
 from ..statistics.intervals import Array, binomial_interval
 from ..statistics.pairs import OutputPairs
 from .batches import Images

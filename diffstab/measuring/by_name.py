@@ -14,7 +14,8 @@ from ..models.resolve import LoadedModel, Override, resolve_model
 from ..models.sources import Shape
 from ..options.choices import DIFFEO
 from ..options.measure import ENSEMBLE, MeasureOptions
-from ..perturbations.named import Transformation, transformation_named
+from ..perturbations.named import transformation_named
+from ..perturbations.protocol import Transformation
 from ..processes import ALONE, Processes, chosen_device, local_device
 from ..streams import choose
 from .adaptive import until_precise

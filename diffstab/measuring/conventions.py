@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..options.choices import CONVENTIONS, DIFFEO
 from ..options.measure import MeasureOptions
-from ..statistics.estimates import Statistic, stability
+from ..statistics.averages import Statistic
+from ..statistics.estimates import stability
 from ..statistics.intervals import Interval
 from ..statistics.pairs import OutputPairs
 

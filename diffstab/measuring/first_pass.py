@@ -9,15 +9,20 @@ import torch
 from numpy.typing import NDArray
 
 from ..fields.field import DisplacementField
-from ..perturbations.named import Transformation
+from ..perturbations.protocol import Transformation
 from ..precision import doubled
 from ..provenance import image_digests
+from ..statistics.averages import Statistic
+from ..statistics.averages import average as averaged
 from ..statistics.intervals import Array
 from .batches import Batch, Batches
 from .memory import Memory
 from .setup import Plan
 
 COLUMNS = 4  # for each draw
+
+
+
 
 
 @dataclass(frozen=True)
@@ -110,3 +115,23 @@ def _check_images(batch: Batch, plan: Plan) -> None:
     if not bool(finite.all()):
         key = int(batch.keys[~finite.to(batch.keys.device)][0])
         raise ValueError(f"image {key} holds NaN or infinite values before any deformation; remove or mend it")
+
+
+def _radius(survey: Survey, plan: Plan) -> float:
+    """||eta|| of the ensemble (Eq. 4). Raises ValueError if it is within rounding."""
+    pooled = Statistic(plan.statistic.average)
+    radius = float(averaged(survey.norms.reshape(-1, 1), pooled))
+    size = float(averaged(survey.sizes.reshape(-1, 1), pooled))
+    if radius <= 4 * torch.finfo(plan.dtype).eps * size:
+        raise ValueError(
+            f"the deformations change the images by no more than rounding (||tau x - x|| is {radius:.2g}), so R_f is "
+            "0 / 0; are the images constant, or the temperature too low?"
+        )
+    return radius
+
+
+def _radii(survey: Survey, radius: float, plan: Plan) -> Array:
+    """||eta|| for each image and draw, `[N, draws]`."""
+    if plan.settings.noise_norm is not None:
+        return np.full_like(survey.norms, plan.settings.noise_norm)
+    return survey.norms if plan.settings.noise_radius == "per-image" else np.full_like(survey.norms, radius)

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from ..options.choices import DEFAULT_CONVENTION, Convention, chosen, convention_named, layer_text
 from ..options.measure import DEFAULTS, MeasureSettings
-from ..perturbations.named import Transformation
+from ..perturbations.protocol import Transformation
 from ..precision import ieee_float32
 from ..processes import ALONE, Processes
 from ..results.result import StabilityResult
-from ..statistics.estimates import Statistic
+from ..statistics.averages import Statistic
 from ..streams import untouched_global_state
 from .assemble import Found, outcome
 from .batches import Batches, Images, as_batches

@@ -10,11 +10,9 @@ import numpy as np
 import torch
 
 from ..processes import Processes
-from ..statistics.estimates import Statistic
-from ..statistics.estimates import average as averaged
 from ..statistics.intervals import Array
 from .batches import Batches
-from .first_pass import Survey, survey_images
+from .first_pass import Survey, _radii, _radius, survey_images
 from .first_pass import joined as joined_surveys
 from .memory import BatchTooLargeError, Memory, Note
 from .network_state import Network, batch_norm_used, measuring_mode
@@ -110,23 +108,3 @@ class TwoPasses:
                 f"{self.plan.precision}: on the first {count} images R_f is {lowered:.3g}, and {full:.3g} in "
                 f"{str(self.plan.dtype).removeprefix('torch.')} ({lowered / full - 1:+.1%}); leave amp out to have that"
             )
-
-
-def _radius(survey: Survey, plan: Plan) -> float:
-    """||eta|| of the ensemble (Eq. 4). Raises ValueError if it is within rounding."""
-    pooled = Statistic(plan.statistic.average)
-    radius = float(averaged(survey.norms.reshape(-1, 1), pooled))
-    size = float(averaged(survey.sizes.reshape(-1, 1), pooled))
-    if radius <= 4 * torch.finfo(plan.dtype).eps * size:
-        raise ValueError(
-            f"the deformations change the images by no more than rounding (||tau x - x|| is {radius:.2g}), so R_f is "
-            "0 / 0; are the images constant, or the temperature too low?"
-        )
-    return radius
-
-
-def _radii(survey: Survey, radius: float, plan: Plan) -> Array:
-    """||eta|| for each image and draw, `[N, draws]`."""
-    if plan.settings.noise_norm is not None:
-        return np.full_like(survey.norms, plan.settings.noise_norm)
-    return survey.norms if plan.settings.noise_radius == "per-image" else np.full_like(survey.norms, radius)

@@ -1,6 +1,6 @@
 """The second pass of a measurement: the network on x, tau x and x + eta. Squared changes are summed in float64."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,14 +13,13 @@ from ..options.choices import KEEP_OUTPUTS_UP_TO
 from ..precision import doubled
 from ..provenance import image_digests
 from ..statistics.intervals import Array
-from ..streams import sphere_noise
 from .batches import Batch, Batches
 from .first_pass import Survey
 from .forward import at_once, check_repeats, flat, in_turn, network_output
 from .layers.gather import BatchOfLayers, LayerChanges
 from .memory import Memory
 from .network_state import Network
-from .setup import Plan
+from .setup import Plan, _inputs
 
 Progress = Callable[[int, int], None]
 FLIPS, CLASSES = "flips", "classes"
@@ -208,17 +207,6 @@ def batch_columns(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> _C
             own = flat(network_output(model, images, plan)[0]) if smoothed else reference
             parts[CLASSES] = doubled(own.argmax(1, keepdim=True))
     return _Columns(parts, where, layers)
-
-
-def _inputs(batch: Batch, images: Tensor, plan: Plan, radii: Tensor) -> Iterator[Tensor]:
-    """x, then per draw tau x and x + eta, made when they are asked for."""
-    base = plan.base(images)
-    yield base
-    for draw in range(plan.settings.draws):
-        keys = plan.keys(batch, draw)
-        yield plan.transformed(images, plan.sample(keys))
-        eta = sphere_noise(keys, tuple(images.shape[1:]), plan.device).to(plan.dtype)
-        yield base + radii[:, draw].to(plan.device, plan.dtype).view(-1, 1, 1, 1) * eta
 
 
 def _count_wrong(batch: Batch, classes: Array, outputs: int, plan: Plan) -> int | None:

@@ -3,7 +3,7 @@
 Fields and noise are pure functions of (seed, image, draw), so both passes see the same ones.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,15 @@ from torch import Tensor, nn
 from ..fields.deformation import deform, identity_field
 from ..options.choices import Convention
 from ..options.measure import MeasureSettings
-from ..perturbations.named import Transformation
-from ..statistics.estimates import Statistic
-from ..streams import StreamKeys
+from ..perturbations.protocol import Transformation
+from ..statistics.averages import Statistic
+from ..streams import StreamKeys, sphere_noise
 from .batches import Batch
 
 LabelOutputs = Callable[[int], Sequence[int] | None]
+
+
+
 
 
 @dataclass(frozen=True)
@@ -83,3 +86,14 @@ class Plan:
                 "its apply must return images of the same shape and dtype"
             )
         return changed
+
+
+def _inputs(batch: Batch, images: Tensor, plan: Plan, radii: Tensor) -> Iterator[Tensor]:
+    """x, then per draw tau x and x + eta, made when they are asked for."""
+    base = plan.base(images)
+    yield base
+    for draw in range(plan.settings.draws):
+        keys = plan.keys(batch, draw)
+        yield plan.transformed(images, plan.sample(keys))
+        eta = sphere_noise(keys, tuple(images.shape[1:]), plan.device).to(plan.dtype)
+        yield base + radii[:, draw].to(plan.device, plan.dtype).view(-1, 1, 1, 1) * eta

@@ -1,10 +1,11 @@
 """D, G and R of each layer, with intervals, as results hold them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..statistics.estimates import Statistic, stability
+from ..statistics.averages import Statistic
+from ..statistics.estimates import stability
 from ..statistics.intervals import Interval
 from .raw_values import LayerValues
 
@@ -56,16 +57,3 @@ def layer_estimates(
     """
     a, b = values.deformation[:, layer, :, None], values.noise[:, layer, :, None]
     return stability(a, b, values.pairs(layer), statistic, resamples=resamples, seed=seed)
-
-
-def relative_depths(matrices: Sequence[int], total: int) -> list[float]:
-    """Depth of each layer from the number of layers with weights that had run by its end, of so many in all.
-
-    Networks without such layers have their layers at equal distances.
-
-    >>> relative_depths([0, 1, 3, 5], total=5), relative_depths([0, 0, 0], total=0)
-    ([0.0, 0.0, 0.5, 1.0], [0.0, 0.5, 1.0])
-    """
-    if total < 2:
-        return [place / max(1, len(matrices) - 1) for place in range(len(matrices))]
-    return [max(0, count - 1) / (total - 1) for count in matrices]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..statistics.estimates import Statistic
+from ..statistics.averages import Statistic
 from ..statistics.pairs import KeptPairs
 
 LAYER = "layer_"  # before the name of an array of layers, among those of the outputs

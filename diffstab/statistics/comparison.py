@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .estimates import Statistic, by_image, relative_stability
+from .averages import Statistic, by_image
+from .estimates import relative_stability
 from .intervals import LEVEL, Array, Interval, percentile_interval
 from .mean_ratio import MeanRatioErrors, mean_ratio_errors
 from .samples import PairedSample, log_stability

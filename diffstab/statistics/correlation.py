@@ -11,13 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .estimates import log_correlation, power_law
+from .averages import positive
 from .intervals import Array, Interval, t_quantile
 
 FEWEST = 3  # networks; a line passes through any two
 NO_VARIANCE = 1e-12  # of a choice of networks, relative to that of all: what rounding leaves of zero
 LARGEST_Z = 18.0  # of correlations that are 1 to rounding
 LARGEST_LOG = 700.0  # whose exponential is finite
+
+
+
 
 
 class PowerLaw(NamedTuple):
@@ -113,3 +116,25 @@ def _fishers_z(x: Array, y: Array, chosen: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.arctanh((moments[2] / np.sqrt(moments[0] * moments[1])).clip(-1, 1))
     return np.where(known, z, 0.0).clip(-LARGEST_Z, LARGEST_Z)
+
+
+def log_correlation(first: Array, second: Array) -> float:
+    """Pearson correlation of the logarithms (Fig. 5).
+
+    >>> round(log_correlation(np.array([1.0, 2.0, 4.0]), np.array([3.0, 12.0, 48.0])), 12)
+    1.0
+    """
+    return float(np.corrcoef(np.log(positive(first)), np.log(positive(second)))[0, 1])
+
+
+def power_law(x: Array, y: Array, *, exponent: float | None = None) -> tuple[float, float]:
+    """(a, b) of y = a x^b, least squares in the logarithms; with `exponent`, b is fixed at it.
+
+    >>> a, b = power_law(np.array([1.0, 4.0, 9.0]), np.array([0.2, 0.4, 0.6]))
+    >>> round(a, 12), round(b, 12)
+    (0.2, 0.5)
+    """
+    log_x, log_y = np.log(positive(x)), np.log(positive(y))
+    if exponent is None:
+        exponent = float(np.polyfit(log_x, log_y, 1)[0])
+    return float(np.exp((log_y - exponent * log_x).mean())), exponent

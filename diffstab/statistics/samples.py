@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..checks import LARGEST_SEED, positive_integer
 from ..options.choices import MOST_RESAMPLES
-from .estimates import Statistic, generator, resampled_average
+from .averages import Statistic, generator, resampled_average
 from .intervals import Array
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..options.choices import DIFFEO
 from ..results.raw_values import RawValues
+from ..statistics.averages import Statistic
 from ..statistics.comparison import PairedComparison, Ranked, compare_all, rank
-from ..statistics.estimates import Statistic
 from ..statistics.samples import PairedSample
 from .parts import Row
 from .store import Store, is_measured

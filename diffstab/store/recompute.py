@@ -9,7 +9,8 @@ from ..options.choices import AVERAGES, MEDIAN_RULES, PAIR_RULES
 from ..results.layers import LayerStability, layer_estimates
 from ..results.raw_values import RawValues
 from ..results.result import SCHEMA, content_key
-from ..statistics.estimates import Statistic, stability
+from ..statistics.averages import Statistic
+from ..statistics.estimates import stability
 from ..statistics.intervals import Interval
 from ..statistics.pairs import OutputPairs
 from .parts import Row

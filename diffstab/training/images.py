@@ -11,7 +11,7 @@ from ..data.images import TensorImageSet
 from ..data.load import load_dataset
 from ..options.choices import DEFAULT_DATASET
 from ..options.train import TrainOptions
-from ..statistics.estimates import generator
+from ..statistics.averages import generator
 
 VALIDATION, LAST, TEST = "validation", "last", "test"
 Indices = NDArray[np.int64]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ...fields.ensemble import LEAST_DELTA, MaxEntropyEnsemble
 from ...options.choices import INTERPOLATIONS
-from ...statistics.estimates import log_correlation
+from ...statistics.correlation import log_correlation
 from ...store.parts import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import SIZE, Drawn, network_keys

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from ...options.choices import INTERPOLATIONS
-from ...statistics.estimates import power_law
+from ...statistics.correlation import power_law
 from ...store.parts import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import UNIT, Drawn, draw_line, draw_unit, models_of, network_keys, panels_of, set_log_x

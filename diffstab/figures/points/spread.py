@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...statistics.estimates import log_average
+from ...statistics.averages import log_average
 from ...statistics.intervals import Array
 from ...store.parts import Row
 from .setting import grouped

@@ -1,9 +1,10 @@
 """The depth profile of a measurement: D, G and R of each layer that was observed, and what is told of the others."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...options.choices import ALL, AUTO
-from ...results.layers import LayerStability, layer_estimates, relative_depths
+from ...results.layers import LayerStability, layer_estimates
 from ...results.raw_values import LayerValues, RawValues
 from ...statistics.intervals import Interval
 from ..memory import Note
@@ -84,3 +85,16 @@ def _tell_skipped(changes: LayerChanges, plan: Plan, note: Note) -> None:
         names = [name for name, own in skipped.items() if own == why]
         more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
         note(f"layers without numbers: {', '.join(names[:MOST_TOLD])}{more}: {why}")
+
+
+def relative_depths(matrices: Sequence[int], total: int) -> list[float]:
+    """Depth of each layer from the number of layers with weights that had run by its end, of so many in all.
+
+    Networks without such layers have their layers at equal distances.
+
+    >>> relative_depths([0, 1, 3, 5], total=5), relative_depths([0, 0, 0], total=0)
+    ([0.0, 0.0, 0.5, 1.0], [0.0, 0.5, 1.0])
+    """
+    if total < 2:
+        return [place / max(1, len(matrices) - 1) for place in range(len(matrices))]
+    return [max(0, count - 1) / (total - 1) for count in matrices]
