@@ -13,8 +13,8 @@ import torch
 from benchmarking import describe_machine, medians
 
 from diffstab import MaxEntropyEnsemble, Store, load_dataset, load_model, measure
+from diffstab.store.entry import measured_entry
 from diffstab.store.export import exported
-from diffstab.store.store import measured_entry
 from diffstab.store.table import select
 
 

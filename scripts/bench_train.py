@@ -17,7 +17,7 @@ from diffstab.training.augment import Augmentation
 from diffstab.training.epoch import Trainer
 from diffstab.training.images import darkest, prepare_images
 from diffstab.training.loop import fresh_state
-from diffstab.training.optimizers import make_optimizer
+from diffstab.training.optimisation import make_optimizer
 
 AUGMENTATIONS = {
     "none": {"translate": 0},

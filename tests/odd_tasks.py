@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffstab.results.result import SCHEMA
-from diffstab.store.store import Entry
+from diffstab.store.entry import Entry
 from diffstab.sweep.executors.base import Task
 
 

@@ -12,8 +12,8 @@ from torch import nn
 from diffstab import MaxEntropyEnsemble, Store, measure
 from diffstab.cli import main
 from diffstab.statistics.averages import Statistic
+from diffstab.store.entry import measured_entry
 from diffstab.store.pairing import compare_rows
-from diffstab.store.store import measured_entry
 
 IMAGES = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)).mul(4).exp()
 

@@ -25,8 +25,8 @@ from diffstab.figures.points.networks import gather
 from diffstab.figures.points.relation import QUANTITIES, networks_csv, paper_values, quantity_of, relate
 from diffstab.figures.points.rows import nested, read_rows, typed
 from diffstab.figures.points.spread import Spread
+from diffstab.store.entry import Entry
 from diffstab.store.export import exported
-from diffstab.store.store import Entry
 from diffstab.store.table import flat, select
 
 

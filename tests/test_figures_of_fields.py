@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys
-from diffstab.figures.drawing.photograph import photograph
+from diffstab.figures.drawing.parts import photograph
 from diffstab.figures.paper.asymptotics import asymptotics
 from diffstab.figures.paper.folding import CUTOFF, SEED, TEMPERATURES, folding, tangents
 from diffstab.figures.paper.perturbations import sphere_of_perturbations

@@ -24,8 +24,8 @@ from diffstab.figures.paper.curves import delta_figure, noise_figure
 from diffstab.figures.paper.depth import depth_figure
 from diffstab.figures.paper.transformations import transformations_figure
 from diffstab.figures.points.rows import read_rows
+from diffstab.store.entry import Entry
 from diffstab.store.export import exported
-from diffstab.store.store import Entry
 
 FACTORS = {"trained": (1.0, 2.0, 8.0), "init": (1.0, 1.5, 0.5)}  # of R, by seed
 DEPTHS = {"conv1": 0.0, "pool": 0.0, "conv2": 0.5, "fc": 1.0}

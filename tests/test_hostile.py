@@ -27,8 +27,9 @@ from diffstab.data.files import read_image
 from diffstab.options.experiments import RegimeOptions, StripeOptions
 from diffstab.options.measure import MeasureOptions
 from diffstab.options.train import TrainOptions
+from diffstab.store.entry import checksum
 from diffstab.store.row_check import is_measurement
-from diffstab.store.store import Store, checksum
+from diffstab.store.store import Store
 from diffstab.store.table import layer_lines
 from diffstab.sweep.spec import read_spec
 

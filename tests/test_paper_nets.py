@@ -15,7 +15,7 @@ from diffstab.models.transfer import read_out, start_from_imagenet
 from diffstab.options.model_names import base_and_width
 from diffstab.options.train import TrainOptions
 from diffstab.training.loop import fresh_state
-from diffstab.training.optimizers import make_optimizer, make_schedule
+from diffstab.training.optimisation import make_optimizer, make_schedule
 
 THIN = 1 / 16
 

@@ -26,10 +26,10 @@ from diffstab.statistics.estimates import stability
 from diffstab.statistics.pairs import OutputPairs
 from diffstab.store import sidecar
 from diffstab.store.check import check
+from diffstab.store.entry import Entry, checksum, measured_entry
 from diffstab.store.export import exported
 from diffstab.store.locks import try_lock
 from diffstab.store.recompute import estimated, recompute
-from diffstab.store.store import Entry, checksum, measured_entry
 from diffstab.store.table import columns_of, flat, in_order, select
 from diffstab.sweep.jobs import measure_job
 

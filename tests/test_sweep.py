@@ -15,7 +15,7 @@ from diffstab import Store
 from diffstab.cli import main
 from diffstab.options.measure import MeasureOptions
 from diffstab.options.train import TrainOptions
-from diffstab.store.store import Entry
+from diffstab.store.entry import Entry
 from diffstab.sweep.executors.base import Executor, Finished, InlineExecutor, Task
 from diffstab.sweep.executors.local import LocalExecutor
 from diffstab.sweep.jobs import measure_job, run_job, train_job

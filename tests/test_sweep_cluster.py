@@ -19,7 +19,7 @@ import torch
 
 from diffstab.options.measure import MeasureOptions
 from diffstab.options.train import TrainOptions
-from diffstab.store.store import Entry
+from diffstab.store.entry import Entry
 from diffstab.sweep.executors import ray as cluster_module
 from diffstab.sweep.executors.base import Task
 from diffstab.sweep.executors.ray import RayExecutor

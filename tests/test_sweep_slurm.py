@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from diffstab.options.measure import MeasureOptions
-from diffstab.store.store import Entry, Store
+from diffstab.store.entry import Entry
+from diffstab.store.store import Store
 from diffstab.sweep.executors import slurm
 from diffstab.sweep.executors.base import Executor, Task
 from diffstab.sweep.executors.slurm import SlurmExecutor

@@ -25,7 +25,7 @@ from diffstab.training.augment import shift_and_flip
 from diffstab.training.epoch import Trainer, TrainingStoppedError
 from diffstab.training.images import prepare_images
 from diffstab.training.loop import train
-from diffstab.training.losses import soft_hinge
+from diffstab.training.optimisation import soft_hinge
 
 OPTIONS = TrainOptions(
     model="fc_l4", lr=3e-3, schedule="cosine", weight_decay=5e-4, epochs=3, batch_size=16, translate=1, select="last"

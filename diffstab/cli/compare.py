@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..options.measure import DEFAULTS
-from .results import opened
+from .stores import opened
 from .tables import print_columns
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def finite(interval: Any) -> dict[str, float | None]:
 
 def print_comparison(one: "Comparison") -> None:
     """The setting, the ranking, the pairs."""
-    from ..store.pairing import told_setting
+    from ..store.setting import told_setting
 
     click.echo(told_setting(one.setting, one.seeds))
     places = [

@@ -7,9 +7,9 @@ import click
 
 from ..figures.paper.catalogue import FIGURES, PRESETS, FigureKind, figure_named
 from .errors import OneLineErrors, OneLineGroup
+from .executors import executor_of, executor_options, listening, tell_failures
 from .options import Decorator, together
-from .results import tell_notes
-from .sweep import executor_of, executor_options, listening, tell_failures
+from .stores import tell_notes
 from .tables import shown
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import click
 from ..options.choices import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS
 from ..options.measure import MeasureOptions
 from .conventions import BOTH, both_conventions, refuse_beside_both, tell_both
-from .measured_table import print_results
 from .options import (
     data_options,
     device_option,
@@ -23,6 +22,7 @@ from .options import (
     store_option,
 )
 from .remeasure import asked_by_row, tell_differences
+from .tables import print_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

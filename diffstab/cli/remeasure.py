@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from .results import one_row, opened
+from .stores import one_row, opened
 
 if TYPE_CHECKING:
     from ..options.measure import MeasureOptions

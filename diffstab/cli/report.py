@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ..options.measure import DEFAULTS
-from .results import opened
+from .stores import opened
 
 
 @click.command()

@@ -1,7 +1,6 @@
 """`diffstab results`: what a store holds, chosen, shown, written for other programs, checked."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,11 @@ import click
 from ..options.choices import AVERAGES, EXPORTS, MEDIAN_RULES, PAIR_RULES
 from .errors import OneLineGroup
 from .options import output_option, store_option
+from .stores import chosen, one_row, opened
 from .tables import print_columns
 
 if TYPE_CHECKING:
-    from ..store.parts import Row
-    from ..store.store import Store
+    pass
 
 OVERVIEW = {
     "key": "key",
@@ -43,44 +42,6 @@ def results() -> None:
 
     A FILTER is COLUMN=VALUE, or with != < <= > >= : model=resnet*, 'R.value<0.5', status=failed.
     """
-
-
-def opened(folder: Path) -> "Store":
-    """The store; what was mended on opening goes to stderr."""
-    from ..store.store import Store
-
-    store = Store(folder)
-    tell_notes(store)
-    return store
-
-
-def tell_notes(store: "Store") -> None:
-    """Says on stderr what was mended or left out."""
-    for note in store.notes:
-        click.echo(f"note: {note}", err=True)
-    store.notes.clear()
-
-
-def chosen(folder: Path, filters: tuple[str, ...], columns: Sequence[str] = ()) -> "list[Row]":
-    """The rows of a store that pass the filters; the store has to know the columns."""
-    from ..store.table import require_column, select
-
-    every = opened(folder).rows()
-    for column in columns:
-        require_column(column, every)
-    rows = select(every, filters)
-    if not rows:
-        click.echo("no row matches" if filters else "the store is empty", err=True)
-    return rows
-
-
-def one_row(store: "Store", key: str) -> "Row":
-    """The row of that key, or the beginning of one. Raises ValueError if there is none, or several."""
-    rows = [row for row in store.rows() if str(row["key"]).startswith(key)]
-    if len(rows) != 1 or not key:
-        found = f"{len(rows)} rows have a key that begins so" if rows else "no row has a key that begins so"
-        raise ValueError(f"key is {key!r}; {found}; diffstab results list shows the keys")
-    return rows[0]
 
 
 @results.command(name="list")

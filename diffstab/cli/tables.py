@@ -1,9 +1,20 @@
-"""Plain aligned tables on stdout: whole in a terminal and in a pipe."""
+"""Tables on stdout, whole in a terminal and in a pipe: rows of a store, and one measurement with its layers."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..results.layers import LayerStability
+    from ..results.result import StabilityResult
+    from ..statistics.intervals import Interval
+
+WIDTH = 110  # characters; layers need them
+MEANINGS = {"D": "deformation / other image", "G": "noise / other image", "R": "deformation / noise"}
+RATES = {"test_error": "test error", "flips_deformation": "flips by deformation", "flips_noise": "flips by noise"}
 
 
 def shown(value: Any) -> str:
@@ -23,3 +34,79 @@ def print_columns(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None
     for line in [list(columns), *texts]:
         cells = [text.rjust(w) if r else text.ljust(w) for text, w, r in zip(line, widths, right, strict=True)]
         click.echo("  ".join(cells).rstrip())
+
+
+def print_results(result: "StabilityResult", init: "StabilityResult | None") -> None:
+    """Of a network, and of the same at initialisation where that was measured too."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True, width=WIDTH)
+    for one in (result, init):
+        if one is not None:
+            _print_one(console, one)
+    if result.layers:
+        _print_layers(console, result.layers, init.layers if init else None)
+
+
+def _print_one(console: "Console", result: "StabilityResult") -> None:
+    images = f"{result.images} images of {result.dataset}"
+    console.print(f"{result.model} ({result.model_source}, {result.weights}) on {images}")
+    table = _table("", "value", "95 % interval", "")
+    for name, meaning in MEANINGS.items():
+        table.add_row(f"{name}_f", *_cells(getattr(result, name)), meaning.replace("deformation", _noun(result)))
+    for name, told in RATES.items():
+        rate = getattr(result, name)
+        if rate is not None:
+            told = told.replace("deformation", _noun(result))
+            table.add_row(told, f"{rate.value:.2%}", f"{rate.low:.2%} to {rate.high:.2%}", f"of {rate.images} images")
+    if result.lipschitz is not None:
+        table.add_row("Lipschitz ratio", *_cells(result.lipschitz), "largest change of f / (||grad tau|| ||x||)")
+    console.print(table)
+    if result.stopped is not None:
+        why = "the interval is as narrow as asked" if result.stopped == "precision" else "more data would be needed"
+        console.print(f"{result.images} images, {result.draws} draws each: {why}")
+    console.print(_setting(result))
+
+
+def _noun(result: "StabilityResult") -> str:
+    """What images undergo."""
+    return "deformation" if result.transform == "diffeo" else result.transform
+
+
+def _setting(result: "StabilityResult") -> str:
+    moved = f"delta = {result.delta:.3g} px, " if result.delta is not None else ""
+    drawn = f"c = {result.cutoff:g}, {moved}T = {result.temperature:.3g}, " if result.temperature is not None else moved
+    noise = f"||eta|| = {result.noise_norm:.3g}, " if result.noise_norm is not None else ""
+    folds = f"{result.fold_fraction:.1%} of fields fold; " if result.temperature is not None else ""
+    return (
+        f"{drawn}{noise}{result.interpolation}, {result.average}, {result.convention} convention, seed {result.seed}, "
+        f"batch norm: {result.batch_norm}; {folds}{result.precision}; {result.seconds:.1f} s"
+    )
+
+
+def _print_layers(
+    console: "Console", layers: "Sequence[LayerStability]", init: "Sequence[LayerStability] | None"
+) -> None:
+    """R of each layer with its interval, D and G; beside R at initialisation."""
+    columns = ["layer", "depth", "R", "95 % interval", "D", "G"]
+    table = _table(*columns, *(["R at init.", "95 % interval"] if init else []))
+    before = {layer.name: layer.R for layer in init or ()}
+    for layer in layers:
+        cells = [layer.name, f"{layer.depth:.2f}", *_cells(layer.R), f"{layer.D.value:.3g}", f"{layer.G.value:.3g}"]
+        found = before.get(layer.name)
+        table.add_row(*cells, *(_cells(found) if found else ()))
+    console.print(table)
+
+
+def _cells(interval: "Interval") -> tuple[str, str]:
+    return f"{interval.value:.3g}", f"{interval.low:.3g} to {interval.high:.3g}"
+
+
+def _table(*columns: str) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        left = column in ("", "layer", "95 % interval")
+        table.add_column(column, justify="left" if left else "right", no_wrap=True)
+    return table

@@ -22,9 +22,6 @@ from .setup import Plan
 COLUMNS = 4  # for each draw
 
 
-
-
-
 @dataclass(frozen=True)
 class Survey:
     """What the pass found: arrays by image, in the order of the pass.

@@ -21,9 +21,6 @@ from .batches import Batch
 LabelOutputs = Callable[[int], Sequence[int] | None]
 
 
-
-
-
 @dataclass(frozen=True)
 class Plan:
     """Everything that both passes need.

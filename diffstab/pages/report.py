@@ -6,9 +6,10 @@ from typing import Any
 
 from ..options.measure import DEFAULTS
 from ..results.result import StabilityResult
-from ..store.pairing import SETTING, RawOf, setting_values, told_setting
+from ..store.entry import DONE, FAILED, is_measured
+from ..store.pairing import RawOf
 from ..store.parts import Row
-from ..store.store import DONE, FAILED, is_measured
+from ..store.setting import SETTING, setting_values, told_setting
 from ..store.table import SEED_BY_SEED, flat, value_at
 from .columns import columnar, layers_of
 from .page import STATIC, page

@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..statistics.averages import Statistic
-from ..statistics.estimates import stability
 from ..statistics.intervals import Interval
-from .raw_values import LayerValues
 
 
 @dataclass(frozen=True)
@@ -45,15 +42,3 @@ class LayerStability:
         """From its plain values."""
         intervals = {letter: Interval(**row[letter]) for letter in "DGR"}
         return cls(**{**row, **intervals, "shape": tuple(row["shape"])})
-
-
-def layer_estimates(
-    values: LayerValues, layer: int, statistic: Statistic, *, resamples: int, seed: int
-) -> dict[str, Interval]:
-    """D, G and R of one layer; see `stability`. The resamples are those of the network's output.
-
-    Raises:
-        ValueError: If the layer's output does not change under noise, or is the same for all images.
-    """
-    a, b = values.deformation[:, layer, :, None], values.noise[:, layer, :, None]
-    return stability(a, b, values.pairs(layer), statistic, resamples=resamples, seed=seed)

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..statistics.averages import Statistic
+from ..statistics.estimates import stability
+from ..statistics.intervals import Interval
 from ..statistics.pairs import KeptPairs
 
 LAYER = "layer_"  # before the name of an array of layers, among those of the outputs
@@ -35,6 +37,15 @@ class LayerValues:
         """Of one layer."""
         mean = float(self.mean_distance[layer])
         return KeptPairs(self.first, self.second, self.distances[layer], mean, len(self.deformation))
+
+    def estimates(self, layer: int, statistic: Statistic, *, resamples: int, seed: int) -> dict[str, Interval]:
+        """D, G and R of one layer; see `statistics.stability`. The resamples are those of the network's output.
+
+        Raises:
+            ValueError: If the layer's output does not change under noise, or is the same for all images.
+        """
+        a, b = self.deformation[:, layer, :, None], self.noise[:, layer, :, None]
+        return stability(a, b, self.pairs(layer), statistic, resamples=resamples, seed=seed)
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,6 @@ LARGEST_Z = 18.0  # of correlations that are 1 to rounding
 LARGEST_LOG = 700.0  # whose exponential is finite
 
 
-
-
-
 class PowerLaw(NamedTuple):
     """y = factor x^exponent, each with its 95 % interval; an exponent that was given has an interval of no width."""
 

@@ -11,8 +11,9 @@ A row has a `key`, the sha256 of what determines its numbers; of several rows wi
 has the `job` it was made by, the sha256 of what was asked for: a job that is in the store is done.
 """
 
+from .entry import DONE, FAILED, Entry, checksum, is_measured, measured_entry
 from .parts import Row
 from .row_check import OF_DEFORMATIONS
-from .store import DONE, FAILED, Entry, Store, checksum, is_measured, measured_entry
+from .store import Store
 
 __all__ = ["DONE", "FAILED", "OF_DEFORMATIONS", "Entry", "Row", "Store", "checksum", "is_measured", "measured_entry"]

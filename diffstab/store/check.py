@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ..results.result import SCHEMA, content_key
 from . import sidecar
+from .entry import checksum, is_measured
 from .parts import Row, being_written, part_files
-from .store import Store, checksum, is_measured
+from .store import Store
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from typing import Any
 
 from ..options.choices import GIVEN, WEIGHTS
 from ..options.measure import MeasureOptions
+from .entry import is_measured
 from .parts import Row
-from .store import Store, is_measured
+from .store import Store
 
 # Columns of a row that are options by the same name.
 SAME = (

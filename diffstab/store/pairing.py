@@ -5,20 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..options.choices import DIFFEO
 from ..results.raw_values import RawValues
 from ..statistics.averages import Statistic
 from ..statistics.comparison import PairedComparison, Ranked, compare_all, rank
 from ..statistics.samples import PairedSample
+from .entry import is_measured
 from .parts import Row
-from .store import Store, is_measured
+from .setting import SETTING, setting_values
+from .store import Store
 from .table import select, value_at
 
-SETTING = tuple(
-    "dataset split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation average "
-    "noise_radius_rule noise_norm radius_average median_rule pairs convention".split()
-)
-BEFORE = {"transform": DIFFEO}  # of rows that were kept before there was a choice
 Block = tuple[int, str]  # seed and images
 RawOf = Callable[[Row], RawValues]
 
@@ -142,31 +138,6 @@ def compare_shared(shared: Shared, raw_of: RawOf, *, resamples: int, seed: int) 
     return Comparison(setting, seeds, ranking, pairs)
 
 
-def told_setting(setting: Mapping[str, Any], seeds: Sequence[int] = ()) -> str:
-    """A setting in a line, for people.
-
-    >>> told_setting({"dataset": "mnist5k", "images": 500, "draws": 1, "cutoff": 3.0, "average": "mean"}, [0, 1])
-    '500 images of mnist5k, draws: 1, seed 0, 1; c = 3, mean'
-    """
-    named = setting.get
-    split = f"/{named('split')}" if named("split") else ""
-    images = f"{named('images')} images of " if named("images") is not None else ""
-    transform = named("transform")
-    parts = [
-        None if transform == DIFFEO else transform,
-        None if named("cutoff") is None else f"c = {named('cutoff'):g}",
-        None if named("delta") is None else f"delta = {named('delta'):.3g} px",
-        None if named("noise_norm") is None else f"||eta|| = {named('noise_norm'):.3g}",
-        *(named(name) for name in ("interpolation", "average")),
-        None if named("convention") is None else f"{named('convention')} convention",
-    ]
-    what = [f"{images}{named('dataset')}{split}"]
-    what += [] if named("draws") is None else [f"draws: {named('draws')}"]
-    what += [f"seed {', '.join(map(str, seeds))}"] if seeds else []
-    about = ", ".join(str(part) for part in parts if part)
-    return "; ".join([", ".join(what), *([about] if about else [])])
-
-
 def _sharing(blocks: dict[str, dict[Block, Row]]) -> dict[str, dict[Block, Row]]:
     """The most networks that have seen the same images with one seed at least."""
     seen = Counter(block for own in blocks.values() for block in own)
@@ -196,15 +167,6 @@ def _by_setting(name: str, rows: Sequence[Row]) -> dict[tuple[Any, ...], dict[Bl
             )
         own[block] = row
     return dict(found)
-
-
-def setting_values(row: Row, columns: Sequence[str] = SETTING) -> tuple[Any, ...]:
-    """What stands in the columns of a row's setting, in rows from before there was a choice too.
-
-    >>> setting_values({"cutoff": 3.0}, ["transform", "cutoff", "split"])
-    ('diffeo', 3.0, None)
-    """
-    return tuple(row.get(column, BEFORE.get(column)) for column in columns)
 
 
 def _differing(one: Row, other: Row) -> str:

@@ -6,15 +6,16 @@ from typing import Any
 
 from ..checks import one_of
 from ..options.choices import AVERAGES, MEDIAN_RULES, PAIR_RULES
-from ..results.layers import LayerStability, layer_estimates
+from ..results.layers import LayerStability
 from ..results.raw_values import RawValues
 from ..results.result import SCHEMA, content_key
 from ..statistics.averages import Statistic
 from ..statistics.estimates import stability
 from ..statistics.intervals import Interval
 from ..statistics.pairs import OutputPairs
+from .entry import Entry, is_measured
 from .parts import Row
-from .store import Entry, Store, is_measured
+from .store import Store
 
 
 def recompute(
@@ -85,7 +86,7 @@ def _layers(row: Row, raw: RawValues, settings: Row, estimates: dict[str, Interv
     found = []
     for place, layer in enumerate(map(LayerStability.of, row["layers"])):
         chosen = {"resamples": settings["resamples"], "seed": settings["seed"]}
-        numbers = estimates if layer.is_output else layer_estimates(raw.layers, place, statistic, **chosen)
+        numbers = estimates if layer.is_output else raw.layers.estimates(place, statistic, **chosen)
         found.append(replace(layer, D=numbers["D"], G=numbers["G"], R=numbers["R"]).to_dict())
     return found
 

@@ -11,56 +11,20 @@ A row has a `key`, the sha256 of what determines its numbers; of several rows wi
 has the `job` it was made by, the sha256 of what was asked for: a job that is in the store is done.
 """
 
-import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ..results.raw_values import RawValues
 from ..results.result import SCHEMA, StabilityResult
 from ..writing import check_writable, make_folder, write_atomically
 from . import sidecar
+from .entry import DONE, FAILED, Entry, checksum, is_measured, measured_entry
 from .locks import locked
 from .parts import PartReader, PartWriter, Row, mend, part_files
 from .row_check import is_measurement
 
-DONE, FAILED = "done", "failed"
 FORMAT = "diffstab-store"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A row on its way into a store, with the content of its sidecars by kind (`raw`, `weights`)."""
-
-    row: Row
-    sidecars: Mapping[str, bytes] = field(default_factory=dict)
-
-
-def measured_entry(result: StabilityResult, **more: Any) -> Entry:
-    """The row of a measurement, with its raw values.
-
-    Args:
-        result: Of `measure`.
-        more: Further columns, such as `job`.
-    """
-    if result.key is None:
-        raise ValueError("the network is no nn.Module, so nothing tells it from another; wrap it in one to store it")
-    head = {"schema": SCHEMA, "kind": "measure", "status": DONE, "key": result.key, "job": None}
-    return Entry({**head, **result.to_dict(), **more}, {sidecar.RAW: sidecar.packed(result.raw)})
-
-
-def is_measured(row: Row) -> bool:
-    """Whether a row is a measurement's: neither a training's nor a failure's."""
-    return row.get("status") == DONE and row.get("kind") == "measure"
-
-
-def checksum(row: Row) -> str:
-    """sha256 of a row's content, whatever the order of its fields."""
-    content = {name: value for name, value in row.items() if name != "checksum"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 class Store:

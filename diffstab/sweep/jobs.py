@@ -16,9 +16,9 @@ from ..options.experiments import OPTIONS, RegimeOptions, StripeOptions
 from ..options.measure import ADDED, USUAL, MeasureOptions
 from ..options.train import ADDED_TO_TRAINING, TrainOptions
 from ..results.result import SCHEMA, StabilityResult
+from ..store.entry import DONE, FAILED, Entry, measured_entry
 from ..store.from_row import asked_of
 from ..store.sidecar import WEIGHTS
-from ..store.store import DONE, FAILED, Entry, measured_entry
 
 TRAIN, MEASURE = "train", "measure"
 Options = MeasureOptions | TrainOptions | StripeOptions | RegimeOptions

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..store.claims import Claims
+from ..store.entry import DONE, FAILED, Entry
 from ..store.parts import Row
-from ..store.store import DONE, FAILED, Entry, Store
+from ..store.store import Store
 from .executors.base import Executor, Task
 from .jobs import Job, failed_entry
 

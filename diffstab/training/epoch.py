@@ -16,7 +16,7 @@ from ..data.images import TensorImageSet
 from ..options.train import Recipe, TrainOptions
 from ..processes import ALONE, Processes
 from .augment import Augmentation
-from .losses import Loss, loss_of
+from .optimisation import Loss, loss_of
 from .state import TrainingState
 
 TEST_BATCH = 250  # images

@@ -27,7 +27,7 @@ from .augment import Augmentation
 from .epoch import NotFiniteError, Trainer, TrainingStoppedError, measure_error
 from .images import LAST, TEST, VALIDATION, Images, darkest, prepare_images
 from .metrics import Logger, write_history
-from .optimizers import make_optimizer, make_schedule
+from .optimisation import make_optimizer, make_schedule
 from .probe import is_probed, probe
 from .state import TrainingState, prepare, read_last, recipe_of, write_state
 from .trained import Trained

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ...store.entry import DONE
 from ...store.parts import Row
-from ...store.store import DONE
 from ...store.table import select
 from ..drawing.lines import Drawn, network_keys
 from ..drawing.panels import draw_groups, quantity_panels, set_axes

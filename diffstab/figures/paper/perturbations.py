@@ -18,8 +18,7 @@ from ...fields.deformation import deform
 from ...fields.ensemble import MaxEntropyEnsemble
 from ...streams import StreamKeys, sphere_noise
 from ..drawing.lines import Drawn
-from ..drawing.parts import draw_legend
-from ..drawing.photograph import photograph, show_picture
+from ..drawing.parts import draw_legend, photograph, show_picture
 from ..drawing.style import COLOURS, FAINT, INK, WIDTH, house_style
 
 SAMPLES = 200

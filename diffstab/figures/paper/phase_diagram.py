@@ -16,8 +16,7 @@ from ...fields.ensemble import MaxEntropyEnsemble, largest_xi, temperature_range
 from ...streams import StreamKeys
 from ..drawing.axes import tick_text
 from ..drawing.lines import Drawn
-from ..drawing.parts import draw_legend
-from ..drawing.photograph import photograph, show_picture
+from ..drawing.parts import draw_legend, photograph, show_picture
 from ..drawing.style import ACCENT, COLOURS, INK, SMALL, WIDTH, house_style
 
 CUTOFFS = (2, 2.5, 3, 4, 5, 6, 7, 8.5, 10, 12, 15, 20)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ...store.entry import FAILED, is_measured
 from ...store.parts import Row
-from ...store.store import FAILED, is_measured
 from ...store.table import select
 
 

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from ...store.pairing import BEFORE, SETTING
 from ...store.parts import Row
 from ...store.row_check import OF_DEFORMATIONS
+from ...store.setting import BEFORE, SETTING
 from ...store.table import SEED_BY_SEED, flat, value_at
 
 SETTINGS = (*SETTING, "asked.until_precision", "batch_norm", "precision")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...options.choices import ALL, AUTO
-from ...results.layers import LayerStability, layer_estimates
+from ...results.layers import LayerStability
 from ...results.raw_values import LayerValues, RawValues
 from ...statistics.intervals import Interval
 from ..memory import Note
@@ -57,7 +57,7 @@ def _measured(
     for place, (layer, depth) in enumerate(zip(layers, depths, strict=True)):
         own = layer.name in changes.outputs
         try:
-            numbers = estimates if own else layer_estimates(values, place, plan.statistic, **chosen)
+            numbers = estimates if own else values.estimates(place, plan.statistic, **chosen)
         except ValueError as error:
             changes.leave_out(layer.name, str(error).replace("the network's output", "its output"))
             continue

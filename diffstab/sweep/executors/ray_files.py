@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...options.measure import MeasureOptions
-from ...store.store import Entry
+from ...store.entry import Entry
 from .base import Task
 
 

@@ -16,8 +16,9 @@ from textwrap import shorten
 from typing import Any
 
 from ...checks import positive_integer
+from ...store.entry import Entry
 from ...store.parts import Row
-from ...store.store import Entry, Store
+from ...store.store import Store
 from ..jobs import failed_entry
 from .base import Executor, Finished, Task
 from .local import usable_cores
