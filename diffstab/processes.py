@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 LONGEST = timedelta(days=1)  # that processes wait for one another; torchrun ends all when one has died
 T = TypeVar("T")
+DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 class OtherProcessFailedError(Exception):
@@ -117,9 +118,6 @@ def joined(device: torch.device) -> Iterator[Processes]:
     finally:
         dist.destroy_process_group()
         gc.collect()  # threads that outlive the group may abort a process that ends
-
-
-DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 def chosen_device(name: str) -> torch.device:

@@ -9,14 +9,14 @@ from PIL import Image
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
-from diffstab.measuring.by_name import Watcher, measure_cell
+from diffstab.measuring.by_name import Reporter, measure_cell
 from diffstab.options.measure import MeasureOptions
 from diffstab.streams import choose
 
 FAST = {"model": "fc_l2", "images": 30, "resamples": 100}
 
 
-class Notes(Watcher):
+class Notes(Reporter):
     def __init__(self):
         self.texts, self.titles = [], []
 

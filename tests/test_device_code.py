@@ -10,11 +10,11 @@ from torch import nn
 
 from diffstab import MaxEntropyEnsemble, StreamKeys, deform
 from diffstab.measuring.batches import Batch
-from diffstab.measuring.first_pass import survey_batch
+from diffstab.measuring.first_pass import first_pass_batch
 from diffstab.measuring.layers.observe import observing
 from diffstab.measuring.network_state import batch_norm_by_group
 from diffstab.measuring.second_pass import batch_columns
-from diffstab.measuring.setup import Plan
+from diffstab.measuring.setup import Setup
 from diffstab.options.choices import AVERAGES, DIFFEO, INTERPOLATIONS, TRANSFORMS, convention_named
 from diffstab.options.measure import MeasureSettings
 from diffstab.perturbations.named import transformation_named
@@ -26,11 +26,11 @@ SIZE = (17, 11)
 ENSEMBLE = MaxEntropyEnsemble(SIZE, 5, delta=1.0)
 
 
-def plan_of(dtype=torch.float32, **settings):
+def setup_of(dtype=torch.float32, **settings):
     statistic = Statistic(settings.get("average", "median"), settings.pop("median_rule", "norm"))
     transformation = settings.pop("transformation", ENSEMBLE)
     rules = convention_named("paper")
-    return Plan(transformation, MeasureSettings(**settings), rules, statistic, META, dtype, range)
+    return Setup(transformation, MeasureSettings(**settings), rules, statistic, META, dtype, range)
 
 
 @pytest.fixture
@@ -51,10 +51,10 @@ def test_the_meta_device_does_not_mix_with_the_cpu():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_the_survey_stays_on_its_device(batch, interpolation, dtype, transform):
+def test_the_first_pass_stays_on_its_device(batch, interpolation, dtype, transform):
     transformation = ENSEMBLE if transform == DIFFEO else transformation_named(transform, SIZE, 1.0)
-    plan = plan_of(dtype, interpolation=interpolation, draws=2, transformation=transformation)
-    found = survey_batch(batch, plan)
+    setup = setup_of(dtype, interpolation=interpolation, draws=2, transformation=transformation)
+    found = first_pass_batch(batch, setup)
     assert (found.device, found.dtype, found.shape) == (META, torch.float64, (6, 9))
 
 
@@ -63,11 +63,11 @@ def test_the_survey_stays_on_its_device(batch, interpolation, dtype, transform):
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 def test_the_pass_through_the_network_stays_on_its_device(network, batch, interpolation, batch_norm, average):
     network.to(META)
-    plan = plan_of(interpolation=interpolation, draws=2, average=average)
+    setup = setup_of(interpolation=interpolation, draws=2, average=average)
     for module in network.modules():
         module.training = batch_norm == "batch" and isinstance(module, nn.BatchNorm2d)
     with torch.no_grad():
-        columns = batch_columns(network, batch, plan, torch.ones(6, 2, dtype=torch.float64))
+        columns = batch_columns(network, batch, setup, torch.ones(6, 2, dtype=torch.float64))
     assert {part.device for part in columns.parts.values()} == {META}
     assert {part.dtype for part in columns.parts.values()} == {torch.float64}
     widths = [part.shape[1] for part in columns.parts.values()]

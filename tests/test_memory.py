@@ -94,10 +94,10 @@ def test_one_image_that_does_not_fit_is_told(network, images):
         measure(Hungry(network, 0), images, ENSEMBLE, note=lambda text: None)
 
 
-def test_the_survey_is_halved_too(network, images, monkeypatch):
-    from diffstab.measuring import first_pass as survey
+def test_the_first_pass_is_halved_too(network, images, monkeypatch):
+    from diffstab.measuring import first_pass
 
-    doubled, sizes = survey.doubled, []
+    doubled, sizes = first_pass.doubled, []
 
     def hungry(batch, *arguments):
         sizes.append(len(batch))
@@ -105,7 +105,7 @@ def test_the_survey_is_halved_too(network, images, monkeypatch):
             raise torch.OutOfMemoryError(CUDA)
         return doubled(batch, *arguments)
 
-    monkeypatch.setattr(survey, "doubled", hungry)
+    monkeypatch.setattr(first_pass, "doubled", hungry)
     found = measure(network, images, ENSEMBLE, note=lambda text: None)
     assert pytest.approx(measure(network, images, ENSEMBLE, note=lambda text: None).R) == found.R
     assert 10 in sizes

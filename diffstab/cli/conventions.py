@@ -10,19 +10,19 @@ from ..options.measure import MeasureOptions
 from .tables import print_columns
 
 if TYPE_CHECKING:
-    from ..measuring.by_name import Watcher
+    from ..measuring.by_name import Reporter
     from ..measuring.conventions import BothConventions
     from ..statistics.intervals import Interval
 
 BOTH = "both"
 
 
-def both_conventions(options: dict[str, Any], watcher: "Watcher") -> "BothConventions":
+def both_conventions(options: dict[str, Any], reporter: "Reporter") -> "BothConventions":
     """Measures by both. Raises ValueError if a choice is given that they make."""
     from ..measuring.by_name import measure_cell
     from ..measuring.conventions import measure_both
 
-    return measure_both(MeasureOptions.of({**options, "convention": "paper"}), lambda one: measure_cell(one, watcher))
+    return measure_both(MeasureOptions.of({**options, "convention": "paper"}), lambda one: measure_cell(one, reporter))
 
 
 def refuse_beside_both(**given: Any) -> None:

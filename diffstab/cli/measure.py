@@ -27,7 +27,7 @@ from .tables import print_results
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..measuring.by_name import Watcher
+    from ..measuring.by_name import Reporter
     from ..results.result import StabilityResult
 
 USUAL = MeasureOptions()
@@ -89,8 +89,8 @@ def measure(
     before = None
     if options["convention"] == BOTH and from_row is None:
         refuse_beside_both(with_init=with_init, store=store, report=report)
-        with watched() as watcher:
-            both = both_conventions(options, watcher)
+        with watched() as reporter:
+            both = both_conventions(options, reporter)
         tell_both(both, output, as_json)
         return
     if from_row is not None:
@@ -105,12 +105,12 @@ def measure(
     from ..processes import OtherProcessFailedError, joined
     from ..store.store import Store
 
-    with joined(torch.device("cpu")) as processes, watched(quiet=not processes.first) as watcher:
+    with joined(torch.device("cpu")) as processes, watched(quiet=not processes.first) as reporter:
         kept = Store(store, create=True) if store is not None and processes.first else None
         for note in kept.notes if kept else ():
-            watcher.notes(f"note: {note}")
+            reporter.notes(f"note: {note}")
         try:
-            results = [measure_cell(one, watcher, processes) for one in wanted]
+            results = [measure_cell(one, reporter, processes) for one in wanted]
         except OtherProcessFailedError:  # which tells it
             raise SystemExit(2) from None
     if not processes.first:
@@ -150,22 +150,22 @@ def keep(store: Any, options: MeasureOptions, result: "StabilityResult") -> None
 
 
 @contextmanager
-def watched(*, quiet: bool = False) -> "Iterator[Watcher]":
-    """A watcher that shows title and bar on stderr; off a terminal, the title alone; nothing if `quiet`.
+def watched(*, quiet: bool = False) -> "Iterator[Reporter]":
+    """A reporter that shows title and bar on stderr; off a terminal, the title alone; nothing if `quiet`.
 
     The title comes only when images have gone through, so that bad input gets its one line and nothing else.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from ..measuring.by_name import Watcher
+    from ..measuring.by_name import Reporter
 
     console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
     columns = TextColumn("forward passes"), BarColumn(), TextColumn("{task.completed}/{task.total}")
     bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
     shown = bar if console.is_terminal else nullcontext()  # elsewhere rich before 14.3 ends a bar with an empty line
 
-    class Shown(Watcher):
+    class Shown(Reporter):
         title: str | None = None
 
         def begins(self, title: str) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,49 +20,43 @@ from ..statistics.estimates import largest_ratio, stability
 from ..statistics.intervals import Array, binomial_interval
 from ..statistics.pairs import OutputPairs
 from .batches import Images
-from .first_pass import Survey
+from .first_pass import FirstPass
 from .layers.profile import layer_profile
 from .memory import Note
 from .network_state import Network, batch_norm_used
-from .second_pass import Changes
-from .setup import Plan
+from .passes import Passes
+from .second_pass import SecondPass
+from .setup import Setup
 
 
-class Found(NamedTuple):
-    """What the passes found; ||eta|| is `[N, draws]`."""
-
-    survey: Survey
-    radii: Array
-    changes: Changes
-
-
-def outcome(model: Network, images: Images, plan: Plan, found: Found, start: float, note: Note) -> StabilityResult:
+def assemble(model: Network, images: Images, found: Passes, start: float, note: Note) -> StabilityResult:
     """The result of a measurement that began at `start`; `note` is told what the user should know of its layers."""
-    settings, (survey, radii, changes) = plan.settings, found
-    order = survey.keys.argsort()  # intervals resample images in the order of their index, however they came
-    raw = _raw(survey, changes, order)
+    setup, first, radii, second = found
+    settings = setup.settings
+    order = first.keys.argsort()  # intervals resample images in the order of their index, however they came
+    raw = _raw(first, second, order)
     pairs = OutputPairs(raw.outputs)
     estimates = stability(
-        *raw.changes(plan.statistic), pairs, plan.statistic, resamples=settings.resamples, seed=settings.seed
+        *raw.changes(setup.statistic), pairs, setup.statistic, resamples=settings.resamples, seed=settings.seed
     )
-    layers, values = layer_profile(changes.layers, raw, estimates, plan, note)
+    layers, values = layer_profile(second.layers, raw, estimates, setup, note)
     count = len(order)
     return StabilityResult(
         **_named(model, images),
-        **_chosen(plan),
+        **_chosen(setup),
         D=estimates["D"],
         G=estimates["G"],
         R=estimates["R"],
-        **_rates(raw, changes.wrong, plan),
+        **_rates(raw, second.wrong, setup),
         weights_sha256=weights_sha256(model),
         network_sha256=network_sha256(model),
-        data_sha256=images_sha256(survey.digests, dict(zip(survey.keys.tolist(), survey.labels.tolist(), strict=True))),
-        indices_sha256=indices_sha256(survey.keys),
+        data_sha256=images_sha256(first.digests, dict(zip(first.keys.tolist(), first.labels.tolist(), strict=True))),
+        indices_sha256=indices_sha256(first.keys),
         images=count,
-        output=changes.output,
+        output=second.output,
         noise_radius=float(averaged(radii.reshape(-1, 1), Statistic(settings.average))),
-        fold_fraction=_mean(survey.folds),
-        clamped_fraction=_mean(survey.clamped),
+        fold_fraction=_mean(first.folds),
+        clamped_fraction=_mean(first.clamped),
         batch_norm=batch_norm_used(model, settings.batch_norm),
         batch_order=_order(model, images, settings),
         versions=versions(),
@@ -85,26 +79,26 @@ def _mean(values: Array) -> float | None:
     return None if np.isnan(values).any() else float(values.mean())
 
 
-def _raw(survey: Survey, changes: Changes, order: NDArray[np.int64]) -> RawValues:
-    outputs, deformation, noise = (v[order] for v in (changes.outputs, changes.deformation, changes.noise))
+def _raw(first: FirstPass, second: SecondPass, order: NDArray[np.int64]) -> RawValues:
+    outputs, deformation, noise = (v[order] for v in (second.outputs, second.deformation, second.noise))
     by_output = deformation.shape[-1] == outputs.shape[1]
-    flips = None if changes.flips is None else changes.flips[order]
+    flips = None if second.flips is None else second.flips[order]
     return RawValues(
-        indices=survey.keys[order],
+        indices=first.keys[order],
         deformation=deformation.sum(-1),
         noise=noise.sum(-1),
         outputs=outputs,
-        displacement_norm=survey.norms[order],
+        displacement_norm=first.norms[order],
         deformation_by_output=deformation if by_output else None,
         noise_by_output=noise if by_output else None,
         flips_deformation=None if flips is None else flips[:, 0::2],
         flips_noise=None if flips is None else flips[:, 1::2],
-        image_norm=survey.sizes[order],
-        gradient_norm=survey.gradients[order],
+        image_norm=first.sizes[order],
+        gradient_norm=first.gradients[order],
     )
 
 
-def _rates(raw: RawValues, wrong: int | None, plan: Plan) -> dict[str, Any]:
+def _rates(raw: RawValues, wrong: int | None, setup: Setup) -> dict[str, Any]:
     """Test error, label flips and the Lipschitz ratio."""
     count = len(raw.indices)
 
@@ -118,7 +112,7 @@ def _rates(raw: RawValues, wrong: int | None, plan: Plan) -> dict[str, Any]:
     return {
         "test_error": share(wrong),
         **{name: share(None if by is None else float(by.mean(1).sum())) for name, by in flips.items()},
-        "lipschitz": largest_ratio(moved, room, resamples=plan.settings.resamples, seed=plan.settings.seed),
+        "lipschitz": largest_ratio(moved, room, resamples=setup.settings.resamples, seed=setup.settings.seed),
     }
 
 
@@ -135,9 +129,9 @@ def _named(model: Network, images: Images) -> dict[str, Any]:
     }
 
 
-def _chosen(plan: Plan) -> dict[str, Any]:
+def _chosen(setup: Setup) -> dict[str, Any]:
     """Every knob."""
-    settings, transformation = plan.settings, plan.transformation
+    settings, transformation = setup.settings, setup.transformation
     ensemble = ("cutoff", "cutoff_rule", "temperature", "delta_rule")
     return {
         "transform": transformation.name,
@@ -149,13 +143,13 @@ def _chosen(plan: Plan) -> dict[str, Any]:
         "noise_radius_rule": str(settings.noise_radius) if settings.noise_norm is None else GIVEN,
         "noise_norm": settings.noise_norm,
         "radius_average": settings.average,
-        "median_rule": plan.statistic.median_rule,
-        "pairs": plan.statistic.pairs,
-        "convention": plan.convention.name,
+        "median_rule": setup.statistic.median_rule,
+        "pairs": setup.statistic.pairs,
+        "convention": setup.convention.name,
         "batch_size": settings.batch_size,
         "resamples": settings.resamples,
-        "precision": plan.precision,
-        "device": str(plan.device),
+        "precision": setup.precision,
+        "device": str(setup.device),
         "seed": settings.seed,
         "layers_asked": settings.layers,
     }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..results.result import StabilityResult
 
 
-class Watcher:
+class Reporter:
     """Is told how a measurement goes; this one keeps silent."""
 
     def begins(self, title: str) -> None:
@@ -40,14 +40,14 @@ class Watcher:
 
 
 def measure_cell(
-    options: MeasureOptions, watcher: Watcher | None = None, processes: Processes = ALONE
+    options: MeasureOptions, reporter: Reporter | None = None, processes: Processes = ALONE
 ) -> "StabilityResult":
     """Loads what the options name, measures it, and names it in the result.
 
     Raises:
         ValueError: If anything named can't be had or the network fails on these images.
     """
-    watcher = watcher or Watcher()
+    reporter = reporter or Reporter()
     device = chosen_device(local_device(options.device) if processes.count > 1 else options.device)
     dataset = _images(options, processes)
     loaded = _model(options, dataset)
@@ -58,7 +58,7 @@ def measure_cell(
     network = _placed(loaded, options, device)
 
     def measured(count: int, draws: int) -> "StabilityResult":
-        watcher.begins(_title(loaded, images, count, options, device))
+        reporter.begins(_title(loaded, images, count, options, device))
         with told_as_value_error(options.model, images.shape):
             return measure(
                 network,
@@ -69,8 +69,8 @@ def measure_cell(
                 indices=choose(count, len(images), options.seed),
                 draws=draws,
                 device=device,
-                progress=watcher.moves,
-                note=lambda text: watcher.notes(f"note: {text}"),
+                progress=reporter.moves,
+                note=lambda text: reporter.notes(f"note: {text}"),
                 processes=processes,
                 **{name: getattr(options, name) for name in KNOBS},
             )
@@ -81,7 +81,7 @@ def measure_cell(
     else:
         limits = {"images": count, "total": len(images), "draws": options.draws}
         result = until_precise(measured, options.until_precision, **limits)
-    return _named(result, loaded, images, watcher)
+    return _named(result, loaded, images, reporter)
 
 
 KNOBS = tuple(
@@ -144,12 +144,12 @@ def _label_outputs(loaded: LoadedModel, images: ImageSet, outputs: int) -> list[
     return label_map(images.classes, images.class_names, outputs, loaded.label_names)
 
 
-def _named(result: "StabilityResult", loaded: LoadedModel, images: ImageSet, watcher: Watcher) -> "StabilityResult":
+def _named(result: "StabilityResult", loaded: LoadedModel, images: ImageSet, reporter: Reporter) -> "StabilityResult":
     outputs = result.raw.outputs.shape[1]
     if images.classes and result.test_error is None:
-        watcher.notes(f"no test error: the network has {outputs} outputs and {images.name} {images.classes} classes")
+        reporter.notes(f"no test error: the network has {outputs} outputs and {images.name} {images.classes} classes")
     if result.output is not None:
-        watcher.notes(f"note: the network returns several outputs; measured is {result.output}")
+        reporter.notes(f"note: the network returns several outputs; measured is {result.output}")
     names = {"model": loaded.name, "model_source": loaded.source, "weights": loaded.weights, "weights_tag": loaded.tag}
     return replace(result, **names, model_options=loaded.options)  # type: ignore[arg-type]
 

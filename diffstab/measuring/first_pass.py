@@ -17,13 +17,13 @@ from ..statistics.averages import average as averaged
 from ..statistics.intervals import Array
 from .batches import Batch, Batches
 from .memory import Memory
-from .setup import Plan
+from .setup import Setup
 
 COLUMNS = 4  # for each draw
 
 
 @dataclass(frozen=True)
-class Survey:
+class FirstPass:
     """What the pass found: arrays by image, in the order of the pass.
 
     Attributes:
@@ -47,34 +47,34 @@ class Survey:
     digests: dict[int, bytes]
 
 
-def survey_images(batches: Batches, plan: Plan, memory: Memory) -> Survey:
+def run_first_pass(batches: Batches, setup: Setup, memory: Memory) -> FirstPass:
     """The pass; each batch makes one device-to-host copy."""
     keys, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    rows = [np.empty((0, 1 + COLUMNS * plan.settings.draws))]
+    rows = [np.empty((0, 1 + COLUMNS * setup.settings.draws))]
     digests: dict[int, bytes] = {}
     for batch in batches():
-        _check_images(batch, plan)
+        _check_images(batch, setup)
         digests.update(image_digests(batch.keys, batch.images))
-        rows += memory.run(lambda part: survey_batch(part, plan).cpu().numpy(), batch)
+        rows += memory.run(lambda part: first_pass_batch(part, setup).cpu().numpy(), batch)
         keys.append(batch.keys.numpy())
         labels.append(batch.labels.numpy())
     table = np.concatenate(rows)
     if not np.isfinite(table[:, 1::COLUMNS]).all():
-        raise ValueError(f"the transformation {plan.transformation.name} made images that are not finite; mend it")
+        raise ValueError(f"the transformation {setup.transformation.name} made images that are not finite; mend it")
     norms, folds, clamped, gradients = (table[:, first::COLUMNS] for first in range(1, 1 + COLUMNS))
     whole = np.concatenate(keys), np.concatenate(labels), table[:, 0]
-    return Survey(*whole, norms, folds, clamped, gradients, digests)
+    return FirstPass(*whole, norms, folds, clamped, gradients, digests)
 
 
-def survey_batch(batch: Batch, plan: Plan) -> torch.Tensor:
+def first_pass_batch(batch: Batch, setup: Setup) -> torch.Tensor:
     """||x||, then per draw ||tau x - x|| and what `_described` tells: `[B, 1 + 4 draws]`."""
-    images = plan.placed(batch)
-    base = plan.base(images)
+    images = setup.placed(batch)
+    base = setup.base(images)
     parts = [doubled(base.flatten(1)).norm(dim=1)]
-    for draw in range(plan.settings.draws):
-        sample = plan.sample(plan.keys(batch, draw))
-        norm = doubled((plan.transformed(images, sample) - base).flatten(1)).norm(dim=1)
-        parts += [norm, *_described(sample, plan.transformation, norm)]
+    for draw in range(setup.settings.draws):
+        sample = setup.sample(setup.keys(batch, draw))
+        norm = doubled((setup.transformed(images, sample) - base).flatten(1)).norm(dim=1)
+        parts += [norm, *_described(sample, setup.transformation, norm)]
     return torch.stack(parts, 1)
 
 
@@ -88,20 +88,20 @@ def _described(sample: Any, transformation: Transformation, like: torch.Tensor) 
     return [torch.full_like(like, torch.nan) if one is None else doubled(one(sample)) for one in known]
 
 
-def joined(parts: Sequence[Survey]) -> Survey:
+def join_first_passes(parts: Sequence[FirstPass]) -> FirstPass:
     """Of several processes. Raises ValueError if there are fewer than 2 images."""
     digests = {key: digest for part in parts for key, digest in part.digests.items()}
     names = ("keys", "labels", "sizes", "norms", "folds", "clamped", "gradients")
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    whole = Survey(**arrays, digests=digests)
+    whole = FirstPass(**arrays, digests=digests)
     if len(whole.keys) < 2:
         raise ValueError(f"{len(whole.keys)} image(s) came; D_f and G_f compare images, so at least 2 are needed")
     return whole
 
 
-def _check_images(batch: Batch, plan: Plan) -> None:
+def _check_images(batch: Batch, setup: Setup) -> None:
     """Once, in the first pass: the second one compares digests."""
-    images, size = batch.images, plan.transformation.size
+    images, size = batch.images, setup.transformation.size
     if not images.is_floating_point():
         raise TypeError(f"images are {images.dtype}; floats in the network's input space are needed, as after / 255")
     if min(images.shape[-2:]) < 2:
@@ -114,12 +114,12 @@ def _check_images(batch: Batch, plan: Plan) -> None:
         raise ValueError(f"image {key} holds NaN or infinite values before any deformation; remove or mend it")
 
 
-def _radius(survey: Survey, plan: Plan) -> float:
+def noise_radius(first: FirstPass, setup: Setup) -> float:
     """||eta|| of the ensemble (Eq. 4). Raises ValueError if it is within rounding."""
-    pooled = Statistic(plan.statistic.average)
-    radius = float(averaged(survey.norms.reshape(-1, 1), pooled))
-    size = float(averaged(survey.sizes.reshape(-1, 1), pooled))
-    if radius <= 4 * torch.finfo(plan.dtype).eps * size:
+    pooled = Statistic(setup.statistic.average)
+    radius = float(averaged(first.norms.reshape(-1, 1), pooled))
+    size = float(averaged(first.sizes.reshape(-1, 1), pooled))
+    if radius <= 4 * torch.finfo(setup.dtype).eps * size:
         raise ValueError(
             f"the deformations change the images by no more than rounding (||tau x - x|| is {radius:.2g}), so R_f is "
             "0 / 0; are the images constant, or the temperature too low?"
@@ -127,8 +127,8 @@ def _radius(survey: Survey, plan: Plan) -> float:
     return radius
 
 
-def _radii(survey: Survey, radius: float, plan: Plan) -> Array:
+def noise_radii(first: FirstPass, radius: float, setup: Setup) -> Array:
     """||eta|| for each image and draw, `[N, draws]`."""
-    if plan.settings.noise_norm is not None:
-        return np.full_like(survey.norms, plan.settings.noise_norm)
-    return survey.norms if plan.settings.noise_radius == "per-image" else np.full_like(survey.norms, radius)
+    if setup.settings.noise_norm is not None:
+        return np.full_like(first.norms, setup.settings.noise_norm)
+    return first.norms if setup.settings.noise_radius == "per-image" else np.full_like(first.norms, radius)

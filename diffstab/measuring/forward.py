@@ -16,38 +16,38 @@ from .layers.observe import observing
 from .memory import Memory
 from .network_state import Network, batch_norm_by_group, batch_norm_used
 from .outputs import measured_output
-from .setup import Plan
+from .setup import Setup
 
 SAME_IMAGES = 8  # that are run twice, to see whether the network gives the same outputs
 SAME_WITHIN = 1e-4  # of the outputs' norm; rounding on a GPU that sums in any order stays far below
 
 
-def in_turn(model: Network, inputs: Iterable[Tensor], plan: Plan) -> Iterator[tuple[Tensor, str | None]]:
+def in_turn(model: Network, inputs: Iterable[Tensor], setup: Setup) -> Iterator[tuple[Tensor, str | None]]:
     """The output `[B, ...]` of each input, and where it stood in what the network returned."""
-    return (network_output(model, images, plan) for images in inputs)
+    return (network_output(model, images, setup) for images in inputs)
 
 
 def at_once(
-    model: Network, inputs: Iterable[Tensor], plan: Plan
+    model: Network, inputs: Iterable[Tensor], setup: Setup
 ) -> tuple[list[tuple[Tensor, str | None]], BatchOfLayers]:
     """As `in_turn`, from one run over all inputs, and what was seen of the layers.
 
     Batch norm that works on its own batch takes each input as one.
     """
-    assert plan.layers is not None
+    assert setup.layers is not None
     assert isinstance(model, torch.nn.Module)
     parts = list(inputs)
     with (
         batch_norm_by_group(model, len(parts)),
-        observing(model, plan.layers, len(parts[0]), len(parts)) as seen,
+        observing(model, setup.layers, len(parts[0]), len(parts)) as seen,
     ):
-        output, where = network_output(model, torch.cat(parts), plan)
+        output, where = network_output(model, torch.cat(parts), setup)
     return [(part, where) for part in output.chunk(len(parts))], batch_of_layers(seen, output)
 
 
-def network_output(model: Network, images: Tensor, plan: Plan) -> tuple[Tensor, str | None]:
+def network_output(model: Network, images: Tensor, setup: Setup) -> tuple[Tensor, str | None]:
     """The network's output `[B, ...]`, checked but for its values, and where it stood."""
-    with torch.autocast(plan.device.type) if plan.settings.amp else nullcontext():
+    with torch.autocast(setup.device.type) if setup.settings.amp else nullcontext():
         output, where = measured_output(_returned(model, images))
     if output.ndim < 1 or len(output) != len(images) or not output.numel() or not output.is_floating_point():
         came = f"{output.dtype} {tuple(output.shape)}"
@@ -69,7 +69,7 @@ def flat(output: Tensor) -> Tensor:
     return doubled(output.reshape(len(output), -1))
 
 
-def check_repeats(model: Network, batch: Batch, plan: Plan, memory: Memory, measured: Mapping[int, Array]) -> None:
+def check_repeats(model: Network, batch: Batch, setup: Setup, memory: Memory, measured: Mapping[int, Array]) -> None:
     """Raises ValueError if a few images give other outputs when they are run again.
 
     Where layers are observed, images run beside their changes: then also if they give others on their own.
@@ -78,17 +78,17 @@ def check_repeats(model: Network, batch: Batch, plan: Plan, memory: Memory, meas
         measured: Outputs as they were measured, `[outputs]`, by the image's index; some of the batch's are enough.
     """
     few = Batch(*(column[:SAME_IMAGES] for column in batch))
-    whole = plan.layers is not None and batch_norm_used(model, plan.settings.batch_norm) == "batch"
-    expected = {} if plan.layers is None or plan.settings.amp else measured
+    whole = setup.layers is not None and batch_norm_used(model, setup.settings.batch_norm) == "batch"
+    expected = {} if setup.layers is None or setup.settings.amp else measured
     try:
-        memory.run(lambda part: _run_twice(model, part, plan, expected), batch if whole else few)
+        memory.run(lambda part: _run_twice(model, part, setup, expected), batch if whole else few)
     except RuntimeError:  # a network may be made for one size of batch
-        memory.run(lambda part: _run_twice(model, part, plan, {}), batch)
+        memory.run(lambda part: _run_twice(model, part, setup, {}), batch)
 
 
-def _run_twice(model: Network, batch: Batch, plan: Plan, expected: Mapping[int, Array]) -> None:
-    images = plan.base(plan.placed(batch))
-    first, second = (flat(network_output(model, images, plan)[0]) for _ in range(2))
+def _run_twice(model: Network, batch: Batch, setup: Setup, expected: Mapping[int, Array]) -> None:
+    images = setup.base(setup.placed(batch))
+    first, second = (flat(network_output(model, images, setup)[0]) for _ in range(2))
     share = _difference(first, second)
     if share > SAME_WITHIN:
         raise ValueError(

@@ -19,14 +19,14 @@ from ..processes import ALONE, Processes
 from ..results.result import StabilityResult
 from ..statistics.averages import Statistic
 from ..streams import untouched_global_state
-from .assemble import Found, outcome
+from .assemble import assemble
 from .batches import Batches, Images, as_batches
 from .layers.names import layers_meant
 from .memory import Note
 from .network_state import Network, batch_norm_used, place_and_precision
-from .passes import TwoPasses
+from .passes import two_passes
 from .second_pass import Progress
-from .setup import LabelOutputs, Plan
+from .setup import LabelOutputs, Setup
 
 
 def measure(
@@ -121,8 +121,8 @@ def measure(
     own_device, dtype = place_and_precision(model, images)
     place = torch.device(device or own_device or "cpu")
     meant = None if settings.layers is None else layers_meant(model, settings.layers)
-    plan = Plan(transformation, settings, rules, statistic, place, dtype, label_outputs, meant)
-    _check(model, plan, own_device)
+    setup = Setup(transformation, settings, rules, statistic, place, dtype, label_outputs, meant)
+    _check(model, setup, own_device)
     whole = batch_norm_used(model, batch_norm) == "batch"
 
     def batches(size: int) -> Batches:
@@ -137,10 +137,9 @@ def measure(
             order=settings.seed if whole or settings.layers is not None else None,
         )
 
-    run = TwoPasses(model, batches, plan, processes, note or _warn, progress)
-    with untouched_global_state(plan.device), ieee_float32(plan.device), torch.no_grad():
-        survey, radii, changes = run.passes()
-    return outcome(model, images, run.plan, Found(survey, radii, changes), start, note or _warn)
+    with untouched_global_state(setup.device), ieee_float32(setup.device), torch.no_grad():
+        found = two_passes(model, batches, setup, processes, note or _warn, progress)
+    return assemble(model, images, found, start, note or _warn)
 
 
 def _convention(transformation: Transformation, name: str | None) -> Convention:
@@ -157,26 +156,26 @@ def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=2)
 
 
-def _check(model: Network, plan: Plan, own: torch.device | None) -> None:
-    device, delta = plan.device, plan.transformation.delta
+def _check(model: Network, setup: Setup, own: torch.device | None) -> None:
+    device, delta = setup.device, setup.transformation.delta
     if isinstance(delta, Tensor):
         raise ValueError("the ensemble has one temperature per image; measuring needs one for all")
     if delta == 0:
         raise ValueError("temperature is 0, so nothing moves and R_f is 0 / 0; give a temperature or delta above 0")
-    rounding = 4 * torch.finfo(plan.dtype).eps * max(plan.transformation.size)
+    rounding = 4 * torch.finfo(setup.dtype).eps * max(setup.transformation.size)
     if delta is not None and delta <= rounding:
         raise ValueError(
-            f"delta is {delta:.2g} pixels, within the rounding of {plan.dtype} positions ({rounding:.1g}); "
+            f"delta is {delta:.2g} pixels, within the rounding of {setup.dtype} positions ({rounding:.1g}); "
             "give a larger one, or a network in float64"
         )
     if not callable(model):
         raise TypeError(f"model is a {type(model).__name__}; a callable from [B, C, H, W] to [B, ...] is needed")
     if own is not None and (device.type != own.type or device.index not in (None, own.index)):
         raise ValueError(f"device is {device} but the network is on {own}; move it first (network.to({str(device)!r}))")
-    if plan.layers is not None and plan.statistic.per_coordinate:
+    if setup.layers is not None and setup.statistic.per_coordinate:
         raise ValueError(
             "layers are asked for and the median is taken per output coordinate, for which every value of every layer "
             "would have to be kept; take average mean, the paper convention, or no layers"
         )
-    if plan.settings.amp and plan.dtype == torch.float64:
+    if setup.settings.amp and setup.dtype == torch.float64:
         raise ValueError("amp is on and the network is in float64; take one of the two")

@@ -5,6 +5,7 @@ The first, over the deformed images alone, gives the noise radius; the second ru
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,99 +13,115 @@ import torch
 from ..processes import Processes
 from ..statistics.intervals import Array
 from .batches import Batches
-from .first_pass import Survey, _radii, _radius, survey_images
-from .first_pass import joined as joined_surveys
+from .first_pass import FirstPass, join_first_passes, noise_radii, noise_radius, run_first_pass
 from .memory import BatchTooLargeError, Memory, Note
 from .network_state import Network, batch_norm_used, measuring_mode
-from .second_pass import Changes, Progress, amp_beside_full, run_network
-from .second_pass import joined as joined_changes
-from .setup import Plan
+from .second_pass import Progress, SecondPass, amp_beside_full, join_second_passes, run_second_pass
+from .setup import Setup
 
 ROUNDING = 100  # times the precision: changes that are smaller hold percents of rounding
 
 
-class TwoPasses:
-    """The passes of one measurement.
+class Passes(NamedTuple):
+    """What the two passes of a measurement found.
+
+    Attributes:
+        setup: As it was in the end: the batch size comes down where batch norm needs whole batches and memory ends.
+        first: The first pass of all processes.
+        radii: ||eta|| for each image and draw, `[N, draws]`.
+        second: The second pass of all processes.
+    """
+
+    setup: Setup
+    first: FirstPass
+    radii: Array
+    second: SecondPass
+
+
+def two_passes(
+    model: Network,
+    batches: Callable[[int], Batches],
+    setup: Setup,
+    processes: Processes,
+    note: Note,
+    progress: Progress | None,
+) -> Passes:
+    """Runs both passes of one measurement.
 
     Args:
         model: The network.
-        batches: Of images, of that size.
-        plan: Of the measurement; its batch size comes down where batch norm needs whole batches and memory ends.
-        processes: That share the images.
-        note: Told what the user should know.
-        progress: Told how many images went through the network.
+        batches: Makes batches of that many images.
+        setup: What is measured, and how.
+        processes: Share the images among them.
+        note: Called with what the user should know.
+        progress: Called with how many images went through the network.
     """
+    made = batches(setup.images_at_once(batch_norm_used(model, setup.settings.batch_norm) == "batch"))
+    parts = processes.gathered(lambda: run_first_pass(made, setup, Memory(note)))
+    first, own = join_first_passes(parts), parts[processes.rank]
+    radius = noise_radius(first, setup)
+    with measuring_mode(model, setup.settings.batch_norm):
+        setup, second = _second_pass(model, batches, setup, processes, own, radius, note, progress)
+    if processes.first:
+        _note_rounding(second, setup, note)
+    return Passes(setup, first, noise_radii(first, radius, setup), second)
 
-    def __init__(
-        self,
-        model: Network,
-        batches: Callable[[int], Batches],
-        plan: Plan,
-        processes: Processes,
-        note: Note,
-        progress: Progress | None,
-    ) -> None:
-        self.model, self.batches, self.plan, self.processes = model, batches, plan, processes
-        self.note, self.progress = note, progress
 
-    def passes(self) -> tuple[Survey, Array, Changes]:
-        """Survey and changes of all processes, and ||eta|| `[N, draws]`."""
-        batches = self.batches(self._size)
-        surveys = self.processes.gathered(lambda: survey_images(batches, self.plan, Memory(self.note)))
-        whole, own = joined_surveys(surveys), surveys[self.processes.rank]
-        radius = _radius(whole, self.plan)
-        with measuring_mode(self.model, self.plan.settings.batch_norm):
-            parts = self.processes.gathered(lambda: self._changes(own, _radii(own, radius, self.plan)))
-        changes = joined_changes(parts)
-        self._tell_rounding(changes)
-        return whole, _radii(whole, radius, self.plan), changes
+def _second_pass(
+    model: Network,
+    batches: Callable[[int], Batches],
+    setup: Setup,
+    processes: Processes,
+    own: FirstPass,
+    radius: float,
+    note: Note,
+    progress: Progress | None,
+) -> tuple[Setup, SecondPass]:
+    """Runs the network; where batch norm needs whole batches that do not fit, again with batches of half the size."""
+    whole = batch_norm_used(model, setup.settings.batch_norm) == "batch"
 
-    @property
-    def _whole(self) -> bool:
-        """Whether batches must not be taken in parts."""
-        return batch_norm_used(self.model, self.plan.settings.batch_norm) == "batch"
+    def one_process() -> SecondPass | None:
+        size, radii = setup.images_at_once(whole), noise_radii(own, radius, setup)
+        memory = Memory(note, whole=whole)
+        if setup.layers is not None and not whole:
+            memory.most = size  # a loader's batches may be larger
+        made = batches(size)
+        if setup.settings.amp:
+            found = amp_beside_full(model, made, setup, own, radii, memory)
+            if found is not None and processes.first:
+                _note_amp(*found, setup, note)
+        return run_second_pass(model, made, setup, own, radii, memory, progress)
 
-    @property
-    def _size(self) -> int:
-        return self.plan.images_at_once(self._whole)
+    try:
+        return setup, join_second_passes(processes.gathered(one_process))
+    except BatchTooLargeError as error:
+        smaller = _with_half_the_batch(setup, error.size, processes, note)
+    return _second_pass(model, batches, smaller, processes, own, radius, note, progress)
 
-    def _changes(self, own: Survey, radii: Array) -> Changes | None:
-        """Of this process's images; where batch norm needs whole batches, with such as fit into memory."""
-        while True:
-            batches = self.batches(self._size)
-            memory = Memory(self.note, whole=self._whole)
-            if self.plan.layers is not None and not self._whole:
-                memory.most = self._size  # a loader's batches may be larger
-            try:
-                if self.plan.settings.amp:
-                    self._tell_amp(batches, own, radii, memory)
-                return run_network(self.model, batches, self.plan, own, radii, memory, self.progress)
-            except BatchTooLargeError as error:
-                self._halve(error.size)
 
-    def _halve(self, size: int) -> None:
-        half = -(-size // 2)
-        if self.processes.count > 1 or half >= self.plan.settings.batch_size:
-            raise ValueError(f"out of memory with {size} images at once, which batch norm needs whole; take fewer")
-        self.note(f"out of memory with {size} images at once; batch norm works on batches of {half} now")
-        self.plan = replace(self.plan, settings=replace(self.plan.settings, batch_size=half))
+def _with_half_the_batch(setup: Setup, size: int, processes: Processes, note: Note) -> Setup:
+    """Raises ValueError where several processes, or a loader's own batches, keep the size."""
+    half = -(-size // 2)
+    if processes.count > 1 or half >= setup.settings.batch_size:
+        raise ValueError(f"out of memory with {size} images at once, which batch norm needs whole; take fewer")
+    note(f"out of memory with {size} images at once; batch norm works on batches of {half} now")
+    return replace(setup, settings=replace(setup.settings, batch_size=half))
 
-    def _tell_rounding(self, changes: Changes) -> None:
-        """Notes where the changes of f are so small beside f that rounding makes a part of them."""
-        size = np.median(np.linalg.norm(changes.outputs, axis=1))
-        moved = np.sqrt(min(np.median(part.sum(-1)) for part in (changes.deformation, changes.noise)))
-        share = float(moved / size) if size else 1.0
-        if 0 < share < ROUNDING * torch.finfo(self.plan.dtype).eps and self.processes.first:
-            self.note(
-                f"the outputs change by {share:.1g} of their size, within {ROUNDING} times the rounding of "
-                f"{str(self.plan.dtype).removeprefix('torch.')}; measure in float64 to have R_f exactly"
-            )
 
-    def _tell_amp(self, batches: Batches, own: Survey, radii: Array, memory: Memory) -> None:
-        found = amp_beside_full(self.model, batches, self.plan, own, radii, memory)
-        if found is not None and self.processes.first:
-            count, lowered, full = found
-            self.note(
-                f"{self.plan.precision}: on the first {count} images R_f is {lowered:.3g}, and {full:.3g} in "
-                f"{str(self.plan.dtype).removeprefix('torch.')} ({lowered / full - 1:+.1%}); leave amp out to have that"
-            )
+def _note_rounding(second: SecondPass, setup: Setup, note: Note) -> None:
+    """Notes where the changes of f are so small beside f that rounding makes a part of them."""
+    size = np.median(np.linalg.norm(second.outputs, axis=1))
+    moved = np.sqrt(min(np.median(part.sum(-1)) for part in (second.deformation, second.noise)))
+    share = float(moved / size) if size else 1.0
+    if 0 < share < ROUNDING * torch.finfo(setup.dtype).eps:
+        note(
+            f"the outputs change by {share:.1g} of their size, within {ROUNDING} times the rounding of "
+            f"{str(setup.dtype).removeprefix('torch.')}; measure in float64 to have R_f exactly"
+        )
+
+
+def _note_amp(count: int, lowered: float, full: float, setup: Setup, note: Note) -> None:
+    note(
+        f"{setup.precision}: on the first {count} images R_f is {lowered:.3g}, and {full:.3g} in "
+        f"{str(setup.dtype).removeprefix('torch.')} ({lowered / full - 1:+.1%}); leave amp out to have that"
+    )

@@ -14,19 +14,19 @@ from ..precision import doubled
 from ..provenance import image_digests
 from ..statistics.intervals import Array
 from .batches import Batch, Batches
-from .first_pass import Survey
+from .first_pass import FirstPass
 from .forward import at_once, check_repeats, flat, in_turn, network_output
 from .layers.gather import BatchOfLayers, LayerChanges
 from .memory import Memory
 from .network_state import Network
-from .setup import Plan, _inputs
+from .setup import Setup
 
 Progress = Callable[[int, int], None]
 FLIPS, CLASSES = "flips", "classes"
 
 
 @dataclass(frozen=True)
-class Changes:
+class SecondPass:
     """What the pass found.
 
     Attributes:
@@ -70,54 +70,54 @@ class _Columns(NamedTuple):
         return dict(zip(self.parts, np.split(whole, ends[:-1], axis=1), strict=True))
 
 
-def run_network(
+def run_second_pass(
     model: Network,
     batches: Batches,
-    plan: Plan,
-    survey: Survey,
+    setup: Setup,
+    first: FirstPass,
     radii: Array,
     memory: Memory,
     progress: Progress | None,
-) -> Changes | None:
+) -> SecondPass | None:
     """The pass through the network; None if there is no image for this process.
 
     Args:
         model: In the mode it is measured in.
-        batches: The same as the survey's.
-        plan: Of the measurement.
-        survey: What the first pass found.
+        batches: The same as the first pass's.
+        setup: Of the measurement.
+        first: What the first pass found.
         radii: ||eta|| for each image and draw, `[N, draws]`.
         memory: Of the device.
         progress: Called with (images run through the network, their total).
     """
-    runs, count, done = 1 + 2 * plan.settings.draws, len(survey.keys), 0
-    radius = _by_image(survey, radii)
-    found: list[Changes] = []
-    layers = None if plan.layers is None else LayerChanges()
+    runs, count, done = 1 + 2 * setup.settings.draws, len(first.keys), 0
+    radius = _by_image(first, radii)
+    found: list[SecondPass] = []
+    layers = None if setup.layers is None else LayerChanges()
     for batch in batches():
-        if any(survey.digests.get(key) != one for key, one in image_digests(batch.keys, batch.images).items()):
+        if any(first.digests.get(key) != one for key, one in image_digests(batch.keys, batch.images).items()):
             raise ValueError("the loader gave other images on its second pass; switch off shuffling and augmentation")
-        for part in memory.run(lambda part: _batch_changes(model, part, plan, radius(part)), batch):
+        for part in memory.run(lambda part: _batch_changes(model, part, setup, radius(part)), batch):
             found.append(part.changes)
             if layers is not None and part.layers is not None:
                 layers.add(part.keys, part.layers)
         if not done:
-            check_repeats(model, batch, plan, memory, dict(zip(batch.keys.tolist(), found[0].outputs, strict=False)))
+            check_repeats(model, batch, setup, memory, dict(zip(batch.keys.tolist(), found[0].outputs, strict=False)))
         done += len(batch.keys)
         if progress is not None:
             progress(done * runs, count * runs)
     if done != count:
         raise ValueError(f"the loader gave {count} images on its first pass and {done} on its second")
-    return replace(joined(found), layers=layers and layers.on_host()) if found else None
+    return replace(join_second_passes(found), layers=layers and layers.on_host()) if found else None
 
 
-def _by_image(survey: Survey, radii: Array) -> Callable[[Batch], Tensor]:
+def _by_image(first: FirstPass, radii: Array) -> Callable[[Batch], Tensor]:
     """||eta|| of a batch's images, `[B, draws]`, whatever the order that batches come in."""
-    place = {key: n for n, key in enumerate(survey.keys.tolist())}
+    place = {key: n for n, key in enumerate(first.keys.tolist())}
     return lambda batch: torch.from_numpy(radii[[place[key] for key in batch.keys.tolist()]])
 
 
-def joined(parts: Sequence[Changes | None]) -> Changes:
+def join_second_passes(parts: Sequence[SecondPass | None]) -> SecondPass:
     """Of several batches, or several processes."""
     whole = [part for part in parts if part is not None]
     names = ("outputs", "deformation", "noise")
@@ -129,7 +129,7 @@ def joined(parts: Sequence[Changes | None]) -> Changes:
         if part.layers is not None:
             layers.join(part.layers)
     flips = [part.flips for part in whole if part.flips is not None]
-    return Changes(
+    return SecondPass(
         **arrays,
         wrong=total,
         output=whole[0].output,
@@ -139,35 +139,35 @@ def joined(parts: Sequence[Changes | None]) -> Changes:
 
 
 def amp_beside_full(
-    model: Network, batches: Batches, plan: Plan, survey: Survey, radii: Array, memory: Memory
+    model: Network, batches: Batches, setup: Setup, first: FirstPass, radii: Array, memory: Memory
 ) -> tuple[int, float, float] | None:
     """What autocast does to R_f: the number of images in the first batch, R_f of them with it and without it."""
     batch = next(batches(), None)
     if batch is None:
         return None
-    radius = _by_image(survey, radii)
-    plan = replace(plan, layers=None)
-    full = replace(plan, settings=replace(plan.settings, amp=False))
+    radius = _by_image(first, radii)
+    setup = replace(setup, layers=None)
+    full = replace(setup, settings=replace(setup.settings, amp=False))
 
-    def relative(chosen: Plan) -> float:
+    def relative(chosen: Setup) -> float:
         parts = memory.run(lambda part: _batch_changes(model, part, chosen, radius(part)), batch)
-        found = joined([part.changes for part in parts])
+        found = join_second_passes([part.changes for part in parts])
         a, b = (float(np.median(v.sum(-1))) for v in (found.deformation, found.noise))
         return a / b if b else float("nan")
 
-    return len(batch.keys), relative(plan), relative(full)
+    return len(batch.keys), relative(setup), relative(full)
 
 
 class _BatchChanges(NamedTuple):
     """What was found of one batch, and the index of each of its images."""
 
-    changes: Changes
+    changes: SecondPass
     keys: NDArray[np.int64]
     layers: BatchOfLayers | None
 
 
-def _batch_changes(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> _BatchChanges:
-    columns = batch_columns(model, batch, plan, radii)
+def _batch_changes(model: Network, batch: Batch, setup: Setup, radii: Tensor) -> _BatchChanges:
+    columns = batch_columns(model, batch, setup, radii)
     found = columns.on_host()
     classes, flips = found.pop(CLASSES, None), found.pop(FLIPS, None)
     for stage, part in found.items():
@@ -175,18 +175,18 @@ def _batch_changes(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> _
         if len(bad):
             raise ValueError(f"the network's output for image {int(batch.keys[bad[0]])} is not finite, at {stage}")
     outputs, *squares = found.values()
-    wrong = None if classes is None else _count_wrong(batch, classes, outputs.shape[1], plan)
+    wrong = None if classes is None else _count_wrong(batch, classes, outputs.shape[1], setup)
     by_tau, by_eta = (np.stack(squares[first::2], axis=1) for first in (0, 1))
     return _BatchChanges(
-        Changes(outputs, by_tau, by_eta, wrong, columns.output, flips), batch.keys.numpy(), columns.layers
+        SecondPass(outputs, by_tau, by_eta, wrong, columns.output, flips), batch.keys.numpy(), columns.layers
     )
 
 
-def batch_columns(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> _Columns:
+def batch_columns(model: Network, batch: Batch, setup: Setup, radii: Tensor) -> _Columns:
     """The part of the pass that runs on the device; `radii` are `[B, draws]`."""
-    images = plan.placed(batch)
-    inputs = _inputs(batch, images, plan, radii)
-    outputs, layers = (in_turn(model, inputs, plan), None) if plan.layers is None else at_once(model, inputs, plan)
+    images = setup.placed(batch)
+    inputs = setup.inputs(batch, images, radii)
+    outputs, layers = (in_turn(model, inputs, setup), None) if setup.layers is None else at_once(model, inputs, setup)
     outputs = iter(outputs)
     output, where = next(outputs)
     reference = flat(output)
@@ -197,21 +197,21 @@ def batch_columns(model: Network, batch: Batch, plan: Plan, radii: Tensor) -> _C
         if classifies:
             flips.append(doubled(values.argmax(1, keepdim=True) != reference.argmax(1, keepdim=True)))
         squares = (values - reference).square()
-        by_output = plan.statistic.per_coordinate or squares.shape[1] <= KEEP_OUTPUTS_UP_TO
+        by_output = setup.statistic.per_coordinate or squares.shape[1] <= KEEP_OUTPUTS_UP_TO
         stage = f"{('f(tau x)', 'f(x + eta)')[number % 2]}, draw {number // 2}"
         parts[stage] = squares if by_output else squares.sum(1, keepdim=True)
     if classifies:
         parts[FLIPS] = torch.cat(flips, dim=1)
         if int(batch.labels.min()) >= 0:
-            smoothed = plan.settings.interpolation != "bilinear"
-            own = flat(network_output(model, images, plan)[0]) if smoothed else reference
+            smoothed = setup.settings.interpolation != "bilinear"
+            own = flat(network_output(model, images, setup)[0]) if smoothed else reference
             parts[CLASSES] = doubled(own.argmax(1, keepdim=True))
     return _Columns(parts, where, layers)
 
 
-def _count_wrong(batch: Batch, classes: Array, outputs: int, plan: Plan) -> int | None:
+def _count_wrong(batch: Batch, classes: Array, outputs: int, setup: Setup) -> int | None:
     """How many images are classified wrongly; None where labels and outputs can't be matched."""
-    places = plan.label_outputs(outputs)
+    places = setup.label_outputs(outputs)
     if places is None:
         return None
     largest = int(batch.labels.max())

@@ -22,7 +22,7 @@ LabelOutputs = Callable[[int], Sequence[int] | None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Setup:
     """Everything that both passes need.
 
     Attributes:
@@ -84,13 +84,12 @@ class Plan:
             )
         return changed
 
-
-def _inputs(batch: Batch, images: Tensor, plan: Plan, radii: Tensor) -> Iterator[Tensor]:
-    """x, then per draw tau x and x + eta, made when they are asked for."""
-    base = plan.base(images)
-    yield base
-    for draw in range(plan.settings.draws):
-        keys = plan.keys(batch, draw)
-        yield plan.transformed(images, plan.sample(keys))
-        eta = sphere_noise(keys, tuple(images.shape[1:]), plan.device).to(plan.dtype)
-        yield base + radii[:, draw].to(plan.device, plan.dtype).view(-1, 1, 1, 1) * eta
+    def inputs(self, batch: Batch, images: Tensor, radii: Tensor) -> Iterator[Tensor]:
+        """x, then per draw tau x and x + eta, made when they are asked for; `radii` are ||eta||, `[B, draws]`."""
+        base = self.base(images)
+        yield base
+        for draw in range(self.settings.draws):
+            keys = self.keys(batch, draw)
+            yield self.transformed(images, self.sample(keys))
+            eta = sphere_noise(keys, tuple(images.shape[1:]), self.device).to(self.dtype)
+            yield base + radii[:, draw].to(self.device, self.dtype).view(-1, 1, 1, 1) * eta

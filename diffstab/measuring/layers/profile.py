@@ -8,7 +8,7 @@ from ...results.layers import LayerStability
 from ...results.raw_values import LayerValues, RawValues
 from ...statistics.intervals import Interval
 from ..memory import Note
-from ..setup import Plan
+from ..setup import Setup
 from .gather import LayerChanges
 from .names import OUTPUT
 
@@ -16,7 +16,7 @@ MOST_TOLD = 5  # layers that are named in one note
 
 
 def layer_profile(
-    changes: LayerChanges | None, raw: RawValues, estimates: dict[str, Interval], plan: Plan, note: Note
+    changes: LayerChanges | None, raw: RawValues, estimates: dict[str, Interval], setup: Setup, note: Note
 ) -> tuple[tuple[LayerStability, ...] | None, LayerValues | None]:
     """The layers in order of execution, and their raw values; None where none were asked for.
 
@@ -26,23 +26,23 @@ def layer_profile(
         changes: What was observed.
         raw: Of the network's output.
         estimates: D, G and R of it.
-        plan: Of the measurement.
+        setup: Of the measurement.
         note: Told which layers could not be measured, and why.
 
     Raises:
         ValueError: If no layer that was asked for can be measured.
     """
-    if changes is None or plan.layers is None:
+    if changes is None or setup.layers is None:
         return None, None
-    found = _measured(changes, raw, estimates, plan)
-    _tell_skipped(changes, plan, note)
-    if plan.settings.layers in (AUTO, ALL) and not any(layer.is_output for layer in found):
+    found = _measured(changes, raw, estimates, setup)
+    _tell_skipped(changes, setup, note)
+    if setup.settings.layers in (AUTO, ALL) and not any(layer.is_output for layer in found):
         found.append(_layer(OUTPUT, 1.0, estimates, raw.outputs.shape[1:], is_output=True))
     return tuple(found), changes.values(raw.indices.tolist())
 
 
 def _measured(
-    changes: LayerChanges, raw: RawValues, estimates: dict[str, Interval], plan: Plan
+    changes: LayerChanges, raw: RawValues, estimates: dict[str, Interval], setup: Setup
 ) -> list[LayerStability]:
     """The layers for which D, G and R are defined; the others are left out of the changes."""
     if not changes.layers:
@@ -52,12 +52,12 @@ def _measured(
         raise ValueError("each image ran alone, so layers have no pairs of images; take a larger batch_size")
     layers = changes.layers
     depths = relative_depths([layer.matrices for layer in layers], changes.matrices)
-    chosen = {"resamples": plan.settings.resamples, "seed": plan.settings.seed}
+    chosen = {"resamples": setup.settings.resamples, "seed": setup.settings.seed}
     found = []
     for place, (layer, depth) in enumerate(zip(layers, depths, strict=True)):
         own = layer.name in changes.outputs
         try:
-            numbers = estimates if own else values.estimates(place, plan.statistic, **chosen)
+            numbers = estimates if own else values.estimates(place, setup.statistic, **chosen)
         except ValueError as error:
             changes.leave_out(layer.name, str(error).replace("the network's output", "its output"))
             continue
@@ -71,12 +71,12 @@ def _layer(
     return LayerStability(name, depth, numbers["D"], numbers["G"], numbers["R"], shape, **more)
 
 
-def _tell_skipped(changes: LayerChanges, plan: Plan, note: Note) -> None:
+def _tell_skipped(changes: LayerChanges, setup: Setup, note: Note) -> None:
     """Notes on layers without numbers, those that never ran among them; an error if there is no other."""
-    assert plan.layers is not None
+    assert setup.layers is not None
     ran = {layer.name.partition(":")[0] for layer in changes.layers or ()}
     ran |= {name.partition(":")[0] for name in changes.skipped}
-    never = {name: "it never runs in the forward pass" for name in plan.layers if name not in ran}
+    never = {name: "it never runs in the forward pass" for name in setup.layers if name not in ran}
     skipped = {**changes.skipped, **never}
     if not changes.layers:
         told = "; ".join(f"{name}: {why}" for name, why in list(skipped.items())[:MOST_TOLD])
