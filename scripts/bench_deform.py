@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys, deform
-from diffstab.options.choices import GAUSSIAN_SIGMA
+from diffstab.options import GAUSSIAN_SIGMA
 
 SHAPES = {"A": (128, 3, 32, 32), "B": (32, 3, 224, 224), "C": (8, 3, 512, 512), "one": (1, 3, 224, 224)}
 

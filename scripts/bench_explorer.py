@@ -13,7 +13,7 @@ import torch
 from benchmarking import describe_machine
 from playwright.sync_api import sync_playwright
 
-from diffstab.pages.explorer import explorer_page
+from diffstab.pages import explorer_page
 
 BUDGET = 16.0  # milliseconds
 MOVE = """(slider, value) => { slider.value = value; slider.dispatchEvent(new Event("input")); }"""

@@ -8,7 +8,7 @@ import torch
 from benchmarking import describe_machine, medians
 
 from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
-from diffstab.options.measure import DEFAULTS
+from diffstab.options import DEFAULTS
 from diffstab.streams import choose
 
 

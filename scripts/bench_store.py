@@ -13,9 +13,7 @@ import torch
 from benchmarking import describe_machine, medians
 
 from diffstab import MaxEntropyEnsemble, Store, load_dataset, load_model, measure
-from diffstab.store.entry import measured_entry
-from diffstab.store.export import exported
-from diffstab.store.table import select
+from diffstab.store import exported, measured_entry, select
 
 
 def fill(folder: Path, rows: int, parts: int) -> None:

@@ -19,11 +19,9 @@ import torch
 from benchmarking import describe_machine
 
 from diffstab import Store
-from diffstab.options.measure import MeasureOptions
-from diffstab.sweep.executors.base import Executor
-from diffstab.sweep.executors.local import LocalExecutor
-from diffstab.sweep.jobs import Job, measure_job, run_job
-from diffstab.sweep.run import Listener, run_sweep
+from diffstab.options import MeasureOptions
+from diffstab.sweep import Job, Listener, measure_job, run_job, run_sweep
+from diffstab.sweep.executors import Executor, LocalExecutor
 
 
 def small_jobs(count: int, images: int) -> list[Job]:
@@ -66,7 +64,7 @@ def swept(jobs: list[Job], executor: Executor, slots: int, begun: float) -> tupl
 def executor_named(name: str, slots: int) -> Executor:
     if name == "local":
         return LocalExecutor(jobs=slots)
-    from diffstab.sweep.executors.ray import RayExecutor
+    from diffstab.sweep.executors import RayExecutor
 
     return RayExecutor(cpus=1, jobs=None)
 

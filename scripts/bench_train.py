@@ -11,13 +11,9 @@ import torch
 from benchmarking import describe_machine, medians
 from torch.nn import functional as F
 
-from diffstab.models.sources import Shape
-from diffstab.options.train import TrainOptions
-from diffstab.training.augment import Augmentation
-from diffstab.training.epoch import Trainer
-from diffstab.training.images import darkest, prepare_images
-from diffstab.training.loop import fresh_state
-from diffstab.training.optimisation import make_optimizer
+from diffstab.models import Shape
+from diffstab.options import TrainOptions
+from diffstab.training import Augmentation, Trainer, darkest, fresh_state, make_optimizer, prepare_images
 
 AUGMENTATIONS = {
     "none": {"translate": 0},

@@ -23,15 +23,21 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 
-from diffstab.cli.errors import OneLineErrors
-from diffstab.figures.drawing.files import table_csv
-from diffstab.statistics.averages import Statistic, average
-from diffstab.statistics.comparison import compare_pair, rank
-from diffstab.statistics.correlation import correlation_interval, fitted_power_law
-from diffstab.statistics.estimates import stability
-from diffstab.statistics.intervals import Array, Interval
-from diffstab.statistics.pairs import OutputPairs
-from diffstab.statistics.samples import PairedSample
+from diffstab.cli import OneLineErrors
+from diffstab.figures.drawing import table_csv
+from diffstab.statistics import (
+    Array,
+    Interval,
+    OutputPairs,
+    PairedSample,
+    Statistic,
+    average,
+    compare_pair,
+    correlation_interval,
+    fitted_power_law,
+    rank,
+    stability,
+)
 from diffstab.writing import write_atomically
 
 OUTPUTS, MODES, PIXELS = 10, 20, 784

@@ -135,7 +135,7 @@ def main(modules: tuple[str, ...], every: int, survivors: Path | None, jobs: int
             trees.put(tree)
             rows += checked(module, planted(module, every, survivors), trees, pool)
     if output is not None:
-        from diffstab.figures.drawing.files import table_csv
+        from diffstab.figures.drawing import table_csv
         from diffstab.writing import write_atomically
 
         write_atomically(output, table_csv(rows))

@@ -19,9 +19,9 @@ import torch
 from safetensors.torch import save
 
 from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
-from diffstab.models.sources import Shape
+from diffstab.models import Shape
 from diffstab.provenance import git_commit, versions
-from diffstab.training.trained import write_network
+from diffstab.training import write_network
 from diffstab.writing import write_atomically
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"

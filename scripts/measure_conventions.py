@@ -9,13 +9,11 @@ from pathlib import Path
 
 import click
 
-from diffstab.cli.errors import OneLineErrors
-from diffstab.cli.tables import print_columns
-from diffstab.figures.drawing.files import table_csv
-from diffstab.measuring.by_name import measure_cell
-from diffstab.measuring.conventions import measure_both
-from diffstab.models.checkpoints import read_manifest
-from diffstab.options.measure import MeasureOptions
+from diffstab.cli import OneLineErrors, print_columns
+from diffstab.figures.drawing import table_csv
+from diffstab.measuring import measure_both, measure_cell
+from diffstab.models import read_manifest
+from diffstab.options import MeasureOptions
 from diffstab.writing import write_atomically
 
 

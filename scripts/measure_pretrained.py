@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from diffstab import MaxEntropyEnsemble, StabilityResult, load_dataset, load_model, measure
-from diffstab.models.checkpoints import read_manifest
-from diffstab.options.choices import DEFAULT_DELTA, DEFAULT_IMAGES
-from diffstab.options.measure import DEFAULTS
+from diffstab.models import read_manifest
+from diffstab.options import DEFAULT_DELTA, DEFAULT_IMAGES, DEFAULTS
 from diffstab.streams import choose
 
 

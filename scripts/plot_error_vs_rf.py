@@ -13,14 +13,11 @@ from typing import Any
 import click
 
 import diffstab
-from diffstab.cli.errors import OneLineErrors
-from diffstab.cli.tables import print_columns, shown
+from diffstab.cli import OneLineErrors, print_columns, shown
 from diffstab.figures import require_matplotlib
-from diffstab.figures.drawing.files import stem_of, write_files
-from diffstab.figures.points.networks import Gathered, gather
-from diffstab.figures.points.relation import Relation, networks_csv, paper_values, plain, relate
-from diffstab.figures.points.rows import read_rows
-from diffstab.options.choices import AVERAGES
+from diffstab.figures.drawing import stem_of, write_files
+from diffstab.figures.points import Gathered, Relation, gather, networks_csv, paper_values, plain, read_rows, relate
+from diffstab.options import AVERAGES
 from diffstab.provenance import git_commit
 
 SYMBOLS = {"R": "R_f", "D": "D_f", "1/G": "1/G_f"}
@@ -64,7 +61,7 @@ def main(
 
 
 def known_traits(name: str) -> Any:
-    from diffstab.models.paper import traits_of  # takes torch
+    from diffstab.models import traits_of  # takes torch
 
     return traits_of(name)
 

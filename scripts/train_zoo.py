@@ -14,11 +14,10 @@ import click
 from keep_checkpoint import PRETRAINED, keep
 from safetensors.torch import load_file
 
+from diffstab.cli import OneLineErrors
 from diffstab.cli import main as diffstab
-from diffstab.cli.errors import OneLineErrors
-from diffstab.figures.paper.catalogue import PRESETS, sweep_file
-from diffstab.store.parts import Row
-from diffstab.store.store import Store
+from diffstab.figures import PRESETS, sweep_file
+from diffstab.store import Row, Store
 
 ZOO = {preset: sweep_file("zoo", preset) for preset in PRESETS}
 

@@ -9,7 +9,7 @@ from PIL import Image
 from torchvision.transforms._presets import ImageClassification
 
 from diffstab import load_dataset
-from diffstab.data.embedded import EMBEDDED
+from diffstab.data.embedded import EMBEDDED_FOLDER
 from diffstab.data.folder import image_files
 from diffstab.data.images import PixelImageSet, PreparedImageSet, TensorImageSet, image_set
 from diffstab.data.preprocessing import Preprocessing
@@ -46,8 +46,8 @@ def test_photos_are_in_imagenets_input_space():
     for image, label in photos:
         assert (image.shape, image.dtype, label) == ((3, 224, 224), torch.float32, UNLABELLED)
         assert float(image.std()) > 0.1
-    sources = (EMBEDDED / "README.md").read_text()
-    for path in (EMBEDDED / "photos").iterdir():
+    sources = (EMBEDDED_FOLDER / "README.md").read_text()
+    for path in (EMBEDDED_FOLDER / "photos").iterdir():
         with Image.open(path) as image:
             assert image.size == (256, 256)
         assert path.name in sources

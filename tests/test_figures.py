@@ -520,7 +520,7 @@ def test_the_script_refuses_in_one_line(store, tmp_path, arguments, message):
 
 
 def test_without_matplotlib_the_script_says_what_to_install(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("diffstab.figures.find_spec", lambda name: None)
+    monkeypatch.setattr("diffstab.figures.paper.catalogue.find_spec", lambda name: None)
     answer = run(store.folder, "-o", tmp_path / "f.png")
     assert (answer.exit_code, answer.stderr) == (
         2,

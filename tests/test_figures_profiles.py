@@ -454,7 +454,7 @@ def test_scripts_refuse_in_one_line(tmp_path, arguments, message):
 
 
 def test_without_matplotlib_scripts_say_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setattr("diffstab.figures.find_spec", lambda name: None)
+    monkeypatch.setattr("diffstab.figures.paper.catalogue.find_spec", lambda name: None)
     for _, _, script in FIGURES.values():
         answer = run(script, tmp_path, "-o", tmp_path / "f")
         assert (answer.exit_code, "pip install 'diffstab[plot]'" in answer.stderr) == (2, True)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options.measure import DEFAULTS
+from ..options import DEFAULTS
 from .stores import opened
 from .tables import print_columns
 
 if TYPE_CHECKING:
-    from ..store.pairing import Comparison
+    from ..store import Comparison
 
 MANY_PAIRS = 50
 
@@ -32,7 +32,7 @@ def compare(
     A NETWORK is a model's name, or filters that choose one: model=fc_l4,weights=init. Without any, all in the STORE.
     The intervals are of 95 %, over the choice of images, which all networks share; p is of a ratio of 1.
     """
-    from ..store.pairing import compare_rows
+    from ..store import compare_rows
 
     found = compare_rows(opened(store), networks, filters, resamples=resamples, seed=seed)
     seen = {place.name for one in found for place in one.ranking}
@@ -67,7 +67,7 @@ def finite(interval: Any) -> dict[str, float | None]:
 
 def print_comparison(one: "Comparison") -> None:
     """The setting, the ranking, the pairs."""
-    from ..store.setting import told_setting
+    from ..store import told_setting
 
     click.echo(told_setting(one.setting, one.seeds))
     places = [

@@ -6,21 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options.measure import MeasureOptions
+from ..options import MeasureOptions
 from .tables import print_columns
 
 if TYPE_CHECKING:
-    from ..measuring.by_name import Reporter
-    from ..measuring.conventions import BothConventions
-    from ..statistics.intervals import Interval
+    from ..measuring import BothConventions, Reporter
+    from ..statistics import Interval
 
 BOTH = "both"
 
 
 def both_conventions(options: dict[str, Any], reporter: "Reporter") -> "BothConventions":
     """Measures by both. Raises ValueError if a choice is given that they make."""
-    from ..measuring.by_name import measure_cell
-    from ..measuring.conventions import measure_both
+    from ..measuring import measure_both, measure_cell
 
     return measure_both(MeasureOptions.of({**options, "convention": "paper"}), lambda one: measure_cell(one, reporter))
 

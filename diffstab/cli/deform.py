@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..options.measure import ENSEMBLE
+from ..options import ENSEMBLE
 from .options import ensemble_options, interpolation_option, make_ensemble, seed_option
 
 # the mode in which an image of each mode is deformed; RGB for the others
@@ -29,8 +29,8 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
     import torch
     from PIL import Image, ImageOps
 
-    from ..data.files import read_image
-    from ..fields.deformation import deform as deform_images
+    from ..data import read_image
+    from ..fields import deform as deform_images
     from ..streams import StreamKeys
     from ..writing import check_writable, write_atomically
 

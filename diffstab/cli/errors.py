@@ -33,7 +33,7 @@ class OneLineErrors(click.Command):
             click.echo("Interrupted", err=True)
             sys.exit(130)
         except (MemoryError, RuntimeError) as error:
-            from ..measuring.memory import is_out_of_memory
+            from ..measuring import is_out_of_memory
 
             if not is_out_of_memory(error):
                 raise

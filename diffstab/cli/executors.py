@@ -10,10 +10,9 @@ import click
 from .options import together
 
 if TYPE_CHECKING:
-    from ..store.store import Store
-    from ..sweep.executors.base import Executor
-    from ..sweep.jobs import Job
-    from ..sweep.run import Listener, Progress
+    from ..store import Store
+    from ..sweep import Job, Listener, Progress
+    from ..sweep.executors import Executor
 
 EXECUTORS = ("local", "ray", "slurm")
 executor_options = together(
@@ -43,19 +42,19 @@ def executor_of(store: "Store", where: dict[str, Any]) -> "Executor":
             )
     cpus, gpus = where["cpus_per_job"] or 1.0, where["gpus_per_job"] or 0.0
     if kind == "ray":
-        from ..sweep.executors.ray import RayExecutor
+        from ..sweep.executors import RayExecutor
 
         return RayExecutor(address=where["ray_address"], cpus=cpus, gpus=gpus, jobs=where["jobs"])
     if kind == "slurm":
-        from ..sweep.executors.slurm import SlurmExecutor
+        from ..sweep.executors import SlurmExecutor
 
         if not (cpus.is_integer() and gpus.is_integer()):
             raise ValueError(f"Slurm gives whole CPUs and GPUs, not {cpus:g} and {gpus:g}")
         pairs = dict(parsed(text) for text in where["slurm_option"])
         limits = {"cpus": int(cpus), "gpus": int(gpus), "jobs": where["jobs"], "parameters": pairs}
         return SlurmExecutor(store.folder, cluster=where["slurm_cluster"], **limits)
-    from ..sweep.executors.local import LocalExecutor
-    from ..sweep.jobs import THREADS
+    from ..sweep import THREADS
+    from ..sweep.executors import LocalExecutor
 
     return LocalExecutor(where["jobs"], where["threads"] or THREADS)
 
@@ -90,7 +89,7 @@ def listening() -> "Iterator[Listener]":
     from rich.console import Console
     from rich.live import Live
 
-    from ..sweep.run import Listener
+    from ..sweep import Listener
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     live = Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None

@@ -22,7 +22,7 @@ def explore(images: tuple[Path, ...], output: Path, side: int) -> None:
 
     It opens offline in any browser, and computes the same fields as the package.
     """
-    from ..pages.explorer import explorer_page
+    from ..pages import explorer_page
     from ..writing import check_writable, write_atomically
 
     check_writable(output)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..options.measure import ENSEMBLE
+from ..options import ENSEMBLE
 from .options import ensemble_options, make_ensemble
 
 
@@ -16,7 +16,7 @@ from .options import ensemble_options, make_ensemble
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def field(size: str, as_json: bool, **options: Any) -> None:
     """Show modes, temperature range, delta, norm and the probability of a diffeomorphism."""
-    from ..fields.ensemble import temperature_range
+    from ..fields import temperature_range
 
     ensemble = make_ensemble(parsed_size(size), **{key: options[key] for key in ENSEMBLE})
     rules = {"cutoff_rule": ensemble.cutoff_rule, "delta_rule": ensemble.delta_rule}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..figures.paper.catalogue import FIGURES, PRESETS, FigureKind, figure_named
+from ..figures import FIGURES, PRESETS, FigureKind, figure_named
 from .errors import OneLineErrors, OneLineGroup
 from .executors import executor_of, executor_options, listening, tell_failures
 from .options import Decorator, together
@@ -13,7 +13,7 @@ from .stores import tell_notes
 from .tables import shown
 
 if TYPE_CHECKING:
-    from ..sweep.jobs import Job
+    from ..sweep import Job
 
 OWN = "own"  # rows of whatever is in the store
 FOLDER, STORE = "figures", "figures/store"
@@ -98,7 +98,7 @@ def all_figures(**asked: Any) -> None:
 def make(kind: FigureKind, *, preset: str, store: Path, output: Path, filters: tuple[str, ...], **rest: Any) -> None:
     """Runs what is missing if that is asked for, draws, and writes the files."""
     from ..figures import require_matplotlib
-    from ..figures.drawing.files import stem_of
+    from ..figures.drawing import stem_of
     from ..writing import make_folder
 
     require_matplotlib()
@@ -117,7 +117,7 @@ def make(kind: FigureKind, *, preset: str, store: Path, output: Path, filters: t
 
 def _rows(kind: FigureKind, preset: str, path: Path, rest: dict[str, Any]) -> list[dict[str, Any]]:
     """Those of the preset's sweeps, with a note on what is missing; or all."""
-    from ..sweep.spec import read_spec
+    from ..sweep import read_spec
 
     if preset == OWN:
         if rest["run"]:
@@ -138,7 +138,7 @@ def _rows(kind: FigureKind, preset: str, path: Path, rest: dict[str, Any]) -> li
 
 def _rows_of(jobs: set[str], path: Path) -> dict[str, dict[str, Any]]:
     """The row of each of those jobs that has one."""
-    from ..store.store import Store
+    from ..store import Store
 
     if not path.is_dir():
         return {row["job"]: row for row in _all_rows(path) if row.get("job") in jobs}
@@ -149,7 +149,7 @@ def _rows_of(jobs: set[str], path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _all_rows(path: Path) -> list[dict[str, Any]]:
-    from ..figures.points.rows import read_rows
+    from ..figures.points import read_rows
 
     rows, notes = read_rows(path)
     for note in notes:
@@ -158,8 +158,8 @@ def _all_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _run(jobs: "list[Job]", path: Path, where: dict[str, Any]) -> None:
-    from ..store.store import Store
-    from ..sweep.run import run_sweep
+    from ..store import Store
+    from ..sweep import run_sweep
 
     target = Store(path, create=True)
     tell_notes(target)
@@ -172,7 +172,7 @@ def _run(jobs: "list[Job]", path: Path, where: dict[str, Any]) -> None:
 
 def _write(kind: FigureKind, drawn: Any, stem: Path, asked: dict[str, Any]) -> None:
     """The files, with where they come from, and one line on stdout."""
-    from ..figures.drawing.files import table_csv, write_files
+    from ..figures.drawing import table_csv, write_files
     from ..provenance import git_commit, versions
 
     origin = {"diffstab": versions()["diffstab"], "git_commit": git_commit(), **asked, "setting": drawn.setting}

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options.choices import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS
-from ..options.measure import MeasureOptions
+from ..options import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS, MeasureOptions
 from .conventions import BOTH, both_conventions, refuse_beside_both, tell_both
 from .options import (
     data_options,
@@ -27,8 +26,8 @@ from .tables import print_results
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..measuring.by_name import Reporter
-    from ..results.result import StabilityResult
+    from ..measuring import Reporter
+    from ..results import StabilityResult
 
 USUAL = MeasureOptions()
 
@@ -101,9 +100,9 @@ def measure(
     wanted += [wanted[0].at_initialisation()] if with_init else []
     import torch
 
-    from ..measuring.by_name import measure_cell
+    from ..measuring import measure_cell
     from ..processes import OtherProcessFailedError, joined
-    from ..store.store import Store
+    from ..store import Store
 
     with joined(torch.device("cpu")) as processes, watched(quiet=not processes.first) as reporter:
         kept = Store(store, create=True) if store is not None and processes.first else None
@@ -135,14 +134,14 @@ def tell(results: "list[StabilityResult]", output: Path | None, report: Path | N
     else:
         print_results(result, init)
     if report is not None:
-        from ..pages.report import results_page
+        from ..pages import results_page
 
         write_atomically(report, results_page(results).encode())
 
 
 def keep(store: Any, options: MeasureOptions, result: "StabilityResult") -> None:
     """As a sweep keeps it, so that a sweep with this cell finds it done."""
-    from ..sweep.jobs import measure_job, measured_row
+    from ..sweep import measure_job, measured_row
 
     new = store.add(measured_row(measure_job(options), result))
     text = "kept in" if new else "was already in"
@@ -158,7 +157,7 @@ def watched(*, quiet: bool = False) -> "Iterator[Reporter]":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from ..measuring.by_name import Reporter
+    from ..measuring import Reporter
 
     console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
     columns = TextColumn("forward passes"), BarColumn(), TextColumn("{task.completed}/{task.total}")

@@ -25,7 +25,7 @@ def models(pattern: str, weights: tuple[str, ...], as_json: bool) -> None:
     PATTERN has * for any text, as in '*resnet*', 'timm:vit_*' or paper:lenet; the default is all. Each line is a
     name for --model. Networks of a hub, a folder or your own code can't be listed.
     """
-    from ..models.listing import named_models
+    from ..models import named_models
 
     found = [model for model in named_models(pattern) if not weights or model.weights in weights]
     if not found:

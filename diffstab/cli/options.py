@@ -6,20 +6,21 @@ from typing import Any
 
 import click
 
-from ..options.choices import (
+from ..options import (
     CONVENTIONS,
     CUTOFF_RULES,
+    DATASETS,
     DEFAULT_CONVENTION,
     DEFAULT_CUTOFF,
     DEFAULT_DATASET,
     DEFAULT_DELTA,
     DEFAULT_MODEL,
     DEFAULT_SPLIT,
+    DEFAULTS,
     DELTA_RULES,
     INTERPOLATIONS,
+    SPLITS,
 )
-from ..options.data_names import DATASETS, SPLITS
-from ..options.measure import DEFAULTS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -122,7 +123,7 @@ def output_option(*names: str, help: str = "Instead of stdout.") -> Decorator:
 
 def make_ensemble(size: tuple[int, int], **options: Any) -> Any:
     """The ensemble that the options describe; delta is 1 pixel where neither delta nor T is given."""
-    from ..fields.ensemble import MaxEntropyEnsemble
+    from ..fields import MaxEntropyEnsemble
 
     if options["delta"] is None and options["temperature"] is None:
         options["delta"] = DEFAULT_DELTA

@@ -9,8 +9,8 @@ from click.core import ParameterSource
 from .stores import one_row, opened
 
 if TYPE_CHECKING:
-    from ..options.measure import MeasureOptions
-    from ..store.parts import Row
+    from ..options import MeasureOptions
+    from ..store import Row
 
 BESIDE = {"from_row", "store", "output", "report", "as_json", "device", "workers"}  # options that go with a row's
 HASHES = {"weights_sha256": "weights", "network_sha256": "layers", "data_sha256": "images"}
@@ -24,7 +24,7 @@ def asked_by_row(store: Path | None, key: str, options: dict[str, Any]) -> "tupl
     """
     from dataclasses import replace
 
-    from ..store.from_row import options_of
+    from ..store import options_of
 
     if store is None:
         raise ValueError("from_row is given without a store; add --store DIR, where the row lies")
@@ -41,7 +41,7 @@ def asked_by_row(store: Path | None, key: str, options: dict[str, Any]) -> "tupl
 
 def tell_differences(row: "Row", result: dict[str, Any]) -> bool:
     """Says on stderr whether D, G and R are the row's, and what else is not; True if they are."""
-    from ..store.from_row import CHANGES_NOTHING, differences
+    from ..store import CHANGES_NOTHING, differences
 
     found = differences(row, result)
     name = f"row {row['key'][:12]}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..options.measure import DEFAULTS
+from ..options import DEFAULTS
 from .stores import opened
 
 
@@ -31,8 +31,8 @@ def report(
 
     It opens offline in any browser; rows can be sorted, filtered and saved from it.
     """
-    from ..pages.report import report_page
-    from ..store.table import select
+    from ..pages import report_page
+    from ..store import select
     from ..writing import check_writable, write_atomically
 
     check_writable(output)

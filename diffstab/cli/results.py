@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options.choices import AVERAGES, EXPORTS, MEDIAN_RULES, PAIR_RULES
+from ..options import AVERAGES, EXPORTS, MEDIAN_RULES, PAIR_RULES
 from .errors import OneLineGroup
 from .options import output_option, store_option
 from .stores import chosen, one_row, opened
@@ -54,7 +54,7 @@ def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, allow_nan=False))
         return
-    from ..store.table import value_at
+    from ..store import value_at
 
     table = [[value_at(row, column) for column in OVERVIEW.values()] for row in rows]
     print_columns(list(OVERVIEW), [[str(line[0])[:12], *line[1:]] for line in table])
@@ -70,7 +70,7 @@ def show(store: Path, key: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(row, allow_nan=False))
         return
-    from ..store.table import columns_of, flat, layer_lines, without_layers
+    from ..store import columns_of, flat, layer_lines, without_layers
 
     one = flat(without_layers(row))
     width = max(map(len, one))
@@ -93,7 +93,7 @@ def query(
     store: Path, filters: tuple[str, ...], columns: str, sort: str | None, limit: int | None, as_json: bool
 ) -> None:
     """Any columns of the rows that pass all filters."""
-    from ..store.table import in_order, value_at
+    from ..store import in_order, value_at
 
     names = [name.strip() for name in columns.split(",")]
     rows = chosen(store, filters, [*names, *([sort] if sort else [])])
@@ -112,7 +112,7 @@ def query(
 @output_option("-o", "--output")
 def export(store: Path, filters: tuple[str, ...], file_format: str, output: Path | None) -> None:
     """Write the rows as CSV or Parquet, or as a CSV that joins on `model` with timm's results files."""
-    from ..store.export import exported
+    from ..store import exported
     from ..writing import write_atomically
 
     rows = chosen(store, filters)
@@ -138,8 +138,7 @@ def recompute(store: Path, filters: tuple[str, ...], **statistic: Any) -> None:
     """
     if not any(statistic.values()):
         raise ValueError("no statistic is given; say --average, --median-rule, --pairs or --resamples")
-    from ..store.recompute import recompute_all
-    from ..store.table import select
+    from ..store import recompute_all, select
 
     target = opened(store)
     added, there, failures = recompute_all(target, select(target.rows(), filters), **statistic)
@@ -154,7 +153,7 @@ def recompute(store: Path, filters: tuple[str, ...], **statistic: Any) -> None:
 @json_option
 def check(store: Path, as_json: bool) -> None:
     """Verify every line, hash and sidecar; exit status 1 if anything is wrong."""
-    from ..store.check import check as check_store
+    from ..store import check as check_store
 
     target = opened(store)
     problems = list(check_store(target))

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from ..store.parts import Row
-    from ..store.store import Store
+    from ..store import Row, Store
 
 
 def opened(folder: Path) -> "Store":
     """The store; what was mended on opening goes to stderr."""
-    from ..store.store import Store
+    from ..store import Store
 
     store = Store(folder)
     tell_notes(store)
@@ -29,7 +28,7 @@ def tell_notes(store: "Store") -> None:
 
 def chosen(folder: Path, filters: tuple[str, ...], columns: Sequence[str] = ()) -> "list[Row]":
     """The rows of a store that pass the filters; the store has to know the columns."""
-    from ..store.table import require_column, select
+    from ..store import require_column, select
 
     every = opened(folder).rows()
     for column in columns:

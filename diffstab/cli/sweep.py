@@ -11,9 +11,8 @@ from .options import store_option
 from .stores import tell_notes
 
 if TYPE_CHECKING:
-    from ..store.store import Store
-    from ..sweep.run import Progress
-    from ..sweep.spec import Spec
+    from ..store import Store
+    from ..sweep import Progress, Spec
 
 
 @click.command()
@@ -29,7 +28,7 @@ def sweep(spec: Path, store: Path, dry_run: bool, yes: bool, retry_failed: bool,
 
     Exit status 1 if a cell failed, now or before; its row tells why, and --retry-failed runs it again.
     """
-    from ..sweep.spec import CONFIRM_ABOVE, read_spec
+    from ..sweep import CONFIRM_ABOVE, read_spec
 
     plan = read_spec(spec, confirm_above=None if yes else CONFIRM_ABOVE)
     for note in plan.notes:
@@ -37,8 +36,8 @@ def sweep(spec: Path, store: Path, dry_run: bool, yes: bool, retry_failed: bool,
     if dry_run:
         tell_plan(plan, store, retry_failed, as_json)
         return
-    from ..store.store import Store
-    from ..sweep.run import run_sweep
+    from ..store import Store
+    from ..sweep import run_sweep
 
     target = Store(store, create=True)
     tell_notes(target)
@@ -53,8 +52,7 @@ def sweep(spec: Path, store: Path, dry_run: bool, yes: bool, retry_failed: bool,
 
 def tell_plan(plan: "Spec", folder: Path, retry_failed: bool, as_json: bool) -> None:
     """Which cells there are, and which of them the store has; a store is not made."""
-    from ..store.entry import DONE, FAILED
-    from ..store.store import Store
+    from ..store import DONE, FAILED, Store
 
     store = Store(folder) if (folder / "rows").is_dir() else None
     if store is not None:

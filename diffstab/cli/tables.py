@@ -8,9 +8,8 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..results.layers import LayerStability
-    from ..results.result import StabilityResult
-    from ..statistics.intervals import Interval
+    from ..results import LayerStability, StabilityResult
+    from ..statistics import Interval
 
 WIDTH = 110  # characters; layers need them
 MEANINGS = {"D": "deformation / other image", "G": "noise / other image", "R": "deformation / noise"}

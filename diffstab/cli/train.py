@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options.choices import CUTOFF_RULES
-from ..options.train import LOSSES, OPTIMIZERS, RECIPES, SCHEDULES, SELECTIONS, STARTS, TrainOptions
+from ..options import CUTOFF_RULES, LOSSES, OPTIMIZERS, RECIPES, SCHEDULES, SELECTIONS, STARTS, TrainOptions
 from .options import Decorator
 
 if TYPE_CHECKING:
-    from ..training.loop import EpochReport
-    from ..training.metrics import Logger
-    from ..training.trained import Trained
+    from ..training import EpochReport, Logger, Trained
 
 DEFAULTS = {f.name: f.default for f in fields(TrainOptions)}
 INTERRUPTED = {signal.SIGINT: 130, signal.SIGTERM: 143}  # exit status, as shells have it
@@ -96,7 +93,7 @@ def train(output: str, resume: bool, tensorboard: bool, wandb: str | None, as_js
 
 def refuse_without_checkpoint(folder: Path) -> None:
     """Raises ValueError if there is nothing to resume."""
-    from ..training.state import CHECKPOINT, checkpoints_in
+    from ..training import CHECKPOINT, checkpoints_in
 
     if not checkpoints_in(folder):
         raise ValueError(f"nothing to resume: {str(folder)!r} holds no {CHECKPOINT}; leave out --resume to start there")
@@ -105,8 +102,8 @@ def refuse_without_checkpoint(folder: Path) -> None:
 def run(options: TrainOptions, folder: Path, tensorboard: bool, wandb: str | None) -> "Trained | None":
     """Trains, with a line per epoch on stderr; None in a process that is not the first of several."""
     from ..processes import chosen_device, joined, local_device
-    from ..training.epoch import TrainingStoppedError
-    from ..training.loop import train as train_network
+    from ..training import TrainingStoppedError
+    from ..training import train as train_network
 
     device = chosen_device(local_device(options.device))
     options = replace(options, device=str(device))
@@ -155,7 +152,7 @@ def asked_to_stop() -> Iterator[Stop]:
 
 def make_loggers(options: TrainOptions, folder: Path, tensorboard: bool, wandb: str | None) -> "list[Logger]":
     """Those asked for. Raises ValueError if their package is missing."""
-    from ..training.metrics import TensorBoardLogger, WandbLogger
+    from ..training import TensorBoardLogger, WandbLogger
 
     loggers: list[Logger] = [TensorBoardLogger(folder / "tensorboard")] if tensorboard else []
     return [*loggers, WandbLogger(wandb, folder, options.to_dict())] if wandb else loggers

@@ -1,18 +1,12 @@
-"""Data sets by name: items are `(image, label)`, the image float32 `[C, H, W]` in the network's input space."""
+"""Data sets by name: items are `(image, label)`, the image float32 `[C, H, W]` in the network's input space.
 
+Open `load` first; a loader gives `raw` images, `preprocessing` makes a network's input of them, `images` are what is
+measured. The room imports options and the ground floor.
+"""
+
+from .embedded import EMBEDDED_FOLDER
+from .files import read_image
 from .images import ImageSet, PixelImageSet, TensorImageSet, image_set
 from .load import load_dataset
 from .preprocessing import Preprocessing, normalise
 from .raw import UNLABELLED, RawImages
-
-__all__ = [
-    "UNLABELLED",
-    "ImageSet",
-    "PixelImageSet",
-    "Preprocessing",
-    "RawImages",
-    "TensorImageSet",
-    "image_set",
-    "load_dataset",
-    "normalise",
-]

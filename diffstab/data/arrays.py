@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import reason, some
-from ..options.data_names import split_of
+from ..options import split_of
 from .layout import found_in, read_or_fetch, root_of
 from .preprocessing import Preprocessing
 from .raw import ArrayImages

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ..options.data_names import split_of
+from ..options import split_of
 from .arrays import preprocessing_of
 from .folder import images_under
 from .raw import ArrayImages, RawImages
 
-EMBEDDED = Path(__file__).parent / "embedded"
+EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
 TEST_PER_CLASS = 100  # the last ones of each class
 
 
 def mnist5k(split: str) -> RawImages:
     """5,000 MNIST digits, 500 a class: the last 100 of each class are the test split, the rest trains."""
     split = split_of("mnist5k", split, ("train", "test"))
-    with np.load(EMBEDDED / "mnist5k.npz") as archive:
+    with np.load(EMBEDDED_FOLDER / "mnist5k.npz") as archive:
         pixels, labels = archive["images"], archive["labels"].astype(np.int64)
     rank = np.empty(len(labels), dtype=np.int64)  # position of each digit within its class
     for digit in range(10):
@@ -31,4 +31,4 @@ def mnist5k(split: str) -> RawImages:
 
 def photos(split: str) -> RawImages:
     """13 public-domain and CC0 photographs, without labels. There is a test split only."""
-    return images_under("photos", split_of("photos", split, ("test",)), EMBEDDED / "photos")
+    return images_under("photos", split_of("photos", split, ("test",)), EMBEDDED_FOLDER / "photos")

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ..options.data_names import SYNONYMS
+from ..options import SYNONYMS
 from .files import read_image
 from .images import IMAGENET_STATISTICS
 from .preprocessing import Preprocessing

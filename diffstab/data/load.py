@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from ..options.data_names import EMBEDDED, dataset_named, split_named
+from ..options import EMBEDDED, dataset_named, split_named
 from .arrays import cifar10, cifar100, fashionmnist, mnist, svhn
 from .embedded import mnist5k, photos
 from .folder import folder

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..checks import some
-from ..options.data_names import SYNONYMS, split_of
+from ..options import SYNONYMS, split_of
 from .folder import image_files, photograph_preprocessing
 from .layout import found_in, read_or_fetch, root_of
 from .preprocessing import Preprocessing

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..options.train import SOFT_HINGE_BETA
+from ..options import SOFT_HINGE_BETA
 
 MOST_CHANGE = 0.1  # of F in a step (Eq. 8)
 GROW, SHRINK = 1.1, 0.5  # of the step, after one that was short enough and one that was not

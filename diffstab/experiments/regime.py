@@ -12,12 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..data.images import ImageSet
-from ..data.load import load_dataset
-from ..fields.ensemble import MaxEntropyEnsemble
-from ..measuring.measure import measure
-from ..options.experiments import RegimeOptions
-from ..statistics.intervals import binomial_interval
+from ..data import ImageSet, load_dataset
+from ..fields import MaxEntropyEnsemble
+from ..measuring import measure
+from ..options import RegimeOptions
+from ..statistics import binomial_interval
 from ..streams import choose
 from .gradient_flow import gradient_flow
 

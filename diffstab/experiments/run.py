@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from ..options.experiments import RegimeOptions, StripeOptions
+from ..options import RegimeOptions, StripeOptions
 
 
 def run_experiment(options: StripeOptions | RegimeOptions) -> dict[str, Any]:

@@ -11,10 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..options.experiments import FIRST_LOSS, StripeOptions
-from ..statistics.averages import Statistic
-from ..statistics.estimates import relative_stability
-from ..statistics.intervals import binomial_interval
+from ..options import FIRST_LOSS, StripeOptions
+from ..statistics import Statistic, binomial_interval, relative_stability
 from .gradient_flow import Flow, gradient_flow
 
 PLANES = (-0.3, 1.18549)  # Paccolat et al. (2021): half of a standard normal law lies between

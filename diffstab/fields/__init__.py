@@ -1,1 +1,13 @@
-"""See the modules."""
+"""The mathematics of a displacement field, and images deformed along it.
+
+Open `ensemble` first, which draws fields, then `field`, what one of them knows, and `deformation`. Each file imports
+those before it: modes, points, displacement, field, bilinear, gaussian, deformation, inverse and ensemble, folding.
+The room imports options, streams and the ground floor.
+"""
+
+from .deformation import deform, deform_labels, identity_field
+from .displacement import clamped_fraction, operator_norm
+from .ensemble import LEAST_DELTA, MaxEntropyEnsemble, image_size, largest_xi, temperature_range
+from .field import DisplacementField
+from .folding import LEAST_SHARE, diffeomorphism_share, largest_temperature, reduced_size
+from .inverse import compose, inverse_error

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..checks import one_of
-from ..options.choices import INTERPOLATIONS
+from ..options import INTERPOLATIONS
 from ..precision import ieee_float32
 from .bilinear import interpolate_bilinear
 from .field import DisplacementField

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..checks import LARGEST, finite_at_least_zero, one_of, positive_integer
-from ..options.choices import (
+from ..options import (
     CUTOFF_RULES,
     DEFAULT_CONVENTION,
     DEFAULT_CUTOFF,

@@ -12,7 +12,7 @@ from operator import add
 import torch
 from torch import Tensor
 
-from ..options.choices import GAUSSIAN_SIGMA
+from ..options import GAUSSIAN_SIGMA
 from .bilinear import grid_of, sample_grid
 from .displacement import sources_of
 from .field import DisplacementField

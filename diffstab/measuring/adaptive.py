@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..results.result import StabilityResult
+from ..results import StabilityResult
 
 MOST_DRAWS = 64
 STEP = (1.3, 8.0)  # least and largest growth of the number of images in one step

@@ -9,16 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ..options.choices import GIVEN
-from ..options.measure import MeasureSettings
+from ..options import GIVEN, MeasureSettings
 from ..provenance import git_commit, images_sha256, indices_sha256, network_sha256, versions, weights_sha256
-from ..results.raw_values import RawValues
-from ..results.result import ErrorRate, StabilityResult
-from ..statistics.averages import Statistic
-from ..statistics.averages import average as averaged
-from ..statistics.estimates import largest_ratio, stability
-from ..statistics.intervals import Array, binomial_interval
-from ..statistics.pairs import OutputPairs
+from ..results import ErrorRate, RawValues, StabilityResult
+from ..statistics import Array, OutputPairs, Statistic, binomial_interval, largest_ratio, stability
+from ..statistics import average as averaged
 from .batches import Images
 from .first_pass import FirstPass
 from .layers.profile import layer_profile

@@ -6,16 +6,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from ..data.images import ImageSet
-from ..data.load import load_dataset
-from ..fields.ensemble import MaxEntropyEnsemble
-from ..models.labels import label_map
-from ..models.resolve import LoadedModel, Override, resolve_model
-from ..models.sources import Shape
-from ..options.choices import DIFFEO
-from ..options.measure import ENSEMBLE, MeasureOptions
-from ..perturbations.named import transformation_named
-from ..perturbations.protocol import Transformation
+from ..data import ImageSet, load_dataset
+from ..fields import MaxEntropyEnsemble
+from ..models import LoadedModel, Override, Shape, label_map, resolve_model
+from ..options import DIFFEO, ENSEMBLE, MeasureOptions
+from ..perturbations import Transformation, transformation_named
 from ..processes import ALONE, Processes, chosen_device, local_device
 from ..streams import choose
 from .adaptive import until_precise
@@ -23,7 +18,7 @@ from .forward import told_as_value_error
 from .measure import measure
 
 if TYPE_CHECKING:
-    from ..results.result import StabilityResult
+    from ..results import StabilityResult
 
 
 class Reporter:

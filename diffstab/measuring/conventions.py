@@ -4,15 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..options.choices import CONVENTIONS, DIFFEO
-from ..options.measure import MeasureOptions
-from ..statistics.averages import Statistic
-from ..statistics.estimates import stability
-from ..statistics.intervals import Interval
-from ..statistics.pairs import OutputPairs
+from ..options import CONVENTIONS, DIFFEO, MeasureOptions
+from ..statistics import Interval, OutputPairs, Statistic, stability
 
 if TYPE_CHECKING:
-    from ..results.result import StabilityResult
+    from ..results import StabilityResult
 
 PAPER, REFERENCE = CONVENTIONS["paper"], CONVENTIONS["reference"]
 MEASURED = ("cutoff_rule", "delta_rule", "noise_radius")  # other images or noise

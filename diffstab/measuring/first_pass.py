@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..fields.field import DisplacementField
-from ..perturbations.protocol import Transformation
+from ..fields import DisplacementField
+from ..perturbations import Transformation
 from ..precision import doubled
 from ..provenance import image_digests
-from ..statistics.averages import Statistic
-from ..statistics.averages import average as averaged
-from ..statistics.intervals import Array
+from ..statistics import Array, Statistic
+from ..statistics import average as averaged
 from .batches import Batch, Batches
 from .memory import Memory
 from .setup import Setup

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..precision import doubled
-from ..statistics.intervals import Array
+from ..statistics import Array
 from .batches import Batch
 from .layers.gather import BatchOfLayers, batch_of_layers
 from .layers.observe import observing

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..options.choices import DEFAULT_CONVENTION, Convention, chosen, convention_named, layer_text
-from ..options.measure import DEFAULTS, MeasureSettings
-from ..perturbations.protocol import Transformation
+from ..options import DEFAULT_CONVENTION, DEFAULTS, Convention, MeasureSettings, chosen, convention_named, layer_text
+from ..perturbations import Transformation
 from ..precision import ieee_float32
 from ..processes import ALONE, Processes
-from ..results.result import StabilityResult
-from ..statistics.averages import Statistic
+from ..results import StabilityResult
+from ..statistics import Statistic
 from ..streams import untouched_global_state
 from .assemble import assemble
 from .batches import Batches, Images, as_batches

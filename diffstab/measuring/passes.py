@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..processes import Processes
-from ..statistics.intervals import Array
+from ..statistics import Array
 from .batches import Batches
 from .first_pass import FirstPass, join_first_passes, noise_radii, noise_radius, run_first_pass
 from .memory import BatchTooLargeError, Memory, Note

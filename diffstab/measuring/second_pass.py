@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..options.choices import KEEP_OUTPUTS_UP_TO
+from ..options import KEEP_OUTPUTS_UP_TO
 from ..precision import doubled
 from ..provenance import image_digests
-from ..statistics.intervals import Array
+from ..statistics import Array
 from .batches import Batch, Batches
 from .first_pass import FirstPass
 from .forward import at_once, check_repeats, flat, in_turn, network_output

@@ -10,11 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..fields.deformation import deform, identity_field
-from ..options.choices import Convention
-from ..options.measure import MeasureSettings
-from ..perturbations.protocol import Transformation
-from ..statistics.averages import Statistic
+from ..fields import deform, identity_field
+from ..options import Convention, MeasureSettings
+from ..perturbations import Transformation
+from ..statistics import Statistic
 from ..streams import StreamKeys, sphere_noise
 from .batches import Batch
 

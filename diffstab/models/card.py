@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..data.preprocessing import Preprocessing
+from ..data import Preprocessing
 
 
 @dataclass(frozen=True, kw_only=True)

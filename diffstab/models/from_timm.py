@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from ..checks import in_short
-from ..data.preprocessing import Preprocessing
+from ..data import Preprocessing
 from .card import Architecture, Card
 from .fetching import fetched, hub_url, is_in_hub_cache, torch_hub_file
 from .sources import HUB, LOCAL

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..checks import in_short, near
-from ..data.preprocessing import Preprocessing
+from ..data import Preprocessing
 from .card import Architecture, Card
 from .fetching import fetched, torch_hub_file
 from .sources import names

@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..data.preprocessing import Preprocessing
+from ..data import Preprocessing
 from .from_timm import folder_config
 from .sources import Shape
 
-PREPROCESSING, WEIGHTS = "preprocessing", "model.safetensors"
+PREPROCESSING, WEIGHTS_FILE = "preprocessing", "model.safetensors"
 
 
 class KeptNetwork(NamedTuple):
@@ -33,7 +33,7 @@ def kept_network(folder: Path) -> KeptNetwork | None:
         told: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in config[PREPROCESSING].items()}
         channels, height, width = config["input_size"]
         shape = Shape(channels, height, width, config["num_classes"])
-        return KeptNetwork(config["architecture"], shape, Preprocessing(**told), folder / WEIGHTS)
+        return KeptNetwork(config["architecture"], shape, Preprocessing(**told), folder / WEIGHTS_FILE)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{str(folder / 'config.json')!r} can't be understood ({error})") from error
 

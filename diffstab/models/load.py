@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from ..data.load import load_dataset
-from ..options.choices import DEFAULT_DATASET
+from ..data import load_dataset
+from ..options import DEFAULT_DATASET
 from .resolve import resolve_model
 from .sources import Shape
 

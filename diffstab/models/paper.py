@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from torch import nn
 
-from ..options.model_names import base_name
+from ..options import base_name
 from .scattering import scattering
 from .small_images import (
     convnext_atto,

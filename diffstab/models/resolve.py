@@ -9,9 +9,8 @@ import torch
 from torch import nn
 
 from ..checks import one_of
-from ..data.preprocessing import Preprocessing
-from ..options.choices import WEIGHTS
-from ..options.model_names import base_and_width
+from ..data import Preprocessing
+from ..options import WEIGHTS, base_and_width
 from .alpha import AlphaNetwork, is_alpha_state
 from .card import Architecture, Card
 from .checkpoints import fill, pretrained_weights, read_checkpoint

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..checks import near
-from ..options.model_names import base_and_width
+from ..options import base_and_width
 from .own_code import module_exists
 from .paper import PAPER_NETS
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..options.model_names import base_name
+from ..options import base_name
 from .from_torchvision import fetched_state
 
 

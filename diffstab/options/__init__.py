@@ -1,1 +1,58 @@
-"""See the modules."""
+"""What can be asked of a measurement, a training or an experiment: names, allowed values, defaults and their checks.
+
+Open `measure` first, the options of `diffstab measure`; `choices` has the allowed values, with the two conventions.
+The room imports the ground floor alone, and no torch: `diffstab --help` answers without it.
+"""
+
+from .base import EXECUTION, CommandOptions
+from .choices import (
+    ALL,
+    AUTO,
+    AVERAGES,
+    BATCH_NORMS,
+    CONVENTIONS,
+    CUTOFF_RULES,
+    DEFAULT_CONVENTION,
+    DEFAULT_CUTOFF,
+    DEFAULT_DATASET,
+    DEFAULT_DELTA,
+    DEFAULT_IMAGES,
+    DEFAULT_MODEL,
+    DEFAULT_SPLIT,
+    DELTA_RULES,
+    DIFFEO,
+    EXPORTS,
+    GAUSSIAN_SIGMA,
+    GIVEN,
+    INTERPOLATIONS,
+    KEEP_OUTPUTS_UP_TO,
+    MEDIAN_RULES,
+    MOST_RESAMPLES,
+    NOISE_RADIUS_RULES,
+    PAIR_RULES,
+    PRECISIONS,
+    TEMPERATURE_RULES,
+    TRANSFORMS,
+    WEIGHTS,
+    Convention,
+    chosen,
+    convention_named,
+    layer_text,
+    refuse_no_mode,
+)
+from .data_names import DATASETS, EMBEDDED, SPLITS, SYNONYMS, dataset_named, split_named, split_of
+from .experiments import FIRST_LOSS, OPTIONS, REGIME, STRIPE, RegimeOptions, StripeOptions
+from .measure import ADDED, DEFAULTS, ENSEMBLE, USUAL, MeasureOptions, MeasureSettings
+from .model_names import base_and_width, base_name
+from .train import (
+    ADDED_TO_TRAINING,
+    LOSSES,
+    OPTIMIZERS,
+    RECIPES,
+    SCHEDULES,
+    SELECTIONS,
+    SOFT_HINGE_BETA,
+    STARTS,
+    Recipe,
+    TrainOptions,
+)

@@ -1,6 +1,8 @@
-"""Pages to look at: self-contained HTML files that open offline."""
+"""Pages to look at: self-contained HTML files that open offline.
+
+Open `report` first, then `static/report.js`; `explorer` is the page of `diffstab explore`. The room imports store,
+results, statistics, fields, data, options and the ground floor.
+"""
 
 from .explorer import Picture, explorer_page, picture_of
 from .report import report_page, results_page
-
-__all__ = ["Picture", "explorer_page", "picture_of", "report_page", "results_page"]

@@ -4,8 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ..store.parts import Row
-from ..store.table import Flat, columns_of, flat, without_layers
+from ..store import Flat, Row, columns_of, flat, without_layers
 
 EXACT = 2**53  # whole numbers up to here are exact in JavaScript
 DIGITS = 5

@@ -9,9 +9,9 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from ..data.embedded import EMBEDDED
-from ..fields.ensemble import largest_xi
-from ..options.choices import GAUSSIAN_SIGMA
+from ..data import EMBEDDED_FOLDER
+from ..fields import largest_xi
+from ..options import GAUSSIAN_SIGMA
 from .page import STATIC, page
 
 SIDE = 224  # of the longer side of images, pixels
@@ -46,7 +46,7 @@ def picture_of(path: Path, side: int = SIDE) -> Picture:
         ValueError: If the file is no image, or the side is not from 16 to 512.
     """
     from ..checks import positive_integer
-    from ..data.files import read_image
+    from ..data import read_image
 
     positive_integer("side", side, least=LEAST_SIDE, most=MOST_SIDE)
     image = ImageOps.exif_transpose(read_image(path)).convert("RGB")
@@ -72,7 +72,7 @@ def explorer_page(images: Sequence[Path] = (), side: int = SIDE) -> str:
     Raises:
         ValueError: As `picture_of`.
     """
-    files = list(images) or [EMBEDDED / "photos" / name for name in PHOTOS]
+    files = list(images) or [EMBEDDED_FOLDER / "photos" / name for name in PHOTOS]
     data: dict[str, Any] = {
         "pictures": [asdict(picture_of(path, side)) for path in files],
         "sigma": GAUSSIAN_SIGMA,

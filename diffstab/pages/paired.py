@@ -5,10 +5,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..checks import LARGEST_SEED, positive_integer
-from ..store.pairing import Comparison, RawOf, Shared, compare_shared, networks_of, shared_settings
-from ..store.parts import Row
-from ..store.setting import SETTING, setting_values, told_setting
-from ..store.table import value_at
+from ..store import (
+    SETTING,
+    Comparison,
+    RawOf,
+    Row,
+    Shared,
+    compare_shared,
+    networks_of,
+    setting_values,
+    shared_settings,
+    told_setting,
+    value_at,
+)
 from .columns import rounded
 
 MOST_COMPARED = 30  # networks in a matrix

@@ -4,13 +4,21 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from ..options.measure import DEFAULTS
-from ..results.result import StabilityResult
-from ..store.entry import DONE, FAILED, is_measured
-from ..store.pairing import RawOf
-from ..store.parts import Row
-from ..store.setting import SETTING, setting_values, told_setting
-from ..store.table import SEED_BY_SEED, flat, value_at
+from ..options import DEFAULTS
+from ..results import StabilityResult
+from ..store import (
+    DONE,
+    FAILED,
+    SEED_BY_SEED,
+    SETTING,
+    RawOf,
+    Row,
+    flat,
+    is_measured,
+    setting_values,
+    told_setting,
+    value_at,
+)
 from .columns import columnar, layers_of
 from .page import STATIC, page
 from .paired import MOST_COMPARED, Matrix, matrices_of

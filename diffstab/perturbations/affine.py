@@ -12,9 +12,7 @@ import torch
 from torch import Tensor
 
 from ..checks import finite_at_least_zero
-from ..fields.deformation import deform
-from ..fields.displacement import clamped_fraction, operator_norm
-from ..fields.ensemble import image_size
+from ..fields import clamped_fraction, deform, image_size, operator_norm
 from ..streams import StreamKeys, uniforms
 
 

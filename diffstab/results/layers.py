@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..statistics.intervals import Interval
+from ..statistics import Interval
 
 
 @dataclass(frozen=True)

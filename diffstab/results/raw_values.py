@@ -6,10 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..statistics.averages import Statistic
-from ..statistics.estimates import stability
-from ..statistics.intervals import Interval
-from ..statistics.pairs import KeptPairs
+from ..statistics import Interval, KeptPairs, Statistic, stability
 
 LAYER = "layer_"  # before the name of an array of layers, among those of the outputs
 

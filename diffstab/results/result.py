@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ..options.choices import DIFFEO
-from ..statistics.intervals import Interval
+from ..options import DIFFEO
+from ..statistics import Interval
 from ..writing import write_atomically
 from .layers import LayerStability
 from .raw_values import RawValues

@@ -1,1 +1,15 @@
-"""See the modules."""
+"""From squared changes of a network's output to numbers with intervals: D_f, G_f, R_f, comparisons, correlations.
+
+Open `estimates` first; `averages` has the averages, `intervals` and `mean_ratio` the intervals, `comparison` two
+networks on the same images, `correlation` many networks. The room imports options and the ground floor, numpy but no
+torch.
+"""
+
+from .averages import Statistic, average, by_image, generator, log_average, resampled_average
+from .comparison import PairedComparison, Ranked, compare_all, compare_pair, rank
+from .correlation import PowerLaw, correlation_interval, fitted_power_law, log_correlation, power_law
+from .estimates import Pairs, largest_ratio, relative_stability, stability
+from .intervals import LEVEL, Array, Interval, binomial_interval, percentile_interval, t_beyond, t_quantile
+from .mean_ratio import MeanRatioErrors, mean_ratio_errors, mean_ratio_interval
+from .pairs import KeptPairs, OutputPairs
+from .samples import PairedSample

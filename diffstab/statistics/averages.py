@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import one_of
-from ..options.choices import AVERAGES, MEDIAN_RULES, PAIR_RULES
+from ..options import AVERAGES, MEDIAN_RULES, PAIR_RULES
 from .intervals import Array
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import LARGEST_SEED, positive_integer
-from ..options.choices import MOST_RESAMPLES
+from ..options import MOST_RESAMPLES
 from .averages import Statistic, generator, resampled_average
 from .intervals import Array
 

@@ -11,9 +11,27 @@ A row has a `key`, the sha256 of what determines its numbers; of several rows wi
 has the `job` it was made by, the sha256 of what was asked for: a job that is in the store is done.
 """
 
+from .check import check
+from .claims import Claims
 from .entry import DONE, FAILED, Entry, checksum, is_measured, measured_entry
+from .export import exported
+from .from_row import CHANGES_NOTHING, asked_of, differences, options_of
+from .pairing import Comparison, RawOf, Shared, compare_rows, compare_shared, networks_of, shared_settings
 from .parts import Row
+from .recompute import recompute_all
 from .row_check import OF_DEFORMATIONS
+from .setting import BEFORE, SETTING, setting_values, told_setting
+from .sidecar import WEIGHTS
 from .store import Store
-
-__all__ = ["DONE", "FAILED", "OF_DEFORMATIONS", "Entry", "Row", "Store", "checksum", "is_measured", "measured_entry"]
+from .table import (
+    SEED_BY_SEED,
+    Flat,
+    columns_of,
+    flat,
+    in_order,
+    layer_lines,
+    require_column,
+    select,
+    value_at,
+    without_layers,
+)

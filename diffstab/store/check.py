@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..results.result import SCHEMA, content_key
+from ..results import SCHEMA, content_key
 from . import sidecar
 from .entry import checksum, is_measured
 from .parts import Row, being_written, part_files

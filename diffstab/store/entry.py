@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..results.result import SCHEMA, StabilityResult
+from ..results import SCHEMA, StabilityResult
 from . import sidecar
 from .parts import Row
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..checks import one_of
-from ..options.choices import EXPORTS
+from ..options import EXPORTS
 from .parts import Row
 from .table import FIRST, LAYER_COLUMNS, Flat, columns_of, flat, layer_lines, without_layers
 

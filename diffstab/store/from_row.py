@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..options.choices import GIVEN, WEIGHTS
-from ..options.measure import MeasureOptions
+from ..options import GIVEN, WEIGHTS, MeasureOptions
 from .entry import is_measured
 from .parts import Row
 from .store import Store

@@ -5,10 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..results.raw_values import RawValues
-from ..statistics.averages import Statistic
-from ..statistics.comparison import PairedComparison, Ranked, compare_all, rank
-from ..statistics.samples import PairedSample
+from ..results import RawValues
+from ..statistics import PairedComparison, PairedSample, Ranked, Statistic, compare_all, rank
 from .entry import is_measured
 from .parts import Row
 from .setting import SETTING, setting_values

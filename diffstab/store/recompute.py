@@ -5,14 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..checks import one_of
-from ..options.choices import AVERAGES, MEDIAN_RULES, PAIR_RULES
-from ..results.layers import LayerStability
-from ..results.raw_values import RawValues
-from ..results.result import SCHEMA, content_key
-from ..statistics.averages import Statistic
-from ..statistics.estimates import stability
-from ..statistics.intervals import Interval
-from ..statistics.pairs import OutputPairs
+from ..options import AVERAGES, MEDIAN_RULES, PAIR_RULES
+from ..results import SCHEMA, LayerStability, RawValues, content_key
+from ..statistics import Interval, OutputPairs, Statistic, stability
 from .entry import Entry, is_measured
 from .parts import Row
 from .store import Store

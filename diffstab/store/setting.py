@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..options.choices import DIFFEO
+from ..options import DIFFEO
 from .parts import Row
 
 SETTING = tuple(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..results.raw_values import RawValues
+from ..results import RawValues
 from ..writing import make_folder, write_atomically
 
 RAW, WEIGHTS = "raw", "weights"

@@ -15,8 +15,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..results.raw_values import RawValues
-from ..results.result import SCHEMA, StabilityResult
+from ..results import SCHEMA, RawValues, StabilityResult
 from ..writing import check_writable, make_folder, write_atomically
 from . import sidecar
 from .entry import DONE, FAILED, Entry, checksum, is_measured, measured_entry

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..options.train import TrainOptions
-from ..results.result import StabilityResult
+from ..options import TrainOptions
+from ..results import StabilityResult
 from .from_row import ASKED
 from .parts import Row
 

@@ -1,7 +1,10 @@
 """Sweeps: a YAML grid becomes jobs, executors run them, the store keeps their rows.
 
+Open `spec` first, then `jobs` and `run`; `executors` has what runs jobs. The room imports experiments, training,
+measuring, store and what they import.
+
 >>> from diffstab.sweep import InlineExecutor, measure_job, run_sweep
->>> from diffstab.options.measure import MeasureOptions
+>>> from diffstab.options import MeasureOptions
 >>> from diffstab import Store
 >>> import tempfile
 >>> jobs = [measure_job(MeasureOptions(model="fc_l4", images=20, seed=seed)) for seed in (0, 1)]
@@ -14,23 +17,6 @@
 
 from .executors.base import Executor, InlineExecutor, Task
 from .executors.local import LocalExecutor
-from .jobs import Job, experiment_job, measure_job, run_job, train_job
+from .jobs import THREADS, Job, experiment_job, measure_job, measured_row, run_job, train_job
 from .run import Listener, Progress, run_sweep
-from .spec import Spec, read_spec
-
-__all__ = [
-    "Executor",
-    "InlineExecutor",
-    "Job",
-    "Listener",
-    "LocalExecutor",
-    "Progress",
-    "Spec",
-    "Task",
-    "experiment_job",
-    "measure_job",
-    "read_spec",
-    "run_job",
-    "run_sweep",
-    "train_job",
-]
+from .spec import CONFIRM_ABOVE, Spec, read_spec

@@ -10,15 +10,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..experiments.run import run_experiment
-from ..options.base import EXECUTION
-from ..options.experiments import OPTIONS, RegimeOptions, StripeOptions
-from ..options.measure import ADDED, USUAL, MeasureOptions
-from ..options.train import ADDED_TO_TRAINING, TrainOptions
-from ..results.result import SCHEMA, StabilityResult
-from ..store.entry import DONE, FAILED, Entry, measured_entry
-from ..store.from_row import asked_of
-from ..store.sidecar import WEIGHTS
+from ..experiments import run_experiment
+from ..options import (
+    ADDED,
+    ADDED_TO_TRAINING,
+    EXECUTION,
+    OPTIONS,
+    USUAL,
+    MeasureOptions,
+    RegimeOptions,
+    StripeOptions,
+    TrainOptions,
+)
+from ..results import SCHEMA, StabilityResult
+from ..store import DONE, FAILED, WEIGHTS, Entry, asked_of, measured_entry
 
 TRAIN, MEASURE = "train", "measure"
 Options = MeasureOptions | TrainOptions | StripeOptions | RegimeOptions
@@ -110,7 +115,7 @@ def _model_files(model: str) -> dict[str, str]:
     if prefix == "local-dir":
         return {"model": _content(name)}
     if colon and prefix not in ("paper", "timm", "torchvision", "hf-hub"):
-        from ..models.own_code import code_file
+        from ..models import code_file
 
         file = code_file(model)
         return {"code": _content(str(file))} if file is not None else {}
@@ -186,7 +191,7 @@ def run_job(
 
 
 def _measured(job: Job, checkpoint: Path | None) -> Entry:
-    from ..measuring.by_name import measure_cell
+    from ..measuring import measure_cell
 
     options = job.options
     assert isinstance(options, MeasureOptions)
@@ -209,7 +214,7 @@ def _training(job: Job) -> dict[str, Any] | None:
 
 def _trained(job: Job, scratch: Path | None) -> Entry:
     from ..processes import chosen_device
-    from ..training.loop import train
+    from ..training import train
 
     options = job.options
     assert isinstance(options, TrainOptions)

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..store.claims import Claims
-from ..store.entry import DONE, FAILED, Entry
-from ..store.parts import Row
-from ..store.store import Store
+from ..store import DONE, FAILED, Claims, Entry, Row, Store
 from .executors.base import Executor, Task
 from .jobs import Job, failed_entry
 

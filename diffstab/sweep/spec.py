@@ -26,10 +26,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..options.base import CommandOptions
-from ..options.experiments import OPTIONS
-from ..options.measure import MeasureOptions
-from ..options.train import TrainOptions
+from ..options import OPTIONS, CommandOptions, MeasureOptions, TrainOptions
 from .jobs import KINDS, MEASURE, TRAIN, Job, experiment_job, measure_job, train_job
 from .yaml_file import read_yaml
 
@@ -247,7 +244,7 @@ def _models(kind: str, cell: Cell) -> list[Cell]:
 @cache
 def _matching(pattern: str, weights: str) -> list[str]:
     """As `models.matching`, which looks through a thousand names each time."""
-    from ..models.listing import matching
+    from ..models import matching
 
     return matching(pattern, weights=weights)
 

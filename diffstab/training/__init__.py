@@ -1,7 +1,14 @@
-"""Training the networks that are measured: recipes, and runs that go on where they were stopped."""
+"""Training the networks that are measured: recipes, and runs that go on where they were stopped.
 
-from .epoch import TrainingStoppedError
-from .loop import EpochReport, train
-from .trained import Trained
+Open `loop` first, then `epoch`; the recipes are in `options.train`. The room imports measuring, models, data, fields,
+options and the ground floor.
+"""
 
-__all__ = ["EpochReport", "Trained", "TrainingStoppedError", "train"]
+from .augment import Augmentation
+from .epoch import Trainer, TrainingStoppedError
+from .images import darkest, prepare_images
+from .loop import EpochReport, fresh_state, train
+from .metrics import Logger, TensorBoardLogger, WandbLogger
+from .optimisation import make_optimizer
+from .state import CHECKPOINT, checkpoints_in
+from .trained import Trained, write_network

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..fields.deformation import deform
-from ..fields.ensemble import MaxEntropyEnsemble
-from ..options.train import TrainOptions
+from ..fields import MaxEntropyEnsemble, deform
+from ..options import TrainOptions
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ..data.images import TensorImageSet
-from ..options.train import Recipe, TrainOptions
+from ..data import TensorImageSet
+from ..options import Recipe, TrainOptions
 from ..processes import ALONE, Processes
 from .augment import Augmentation
 from .optimisation import Loss, loss_of

@@ -7,11 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.images import TensorImageSet
-from ..data.load import load_dataset
-from ..options.choices import DEFAULT_DATASET
-from ..options.train import TrainOptions
-from ..statistics.averages import generator
+from ..data import TensorImageSet, load_dataset
+from ..options import DEFAULT_DATASET, TrainOptions
+from ..statistics import generator
 
 VALIDATION, LAST, TEST = "validation", "last", "test"
 Indices = NDArray[np.int64]

@@ -14,13 +14,10 @@ from pathlib import Path
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..data.images import TensorImageSet
-from ..measuring.forward import told_as_value_error
-from ..models.alpha import AlphaNetwork
-from ..models.resolve import resolve_model
-from ..models.sources import Shape
-from ..models.transfer import start_from_imagenet
-from ..options.train import TrainOptions
+from ..data import TensorImageSet
+from ..measuring import told_as_value_error
+from ..models import AlphaNetwork, Shape, resolve_model, start_from_imagenet
+from ..options import TrainOptions
 from ..processes import ALONE, Processes
 from ..streams import untouched_global_state
 from .augment import Augmentation

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, ExponentialLR, LRScheduler
 
-from ..models.transfer import read_out
-from ..options.train import SOFT_HINGE_BETA, TrainOptions
+from ..models import read_out
+from ..options import SOFT_HINGE_BETA, TrainOptions
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

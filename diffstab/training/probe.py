@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from ..data.images import TensorImageSet
-from ..fields.ensemble import MaxEntropyEnsemble
-from ..measuring.measure import measure
-from ..options.choices import DEFAULT_CUTOFF, DEFAULT_DELTA
+from ..data import TensorImageSet
+from ..fields import MaxEntropyEnsemble
+from ..measuring import measure
+from ..options import DEFAULT_CUTOFF, DEFAULT_DELTA
 from ..streams import choose
 
 

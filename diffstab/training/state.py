@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
-from ..models.checkpoints import fill
-from ..options.base import EXECUTION
-from ..options.train import TrainOptions
+from ..models import fill
+from ..options import EXECUTION, TrainOptions
 from ..writing import check_writable, make_folder, write_atomically
 
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"

@@ -9,10 +9,9 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from ..data.preprocessing import Preprocessing
-from ..models.kept_folder import PREPROCESSING, WEIGHTS
-from ..models.sources import Shape
-from ..options.train import TrainOptions
+from ..data import Preprocessing
+from ..models import PREPROCESSING, WEIGHTS_FILE, Shape
+from ..options import TrainOptions
 from ..writing import write_atomically
 
 CONFIG = "config.json"
@@ -78,7 +77,7 @@ def write_network(
     }
     if preprocessing is not None:
         config[PREPROCESSING] = preprocessing.to_dict()
-    path = folder / WEIGHTS
+    path = folder / WEIGHTS_FILE
     write_atomically(path, weights)
     write_atomically(path.with_name(CONFIG), json.dumps(config, indent=2).encode() + b"\n")
     return path

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 from torchvision import tv_tensors
 
-from ..fields.field import DisplacementField
-from ..options.choices import DEFAULT_CONVENTION, DEFAULT_CUTOFF
+from ..fields import DisplacementField
+from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF
 from . import random_diffeomorphism
 from .apply import apply_field, deform_points, moved_by, on_pixels
 from .law import UNIFORM, Amount, Shape

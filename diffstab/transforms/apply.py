@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torchvision import tv_tensors
 
-from ..fields.deformation import deform, deform_labels
-from ..fields.field import DisplacementField
+from ..fields import DisplacementField, deform, deform_labels
 from .boxes import deform_boxes
 
 INDICES = ("1", "P", "PA")  # modes of PIL whose numbers are no amounts, so that there is nothing between two

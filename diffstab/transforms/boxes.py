@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import convert_bounding_box_format
 
-from ..fields.field import DisplacementField
+from ..fields import DisplacementField
 
 UPRIGHT = ("XYXY", "XYWH", "CXCYWH")
 SAMPLES_PER_MODE = 16  # of a box' side; between two the largest frequency's turn is at most pi / 16

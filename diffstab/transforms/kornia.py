@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torchvision import tv_tensors
 
-from ..fields.field import DisplacementField
-from ..options.choices import DEFAULT_CONVENTION, DEFAULT_CUTOFF
+from ..fields import DisplacementField
+from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF
 from . import random_diffeomorphism
 from .apply import apply_field, deform_points, moved_by
 from .boxes import deform_boxes

@@ -14,10 +14,17 @@ import torch
 from torch import Tensor
 
 from ..checks import finite_at_least_zero, one_of, positive_integer
-from ..fields.ensemble import LEAST_DELTA, MaxEntropyEnsemble, temperature_range
-from ..fields.field import DisplacementField
-from ..fields.folding import LEAST_SHARE, diffeomorphism_share, largest_temperature, reduced_size
-from ..options.choices import DEFAULT_CONVENTION, DEFAULT_CUTOFF, TEMPERATURE_RULES, convention_named
+from ..fields import (
+    LEAST_DELTA,
+    LEAST_SHARE,
+    DisplacementField,
+    MaxEntropyEnsemble,
+    diffeomorphism_share,
+    largest_temperature,
+    reduced_size,
+    temperature_range,
+)
+from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF, TEMPERATURE_RULES, convention_named
 
 RANGE = "range"  # [T_min, T_max] of Sec. 2.2
 UNIFORM = (2.0, 1.0)

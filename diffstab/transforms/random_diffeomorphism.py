@@ -10,8 +10,8 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import get_size
 
 from ..checks import finite_at_least_zero, one_of
-from ..fields.field import DisplacementField
-from ..options.choices import DEFAULT_CONVENTION, DEFAULT_CUTOFF, INTERPOLATIONS
+from ..fields import DisplacementField
+from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF, INTERPOLATIONS
 from .apply import KEYPOINTS, apply_field, batch_of, moved_by
 from .law import RANGE, UNIFORM, Amount, FieldLaw, Shape
 from .scripted import ScriptedDiffeomorphism

@@ -1,5 +1,5 @@
 """What the scripts of figures share: each is one command of `diffstab figure`."""
 
-from diffstab.cli.figure import figure_command
+from diffstab.cli import figure_command
 
 __all__ = ["figure_command"]

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import click
 
-from diffstab.cli.errors import OneLineErrors
-from diffstab.figures.paper.catalogue import NAMES
+from diffstab.cli import OneLineErrors
+from diffstab.figures import NAMES
 from diffstab.writing import write_atomically
 
 ROOT = Path(__file__).parents[2]

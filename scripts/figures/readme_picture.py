@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from diffstab import MaxEntropyEnsemble, StreamKeys, deform
-from diffstab.data.embedded import EMBEDDED
+from diffstab.data import EMBEDDED_FOLDER
 from diffstab.streams import sphere_noise
 
 TARGET = Path(__file__).parents[2] / "docs" / "images" / "deformation-and-noise"
@@ -26,7 +26,7 @@ ENLARGED = 4  # arrows are drawn that much longer
 
 
 def main() -> None:
-    with Image.open(EMBEDDED / "photos" / PHOTO) as photo:
+    with Image.open(EMBEDDED_FOLDER / "photos" / PHOTO) as photo:
         image = torch.from_numpy(np.array(photo)).permute(2, 0, 1).double() / 255
     side = image.shape[-1]
     keys = StreamKeys(0, torch.tensor([0]))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...statistics.intervals import Array
+from ...statistics import Array
 
 DIRECTIONS = 16
 REACHES = (1.0, 2.2, 4.0, 6.5, 9.5, 13.0)  # distances from the point, in gaps

@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from ...statistics.intervals import Array
+from ...statistics import Array
 from ..points.networks import Network
 from ..points.relation import quantity_of
 from .label_places import place_labels

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 from torch import Tensor
 
-from ...data.embedded import EMBEDDED
+from ...data import EMBEDDED_FOLDER
 from .style import SMALL
 
 PHOTO = "chelsea.jpg"
@@ -41,7 +41,7 @@ def photograph(side: int) -> Tensor:
     >>> photograph(32).shape
     torch.Size([3, 32, 32])
     """
-    with Image.open(EMBEDDED / "photos" / PHOTO) as photo:
+    with Image.open(EMBEDDED_FOLDER / "photos" / PHOTO) as photo:
         least = min(photo.size)
         left, top = (photo.width - least) // 2, (photo.height - least) // 2
         square = photo.convert("RGB").crop((left, top, left + least, top + least))

@@ -1,1 +1,4 @@
-"""See the modules."""
+"""The figures and tables of the paper and of its authors' lectures, one file each.
+
+Open `catalogue` first: it names each figure, the file that draws it, and the sweep in `presets` whose rows it needs.
+"""

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...fields.ensemble import MaxEntropyEnsemble, largest_xi
-from ...options.choices import CUTOFF_RULES
+from ...fields import MaxEntropyEnsemble, largest_xi
+from ...options import CUTOFF_RULES
 from ...streams import StreamKeys
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,3 +147,12 @@ def sweep_file(sweep: str, preset: str) -> Path:
     'zoo.laptop.yaml'
     """
     return FOLDER / f"{sweep}.{preset}.yaml"
+
+
+def require_matplotlib() -> None:
+    """Raises ValueError, with what to install, if there is no matplotlib.
+
+    >>> require_matplotlib()
+    """
+    if find_spec("matplotlib") is None:
+        raise ValueError("figures need the package matplotlib: pip install 'diffstab[plot]'")

@@ -6,8 +6,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...statistics.intervals import Interval
-from ...store.parts import Row
+from ...statistics import Interval
+from ...store import Row
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend
 from ..drawing.style import COLOURS, FAINT, MARKERS, WIDTH, house_style

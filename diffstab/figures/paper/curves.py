@@ -9,8 +9,8 @@ from dataclasses import replace
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...options.choices import DIFFEO, GIVEN, INTERPOLATIONS
-from ...store.parts import Row
+from ...options import DIFFEO, GIVEN, INTERPOLATIONS
+from ...store import Row
 from ..drawing.lines import (
     HEIGHT,
     KEYS,

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from ...store.parts import Row
+from ...store import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import UNIT, Drawn, draw_unit, line_keys, marks, models_of, name_of, network_keys, panels_of
 from ..drawing.parts import draw_legend

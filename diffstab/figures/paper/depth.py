@@ -6,7 +6,7 @@ interval.
 
 from collections.abc import Iterator, Sequence
 
-from ...store.parts import Row
+from ...store import Row
 from ..drawing.lines import UNIT, Drawn, draw_line, draw_unit, line_keys, models_of, panels_of, set_spans
 from ..drawing.parts import draw_legend
 from ..drawing.style import COLOURS, house_style

@@ -6,8 +6,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...options.choices import DEFAULT_CUTOFF, INTERPOLATIONS
-from ...store.parts import Row
+from ...options import DEFAULT_CUTOFF, INTERPOLATIONS
+from ...store import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import SIZE, Drawn, network_keys
 from ..drawing.parts import draw_legend

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...fields.ensemble import LEAST_DELTA, MaxEntropyEnsemble
-from ...options.choices import INTERPOLATIONS
-from ...statistics.correlation import log_correlation
-from ...store.parts import Row
+from ...fields import LEAST_DELTA, MaxEntropyEnsemble
+from ...options import INTERPOLATIONS
+from ...statistics import log_correlation
+from ...store import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import SIZE, Drawn, network_keys
 from ..drawing.parts import draw_legend

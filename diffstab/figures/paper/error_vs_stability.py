@@ -14,7 +14,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...store.parts import Row
+from ...store import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import Drawn
 from ..drawing.names import write_names
@@ -93,7 +93,7 @@ def error_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
         rows: Of a store, or of its CSV export.
         filters: That every row has to pass, as in `store.table.select`.
     """
-    from ...models.paper import traits_of  # takes torch
+    from ...models import traits_of  # takes torch
 
     gathered = gather(rows, filters, traits=traits_of)
     relation = relate(gathered.networks)

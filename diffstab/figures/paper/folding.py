@@ -9,9 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Rectangle
 from torch import Tensor
 
-from ...fields.deformation import deform
-from ...fields.ensemble import MaxEntropyEnsemble
-from ...fields.field import DisplacementField
+from ...fields import DisplacementField, MaxEntropyEnsemble, deform
 from ...streams import StreamKeys
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend

@@ -3,9 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...store.entry import DONE
-from ...store.parts import Row
-from ...store.table import select
+from ...store import DONE, Row, select
 from ..drawing.lines import Drawn, network_keys
 from ..drawing.panels import draw_groups, quantity_panels, set_axes
 from ..drawing.parts import draw_legend

@@ -14,8 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from torch import Tensor
 
-from ...fields.deformation import deform
-from ...fields.ensemble import MaxEntropyEnsemble
+from ...fields import MaxEntropyEnsemble, deform
 from ...streams import StreamKeys, sphere_noise
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend, photograph, show_picture

@@ -11,8 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...fields.deformation import deform
-from ...fields.ensemble import MaxEntropyEnsemble, largest_xi, temperature_range
+from ...fields import MaxEntropyEnsemble, deform, largest_xi, temperature_range
 from ...streams import StreamKeys
 from ..drawing.axes import tick_text
 from ..drawing.lines import Drawn

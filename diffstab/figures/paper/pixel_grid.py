@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
-from ...fields.deformation import deform
-from ...options.choices import INTERPOLATIONS
+from ...fields import deform
+from ...options import INTERPOLATIONS
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend
 from ..drawing.style import COLOURS, INK, WIDTH, house_style

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from matplotlib.lines import Line2D
 
-from ...options.experiments import REGIME
-from ...store.parts import Row
-from ...store.table import select
+from ...options import REGIME
+from ...store import Row, select
 from ..drawing.lines import Drawn
 from ..drawing.panels import draw_groups, draw_level, quantity_panels, set_axes
 from ..drawing.parts import draw_legend

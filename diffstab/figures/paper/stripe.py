@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...experiments.stripe import PLANES, stripes
-from ...options.experiments import FIRST_LOSS, STRIPE
-from ...statistics.correlation import PowerLaw, fitted_power_law
-from ...store.parts import Row
-from ...store.table import select
+from ...options import FIRST_LOSS, STRIPE
+from ...statistics import PowerLaw, fitted_power_law
+from ...store import Row, select
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend

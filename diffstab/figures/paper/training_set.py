@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ...options.choices import INTERPOLATIONS
-from ...statistics.correlation import power_law
-from ...store.parts import Row
+from ...options import INTERPOLATIONS
+from ...statistics import power_law
+from ...store import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import UNIT, Drawn, draw_line, draw_unit, models_of, network_keys, panels_of, set_log_x
 from ..drawing.parts import draw_legend

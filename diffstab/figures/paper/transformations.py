@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...options.choices import DIFFEO, TRANSFORMS
-from ...store.parts import Row
+from ...options import DIFFEO, TRANSFORMS
+from ...store import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import KEYS, UNIT, Drawn, marks, models_of, name_of, network_keys
 from ..drawing.parts import draw_legend

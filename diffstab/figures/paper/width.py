@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from ...models.paper import FC_WIDTH
-from ...options.model_names import base_and_width
-from ...store.parts import Row
+from ...models import FC_WIDTH
+from ...options import base_and_width
+from ...store import Row
 from ..drawing.lines import Drawn, network_keys
 from ..drawing.panels import draw_groups, quantity_panels, set_axes
 from ..drawing.parts import draw_legend

@@ -1,1 +1,9 @@
-"""See the modules."""
+"""From rows of a store to the points of a figure; nothing here imports matplotlib.
+
+Open `networks` first, one point a network, then `series`, curves over what was swept. `rows` reads, `choice` and
+`setting` say which rows stand in one figure, `relation` how the test error follows the stability.
+"""
+
+from .networks import Gathered, gather
+from .relation import Relation, networks_csv, paper_values, plain, relate
+from .rows import read_rows

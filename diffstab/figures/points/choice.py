@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...store.entry import FAILED, is_measured
-from ...store.parts import Row
-from ...store.table import select
+from ...store import FAILED, Row, is_measured, select
 
 
 class Chosen(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...store.parts import Row
+from ...store import Row
 from .setting import grouped, setting_at
 from .spread import Spread, columns_of, spread_of
 

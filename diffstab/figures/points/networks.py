@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ...options.model_names import base_name
-from ...store.parts import Row
+from ...options import base_name
+from ...store import Row
 from .choice import choose
 from .setting import grouped, is_like, refuse_several_settings, refuse_several_trainings, setting_of
 from .spread import Spread, spread_of

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...statistics.correlation import PowerLaw, correlation_interval, fitted_power_law
-from ...statistics.intervals import LEVEL, Array, Interval
+from ...statistics import LEVEL, Array, Interval, PowerLaw, correlation_interval, fitted_power_law
 from ..drawing.files import table_csv
 from .networks import Network
 from .spread import Spread, columns_of

@@ -4,10 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from ...store.parts import Row
-from ...store.row_check import OF_DEFORMATIONS
-from ...store.setting import BEFORE, SETTING
-from ...store.table import SEED_BY_SEED, flat, value_at
+from ...store import BEFORE, OF_DEFORMATIONS, SEED_BY_SEED, SETTING, Row, flat, value_at
 
 SETTINGS = (*SETTING, "asked.until_precision", "batch_norm", "precision")
 TASK = ("training.dataset", "training.train_size", "training.label_noise")  # that all networks were trained for

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...statistics.averages import log_average
-from ...statistics.intervals import Array
-from ...store.parts import Row
+from ...statistics import Array, log_average
+from ...store import Row
 from .setting import grouped
 
 COLUMN = {"error": "test_error"}  # of the rows, where it has another name

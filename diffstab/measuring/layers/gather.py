@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...results.raw_values import LayerValues
-from ...statistics.intervals import Array
+from ...results import LayerValues
+from ...statistics import Array
 from .moments import neighbours
 from .observe import Observed, Seen
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 from torch.nn.modules import activation, batchnorm, instancenorm, normalization
 
-from ...options.choices import ALL, AUTO
+from ...options import ALL, AUTO
 
 OUTPUT = "output"  # what the network returns, as the last layer of `auto` and `all`
 HOLDERS = (nn.ModuleList, nn.ModuleDict)  # which never run themselves

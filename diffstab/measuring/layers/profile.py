@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ...options.choices import ALL, AUTO
-from ...results.layers import LayerStability
-from ...results.raw_values import LayerValues, RawValues
-from ...statistics.intervals import Interval
+from ...options import ALL, AUTO
+from ...results import LayerStability, LayerValues, RawValues
+from ...statistics import Interval
 from ..memory import Note
 from ..setup import Setup
 from .gather import LayerChanges

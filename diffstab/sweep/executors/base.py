@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from ...store.entry import Entry
+from ...store import Entry
 from ..jobs import THREADS, Job, run_job
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...options.measure import MeasureOptions
-from ...store.entry import Entry
+from ...options import MeasureOptions
+from ...store import Entry
 from .base import Task
 
 

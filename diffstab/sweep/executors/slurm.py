@@ -16,9 +16,7 @@ from textwrap import shorten
 from typing import Any
 
 from ...checks import positive_integer
-from ...store.entry import Entry
-from ...store.parts import Row
-from ...store.store import Store
+from ...store import Entry, Row, Store
 from ..jobs import failed_entry
 from .base import Executor, Finished, Task
 from .local import usable_cores

@@ -11,7 +11,7 @@ from multiprocessing import current_process, get_context, parent_process, set_st
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from ...store.entry import Entry
+from ...store import Entry
 from .base import Task
 
 
