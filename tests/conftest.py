@@ -8,15 +8,17 @@ from hypothesis import Phase, settings
 from torch import Tensor, nn
 
 settings.register_profile("unshrunk", phases=(Phase.explicit, Phase.generate))  # where only failing counts
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # its import asks the network for a newer version, and warns of it
-# workers of pytest share the cores
-torch.set_num_threads(1 if {"PYTEST_XDIST_WORKER", "OMP_NUM_THREADS"} & set(os.environ) else 2)
 
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # its import asks the network for a newer version, and warns of it
 FIRST = (
     "survival scripts readme training_processes processes training sweep_slurm hostile"  # what takes longest
     " sweep stability layers cli transforms transforms_albumentations transforms_kornia transforms_timm"  # what forks
     " sweep_cluster"  # with the threads that Ray leaves behind, forks crash on Python 3.13
 ).split()
+
+
+# workers of pytest share the cores
+torch.set_num_threads(1 if {"PYTEST_XDIST_WORKER", "OMP_NUM_THREADS"} & set(os.environ) else 2)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,7 +58,7 @@ def network() -> nn.Module:
 @pytest.fixture(scope="session")
 def browser():
     """For `browsing.opened`."""
-    from browsing import started
+    from support.browsing import started
 
     with started() as opened:
         yield opened

@@ -14,9 +14,8 @@ from diffstab.measuring.by_name import measure_cell
 from diffstab.options.measure import MeasureOptions
 from diffstab.processes import ALONE, OtherProcessFailedError, Processes
 
+SUPPORT = Path(__file__).parent / "support"
 SAME = "data_sha256 indices_sha256 weights_sha256 network_sha256 images draws fold_fraction batch_norm key".split()
-
-
 CELLS = [
     {"model": "lenet", "images": 7, "batch_size": 128},  # fewer images than one batch holds
     {"model": "resnet18-w0.25", "images": 33, "batch_size": 11, "weights": "init"},  # 3 whole batches
@@ -52,7 +51,7 @@ def assert_same_measurement(row, alone):
 
 def test_two_processes_measure_what_one_does():
     """Counts that two don't divide, batches that batch norm needs whole, a process without images."""
-    answer = torchrun(Path(__file__).with_name("measured_together.py"), json.dumps(CELLS))
+    answer = torchrun(SUPPORT / "measured_together.py", json.dumps(CELLS))
     assert answer.returncode == 0, answer.stderr
     for cell, row in zip(CELLS, json.loads(answer.stdout), strict=True):
         assert_same_measurement(row, measure_cell(MeasureOptions.of(cell)).to_dict())
@@ -61,7 +60,7 @@ def test_two_processes_measure_what_one_does():
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads of the system are counted in /proc")
 def test_no_thread_outlives_the_processes_joining():
     """One that holds a tensor while Python ends would abort its process."""
-    answer = torchrun(Path(__file__).with_name("left_together.py"))
+    answer = torchrun(SUPPORT / "left_together.py")
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.splitlines() == ["True []"] * 2
 

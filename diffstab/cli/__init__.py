@@ -1,21 +1,24 @@
-"""The command line: parse, call, print. Heavy imports happen inside the commands."""
+"""The command line: parse, call, print.
+
+Open `measure` first; `options` has what commands share, `errors` makes one line and exit status 2 of an error. The room
+imports every other one, those with heavy imports inside the commands, so that `diffstab --help` answers at once.
+"""
 
 import click
 
 from .compare import compare
 from .deform import deform
-from .errors import OneLineGroup
+from .errors import OneLineErrors, OneLineGroup
 from .explore import explore
 from .field import field
-from .figure import figure
+from .figure import figure, figure_command
 from .measure import measure
 from .models import models
 from .report import report
 from .results import results
 from .sweep import sweep
+from .tables import print_columns, shown
 from .train import train
-
-__all__ = ["main"]
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,0 +1,108 @@
+"""The README's Python lines run, and the commands it shows exist."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from click import Group
+from click.testing import CliRunner
+
+from diffstab.cli import main
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_there_are_python_lines():
+    assert len(BLOCKS) == 3
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_python_lines_run(block):
+    exec(compile(block, "README.md", "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_lines_of_the_pages_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        exec(compile(block, page.name, "exec"), names)
+
+
+def commands_of(page):
+    """The words after `diffstab` of each command shown in a block, without what is said beside it."""
+    text = page.read_text().replace("\\\n", " ")
+    for line in re.findall(r"^    (?:torchrun .* -m )?diffstab (.*)$", text, re.MULTILINE):
+        yield shlex.split(re.sub(r"\s{3,}.*$", "", line).replace("INPUT", "96"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_the_pages_are_understood(page, tmp_path, monkeypatch):
+    """Each option and argument, without running."""
+    monkeypatch.chdir(tmp_path)
+    Path("SPEC.yaml").touch()
+    for name, *words in commands_of(page):
+        command = main.commands[name]
+        while isinstance(command, Group):
+            command = command.get_command(None, words.pop(0))
+        command.make_context(name, words)
+
+
+@pytest.mark.parametrize("page", ["quick-start.md"])
+def test_commands_of_the_first_page_run(page, tmp_path, monkeypatch):
+    """As written, but of 40 images."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "diffstab" / "data" / "embedded" / "photos", "images")
+    for name, *words in commands_of(ROOT / "docs" / page):
+        answer = CliRunner().invoke(main, [name, *words, *(["--images", "40"] if name == "measure" else [])])
+        assert answer.exit_code == 0, (name, words, answer.stderr)
+    assert {"deformed.png", "results", "report.html"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_commands_shown_are_accepted(tmp_path, monkeypatch):
+    """As written, but for the folder of what they write, and smaller networks to measure."""
+    monkeypatch.chdir(ROOT)
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text((ROOT / "docs" / "sweep.yaml").read_text().replace("resnet18", "lenet"))
+    lines = re.findall(r"^    diffstab (.*)$", README, re.MULTILINE)
+    assert len(lines) == 14
+    written = ("deformed.png", "results", "results.csv", "figures", "explorer.html", "report.html")
+    for line in lines:
+        if line.startswith("figure"):  # to another folder, and without the minutes of measuring
+            line = f"{line} --output figures" if "--run" not in line else f"{line} --help"
+        line += " --output explorer.html" if line == "explore" else ""
+        for shown, smaller in {
+            "--model resnet18": "--model fc_l4",
+            "docs/sweep.yaml": str(spec),
+            "compare results fc_l4 resnet18": "compare results fc_l4 lenet",
+        }.items():
+            line = line.replace(shown, smaller)
+        command, *words = shlex.split(line)
+        arguments = [str(tmp_path / word) if word in written else word for word in words]
+        answer = CliRunner().invoke(main, [command, *arguments])
+        assert answer.exit_code == 0, answer.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {*written, spec.name}
+    assert len((tmp_path / "results.csv").read_text().splitlines()) == 9
+
+
+def test_commands_in_the_text_exist():
+    """Options of commands that are shown within a line, in the README and the pages of docs."""
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for line in re.findall(r"`diffstab ([^`]*)`", page.read_text()):
+            name, *words = line.split()
+            command = main.commands[name]
+            if isinstance(command, Group) and words and not words[0].startswith("-"):
+                command = command.get_command(None, words[0])
+            known = {flag for parameter in command.params for flag in parameter.opts}
+            used = set(re.findall(r"--[a-z-]+", line))
+            assert used <= known | {"--help"}, (page.name, line)
+
+
+def test_pictures_shown_exist():
+    for name in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (ROOT / name).exists()

@@ -1,0 +1,36 @@
+"""How test error follows stability over networks, beside the values of the paper."""
+
+import csv
+import io
+import math
+
+import numpy as np
+import pytest
+
+from diffstab.figures.points.relation import networks_csv, paper_values, relate
+
+
+def test_the_relation_is_that_of_the_points(gathered):
+    error = [math.log(network.error.value) for network in gathered.networks]
+    found = relate(gathered.networks)
+    for quantity, power in (("R", 1), ("D", 1), ("1/G", -1)):
+        values = [power * math.log(getattr(network, quantity[-1]).value) for network in gathered.networks]
+        assert found.correlations[quantity].value == pytest.approx(np.corrcoef(values, error)[0, 1])
+    assert found.root_law.exponent.value == 0.5
+
+
+def test_the_papers_values_have_one_sign():
+    assert paper_values("Tiny-ImageNet") == ("tinyimagenet", {"R": 0.74, "D": 0.69, "1/G": 0.66})
+    assert paper_values("mnist5k") == paper_values("MNIST")
+    assert paper_values("photos") is None
+
+
+def test_the_table_holds_the_points(gathered):
+    table = list(csv.DictReader(io.StringIO(networks_csv(gathered.networks).decode())))
+    assert [line["name"] for line in table] == [network.name for network in gathered.networks]
+    for line, network in zip(table, gathered.networks, strict=True):
+        told = [int(line["depth"]), line["batch_norm"] == "True", line["skip"] == "True", int(line["seeds"])]
+        assert told == [network.depth, network.batch_norm, network.skip, 3]
+        for column, spread in (("test_error", network.error), ("R", network.R), ("R_init", network.R_init)):
+            ends = tuple(float(line[f"{column}{end}"]) for end in ("", "_log_sd", "_low", "_high"))
+            assert ends == spread

@@ -1,0 +1,117 @@
+"""The page of a report: one small valid file, with the comparisons of `diffstab compare` and notes beside them."""
+
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+from support.browsing import assert_self_contained
+from support.measured_rows import row
+from support.reported import data_of, many_rows, report, some_rows
+
+from diffstab.cli import main
+from diffstab.pages.paired import matrices_of
+from diffstab.pages.report import report_page, results_page
+from diffstab.store.pairing import compare_rows
+
+
+def test_the_page_is_one_small_valid_file():
+    for rows in (some_rows(), many_rows(5)):
+        assert_self_contained(report_page(rows, title="Some <b> & others"))
+    page = report_page(many_rows(500), title="Many")
+    assert len(page.encode()) < 1_000_000
+    assert data_of(page)["count"] == 500
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_paired_comparisons_are_those_of_compare(store, step):
+    """In whichever order the networks come: a matrix has the more stable one first."""
+    matrices, notes = matrices_of(store.rows()[::step], store.raw, 30, resamples=300, seed=0)
+    wanted = compare_rows(store, [], [], resamples=300, seed=0)[::step]
+    assert notes == []
+    assert [matrix.setting for matrix in matrices] == [one.setting for one in wanted]
+    for matrix, one in zip(matrices, wanted, strict=True):
+        names = matrix.told["names"]
+        assert names == [place.name for place in one.ranking]
+        ratios = {(first, second): pair for first, second, pair in one.pairs}
+        assert len(matrix.told["pairs"]) == 3
+        for i, k, value, low, high, p in matrix.told["pairs"]:
+            assert i < k
+            assert low < value < high
+            own = ratios.get((names[i], names[k]))
+            if own is None:
+                own = ratios[names[k], names[i]]
+                wanted_ratio = [1 / own.ratio.value, 1 / own.ratio.high, 1 / own.ratio.low]
+                assert [value, low, high] == pytest.approx(wanted_ratio, rel=1e-4)
+            else:
+                assert [value, low, high] == pytest.approx(list(own.ratio), rel=1e-4)
+            assert p == pytest.approx(own.p_holm, rel=1e-4)
+
+
+def test_of_many_networks_the_most_stable_are_compared(store):
+    matrices, _ = matrices_of(store.rows(), store.raw, 2, resamples=200, seed=0)
+    lowest = sorted((one["R"]["value"], one["model"]) for one in store.rows() if one["cutoff"] == 5)[:2]
+    assert matrices[1].told["names"] == [model for _, model in lowest]
+    assert matrices[1].told["of"] == 3
+    assert matrices_of(store.rows(), store.raw, 0, resamples=200, seed=0) == ([], [])
+
+
+def test_what_can_not_be_compared_is_noted(store, tmp_path):
+    copied = tmp_path / "copied"
+    shutil.copytree(store.folder, copied)
+    for path in (copied / "raw").rglob("*.npz"):
+        path.unlink()
+    answer = report(copied, "-o", tmp_path / "page.html")
+    assert answer.exit_code == 0
+    data = data_of((tmp_path / "page.html").read_text())
+    assert data["matrices"] == []
+    assert len(data["notes"]) == 2
+    assert all("can't be read" in note for note in data["notes"])
+    repeated = [*store.rows(), {**store.rows()[0], "precision": "float64"}]
+    assert matrices_of(repeated, store.raw, 30, resamples=200, seed=0)[1] == [
+        "1 rows repeat a measurement but for precision or the like and are in no matrix"
+    ]
+    assert "two or more" in matrices_of(store.rows()[:1], store.raw, 30, resamples=200, seed=0)[1][0]
+
+
+def test_ways_of_measuring_that_read_alike_are_told_apart():
+    rows = [row(pairs="all"), row(pairs="distinct"), row(cutoff=7.0), row(pairs="all", images=100)]
+    data = data_of(report_page(rows, title=""))
+    line = "mnist5k/test; c = {}, delta = 1 px, x, median, paper convention"
+    assert data["ways"] == [f"{line.format(3)} (pairs all)", f"{line.format(3)} (pairs distinct)", line.format(7)]
+    assert data["way"] == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing"], "'missing' is not a store"),
+        (["STORE", "--where", "model=none-such"], "none of 0 rows is a measurement"),
+        (["STORE", "--where", "modle=x"], "did you mean 'model'"),
+        (["STORE", "--compare", "-1"], "compare is -1"),
+        (["STORE", "--resamples", "5"], "resamples is 5"),
+        (["STORE", "-o", "no/such/folder/x.html"], "no/such/folder"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(store, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    answer = report(*(store.folder if word == "STORE" else word for word in arguments))
+    assert answer.exit_code == 2
+    assert message in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_measurement_writes_its_page(tmp_path):
+    words = "measure --model fc_l4 --images 20 --resamples 200 --layers auto --with-init --json --report".split()
+    answer = CliRunner().invoke(main, [*words, str(tmp_path / "page.html")])
+    assert answer.exit_code == 0, answer.stderr
+    result = json.loads(answer.stdout)
+    data = data_of((tmp_path / "page.html").read_text())
+    assert data["count"] == 2
+    R = data["columns"]["R.value"]
+    assert R["of"] == [result["R"]["value"], result["init"]["R"]["value"]]
+    assert len(data["layers"]["rows"]) == 2
+    assert len(data["matrices"]) == 1
+    with pytest.raises(ValueError, match="none of 0 rows"):
+        results_page([])

@@ -1,0 +1,120 @@
+"""`diffstab measure --from-row`: a row is measured again from itself alone."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from diffstab import Store
+from diffstab.cli import main
+from diffstab.cli.remeasure import tell_differences
+from diffstab.store.from_row import options_of
+
+PRETRAINED = Path(__file__).parents[2] / "pretrained"
+SMALL = "--images 30 --resamples 100".split()
+ASKED = [
+    "--model fc_l4",
+    "--model fc_l4 --temperature 0.001 --cutoff 5 --average mean --draws 2 --seed 18446744073709551615",
+    "--model resnet18-w0.25 --weights init --layers auto --batch-size 16",
+    "--model fc_l4 --convention reference --interpolation gaussian",
+    "--model fc_l4 --noise-radius per-image --precision float64 --cutoff-rule half-integer",
+    "--model fc_l4 --noise-norm 3 --transform translation --delta 2",
+    "--model timm:test_efficientnet --weights init --in-chans 1 --num-classes 7 --img-size 64 --mean 0.2 --std 0.5",
+    "--model lenet --weights init --batch-norm running --layers *1* --channels-last",
+    "--model fc_l4 --until-precision 1.5",
+    "--model fc_l4 --checkpoint weights.safetensors --amp",
+]
+SWEEP = """
+train: {model: fc_l2, recipe: laptop, epochs: 2, train_size: 1000}
+measure: {weights: train, images: 30, resamples: 100}
+"""
+
+
+def run(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_row_gives_its_numbers_again(folder, asked):
+    shutil.copy(PRETRAINED / "fc_l4-mnist5k" / "model.safetensors", folder / "weights.safetensors")
+    first = run("measure", *asked.split(), *SMALL, "--store", "kept", "--json")
+    assert first.exit_code == 0, first.stderr
+    told = json.loads(first.stdout)
+    again = run("measure", "--from-row", told["key"][:10], "--store", "kept", "--json")
+    assert again.exit_code == 0, again.stderr
+    assert f"row {told['key'][:12]}: the same D, G and R to 1e-06" in again.stderr
+    found = json.loads(again.stdout)
+    # `stopped` tells of the way to the images, which are now given
+    free = {"seconds", "git_commit", "stopped"}
+    assert {name: value for name, value in found.items() if name not in free} == {
+        name: value for name, value in told.items() if name not in free
+    }
+    assert len(Store("kept").rows()) == 1
+
+
+def test_a_trained_network_is_that_of_the_store(folder):
+    (folder / "sweep.yaml").write_text(SWEEP)
+    assert run("sweep", "sweep.yaml", "--store", "kept").exit_code == 0
+    store = Store("kept")
+    (row,) = (one for one in store.rows() if one["kind"] == "measure")
+    again = run("measure", "--from-row", row["key"], "--store", "kept")
+    assert again.exit_code == 0, again.stderr
+    assert "the same D, G and R" in again.stderr
+    (trained,) = (one for one in store.rows() if one["kind"] == "train")
+    answer = run("measure", "--from-row", trained["key"], "--store", "kept")
+    assert "is a done train; a measurement is needed" in answer.stderr
+    store.weights(trained).unlink()
+    answer = run("measure", "--from-row", row["key"], "--store", "kept")
+    assert answer.exit_code == 2
+    assert "can't be read" in answer.stderr
+
+
+def test_a_difference_is_told_and_is_an_error(folder):
+    assert run("measure", "--model", "fc_l4", *SMALL, "--store", "kept").exit_code == 0
+    store = Store("kept")
+    (row,) = store.rows()
+    other = {**row, "R": {**row["R"], "value": row["R"]["value"] * 1.01}, "versions": {"torch": "0.1"}, "device": "tpu"}
+    from click.testing import CliRunner as Runner
+
+    with Runner().isolation() as streams:
+        assert not tell_differences(other, row)
+        text = streams[1].getvalue().decode()
+    assert text.startswith(
+        f"row {row['key'][:12]}: others than in the row, relatively R by 0.0099; in the row there were"
+    )
+    assert "device tpu, torch 0.1" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--from-row abc", "without a store"),
+        ("--from-row abc --store kept", "no row has a key that begins so"),
+        ("--from-row KEY --store kept --seed 3 --average mean", "--seed, --average and --from-row are given"),
+        ("--from-row RECOMPUTED --store kept", "was recomputed from"),
+    ],
+)
+def test_what_can_not_be_measured_again_is_told_in_one_line(folder, words, message):
+    assert run("measure", "--model", "fc_l4", *SMALL, "--store", "kept").exit_code == 0
+    assert run("results", "recompute", "--store", "kept", "--average", "mean").exit_code == 0
+    rows = Store("kept").rows()
+    keys = {"RECOMPUTED" if row.get("recomputed_from") else "KEY": row["key"] for row in rows}
+    answer = run("measure", *(keys.get(word, word) for word in words.split()))
+    assert answer.exit_code == 2
+    assert message in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
+def test_an_object_of_python_can_not_be_named_again(folder):
+    store = Store("kept", create=True)
+    row = {"status": "done", "kind": "measure", "key": "a", "model": "Net", "model_source": "python"}
+    with pytest.raises(ValueError, match="is of a Python object, Net"):
+        options_of(row, store)

@@ -1,0 +1,97 @@
+"""Rows are filtered, sorted and exported by column."""
+
+import csv
+import io
+
+import pytest
+from support.measured_stores import failed, measured
+
+from diffstab.store.export import exported
+from diffstab.store.table import columns_of, flat, in_order, select
+
+
+def test_filters_choose_by_number_and_pattern(store):
+    store.add(failed("job"))
+    rows = store.rows()
+    assert [row["seed"] for row in select(rows, ["seed>=1", "status=done"])] == [1, 2]
+    assert len(select(rows, ["model=Seq*"])) == 3
+    assert len(select(rows, ["model!=Seq*"])) == 1
+    assert len(select(rows, ["R.value>0"])) == 3
+    assert len(select(rows, ["R.value=none"])) == 1
+    assert len(select(rows, ["seed=1.0"])) == 1
+    assert select(rows, ["seed=7"]) == []
+    assert select(rows, ["seed=7", "error.type=none", "seed<3"]) == []
+    assert len(select(rows, ["error.message=it can't"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sed=1", "no row has a column 'sed'; did you mean 'seed'"),
+        ("R<0.5", r"no row has a column 'R'; did you mean 'R\.value'"),
+        ("seed", "is not COLUMN=VALUE"),
+        ("R.value<small", "compares with 'small'; a number is needed after <"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_named(store, text, message):
+    with pytest.raises(ValueError, match=message):
+        select(store.rows(), [text])
+
+
+def test_a_column_that_stands_empty_is_a_column(store):
+    rows = store.rows()
+    for column in ("stopped", "error.type", "training.seed", "data_dir"):
+        assert select(rows, [f"{column}=none"]) == rows
+    assert len(select(rows, ["seed==1"])) == 1
+    assert len(select(rows, ["seed=*"])) == 3
+
+
+def test_rows_are_sorted_with_missing_values_last(store):
+    store.add(failed("job"))
+    values = [row.get("R", {}).get("value") for row in in_order(store.rows(), "R.value")]
+    assert values[:3] == sorted(values[:3])
+    assert values[3] is None
+
+
+def test_csv_has_a_column_for_each_nested_value(store):
+    store.add(failed("job"))
+    table = list(csv.DictReader(io.StringIO(exported(store.rows(), "csv").decode())))
+    assert len(table) == 4
+    for line, row in zip(table, store.rows(), strict=True):
+        assert set(line) == set(columns_of(map(flat, store.rows())))
+        if row["status"] == "done":
+            assert float(line["R.value"]) == row["R"]["value"]  # every digit
+            assert line["versions.torch"] == row["versions"]["torch"]
+        else:
+            assert line["error.message"] == "it can't"
+    assert next(iter(table[0])) == "model"
+    assert exported([], "csv").decode().startswith("model,")
+
+
+def test_parquet_has_the_same_table(store):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    store.add(measured(2**64 - 1))  # larger than any integer of Parquet's
+    store.add(failed("job"))
+    table = parquet.read_table(io.BytesIO(exported(store.rows(), "parquet"))).to_pylist()
+    for line, row in zip(table, store.rows(), strict=True):
+        one = flat(row)
+        for name in ("model", "R.value", "key", "cutoff"):
+            assert line.get(name) == one.get(name)
+    assert [line["seed"] for line in table][:4] == [0.0, 1.0, 2.0, 2.0**64]
+
+
+def test_the_csv_for_timm_joins_on_its_names(store):
+    row = {**store.rows()[0], "model": "timm:resnet50", "model_source": "timm", "weights_tag": "a1_in1k"}
+    row["weights"] = "pretrained"
+    tagged = {**row, "model": "timm:resnet50.tv_in1k", "weights_tag": "tv_in1k"}
+    bare = {**row, "model": "resnet18", "weights_tag": None}
+    fresh = {**tagged, "weights": "init"}  # not what timm's table is about
+    text = exported([row, tagged, bare, fresh, store.rows()[1]], "timm").decode()
+    table = list(csv.DictReader(io.StringIO(text)))
+    assert [line["model"] for line in table] == ["resnet50.a1_in1k", "resnet50.tv_in1k", "resnet18"]
+    assert float(table[0]["R"]) == row["R"]["value"]
+
+
+def test_an_unknown_format_is_named(store):
+    with pytest.raises(ValueError, match="format is 'xls'; allowed: csv, parquet, timm"):
+        exported(store.rows(), "xls")

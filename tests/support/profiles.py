@@ -1,0 +1,80 @@
+"""Rows over depth, displacement, noise and transformations, and the figures that are drawn from them."""
+
+import fig03_delta
+import fig11_noise
+import fig12_augmentation
+import fig14_depth
+import transformations
+from support.measured_rows import all_augmented, interval, row
+
+from diffstab.figures.paper.augmentation import augmentation_figure
+from diffstab.figures.paper.curves import delta_figure, noise_figure
+from diffstab.figures.paper.depth import depth_figure
+from diffstab.figures.paper.transformations import transformations_figure
+
+FACTORS = {"trained": (1.0, 2.0, 8.0), "init": (1.0, 1.5, 0.5)}  # of R, by seed
+DEPTHS = {"conv1": 0.0, "pool": 0.0, "conv2": 0.5, "fc": 1.0}
+AFFINE = {"cutoff": None, "cutoff_rule": None, "temperature": None, "delta_rule": None}
+
+
+def layers(R):
+    """The deeper, the more stable; given out of the order of their names."""
+    found = []
+    for k, (name, depth) in enumerate(DEPTHS.items()):
+        numbers = {"D": interval(0.01 * R / (k + 1)), "G": interval(0.01), "R": interval(R / (k + 1))}
+        found.append({"name": name, "depth": depth, **numbers, "shape": [4]})
+    return found
+
+
+def each(model, R=1.0, **more):
+    """Three trainings and three initialisations."""
+    rows = [row(model, seed, R=R * f, **more) for seed, f in enumerate(FACTORS["trained"])]
+    return rows + [row(model, seed, R=f, weights="init", **more) for seed, f in enumerate(FACTORS["init"])]
+
+
+def with_layers(rows):
+    return [{**one, "layers": layers(one["R"]["value"])} for one in rows]
+
+
+def deep():
+    return with_layers([*each("lenet", 2.0), *each("resnet18", 0.1)])
+
+
+def at_deltas():
+    sizes = [(c, delta) for c in (3.0, 5.0) for delta in (0.3, 1.0, 3.0)]
+    return [
+        one
+        for c, delta in sizes
+        for one in each("lenet", c * delta, cutoff=c, delta=delta, temperature=delta**2 / c, noise_radius=delta)
+    ]
+
+
+def at_norms():
+    given = [
+        one
+        for norm in (0.1, 1.0, 10.0)
+        for one in each("lenet", G=norm**2, noise_radius=norm, noise_norm=norm, noise_radius_rule="given")
+    ]
+    return given + [
+        one
+        for delta in (0.1, 0.4)
+        for one in each("lenet", G=delta, delta=delta, temperature=delta**2, noise_radius=3 * delta)
+    ]
+
+
+def transformed():
+    """Rows from before there was a choice have no transform."""
+    rows = [*each("lenet", 2.0), *each("resnet18", 0.1)]
+    for place, name in enumerate(("rotation", "scale", "whole-translation")):
+        rows += each("lenet", 1.0 + place, transform=name, **AFFINE)
+        rows += each("resnet18", 0.2 + place, transform=name, **AFFINE)
+    return rows
+
+
+FIGURES = {
+    "depth": (depth_figure, deep, fig14_depth),
+    "delta": (delta_figure, at_deltas, fig03_delta),
+    "noise": (noise_figure, at_norms, fig11_noise),
+    "transformations": (transformations_figure, transformed, transformations),
+    "augmentation": (augmentation_figure, all_augmented, fig12_augmentation),
+}

@@ -1,0 +1,118 @@
+"""A job's id is what is asked for; a job that fails is a row that says why."""
+
+import pytest
+
+from diffstab.options.measure import MeasureOptions
+from diffstab.options.train import TrainOptions
+from diffstab.sweep.jobs import measure_job, run_job, train_job
+
+
+def test_stores_of_earlier_versions_still_answer():
+    """The ids that jobs had before options were added; a change here makes every kept store run anew."""
+    assert measure_job(MeasureOptions(model="lenet")).id.startswith("e01b5830b7bb6b9e93db4473")
+    trained = TrainOptions(model="lenet", recipe="laptop")
+    assert train_job(trained).id.startswith("21eb47a340d34cf82888c814")
+    rule = TrainOptions(model="lenet", recipe="laptop", diffeo_cutoff_rule="half-integer")
+    assert train_job(rule).id != train_job(trained).id
+
+
+def test_a_jobs_id_is_what_is_asked_for_and_not_where_it_runs(tmp_path):
+    usual = measure_job(MeasureOptions())
+    assert measure_job(MeasureOptions(device="cpu", workers=2)).id == usual.id
+    assert measure_job(MeasureOptions(delta=1.0, cutoff=3)).id == usual.id
+    for other in ({"seed": 1}, {"cutoff": 5}, {"weights": "init"}, {"until_precision": 0.1}, {"model": "lenet"}):
+        assert measure_job(MeasureOptions(**other)).id != usual.id
+    assert measure_job(MeasureOptions(), train_job(TrainOptions())).id != usual.id
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "weights.pt").write_text("same")
+    one, other = (MeasureOptions(checkpoint=str(tmp_path / name / "weights.pt")) for name in "ab")
+    assert measure_job(one).id == measure_job(other).id  # by content
+    before = measure_job(one).id
+    (tmp_path / "a" / "weights.pt").write_text("else")
+    assert measure_job(one).id != before
+    folder = MeasureOptions(dataset="folder", data_dir=str(tmp_path))
+    before = measure_job(folder).id
+    (tmp_path / "a" / "more").write_text("")
+    assert measure_job(folder).id != before
+
+
+def test_files_that_can_not_be_read_are_told_apart(tmp_path):
+    ids = {measure_job(MeasureOptions(checkpoint=str(tmp_path / name))).id for name in "ab"}
+    assert len(ids) == 2
+    ids = {measure_job(MeasureOptions(dataset="folder", data_dir=str(tmp_path / name))).id for name in "ab"}
+    assert len(ids) == 2
+
+
+def test_images_count_by_their_content(tmp_path):
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_text("same" if name != "c" else "else")
+    ids = [measure_job(MeasureOptions(dataset="folder", data_dir=str(tmp_path / name))).id for name in "abc"]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_large_folders_files_count_by_name_and_size(tmp_path, monkeypatch):
+    """Reading ImageNet to name a job would take an hour."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (folder / "1.png").write_bytes(b"one")
+    options = MeasureOptions(dataset="folder", data_dir=str(folder))
+    small = measure_job(options).id
+    monkeypatch.setattr("diffstab.sweep.jobs.READ_UP_TO", 2)
+    monkeypatch.setattr("diffstab.sweep.jobs._file_sha256", lambda *_: pytest.fail("a file was read"))
+    large = measure_job(options).id
+    assert large != small
+    (folder / "1.png").write_bytes(b"two")
+    assert measure_job(options).id == large
+    (folder / "1.png").write_bytes(b"three")
+    assert measure_job(options).id != large
+
+
+def test_jobs_of_stores_kept_before_there_were_so_many_options_are_still_found():
+    """The names that version 0.1.0 gave them before it knew of other data sets, preprocessing and precision."""
+    assert measure_job(MeasureOptions()).id.startswith("918c7a718f1d4e93")
+    fresh = MeasureOptions(model="lenet", weights="init", cutoff=5)
+    assert measure_job(fresh).id.startswith("69fc2cda917cff3c")
+    assert train_job(TrainOptions()).id.startswith("128c092ad291df57")
+    for changed in ({"img_size": 40}, {"precision": "float64"}, {"amp": True}, {"num_classes": 3}, {"mean": 0.5}):
+        assert measure_job(MeasureOptions(**changed)).id != measure_job(MeasureOptions()).id
+    assert measure_job(MeasureOptions(download=True)).id == measure_job(MeasureOptions()).id
+
+
+def test_a_local_networks_files_are_part_of_a_jobs_id(tmp_path):
+    """The same files in another folder are the same network."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+    ids = [measure_job(MeasureOptions(model=f"local-dir:{tmp_path / name}")).id for name in ("one", "two")]
+    assert ids[0] == ids[1]
+    (tmp_path / "two" / "config.json").write_text('{"architecture": "lenet"}')
+    assert measure_job(MeasureOptions(model=f"local-dir:{tmp_path / 'two'}")).id != ids[0]
+
+
+def test_what_changes_no_number_is_no_part_of_a_jobs_id(tmp_path):
+    assert measure_job(MeasureOptions(batch_size=7)).id == measure_job(MeasureOptions()).id
+    fresh = [measure_job(MeasureOptions(weights="init", batch_size=size)).id for size in (7, 128)]
+    assert fresh[0] != fresh[1]  # the batch is part of the network
+    (tmp_path / "w").write_text("")
+    both = [MeasureOptions(checkpoint=str(tmp_path / "w"), weights=weights) for weights in ("init", "pretrained")]
+    assert measure_job(both[0]).id == measure_job(both[1]).id
+
+
+def test_a_job_that_fails_is_a_row_that_says_why():
+    (entry,) = run_job(measure_job(MeasureOptions(model="nonsuch", images=30)))
+    assert entry.row["status"] == "failed"
+    assert entry.row["error"]["type"] == "ValueError"
+    assert "none of paper, timm, torchvision has such a network" in entry.row["error"]["message"]
+    assert entry.row["model"] == "nonsuch"
+
+
+def test_an_unexpected_error_is_kept_with_its_place(monkeypatch):
+    def broken(options):
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr("diffstab.measuring.measure_cell", broken)
+    (entry,) = run_job(measure_job(MeasureOptions()))
+    assert entry.row["error"]["type"] == "ZeroDivisionError"
+    assert "in broken" in entry.row["error"]["traceback"]

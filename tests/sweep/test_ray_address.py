@@ -1,0 +1,118 @@
+"""An address where no Ray answers is told at once, in one line."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diffstab.sweep.executors.ray import RayExecutor
+from diffstab.sweep.executors.ray_address import endpoint, silence
+
+pytest.importorskip("ray")
+import ray
+
+# old releases of Ray leave log files and processes of its own to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_AUTH_TOKEN", "0" * 64)  # else Ray writes one to the home folder
+        patch.setenv("CUDA_VISIBLE_DEVICES", "7")  # an embedded Ray sees no other GPU, and its tasks not even that
+        patch.delenv("RAY_ADDRESS", raising=False)
+        yield
+
+
+def closed_port() -> int:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        return int(other.getsockname()[1])
+
+
+@contextlib.contextmanager
+def dumb_server() -> Iterator[int]:
+    """Takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@contextlib.contextmanager
+def web_server() -> Iterator[int]:
+    """Speaks HTTP/1, as Ray's dashboard does."""
+    server = HTTPServer(("127.0.0.1", 0), type("Handler", (BaseHTTPRequestHandler,), {"log_message": lambda *_: None}))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        (contextlib.nullcontext, "Connection refused"),
+        (dumb_server, "timed out|nothing within 2.5 s"),
+        (web_server, "what listens there is no Ray cluster"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["{}", "auto"])
+def test_an_address_where_no_ray_answers(server: Any, words: str, kind: str, monkeypatch: Any) -> None:
+    with server() as port:
+        address = f"127.0.0.1:{port or closed_port()}"
+        if kind == "auto":
+            monkeypatch.setenv("RAY_ADDRESS", address)
+        start = time.monotonic()
+        with pytest.raises(ValueError, match=f"^no Ray cluster answers at {address} .({words}).; see ray status"):
+            RayExecutor(address=kind.format(address))
+        assert time.monotonic() - start < 10
+    assert not ray.is_initialized()
+
+
+def test_a_name_that_can_not_be_looked_up(monkeypatch: Any) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(20) or [])
+    start = time.monotonic()
+    assert silence("head.example", 6379) == "nothing within 2.5 s"
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:port", "head:99999", "ray://head", "local"])
+def test_an_address_that_is_none(address: str) -> None:
+    with pytest.raises(ValueError, match="it must be auto, HOST:PORT"):
+        RayExecutor(address=address)
+
+
+def test_an_address_that_needs_another_package(monkeypatch: Any) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"addresses of this kind need pip install 'ray\[client\]'"):
+        RayExecutor(address="ray://head:10001")
+
+
+def test_addresses() -> None:
+    assert endpoint("10.0.0.5:6379") == ("10.0.0.5", 6379)
+    assert endpoint("ray://head:10001") == ("head", 10001)
+    assert endpoint("[::1]:6379") == ("::1", 6379)
+
+
+def test_without_ray(monkeypatch: Any) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ValueError, match=r"the executor ray needs the package ray: pip install 'diffstab\[ray\]'"):
+        RayExecutor()
+
+
+def test_importing_the_module_imports_neither_ray_nor_torch() -> None:
+    code = "import sys, diffstab.sweep.executors.ray; sys.exit(sum(name in sys.modules for name in ('ray', 'torch')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

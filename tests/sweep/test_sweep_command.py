@@ -1,0 +1,69 @@
+"""`diffstab sweep` runs a grid, goes on, and refuses in one line."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from diffstab.cli import main
+
+
+def cells(spec, *names):
+    return [tuple(getattr(job.options, name) for name in names) for job in spec.jobs]
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_the_command_runs_a_sweep_and_goes_on(tmp_path):
+    path, store = tmp_path / "sweep.yaml", tmp_path / "store"
+    path.write_text("measure: {model: [fc_l4, nonsuch], images: 30, weights: init}")
+    answer = run("sweep", path, "--store", store, "--dry-run")
+    assert answer.exit_code == 0, answer.stderr
+    assert "2 cells: 2 to run, 0 done, 0 failed" in answer.stdout
+    assert not store.exists()
+    answer = run("sweep", path, "--store", store)
+    assert answer.exit_code == 1
+    assert answer.stdout.startswith("2 cells: 1 done, 1 failed, 0 were in the store\n")
+    lines = answer.stderr.splitlines()  # one per job
+    assert len(lines) == 2
+    assert any(line.startswith("done    measure fc_l4 images=30 weights=init: R_f ") for line in lines)
+    assert any(
+        line.startswith("failed  measure nonsuch images=30 weights=init: ValueError: model is") for line in lines
+    )
+    assert "1 done, 1 failed" in run("sweep", path, "--store", store, "--dry-run").stdout
+    answer = run("sweep", path, "--store", store, "--json")
+    assert answer.exit_code == 1
+    told = json.loads(answer.stdout)
+    assert (told["cells"], told["skipped"], told["failed_before"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--executor", "rey"], "'rey' is not one of"),
+        (["--ray-address", "x:1"], "--ray-address is for --executor ray, and the executor is local"),
+        (["--slurm-option", "partition=gpu"], "--slurm-option is for --executor slurm"),
+        (["--executor", "slurm", "--slurm-option", "partition"], "--slurm-option is 'partition'; NAME=VALUE is needed"),
+        (["--executor", "slurm", "--cpus-per-job", "0.5"], "Slurm gives whole CPUs"),
+        (["--jobs", "0"], "0 is not in the range"),
+        (["--gpus-per-job", "0.5"], "--gpus-per-job is for --executor ray or slurm, and the executor is local"),
+        (["--executor", "slurm", "--cpus-per-job", "inf"], "Slurm gives whole CPUs"),
+    ],
+)
+def test_the_command_refuses_in_one_line(tmp_path, arguments, message):
+    path = tmp_path / "sweep.yaml"
+    path.write_text("measure: {model: fc_l4, images: 30}")
+    answer = run("sweep", path, "--store", tmp_path / "store", *arguments)
+    assert answer.exit_code == 2
+    assert message in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
+def test_a_store_that_can_not_be_written_is_refused_before_any_work(tmp_path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text("measure: {model: fc_l4, images: 30}")
+    answer = run("sweep", path, "--store", path / "store")
+    assert answer.exit_code == 2
+    assert "can't be made" in answer.stderr

@@ -1,0 +1,115 @@
+"""Arguments and inputs that do not fit are refused."""
+
+import sys
+import warnings
+
+import PIL.Image
+import pytest
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from diffstab.transforms.random_diffeomorphism import RandomDiffeomorphism
+
+SIZE = (17, 11)
+ROTATED = ("XYWHR", "CXCYWHR", "XYXYXYXY")
+
+
+def rand(*shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(3))
+
+
+def pil(mode: str, size: tuple[int, int] = SIZE) -> PIL.Image.Image:
+    pixels = PIL.Image.fromarray((255 * rand(*size, 3)).byte().numpy())
+    through = {"I;16": "I", "PA": "P"}.get(mode)
+    return (
+        pixels.convert("L").convert("I").convert(mode)
+        if through == "I"
+        else (pixels.convert(through).convert(mode) if through else pixels.convert(mode))
+    )
+
+
+def boxes(form: str = "XYXY", canvas: tuple[int, int] = SIZE) -> tv_tensors.BoundingBoxes:
+    if form in ROTATED:
+        data = torch.tensor([[5.0, 8.0, 4.0, 6.0, 30.0], [4.0, 9.0, 3.0, 2.0, -75.0], [5.5, 8.5, 5.0, 5.0, 0.0]])
+        found = tv_tensors.BoundingBoxes(data, format="CXCYWHR", canvas_size=canvas)
+    else:
+        data = torch.tensor([[2.0, 3.0, 8.0, 9.5], [0.0, 0.0, 11.0, 17.0], [4.5, 6.0, 5.0, 16.0]])
+        found = tv_tensors.BoundingBoxes(data, format="XYXY", canvas_size=canvas)
+    return v2.ConvertBoundingBoxFormat(form)(found)
+
+
+def keypoints(canvas: tuple[int, int] = SIZE) -> tv_tensors.KeyPoints:
+    return tv_tensors.KeyPoints([[[3.0, 5.5], [0.0, 16.0]], [[9.2, 1.1], [-4.0, 30.0]]], canvas_size=canvas)
+
+
+@pytest.fixture
+def scripting():
+    """torch.jit.script is on its way out, and says so."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "one cutoff and a given temperature or delta"),
+        ({"cutoff": (2, 5), "delta": 1}, "one cutoff and"),
+        ({"delta": 1, "only_diffeomorphisms": True}, "one cutoff and"),
+        ({"delta": (1, 2), "temperature_shape": (3, 1)}, "uniform"),
+        ({"delta": 1, "interpolation": "gaussian"}, "bilinear and without a generator"),
+    ],
+)
+def test_what_cannot_be_scripted_is_refused(scripting, arguments, message):
+    with pytest.raises(RuntimeError, match=message):
+        torch.jit.script(RandomDiffeomorphism(**arguments))
+
+
+def test_a_generator_is_refused_in_workers(monkeypatch):
+    monkeypatch.setattr(sys.modules[RandomDiffeomorphism.__module__], "get_worker_info", lambda: "a worker")
+    assert RandomDiffeomorphism(delta=1.0)(rand(3, *SIZE)).shape == (3, *SIZE)
+    with pytest.raises(ValueError, match="every worker of the data loader has a copy"):
+        RandomDiffeomorphism(delta=1.0, generator=torch.Generator())(rand(3, *SIZE))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"temperature": 0.1, "delta": 1}, ValueError, "both of temperature and delta given"),
+        ({"delta": (3, 1)}, ValueError, "reversed"),
+        ({"delta": 1, "p": 1.5}, ValueError, "p is 1.5; a probability"),
+        ({"delta": 1, "p": "often"}, TypeError, "p is 'often'"),
+        (
+            {"delta": 1, "interpolation": "nearest"},
+            ValueError,
+            "interpolation is 'nearest'; allowed: bilinear, gaussian",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        RandomDiffeomorphism(**arguments)
+
+
+NO_CANVAS = tv_tensors.wrap(torch.zeros(1, 4), like=boxes(), canvas_size=None)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([NO_CANVAS], "BoundingBoxes have no canvas_size"),
+        ([tv_tensors.Image(rand(3, 8, 9)), boxes()], r"several sizes: 8 x 9 \(Image\), 17 x 11 \(BoundingBoxes\)"),
+        ([tv_tensors.Image(rand(4, 3, *SIZE)), boxes()], r"a BoundingBoxes beside a batch \(4,\)"),
+        ([tv_tensors.Image(rand(4, 3, *SIZE)), pil("RGB")], r"a Image beside a batch \(4,\)"),
+        ([tv_tensors.Image(rand(4, 3, *SIZE)), keypoints()], r"shape \(2, 2, 2\) beside a batch \(4,\)"),
+        (
+            [tv_tensors.Image(rand(4, 3, *SIZE)), tv_tensors.Image(rand(3, *SIZE))],
+            r"\(3, 17, 11\) beside a batch \(4,\)",
+        ),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(inputs, message):
+    with pytest.raises(ValueError, match=message):
+        RandomDiffeomorphism(delta=1.0)(inputs)
