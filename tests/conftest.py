@@ -1,22 +1,18 @@
 """Fixtures: one thread setting for all, and a small network and data set that many tests measure."""
 
 import os
+from collections.abc import Callable
 
 import pytest
 import torch
+from click import Command
+from click.testing import CliRunner, Result
 from hypothesis import Phase, settings
 from torch import Tensor, nn
 
 settings.register_profile("unshrunk", phases=(Phase.explicit, Phase.generate))  # where only failing counts
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # its import asks the network for a newer version, and warns of it
-FIRST = (
-    "survival scripts readme training_processes processes training sweep_slurm hostile"  # what takes longest
-    " sweep stability layers cli transforms transforms_albumentations transforms_kornia transforms_timm"  # what forks
-    " sweep_cluster"  # with the threads that Ray leaves behind, forks crash on Python 3.13
-).split()
-
-
 # workers of pytest share the cores
 torch.set_num_threads(1 if {"PYTEST_XDIST_WORKER", "OMP_NUM_THREADS"} & set(os.environ) else 2)
 
@@ -27,9 +23,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take longest come first, so that workers end together, and those that fork come before Ray."""
-    rank = {f"test_{name}.py": k for k, name in enumerate(FIRST)}
-    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+    """Slow files come first, so that workers end together, and those that fork come before Ray.
+
+    With the threads that Ray leaves behind, forks crash on Python 3.13.
+    """
+    forks = {"sweep", "measuring", "cli", "transforms", "training"}
+
+    def rank(item: pytest.Item) -> int:
+        if item.path.name.startswith("test_ray"):
+            return 2
+        return 0 if item.get_closest_marker("slow") else 1 if item.path.parent.name in forks else 3
+
+    order = {path: min(rank(item) for item in items if item.path == path) for path in {item.path for item in items}}
+    items.sort(key=lambda item: order[item.path])
+
+
+@pytest.fixture(scope="session")
+def cli() -> Callable[..., Result]:
+    """Runs a command, `diffstab` unless another one is given: cli("measure", "--images", 20)."""
+    from diffstab.cli import main
+
+    def run(*words: object, command: Command = main) -> Result:
+        return CliRunner().invoke(command, [str(word) for word in words])
+
+    return run
 
 
 @pytest.fixture

@@ -6,11 +6,9 @@ from math import log
 
 import pytest
 import torch
-from click.testing import CliRunner
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, Store, measure
-from diffstab.cli import main
 from diffstab.statistics.averages import Statistic
 from diffstab.store.entry import measured_entry
 from diffstab.store.pairing import compare_rows
@@ -43,10 +41,6 @@ def store(tmp_path_factory):
     store.add(measured("flat", cutoff=5))
     store.add(measured("blurred", cutoff=5, seed=7))
     return store
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, ["compare", *(str(argument) for argument in arguments)])
 
 
 def compared(store, *networks, filters=(), seed=0):
@@ -144,8 +138,8 @@ def test_the_statistic_is_the_rows_own(tmp_path):
     assert Statistic(one.setting["average"], one.setting["median_rule"], one.setting["pairs"]).per_coordinate
 
 
-def test_the_command_prints_a_ranking_and_pairs(store):
-    answer = run(store.folder, "sharp", "blurred", "flat", "--where", "cutoff=3")
+def test_the_command_prints_a_ranking_and_pairs(cli, store):
+    answer = cli("compare", store.folder, "sharp", "blurred", "flat", "--where", "cutoff=3")
     assert answer.exit_code == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert lines[0] == (
@@ -153,12 +147,12 @@ def test_the_command_prints_a_ranking_and_pairs(store):
     )
     assert lines[1].split() == "rank network R_f 95 % interval rank, 95 %".split()
     assert len(lines) == 10
-    told = json.loads(run(store.folder, "sharp", "blurred", "flat", "--json").stdout)
+    told = json.loads(cli("compare", store.folder, "sharp", "blurred", "flat", "--json").stdout)
     assert [len(one["pairs"]) for one in told] == [3, 1]
     assert all(0 <= pair["p_value"] <= pair["p_holm"] <= 1 for pair in told[0]["pairs"])
-    answer = run(store.folder, "sharp", "flat", "blurred", "--where", "cutoff=5")
+    answer = cli("compare", store.folder, "sharp", "flat", "blurred", "--where", "cutoff=5")
     assert answer.stderr == "note: blurred shares no images, settings and seed with the others and is left out\n"
-    answer = run(store.folder, "sharp")
+    answer = cli("compare", store.folder, "sharp")
     assert (answer.exit_code, answer.stderr.count("\n")) == (2, 1)
 
 

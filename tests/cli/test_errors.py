@@ -6,10 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from PIL import Image
-
-from diffstab.cli import main
 
 BAD = [
     ("measure --model lenet --weights init --dataset photos", "has such a network"),
@@ -101,10 +98,6 @@ BAD = [
 ]
 
 
-def run(*arguments: str):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
 def write_inputs(folder):
     (folder / "pictures").mkdir()
     Image.new("RGB", (20, 20)).save(folder / "pictures" / "1.png")
@@ -126,11 +119,11 @@ def write_inputs(folder):
 
 
 @pytest.mark.parametrize(("line", "message"), BAD, ids=[line for line, _ in BAD])
-def test_bad_input_gets_one_line_and_status_2(line, message, tmp_path, monkeypatch):
+def test_bad_input_gets_one_line_and_status_2(cli, line, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_inputs(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    answer = run(*line.split())
+    answer = cli(*line.split())
     assert answer.exit_code == 2
     assert answer.stderr.startswith("Error: ")
     assert answer.stderr.count("\n") == 1
@@ -139,8 +132,8 @@ def test_bad_input_gets_one_line_and_status_2(line, message, tmp_path, monkeypat
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_no_arguments_print_help_and_exit_2():
-    answer = run()
+def test_no_arguments_print_help_and_exit_2(cli):
+    answer = cli()
     assert answer.exit_code == 2
     assert "measure" in answer.stderr
 
@@ -151,8 +144,8 @@ def test_python_dash_m_answers():
 
 
 @pytest.mark.parametrize("words", [["--help"], ["results", "--help"], ["figure", "--help"]])
-def test_lists_of_commands_cut_no_sentence_short(words):
-    listed = run(*words).stdout.split("Commands:")[1]
+def test_lists_of_commands_cut_no_sentence_short(cli, words):
+    listed = cli(*words).stdout.split("Commands:")[1]
     assert "..." not in listed
     if words == ["--help"]:
         assert listed.split()[0] == "measure"  # the one that is used most

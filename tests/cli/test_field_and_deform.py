@@ -5,37 +5,31 @@ import json
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from PIL import Image
 
 from diffstab import deform as deform_images
-from diffstab.cli import main
 from diffstab.fields.ensemble import MaxEntropyEnsemble
 from diffstab.streams import StreamKeys
 
 
-def run(*arguments: str):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def test_field_tells_modes_range_and_probability():
-    answer = run("field", "--size", "32", "--cutoff", "3", "--json")
+def test_field_tells_modes_range_and_probability(cli):
+    answer = cli("field", "--size", "32", "--cutoff", "3", "--json")
     found = json.loads(answer.stdout)
     ensemble = MaxEntropyEnsemble(32, 3, delta=1.0)
     assert found["modes"] == 4
     assert found["temperature"] == ensemble.temperature
     assert 0.9 < found["probability_of_diffeomorphism"] <= 1
     assert found["temperature_min"] < found["temperature"] < found["temperature_max"]
-    table = run("field", "--size", "20x32", "--convention", "reference", "--temperature", "0.001").stdout
+    table = cli("field", "--size", "20x32", "--convention", "reference", "--temperature", "0.001").stdout
     for word in ("20 x 32 pixels", "half-integer", "T range", "P(diffeomorphism)"):
         assert word in table
 
 
 @pytest.mark.parametrize(("mode", "ending"), [("L", ".png"), ("RGB", ".png"), ("RGBA", ".webp"), ("P", ".bmp")])
-def test_deform_writes_the_deformed_image(tmp_path, mode, ending):
+def test_deform_writes_the_deformed_image(cli, tmp_path, mode, ending):
     image = Image.effect_noise((31, 20), 60).resize((62, 40)).convert(mode)
     image.save(tmp_path / "in.png")
-    answer = run("deform", tmp_path / "in.png", tmp_path / f"out{ending}", "--delta", "2", "--seed", "5", "--draw", "1")
+    answer = cli("deform", tmp_path / "in.png", tmp_path / f"out{ending}", "--delta", "2", "--seed", "5", "--draw", "1")
     assert answer.exit_code == 0, answer.stderr
     with Image.open(tmp_path / f"out{ending}") as out:
         assert out.size == image.size
@@ -47,11 +41,11 @@ def test_deform_writes_the_deformed_image(tmp_path, mode, ending):
             np.testing.assert_array_equal(np.array(out), deform_images(pixels, field)[0].round().numpy())
 
 
-def test_the_papers_fig_12_ensemble_has_no_least_temperature():
+def test_the_papers_fig_12_ensemble_has_no_least_temperature(cli):
     """c = 1 by the published rules: ln c = 0, so no temperature moves half a pixel by Eq. 3."""
-    answer = run(
+    answer = cli(
         "field", "--size", "28", "--cutoff", "1", "--convention", "reference", "--temperature", "0.01", "--json"
     )
     found = json.loads(answer.stdout)
     assert (found["modes"], found["delta"], found["temperature_min"]) == (1, 0, None)
-    assert run("field", "--size", "2").exit_code == 0
+    assert cli("field", "--size", "2").exit_code == 0

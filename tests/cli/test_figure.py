@@ -7,10 +7,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from diffstab.cli import main
 from diffstab.figures.paper import catalogue
 from diffstab.figures.paper.catalogue import FIGURES, FOLDER, NAMES, PRESETS, FigureKind, figure_named
 from diffstab.sweep.spec import read_spec
@@ -32,12 +30,8 @@ def tiny(tmp_path, monkeypatch):
     return presets
 
 
-def run(*arguments):
-    return CliRunner().invoke(main, ["figure", *map(str, arguments)])
-
-
-def test_every_figure_is_listed():
-    told = run("--help").stdout
+def test_every_figure_is_listed(cli):
+    told = cli("figure", "--help").stdout
     assert all(name in told for name in (*NAMES, "all"))
     assert "Draw figures of the paper" in told
 
@@ -66,8 +60,8 @@ def test_every_preset_is_behind_a_figure_and_can_be_read():
         assert read_spec(file, confirm_above=None).jobs, file
 
 
-def test_without_cells_the_command_that_makes_them_is_told(tiny):
-    answer = run(NAME)
+def test_without_cells_the_command_that_makes_them_is_told(cli, tiny):
+    answer = cli("figure", NAME)
     assert answer.exit_code == 2
     how = f"make them with diffstab figure {NAME} --preset laptop --store figures/store --run"
     assert answer.stderr == f"Error: 'figures/store' has none of the 2 cells behind {NAME}; {how}\n"
@@ -75,21 +69,21 @@ def test_without_cells_the_command_that_makes_them_is_told(tiny):
     assert not list((tiny.parent / "figures").iterdir())
 
 
-def test_cells_are_run_once_and_a_figure_of_some_says_what_is_missing(tiny):
+def test_cells_are_run_once_and_a_figure_of_some_says_what_is_missing(cli, tiny):
     own = tiny / "one.yaml"
     own.write_text(TINY.replace("[3, 5]", "5"))
-    begun = CliRunner().invoke(main, ["sweep", str(own), "--store", "figures/store", "--jobs", "1"])
+    begun = cli("sweep", str(own), "--store", "figures/store", "--jobs", "1")
     assert begun.exit_code == 0, begun.stderr
-    some = run(NAME)
+    some = cli("figure", NAME)
     assert some.exit_code == 0, some.stderr
     assert "note: 1 of 2 cells are missing; make them with" in some.stderr
     assert some.stdout == f"{NAME}: 1 network; 1 point; 20 images; delta = 1; median\n"
-    whole = run(NAME, "--run", "--jobs", "1")
+    whole = cli("figure", NAME, "--run", "--jobs", "1")
     assert whole.exit_code == 0, whole.stderr
     assert "cutoff=5" not in whole.stderr  # that cell was there
     assert "missing" not in whole.stderr
     assert len(points("figures")) == 2
-    again = run(NAME, "--run", "-o", "again")
+    again = cli("figure", NAME, "--run", "-o", "again")
     assert points("again") == points("figures")
     assert "done " not in again.stderr
 
@@ -100,14 +94,14 @@ def points(folder):
 
 
 @pytest.fixture
-def filled(tiny):
+def filled(cli, tiny):
     """With a store that has both cells."""
-    assert run(NAME, "--run", "--jobs", "1").exit_code == 0
+    assert cli("figure", NAME, "--run", "--jobs", "1").exit_code == 0
     return tiny.parent
 
 
-def test_pictures_say_what_made_them(tiny):
-    answer = run("fig10-interpolation", "-o", "here")
+def test_pictures_say_what_made_them(cli, tiny):
+    answer = cli("figure", "fig10-interpolation", "-o", "here")
     assert answer.exit_code == 0
     with Image.open("here/fig10-interpolation.png") as picture:
         told = json.loads(picture.info["Description"])
@@ -116,13 +110,13 @@ def test_pictures_say_what_made_them(tiny):
     assert {"diffstab", "git_commit", "filters", "setting"} <= set(told)
 
 
-def test_whatever_rows_there_are_are_drawn(filled):
+def test_whatever_rows_there_are_are_drawn(cli, filled):
     export = ["results", "export", "--store", "figures/store", "--format", "csv", "--output", "rows.csv"]
-    assert CliRunner().invoke(main, export).exit_code == 0
+    assert cli(*export).exit_code == 0
     for folder, more in {"a": ("--preset", "own"), "b": ("--store", "rows.csv", "--preset", "own")}.items():
-        assert run(NAME, "-o", folder, *more).exit_code == 0
+        assert cli("figure", NAME, "-o", folder, *more).exit_code == 0
         assert points(folder) == points("figures")
-    chosen = run(NAME, "--preset", "own", "--where", "cutoff=3", "-o", "c")
+    chosen = cli("figure", NAME, "--preset", "own", "--where", "cutoff=3", "-o", "c")
     assert chosen.exit_code == 0
     assert [line["cutoff"] for line in points("c")] == ["3.0"]
 
@@ -137,22 +131,22 @@ def test_whatever_rows_there_are_are_drawn(filled):
         ([NAME, "--preset", "small"], "'small' is not one of 'laptop', 'paper', 'own'"),
     ],
 )
-def test_what_cannot_be_drawn_is_told_in_one_line(tmp_path, monkeypatch, arguments, message):
+def test_what_cannot_be_drawn_is_told_in_one_line(cli, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
-    answer = run(*arguments)
+    answer = cli("figure", *arguments)
     assert answer.exit_code == 2
     assert message in answer.stderr
     assert len(answer.stderr.strip().splitlines()) <= 4  # click's own errors have a usage line
 
 
-def test_all_draws_what_it_can(tiny, monkeypatch):
+def test_all_draws_what_it_can(cli, tiny, monkeypatch):
     kinds = (
         FigureKind("fig10-interpolation", "Interpolations", "pixel_grid:pixel_grid_figure"),
         FigureKind(NAME, "Data sets", "datasets:datasets_figure", "datasets"),
         FigureKind("fig13-mnist", "On a GPU alone", "datasets:datasets_figure", "none"),
     )
     monkeypatch.setattr(import_module("diffstab.cli.figure"), "FIGURES", kinds)
-    answer = run("all")
+    answer = cli("figure", "all")
     assert answer.exit_code == 1
     assert f"not drawn: 'figures/store' has none of the 2 cells behind {NAME}" in answer.stderr
     assert "fig13" not in answer.stderr
@@ -161,8 +155,8 @@ def test_all_draws_what_it_can(tiny, monkeypatch):
     ]
 
 
-def test_without_matplotlib_the_command_says_what_to_install(tiny, monkeypatch):
+def test_without_matplotlib_the_command_says_what_to_install(cli, tiny, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    answer = run("fig10-interpolation")
+    answer = cli("figure", "fig10-interpolation")
     assert answer.exit_code == 2
     assert "pip install 'diffstab[plot]'" in answer.stderr

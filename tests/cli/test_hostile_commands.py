@@ -13,10 +13,9 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from support.hostile import assert_one_line, cases, run
+from support.hostile import assert_one_line, cases
 
 from diffstab.cli import main
 from diffstab.store.store import Store
@@ -113,7 +112,7 @@ def fitting(option):
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory):
+def ready(cli, tmp_path_factory):
     """A folder with what the bases name."""
     folder = tmp_path_factory.mktemp("ready")
     source = Path(__file__).parents[2] / "diffstab" / "data" / "embedded" / "photos" / "camera.jpg"
@@ -121,13 +120,13 @@ def ready(tmp_path_factory):
     (folder / "text.csv").write_text("a,b\n1,2\n")
     for model in ("fc_l2", "lenet"):
         measured = "measure --weights init --images 5 --resamples 100 --model"
-        assert run(*measured.split(), model, "--store", folder / "store").exit_code == 0
-    assert run("deform", source, folder / "picture.png").exit_code == 0
+        assert cli(*measured.split(), model, "--store", folder / "store").exit_code == 0
+    assert cli("deform", source, folder / "picture.png").exit_code == 0
     return folder
 
 
 @pytest.mark.parametrize("name", BASES)
-def test_any_command_line_ends_well(name, ready):
+def test_any_command_line_ends_well(cli, name, ready):
     @cases(EXAMPLES.get(name, 60))
     @given(words(name))
     def ends_well(more):
@@ -135,7 +134,7 @@ def test_any_command_line_ends_well(name, ready):
             folder = Path(scratch) / "own"
             shutil.copytree(ready, folder)
             with contextlib.chdir(folder):
-                answer = CliRunner().invoke(main, [*name.split(), *BASES[name].replace("KEY", key).split(), *more])
+                answer = cli(*name.split(), *BASES[name].replace("KEY", key).split(), *more)
             assert_one_line(answer)
             assert answer.exit_code in (0, 1, 2)
             assert not [path for path in Path(scratch).rglob("*") if TEMPORARY.search(path.name)]
@@ -159,28 +158,28 @@ def as_nobody():
 
 
 @pytest.mark.parametrize(("line", "place"), ODD)
-def test_odd_names_of_folders_are_names(line, place, ready, tmp_path, monkeypatch):
+def test_odd_names_of_folders_are_names(cli, line, place, ready, tmp_path, monkeypatch):
     """Spaces, other scripts, dots, quotes."""
     shutil.copytree(ready, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     for name in ("up", place):
         Path(name).mkdir(parents=True, exist_ok=True)
-    answer = CliRunner().invoke(main, [word.format(place) for word in line.split()])
+    answer = cli(*[word.format(place) for word in line.split()])
     assert answer.exit_code == 0, answer.stderr
     assert sorted(path.name for path in Path(place).iterdir()) == WRITING[line]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders that may not be written to are made as POSIX has them")
 @pytest.mark.parametrize("line", WRITING)
-def test_a_folder_that_may_not_be_written_is_told(line, ready, monkeypatch):
+def test_a_folder_that_may_not_be_written_is_told(cli, line, ready, monkeypatch):
     with tempfile.TemporaryDirectory() as scratch:  # not below pytest's folder, which others may not enter
         shutil.copytree(ready, scratch, dirs_exist_ok=True)
         monkeypatch.chdir(scratch)
         os.chmod(scratch, 0o755)
         Path("closed").mkdir(mode=0o555)
-        assert run(*line.format(tempfile.mkdtemp(dir=scratch)).split()).exit_code == 0  # imports what it needs
+        assert cli(*line.format(tempfile.mkdtemp(dir=scratch)).split()).exit_code == 0  # imports what it needs
         with as_nobody():
-            answer = run(*line.format("closed").split())
+            answer = cli(*line.format("closed").split())
         assert_one_line(answer)
         assert answer.exit_code == 2
         assert re.search("can't be (written|made).*Permission denied", answer.stderr), answer.stderr

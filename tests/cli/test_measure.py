@@ -6,10 +6,8 @@ import click
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from PIL import Image
 
-from diffstab.cli import main
 from diffstab.cli.errors import OneLineErrors
 from diffstab.models.paper import PAPER_NETS
 
@@ -19,12 +17,8 @@ precision device seed versions git_commit seconds key""".split()
 FAST = ["measure", "--model", "fc_l4", "--images", "60", "--device", "cpu"]
 
 
-def run(*arguments: str):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def test_measure_prints_exactly_one_json_object_on_stdout():
-    answer = run(*FAST, "--json", "--draws", "2")
+def test_measure_prints_exactly_one_json_object_on_stdout(cli):
+    answer = cli(*FAST, "--json", "--draws", "2")
     assert answer.exit_code == 0
     row = json.loads(answer.stdout)
     assert set(KEYS) <= set(row)
@@ -36,27 +30,27 @@ def test_measure_prints_exactly_one_json_object_on_stdout():
     assert "paper:fc_l4" in answer.stderr
 
 
-def test_measure_prints_a_table_on_stdout_and_the_rest_on_stderr():
-    answer = run(*FAST)
+def test_measure_prints_a_table_on_stdout_and_the_rest_on_stderr(cli):
+    answer = cli(*FAST)
     assert answer.exit_code == 0
     for word in ("D_f", "G_f", "R_f", "test error", "95 % interval"):
         assert word in answer.stdout
     assert "60 images of mnist5k/test" in answer.stderr
 
 
-def test_the_reference_convention_and_single_knobs_reach_the_result():
-    row = json.loads(run(*FAST, "--json", "--convention", "reference").stdout)
+def test_the_reference_convention_and_single_knobs_reach_the_result(cli):
+    row = json.loads(cli(*FAST, "--json", "--convention", "reference").stdout)
     rules = ("cutoff_rule", "delta_rule", "noise_radius_rule")
     assert [row[name] for name in rules] == ["half-integer", "asymptotic", "per-image"]
-    row = json.loads(run(*FAST, "--json", "--convention", "reference", "--noise-radius", "ensemble").stdout)
+    row = json.loads(cli(*FAST, "--json", "--convention", "reference", "--noise-radius", "ensemble").stdout)
     assert (row["convention"], row["noise_radius_rule"]) == ("reference", "ensemble")
-    row = json.loads(run(*FAST, "--json", "--temperature", "0.001", "--average", "mean").stdout)
+    row = json.loads(cli(*FAST, "--json", "--temperature", "0.001", "--average", "mean").stdout)
     assert (row["temperature"], row["average"]) == (0.001, "mean")
 
 
-def test_weights_at_initialisation_use_the_batchs_norm_and_the_seed():
+def test_weights_at_initialisation_use_the_batchs_norm_and_the_seed(cli):
     first, same, other = (
-        json.loads(run("measure", "--model", "timm:resnet10t", "--weights", "init", "--images", "20", "--seed", s,
+        json.loads(cli("measure", "--model", "timm:resnet10t", "--weights", "init", "--images", "20", "--seed", s,
                        "--device", "cpu", "--json").stdout)
         for s in (0, 0, 1)
     )  # fmt: skip
@@ -66,13 +60,13 @@ def test_weights_at_initialisation_use_the_batchs_norm_and_the_seed():
     assert first["weights_sha256"] != other["weights_sha256"]
 
 
-def test_output_is_written_beside_what_is_printed(tmp_path):
-    answer = run(*FAST, "--json", "--output", tmp_path / "row.json")
+def test_output_is_written_beside_what_is_printed(cli, tmp_path):
+    answer = cli(*FAST, "--json", "--output", tmp_path / "row.json")
     assert json.loads((tmp_path / "row.json").read_text()) == json.loads(answer.stdout)
 
 
-def test_adaptive_effort_says_why_it_ended(tmp_path):
-    answer = run(*FAST, "--until-precision", "0.5", "--json")
+def test_adaptive_effort_says_why_it_ended(cli, tmp_path):
+    answer = cli(*FAST, "--until-precision", "0.5", "--json")
     found = json.loads(answer.stdout)
     assert found["stopped"] == "precision"
     assert found["R"]["high"] / found["R"]["low"] <= np.exp(0.5)
@@ -81,43 +75,43 @@ def test_adaptive_effort_says_why_it_ended(tmp_path):
     for k in range(30):
         Image.effect_noise((20, 20), 80 + k).save(tmp_path / f"{k}.png")
     folder = ("--dataset", "folder", "--data-dir", tmp_path, "--weights", "init", "--until-precision", "0.01")
-    answer = run(*FAST[:3], *folder, "--images", "10")
+    answer = cli(*FAST[:3], *folder, "--images", "10")
     assert answer.exit_code == 0, answer.stderr
     assert "30 images, " in answer.stdout
     assert "draws each: more data would be needed" in answer.stdout
 
 
-def test_a_folder_without_labels_gives_no_test_error(tmp_path):
+def test_a_folder_without_labels_gives_no_test_error(cli, tmp_path):
     for k in range(3):
         Image.effect_noise((40, 30), 80 + k).convert("RGB").save(tmp_path / f"{k}.png")
     options = ("--dataset", "folder", "--data-dir", tmp_path, "--weights", "init", "--device", "cpu", "--json")
-    row = json.loads(run("measure", "--model", "timm:resnet10t", *options).stdout)
+    row = json.loads(cli("measure", "--model", "timm:resnet10t", *options).stdout)
     assert row["test_error"] is None
     assert row["images"] == 3
 
 
-def test_labels_of_another_number_of_classes_give_no_test_error(tmp_path):
+def test_labels_of_another_number_of_classes_give_no_test_error(cli, tmp_path):
     for label in "ab":
         (tmp_path / label).mkdir()
         Image.effect_noise((32, 32), 80).convert("RGB").save(tmp_path / label / "1.png")
     torch.save(PAPER_NETS["lenet"](3, 32, 5).state_dict(), tmp_path / "five.pt")
     data = ("--dataset", "folder", "--data-dir", tmp_path, "--device", "cpu", "--json")
-    answer = run("measure", "--model", "lenet", "--checkpoint", tmp_path / "five.pt", *data)
+    answer = cli("measure", "--model", "lenet", "--checkpoint", tmp_path / "five.pt", *data)
     assert answer.exit_code == 2
     assert "has 5 classes and the data set folder has 2" in answer.stderr
 
 
-def test_two_images_still_give_valid_json():
+def test_two_images_still_give_valid_json(cli):
     for average in ("mean", "median"):
-        answer = run(*FAST[:-2], "--images", "2", "--average", average, "--json")
+        answer = cli(*FAST[:-2], "--images", "2", "--average", average, "--json")
         row = json.loads(answer.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
         assert row["D"]["low"] <= row["D"]["high"]
 
 
-def test_a_checkpoint_named_init_is_a_checkpoint(tmp_path, monkeypatch):
+def test_a_checkpoint_named_init_is_a_checkpoint(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save(PAPER_NETS["resnet18"](1, 28, 10).state_dict(), "init")
-    answer = run("measure", "--model", "resnet18", "--checkpoint", "init", "--images", "4", "--json")
+    answer = cli("measure", "--model", "resnet18", "--checkpoint", "init", "--images", "4", "--json")
     assert json.loads(answer.stdout)["batch_norm"] == "running"
 
 
@@ -135,12 +129,12 @@ def test_a_checkpoint_named_init_is_a_checkpoint(tmp_path, monkeypatch):
         (RuntimeError("a fault of ours"), None),
     ],
 )
-def test_what_does_not_fit_into_memory_is_told_in_one_line(error, told):
+def test_what_does_not_fit_into_memory_is_told_in_one_line(cli, error, told):
     @click.command(cls=OneLineErrors)
     def command():
         raise error
 
-    found = CliRunner().invoke(command)
+    found = cli(command=command)
     if told is None:
         assert found.exception is error
     else:

@@ -6,10 +6,8 @@ import sys
 
 import pytest
 import torch
-from click.testing import CliRunner
 from huggingface_hub import constants
 
-from diffstab.cli import main
 from diffstab.cli.models import WEIGHTS
 from diffstab.models import listing, sources
 from diffstab.models.checkpoints import read_manifest
@@ -18,12 +16,8 @@ from diffstab.models.sources import Shape
 SHAPE = Shape(3, 224, 224, 1000)
 
 
-def run(*arguments: str):
-    return CliRunner().invoke(main, ["models", *arguments])
-
-
-def rows(*arguments: str):
-    answer = run(*arguments, "--json")
+def rows(cli, *arguments: str):
+    answer = cli("models", *arguments, "--json")
     assert answer.exit_code == 0, answer.stderr
     return json.loads(answer.stdout)
 
@@ -36,31 +30,31 @@ def caches(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_table_is_on_stdout_and_the_count_on_stderr():
-    answer = run("paper:lenet")
+def test_the_table_is_on_stdout_and_the_count_on_stderr(cli):
+    answer = cli("models", "paper:lenet")
     assert answer.exit_code == 0
     assert answer.stdout.splitlines() == ["model        weights  dataset", "paper:lenet  kept     mnist5k"]
     assert answer.stderr == "1 network, each set of weights by itself\n"
 
 
-def test_json_has_the_same_rows_as_the_table():
-    found, answer = rows("paper:*"), run("paper:*")
+def test_json_has_the_same_rows_as_the_table(cli):
+    found, answer = rows(cli, "paper:*"), cli("models", "paper:*")
     assert len(answer.stdout.splitlines()) == len(found) + 1
     assert answer.stderr.startswith(f"{len(found)} networks")
     for line, row in zip(answer.stdout.splitlines()[1:], found, strict=True):
         assert line.split() == [row["spec"], row["weights"], row["dataset"] or "-"]
 
 
-def test_every_kept_network_is_listed_and_those_without_weights_too():
-    found = rows("paper:*")
+def test_every_kept_network_is_listed_and_those_without_weights_too(cli):
+    found = rows(cli, "paper:*")
     kept = {(row["spec"], row["dataset"]) for row in found if row["weights"] == "kept"}
     assert kept == {(f"paper:{entry['model']}", entry["dataset"]) for entry in read_manifest()}
     assert {"spec": "paper:vgg11", "weights": "none", "dataset": None} in found
     assert {row["spec"].partition(":")[2] for row in found} >= set(sources.names("paper"))
 
 
-def test_all_three_sources_are_listed_and_every_name_can_be_used():
-    found = rows()
+def test_all_three_sources_are_listed_and_every_name_can_be_used(cli):
+    found = rows(cli)
     specs = [row["spec"] for row in found]
     assert len(set(specs)) == len(specs) > 1500
     assert {spec.partition(":")[0] for spec in specs} == {"paper", "timm", "torchvision"}
@@ -81,27 +75,27 @@ def test_all_three_sources_are_listed_and_every_name_can_be_used():
         ("resnet18-w0.*", {"paper:resnet18-w0.25"}, 1),
     ],
 )
-def test_patterns(pattern, among, least):
-    found = {row["spec"] for row in rows(pattern)}
+def test_patterns(cli, pattern, among, least):
+    found = {row["spec"] for row in rows(cli, pattern)}
     assert among <= found
     assert len(found) >= least
     stem = pattern.partition(":")[2] or pattern
     assert all(stem.strip("*") in spec for spec in found)
 
 
-def test_weights_choose_among_them():
-    assert {row["weights"] for row in rows("*resnet*", "--weights", "kept")} == {"kept"}
-    two = rows("*resnet*", "--weights", "kept", "--weights", "none")
+def test_weights_choose_among_them(cli):
+    assert {row["weights"] for row in rows(cli, "*resnet*", "--weights", "kept")} == {"kept"}
+    two = rows(cli, "*resnet*", "--weights", "kept", "--weights", "none")
     assert {row["weights"] for row in two} == {"kept", "none"}
-    assert len(two) == sum(len(rows("*resnet*", "--weights", one)) for one in ("kept", "none"))
+    assert len(two) == sum(len(rows(cli, "*resnet*", "--weights", one)) for one in ("kept", "none"))
     assert (listing.KEPT, listing.CACHED, listing.PUBLISHED, listing.NONE) == WEIGHTS
 
 
-def test_weights_on_this_machine_are_shown_as_cached(caches):
+def test_weights_on_this_machine_are_shown_as_cached(cli, caches):
     from torchvision.models import ResNet18_Weights
 
     def cached():
-        return [row["spec"] for row in rows("*resnet18*") if row["weights"] == "cached"]
+        return [row["spec"] for row in rows(cli, "*resnet18*") if row["weights"] == "cached"]
 
     hub = caches / "hub" / "models--timm--resnet18.a1_in1k"
     (hub / "refs").mkdir(parents=True)
@@ -113,9 +107,9 @@ def test_weights_on_this_machine_are_shown_as_cached(caches):
     (hub / "snapshots" / "c0ffee" / "model.safetensors").write_bytes(b"")
     (caches / "torch" / "checkpoints" / ResNet18_Weights.DEFAULT.url.rsplit("/", 1)[-1]).write_bytes(b"")
     assert cached() == ["timm:resnet18.a1_in1k", "torchvision:resnet18@IMAGENET1K_V1"]
-    assert [row["spec"] for row in rows("--weights", "cached")] == cached()
+    assert [row["spec"] for row in rows(cli, "--weights", "cached")] == cached()
     (caches / "torch" / "checkpoints" / "se_resnet50-ce0d4300.pth").touch()  # of timm, but on no hub
-    assert rows("*legacy_seresnet50*") == [
+    assert rows(cli, "*legacy_seresnet50*") == [
         {"spec": "timm:legacy_seresnet50.in1k", "weights": "cached", "dataset": None}
     ]
 
@@ -131,8 +125,8 @@ def test_weights_on_this_machine_are_shown_as_cached(caches):
         (["--weights", "some"], "'--weights': 'some' is not one of 'kept', 'cached', 'published', 'none'"),
     ],
 )
-def test_nothing_found_is_one_line_and_status_2(arguments, message):
-    answer = run(*arguments)
+def test_nothing_found_is_one_line_and_status_2(cli, arguments, message):
+    answer = cli("models", *arguments)
     assert answer.exit_code == 2
     assert (answer.stdout, answer.stderr.count("\n")) == ("", 1)
     assert answer.stderr.startswith("Error: ")

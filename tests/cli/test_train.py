@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from click.testing import CliRunner
 
 from diffstab.cli import main
 from diffstab.options.train import TrainOptions
@@ -21,18 +20,14 @@ FAST = "train --recipe laptop --model fc_l4 --epochs 2 --train-size 1000 --batch
 KEPT = {"checkpoint.pt", "checkpoint.previous.pt", "metrics.jsonl", "model.safetensors", "config.json"}
 
 
-def run(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
 def test_the_command_has_the_options_of_train_options_and_their_defaults():
     given = {option.name: option.default for option in main.commands["train"].params}
     told = {"output", "resume", "tensorboard", "wandb", "as_json"}
     assert {name: given[name] for name in given.keys() - told} == {f.name: f.default for f in fields(TrainOptions)}
 
 
-def test_a_trained_folder_is_measured(tmp_path):
-    answer = run(*FAST, "--output", tmp_path, "--json")
+def test_a_trained_folder_is_measured(cli, tmp_path):
+    answer = cli(*FAST, "--output", tmp_path, "--json")
     assert answer.exit_code == 0
     row = json.loads(answer.stdout)
     assert (row["model"], row["lr"], row["epochs"], row["device"]) == ("fc_l4", 1e-3, 2, "cpu")
@@ -45,14 +40,14 @@ def test_a_trained_folder_is_measured(tmp_path):
     assert [line["epoch"] for line in history] == list(range(1, 9))
     assert history[-1].keys() == {"epoch", "steps", "lr", "loss", "validation_error", "seconds"}
     assert history[-1]["steps"] == 16
-    measured = run(*"measure --model fc_l4 --images 20 --device cpu --json --checkpoint".split(), row["weights"])
+    measured = cli(*"measure --model fc_l4 --images 20 --device cpu --json --checkpoint".split(), row["weights"])
     assert measured.exit_code == 0
-    again = run(*FAST, "--output", tmp_path)
+    again = cli(*FAST, "--output", tmp_path)
     assert again.stderr == ""
     assert f"test error {row['test_error']:.1%}; {row['weights']}\n" in again.stdout
 
 
-def test_every_option_reaches_the_training(tmp_path):
+def test_every_option_reaches_the_training(cli, tmp_path):
     given = {"model": "fc_l2", "dataset": "mnist5k", "recipe": "reference", "epochs": 1, "train_size": 200,
              "label_noise": 0.1, "seed": 3, "batch_size": 90, "optimizer": "sgd", "lr": 0.05, "head_lr": 0.01,
              "momentum": 0.5, "weight_decay": 0.01, "schedule": "exponential", "cosine_span": 0.5, "gamma": 0.5,
@@ -62,7 +57,7 @@ def test_every_option_reaches_the_training(tmp_path):
     flags = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", value)]
     on = ("decay_vectors", "flip", "bfloat16", "channels_last")
     flags += [f"--{name.replace('_', '-')}" for name in on] + ["--no-compile"]
-    answer = run("train", *flags, "--device", "cpu", "--json", "--output", tmp_path)
+    answer = cli("train", *flags, "--device", "cpu", "--json", "--output", tmp_path)
     assert answer.exit_code == 0, answer.stderr
     row = json.loads(answer.stdout)
     given |= dict.fromkeys(on, True) | {"compile": False}
@@ -75,22 +70,22 @@ def test_every_option_reaches_the_training(tmp_path):
 
 
 @pytest.mark.parametrize("asked", ["--train-size 4005", "--model fc_l3", "--dataset photos", "--start imagenet"])
-def test_what_can_not_be_had_makes_no_folder(tmp_path, asked):
-    assert run(*FAST, *asked.split(), "--output", tmp_path / "run").exit_code == 2
+def test_what_can_not_be_had_makes_no_folder(cli, tmp_path, asked):
+    assert cli(*FAST, *asked.split(), "--output", tmp_path / "run").exit_code == 2
     assert not (tmp_path / "run").exists()
 
 
-def test_resume_needs_a_checkpoint(tmp_path):
-    answer = run(*FAST, "--output", tmp_path, "--resume")
+def test_resume_needs_a_checkpoint(cli, tmp_path):
+    answer = cli(*FAST, "--output", tmp_path, "--resume")
     assert answer.exit_code == 2
     assert f"nothing to resume: '{tmp_path}' holds no checkpoint.pt" in answer.stderr
     assert not list(tmp_path.iterdir())
-    assert run(*FAST, "--output", tmp_path).exit_code == 0
-    assert run(*FAST, "--output", tmp_path, "--resume").exit_code == 0
+    assert cli(*FAST, "--output", tmp_path).exit_code == 0
+    assert cli(*FAST, "--output", tmp_path, "--resume").exit_code == 0
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_writes_the_checkpoint_and_exits(tmp_path, number, status):
+def test_a_signal_writes_the_checkpoint_and_exits(cli, tmp_path, number, status):
     """Within an epoch; the same command then gives the weights of a run that was never stopped, bit for bit."""
     command = [*FAST, "--batch-size", "10"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -107,7 +102,7 @@ def test_a_signal_writes_the_checkpoint_and_exits(tmp_path, number, status):
     assert 0 < state["step"] < 90
     assert state["epochs_done"] < 8
     for name in ("stopped", "whole"):
-        assert run(*command, "--output", tmp_path / name).exit_code == 0
+        assert cli(*command, "--output", tmp_path / name).exit_code == 0
     stopped, whole = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("stopped", "whole"))
     assert stopped == whole
     histories = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("stopped", "whole")]
@@ -115,10 +110,10 @@ def test_a_signal_writes_the_checkpoint_and_exits(tmp_path, number, status):
     assert lines[0] == lines[1]
 
 
-def test_tensorboard_gets_every_epoch(tmp_path):
+def test_tensorboard_gets_every_epoch(cli, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    assert run(*FAST, "--tensorboard", "--output", tmp_path).exit_code == 0
+    assert cli(*FAST, "--tensorboard", "--output", tmp_path).exit_code == 0
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     history = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -126,7 +121,7 @@ def test_tensorboard_gets_every_epoch(tmp_path):
     assert logged == [(line["epoch"], pytest.approx(line["loss"], rel=1e-6)) for line in history]
 
 
-def test_wandb_is_told_every_epoch(tmp_path, monkeypatch):
+def test_wandb_is_told_every_epoch(cli, tmp_path, monkeypatch):
     """A stand-in for its package, which wants an account; the real one is asked for the same two calls."""
     told = []
 
@@ -142,16 +137,16 @@ def test_wandb_is_told_every_epoch(tmp_path, monkeypatch):
         return Run()
 
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
-    assert run(*FAST, "--wandb", "stability", "--output", tmp_path).exit_code == 0
+    assert cli(*FAST, "--wandb", "stability", "--output", tmp_path).exit_code == 0
     assert [entry[0] for entry in told[:-1]] == list(range(1, 9))
     assert told[-1] == "finished"
 
 
 @pytest.mark.parametrize("package", ["wandb", "tensorboard"])
-def test_a_missing_logger_is_told(tmp_path, monkeypatch, package):
+def test_a_missing_logger_is_told(cli, tmp_path, monkeypatch, package):
     monkeypatch.setitem(sys.modules, "wandb" if package == "wandb" else "torch.utils.tensorboard", None)
     asked = ["--wandb", "stability"] if package == "wandb" else ["--tensorboard"]
-    answer = run(*FAST, *asked, "--output", tmp_path)
+    answer = cli(*FAST, *asked, "--output", tmp_path)
     assert answer.exit_code == 2
     assert answer.stderr == f"Error: {package} is not installed; pip install 'diffstab[logging]'\n"
 
@@ -184,8 +179,8 @@ def test_a_missing_logger_is_told(tmp_path, monkeypatch, package):
         (["--stability-images", "1"], "stability_images is 1"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(tmp_path, options, message):
-    answer = run(*FAST, "--output", tmp_path, *options)
+def test_bad_input_is_one_line_and_status_2(cli, tmp_path, options, message):
+    answer = cli(*FAST, "--output", tmp_path, *options)
     assert answer.exit_code == 2
     assert answer.stdout == ""
     assert answer.stderr.startswith("Error: ")

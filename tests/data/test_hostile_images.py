@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from PIL import Image
-from support.hostile import CHANCE, assert_one_line, cases, run, told_by
+from support.hostile import CHANCE, assert_one_line, cases, told_by
 
 from diffstab.data.files import read_image
 
@@ -92,24 +92,24 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", [*FINE, *REFUSED])
-def test_odd_images_are_deformed_or_refused_in_one_line(tmp_path, name):
+def test_odd_images_are_deformed_or_refused_in_one_line(cli, tmp_path, name):
     fine = name in FINE
     (tmp_path / name).write_bytes({**FINE, **REFUSED}[name])
-    answer = run("deform", tmp_path / name, tmp_path / "out.png")
+    answer = cli("deform", tmp_path / name, tmp_path / "out.png")
     assert_one_line(answer)
     assert answer.exit_code == (0 if fine else 2)
     assert {path.name for path in tmp_path.iterdir()} == ({name, "out.png"} if fine else {name})
 
 
-def test_an_animation_is_its_first_picture_and_a_turned_one_upright(tmp_path):
+def test_an_animation_is_its_first_picture_and_a_turned_one_upright(cli, tmp_path):
     frames = [Image.fromarray(np.full((8, 12), level, np.uint8)) for level in (10, 200)]
     frames[0].save(tmp_path / "two.gif", save_all=True, append_images=frames[1:])
-    assert run("deform", tmp_path / "two.gif", tmp_path / "out.png", "--temperature", 0).exit_code == 0
+    assert cli("deform", tmp_path / "two.gif", tmp_path / "out.png", "--temperature", 0).exit_code == 0
     with Image.open(tmp_path / "out.png") as image:
         assert np.asarray(image.convert("L")).max() < 20
     exif = frames[0].getexif()
     exif[0x0112] = 6
     frames[0].save(tmp_path / "turned.png", exif=exif)
-    assert run("deform", tmp_path / "turned.png", tmp_path / "upright.png").exit_code == 0
+    assert cli("deform", tmp_path / "turned.png", tmp_path / "upright.png").exit_code == 0
     with Image.open(tmp_path / "upright.png") as image:
         assert image.size == (8, 12)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from click import Group
-from click.testing import CliRunner
 
 from diffstab.cli import main
 
@@ -54,17 +53,17 @@ def test_commands_of_the_pages_are_understood(page, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", ["quick-start.md"])
-def test_commands_of_the_first_page_run(page, tmp_path, monkeypatch):
+def test_commands_of_the_first_page_run(cli, page, tmp_path, monkeypatch):
     """As written, but of 40 images."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "diffstab" / "data" / "embedded" / "photos", "images")
     for name, *words in commands_of(ROOT / "docs" / page):
-        answer = CliRunner().invoke(main, [name, *words, *(["--images", "40"] if name == "measure" else [])])
+        answer = cli(name, *words, *(["--images", "40"] if name == "measure" else []))
         assert answer.exit_code == 0, (name, words, answer.stderr)
     assert {"deformed.png", "results", "report.html"} <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_commands_shown_are_accepted(tmp_path, monkeypatch):
+def test_commands_shown_are_accepted(cli, tmp_path, monkeypatch):
     """As written, but for the folder of what they write, and smaller networks to measure."""
     monkeypatch.chdir(ROOT)
     spec = tmp_path / "sweep.yaml"
@@ -84,7 +83,7 @@ def test_commands_shown_are_accepted(tmp_path, monkeypatch):
             line = line.replace(shown, smaller)
         command, *words = shlex.split(line)
         arguments = [str(tmp_path / word) if word in written else word for word in words]
-        answer = CliRunner().invoke(main, [command, *arguments])
+        answer = cli(command, *arguments)
         assert answer.exit_code == 0, answer.stderr
     assert {path.name for path in tmp_path.iterdir()} == {*written, spec.name}
     assert len((tmp_path / "results.csv").read_text().splitlines()) == 9

@@ -5,10 +5,8 @@ import math
 
 import pytest
 import torch
-from click.testing import CliRunner
 from torch import nn
 
-from diffstab.cli import main
 from diffstab.experiments.gradient_flow import Flow
 from diffstab.experiments.regime import GAIN, SHARPNESS, Predictor, fully_connected, initial_weights, run_regime
 from diffstab.experiments.run import run_experiment
@@ -118,19 +116,19 @@ def test_more_images_than_there_are_are_refused():
 # cells of a sweep
 
 
-def sweep(path, store, *more):
-    return CliRunner().invoke(main, ["sweep", str(path), "--store", str(store), "--jobs", "1", *more])
+def sweep(cli, path, store, *more):
+    return cli("sweep", str(path), "--store", str(store), "--jobs", "1", *more)
 
 
-def test_experiments_are_cells_of_a_sweep(tmp_path):
+def test_experiments_are_cells_of_a_sweep(cli, tmp_path):
     path, store = tmp_path / "s.yaml", tmp_path / "store"
     path.write_text(SPEC)
-    first = json.loads(sweep(path, store, "--json").stdout)
+    first = json.loads(sweep(cli, path, store, "--json").stdout)
     assert (first["cells"], first["done"], first["failed"]) == (4, 4, 0)
-    again = json.loads(sweep(path, store, "--json").stdout)
+    again = json.loads(sweep(cli, path, store, "--json").stdout)
     assert (again["done"], again["skipped"]) == (0, 4)
     query = ["results", "query", "--store", str(store), "--columns", "kind,train_size,test_error.value"]
-    listed = CliRunner().invoke(main, query)
+    listed = cli(*query)
     assert listed.stdout.count(STRIPE) == listed.stdout.count(REGIME) == 2, listed.output
 
 
@@ -146,16 +144,16 @@ def test_experiments_are_cells_of_a_sweep(tmp_path):
         ("stripes: {}", "'stripes' is not a section; did you mean 'stripe'?"),
     ],
 )
-def test_bad_options_are_refused(tmp_path, text, message):
+def test_bad_options_are_refused(cli, tmp_path, text, message):
     path = tmp_path / "s.yaml"
     path.write_text(text)
-    answer = sweep(path, tmp_path / "store")
+    answer = sweep(cli, path, tmp_path / "store")
     assert (answer.exit_code, message in answer.stderr) == (2, True), answer.stderr
 
 
-def test_an_experiment_that_fails_keeps_its_reason(tmp_path):
+def test_an_experiment_that_fails_keeps_its_reason(cli, tmp_path):
     path = tmp_path / "s.yaml"
     path.write_text("regime: {train_size: 9000}")
-    answer = sweep(path, tmp_path / "store")
+    answer = sweep(cli, path, tmp_path / "store")
     assert answer.exit_code == 1
     assert "9000 images asked of the 4000" in answer.stderr

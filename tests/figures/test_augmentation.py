@@ -5,7 +5,6 @@ from collections import Counter
 
 import fig12_augmentation
 import pytest
-from click.testing import CliRunner
 from support.measured_rows import AUGMENTATIONS, LEVELS, all_augmented, augmented, row
 
 from diffstab import Store
@@ -160,7 +159,7 @@ def test_the_file_of_the_sweep_has_five_seeds_of_the_papers_augmentations():
     assert len(probed) == 60
 
 
-def test_a_sweep_is_drawn(tmp_path):
+def test_a_sweep_is_drawn(cli, tmp_path):
     """Trained, measured, drawn; the rows know how they were trained."""
     path = tmp_path / "sweep.yaml"
     path.write_text(SWEEP)
@@ -168,7 +167,7 @@ def test_a_sweep_is_drawn(tmp_path):
     assert run_sweep(read_spec(path).jobs, store, InlineExecutor()).done == 9
     store.close()
     arguments = ["--preset", "own", "--store", str(tmp_path / "store"), "-o", str(tmp_path / "f")]
-    answer = CliRunner().invoke(fig12_augmentation.main, arguments)
+    answer = cli(*arguments, command=fig12_augmentation.main)
     assert answer.exit_code == 0, answer.output
     assert answer.stdout == "fig12-augmentation: 1 network; 6 points; 40 images of mnist5k/test; delta = 1; median\n"
     rows = read_rows(tmp_path / "store")[0]

@@ -1,10 +1,10 @@
 """The script of test error against R_f: the same files from a store and from its CSV, whole or not at all."""
 
 import json
+from functools import partial
 
 import plot_error_vs_rf
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from diffstab.figures.drawing.style import write_figure
@@ -13,16 +13,18 @@ from diffstab.figures.points.relation import relate
 from diffstab.store.export import exported
 
 
-def run(*arguments):
-    return CliRunner().invoke(plot_error_vs_rf.main, [str(argument) for argument in arguments])
+@pytest.fixture
+def plot(cli):
+    """Runs the script."""
+    return partial(cli, command=plot_error_vs_rf.main)
 
 
-def test_a_store_and_its_csv_give_the_same_files(store, tmp_path):
+def test_a_store_and_its_csv_give_the_same_files(plot, store, tmp_path):
     path = tmp_path / "rows.csv"
     path.write_bytes(exported(store.rows(), "csv"))
     told = []
     for name, source in (("one", store.folder), ("two", path)):
-        answer = run(source, "-o", tmp_path / f"{name}.png")
+        answer = plot(source, "-o", tmp_path / f"{name}.png")
         assert answer.exit_code == 0, answer.output
         assert "note: 1 failed cells are left out" in answer.stderr
         told.append(answer.stdout)
@@ -36,8 +38,17 @@ def test_a_store_and_its_csv_give_the_same_files(store, tmp_path):
     )
 
 
-def test_json_says_the_same_and_files_say_what_made_them(store, tmp_path):
-    answer = run(store.folder, "-o", tmp_path / "f", "--json", "--where", "model!=fc_l6", "--average", "median")
+def test_json_says_the_same_and_files_say_what_made_them(plot, store, tmp_path):
+    answer = plot(
+        store.folder,
+        "-o",
+        tmp_path / "f",
+        "--json",
+        "--where",
+        "model!=fc_l6",
+        "--average",
+        "median",
+    )
     assert answer.exit_code == 0, answer.output
     told = json.loads(answer.stdout)
     networks = gather(store.rows(), ["model!=fc_l6"]).networks
@@ -70,31 +81,33 @@ def test_figures_are_whole_or_not_there(drawn, tmp_path):
         (["{store}", "-o", "{}/f.png", "more"], "unexpected extra argument"),
     ],
 )
-def test_the_script_refuses_in_one_line(store, tmp_path, arguments, message):
-    answer = run(*(one.replace("{store}", str(store.folder)).replace("{}", str(tmp_path)) for one in arguments))
+def test_the_script_refuses_in_one_line(plot, store, tmp_path, arguments, message):
+    answer = plot(
+        *(one.replace("{store}", str(store.folder)).replace("{}", str(tmp_path)) for one in arguments),
+    )
     assert answer.exit_code == 2
     assert message in answer.stderr
     assert answer.stderr.splitlines()[-1].startswith("Error: ")
     assert not list(tmp_path.glob("f.*"))
 
 
-def test_without_matplotlib_the_script_says_what_to_install(store, tmp_path, monkeypatch):
+def test_without_matplotlib_the_script_says_what_to_install(plot, store, tmp_path, monkeypatch):
     monkeypatch.setattr("diffstab.figures.paper.catalogue.find_spec", lambda name: None)
-    answer = run(store.folder, "-o", tmp_path / "f.png")
+    answer = plot(store.folder, "-o", tmp_path / "f.png")
     assert (answer.exit_code, answer.stderr) == (
         2,
         "Error: figures need the package matplotlib: pip install 'diffstab[plot]'\n",
     )
 
 
-def test_the_script_tells_its_options():
-    answer = run("--help")
+def test_the_script_tells_its_options(plot):
+    answer = plot("--help")
     assert answer.exit_code == 0
     assert "--show-init" in answer.stdout
     assert "COMMAND" not in answer.stdout
 
 
-def test_show_init_without_such_rows_is_said(store, tmp_path):
-    answer = run(store.folder, "-o", tmp_path / "f.png", "--show-init")
+def test_show_init_without_such_rows_is_said(plot, store, tmp_path):
+    answer = plot(store.folder, "-o", tmp_path / "f.png", "--show-init")
     assert answer.exit_code == 0
     assert "note: no value at initialisation is among the rows" in answer.stderr

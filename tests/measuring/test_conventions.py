@@ -3,9 +3,7 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from diffstab.cli import main
 from diffstab.measuring.by_name import measure_cell
 from diffstab.measuring.conventions import measure_both
 from diffstab.options.measure import MeasureOptions
@@ -41,20 +39,16 @@ def test_one_choice_at_a_time_is_made_as_the_published_code_makes_it(both):
     assert pairs["D"].value > both.paper.D.value  # a pair of an image with itself is no distance
 
 
-def run(*words):
-    return CliRunner().invoke(main, ["measure", *words])
-
-
-def test_the_command_prints_a_line_for_each(tmp_path):
+def test_the_command_prints_a_line_for_each(cli, tmp_path):
     words = "--model fc_l4 --images 40 --resamples 100 --seed 3 --convention both".split()
-    answer = run(*words, "--output", str(tmp_path / "both.json"))
+    answer = cli("measure", *words, "--output", str(tmp_path / "both.json"))
     assert answer.exit_code == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert [line.split()[0] for line in lines[2:]] == [
         "paper", "cutoff_rule", "delta_rule", "noise_radius", "median_rule", "pairs", "reference"
     ]  # fmt: skip
     told = json.loads((tmp_path / "both.json").read_text())
-    assert told["changed"] == json.loads(run(*words, "--json").stdout)["changed"]
+    assert told["changed"] == json.loads(cli("measure", *words, "--json").stdout)["changed"]
     assert told["reference"]["convention"] == "reference"
     R = told["changed"][0]["numbers"]["R"]["value"]
     assert f"{R:.4g}" in lines[3]
@@ -76,8 +70,8 @@ def test_changes_of_many_outputs_are_not_kept(monkeypatch):
         ("--with-init", "convention is 'both' and --with-init is given"),
     ],
 )
-def test_what_the_conventions_choose_is_not_given(words, message):
-    answer = run("--convention", "both", *words.split())
+def test_what_the_conventions_choose_is_not_given(cli, words, message):
+    answer = cli("measure", "--convention", "both", *words.split())
     assert answer.exit_code == 2
     assert message in answer.stderr
     assert answer.stderr.count("\n") == 1

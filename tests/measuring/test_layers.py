@@ -7,11 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, Store, StreamKeys, deform, measure
-from diffstab.cli import main
 from diffstab.measuring.layers.profile import relative_depths
 from diffstab.store.check import check
 from diffstab.store.export import exported
@@ -187,13 +185,13 @@ def test_a_store_keeps_layers_and_other_statistics_come_from_them(network, image
     assert "'name'" not in exported(store.rows(), "csv").decode()
 
 
-def test_the_command_tells_layers_of_trained_and_fresh_network_as_one_table(tmp_path):
+def test_the_command_tells_layers_of_trained_and_fresh_network_as_one_table(cli, tmp_path):
     arguments = "measure --model fc_l2 --images 60 --resamples 100 --layers auto --with-init".split()
-    answer = CliRunner().invoke(main, arguments)
+    answer = cli(*arguments)
     assert answer.exit_code == 0, answer.output
     assert "R at init." in answer.stdout
     assert [line.split()[0] for line in answer.stdout.splitlines()[-3:]] == ["2", "4", "5"]
-    answer = CliRunner().invoke(main, [*arguments, "--json", "--store", str(tmp_path / "store")])
+    answer = cli(*arguments, "--json", "--store", str(tmp_path / "store"))
     row = json.loads(answer.stdout)
     assert [layer["name"] for layer in row["layers"]] == ["2", "4", "5"]
     assert row["layers"][-1]["R"] == row["R"]
@@ -212,8 +210,8 @@ def test_the_command_tells_layers_of_trained_and_fresh_network_as_one_table(tmp_
         (["--layers", ","], "layers is ','"),
     ],
 )
-def test_the_command_refuses_in_one_line(arguments, message):
-    answer = CliRunner().invoke(main, ["measure", "--model", "fc_l2", "--images", "20", *arguments])
+def test_the_command_refuses_in_one_line(cli, arguments, message):
+    answer = cli("measure", "--model", "fc_l2", "--images", "20", *arguments)
     assert answer.exit_code == 2
     assert message in answer.stderr
     assert answer.stdout == ""

@@ -6,11 +6,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, Store, StreamKeys, deform, measure
-from diffstab.cli import main
 from diffstab.options.choices import TRANSFORMS
 from diffstab.perturbations.named import Translation, transformation_named
 from diffstab.statistics.estimates import largest_ratio
@@ -183,14 +181,14 @@ def test_a_convention_that_is_not_the_ensembles_is_refused(network, images):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_command_measures_each(name):
+def test_the_command_measures_each(cli, name):
     arguments = f"measure --model fc_l2 --images 30 --resamples 100 --transform {name} --delta 2".split()
-    answer = CliRunner().invoke(main, arguments)
+    answer = cli(*arguments)
     assert answer.exit_code == 0, answer.output
     assert f"{name} / noise" in answer.stdout
     assert f"flips by {name}" in answer.stdout
     assert "delta = 2 px, bilinear" in answer.stdout
-    row = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
+    row = json.loads(cli(*arguments, "--json").stdout)
     assert (row["transform"], row["delta"], row["cutoff"]) == (name, 2.0, None)
 
 
@@ -208,40 +206,40 @@ def test_the_command_measures_each(name):
         ("--noise-norm 0", "noise_norm is 0"),
     ],
 )
-def test_the_command_refuses_in_one_line(arguments, message):
-    answer = CliRunner().invoke(main, f"measure --model fc_l2 --images 20 {arguments}".split())
+def test_the_command_refuses_in_one_line(cli, arguments, message):
+    answer = cli(*f"measure --model fc_l2 --images 20 {arguments}".split())
     assert answer.exit_code == 2, answer.output
     assert message in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
 
 
-def test_the_store_tells_transformations_and_layers_apart(tmp_path):
+def test_the_store_tells_transformations_and_layers_apart(cli, tmp_path):
     folder = str(tmp_path / "store")
     usual = "measure --images 30 --resamples 100 --store".split()
     for model in ("fc_l2", "lenet"):
         for more in ("--layers auto", "--transform rotation", "--noise-norm 2"):
-            answer = CliRunner().invoke(main, [*usual, folder, "--model", model, *more.split()])
+            answer = cli(*usual, folder, "--model", model, *more.split())
             assert answer.exit_code == 0, answer.output
-    listed = CliRunner().invoke(main, ["results", "list", "--store", folder]).stdout.splitlines()
+    listed = cli("results", "list", "--store", folder).stdout.splitlines()
     assert sorted(line.split()[5] for line in listed[1:]) == ["diffeo"] * 4 + ["rotation"] * 2
     query = ["results", "query", "--store", folder, "layers_asked=auto", "model=fc_l2", "--columns", "key"]
-    key = CliRunner().invoke(main, query).stdout.split()[-1]
-    compared = CliRunner().invoke(main, ["compare", folder, "fc_l2", "lenet"])
+    key = cli(*query).stdout.split()[-1]
+    compared = cli("compare", folder, "fc_l2", "lenet")
     assert compared.exit_code == 0, compared.output
     settings = [line for line in compared.stdout.splitlines() if "convention" in line]
     assert len(settings) == 3
     for told in ("c = 3, delta = 1 px, bilinear", "rotation, delta = 1 px, bilinear", "||eta|| = 2, bilinear"):
         assert any(told in line for line in settings), told
-    shown = CliRunner().invoke(main, ["results", "show", "--store", folder, key]).stdout
+    shown = cli("results", "show", "--store", folder, key).stdout
     assert shown.splitlines()[-1].split()[:2] == ["5", "1"]
     assert shown.splitlines()[-4].split()[:3] == ["layer", "depth", "R.value"]
-    exported = CliRunner().invoke(main, ["results", "export", "--store", folder, "--format", "layers"]).stdout
+    exported = cli("results", "export", "--store", folder, "--format", "layers").stdout
     assert len(exported.splitlines()) == 1 + 3 + 7
 
 
-def test_noise_of_a_given_norm_goes_with_the_network_at_initialisation():
+def test_noise_of_a_given_norm_goes_with_the_network_at_initialisation(cli):
     asked = "measure --model fc_l2 --images 20 --resamples 100 --noise-norm 1 --with-init --json"
-    answer = CliRunner().invoke(main, asked.split())
+    answer = cli(*asked.split())
     assert answer.exit_code == 0, answer.output
     told = json.loads(answer.stdout)
     assert told["noise_norm"] == told["init"]["noise_norm"] == 1

@@ -1,7 +1,6 @@
 """Options: canonical values, so that two ways to ask for one thing are one; errors that name what came."""
 
 import pytest
-from click.testing import CliRunner
 
 from diffstab.cli import main
 from diffstab.cli.measure import measure
@@ -105,8 +104,8 @@ def test_the_command_has_these_options_and_defaults(command, options):
     assert set(EXECUTION) & parameters.keys()
 
 
-def test_the_command_refuses_in_one_line():
-    answer = CliRunner().invoke(main, ["measure", "--images", "1"])
+def test_the_command_refuses_in_one_line(cli):
+    answer = cli("measure", "--images", "1")
     assert answer.exit_code == 2
     assert answer.stderr == "Error: images is 1; it must be at least 2\n"
     assert measure.name == "measure"

@@ -19,11 +19,11 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, store):
+def folder(cli, tmp_path_factory, store):
     place = tmp_path_factory.mktemp("pages")
     (place / "page.html").write_text(report_page(some_rows(), title=NAME))
     (place / "many.html").write_text(report_page(many_rows(2000), title="Many"))
-    assert report(store.folder, "-o", place / "store.html").exit_code == 0
+    assert report(cli, store.folder, "-o", place / "store.html").exit_code == 0
     return place
 
 

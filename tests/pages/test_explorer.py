@@ -9,27 +9,25 @@ import shutil
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 from support.browsing import SIZES, assert_accessible, assert_self_contained, opened, settled
 
-from diffstab.cli import main
 from diffstab.pages.explorer import explorer_page
 
 NAME = "<img src=x onerror=alert(1)> & 'it'.png"
 
 
-def explore(*arguments):
-    return CliRunner().invoke(main, ["explore", *map(str, arguments)])
+def explore(cli, *arguments):
+    return cli("explore", *map(str, arguments))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(cli, tmp_path_factory):
     """With a picture of a name that has to be escaped, and its page."""
     place = tmp_path_factory.mktemp("explore")
     noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     Image.fromarray(noise).save(place / NAME)
-    answer = explore(place / NAME, "-o", place / "page.html")
+    answer = explore(cli, place / NAME, "-o", place / "page.html")
     assert answer.exit_code == 0, answer.stderr
     return place
 
@@ -70,9 +68,9 @@ def test_boundaries_fall_with_the_cutoff_and_the_probability():
         (["-o", "no/such/folder/x.html"], "no/such/folder"),
     ],
 )
-def test_bad_input_is_told_in_one_line(tmp_path, monkeypatch, arguments, message):
+def test_bad_input_is_told_in_one_line(cli, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
-    answer = explore(*arguments)
+    answer = explore(cli, *arguments)
     assert answer.exit_code == 2
     assert message in answer.stderr
     assert answer.stderr.count("\n") == 1
@@ -95,7 +93,7 @@ def pixels(page, name):
         return np.array(image.convert("RGB"))
 
 
-def test_the_command_to_copy_gives_the_picture(page, folder, tmp_path, monkeypatch):
+def test_the_command_to_copy_gives_the_picture(cli, page, folder, tmp_path, monkeypatch):
     page.locator("#seed").fill("18446744073709551615")
     page.locator("#draw").fill("7")
     page.locator("#cutoff").fill("6")
@@ -107,7 +105,7 @@ def test_the_command_to_copy_gives_the_picture(page, folder, tmp_path, monkeypat
         settled(page)
         program, *words = shlex.split(page.locator("#command").inner_text())
         assert program == "diffstab"
-        answer = CliRunner().invoke(main, words)
+        answer = cli(*words)
         assert answer.exit_code == 0, answer.stderr
         with Image.open("deformed.png") as image:
             difference = np.abs(np.array(image).astype(int) - pixels(page, "deformed"))

@@ -4,12 +4,10 @@ import json
 import shutil
 
 import pytest
-from click.testing import CliRunner
 from support.browsing import assert_self_contained
 from support.measured_rows import row
 from support.reported import data_of, many_rows, report, some_rows
 
-from diffstab.cli import main
 from diffstab.pages.paired import matrices_of
 from diffstab.pages.report import report_page, results_page
 from diffstab.store.pairing import compare_rows
@@ -56,12 +54,12 @@ def test_of_many_networks_the_most_stable_are_compared(store):
     assert matrices_of(store.rows(), store.raw, 0, resamples=200, seed=0) == ([], [])
 
 
-def test_what_can_not_be_compared_is_noted(store, tmp_path):
+def test_what_can_not_be_compared_is_noted(cli, store, tmp_path):
     copied = tmp_path / "copied"
     shutil.copytree(store.folder, copied)
     for path in (copied / "raw").rglob("*.npz"):
         path.unlink()
-    answer = report(copied, "-o", tmp_path / "page.html")
+    answer = report(cli, copied, "-o", tmp_path / "page.html")
     assert answer.exit_code == 0
     data = data_of((tmp_path / "page.html").read_text())
     assert data["matrices"] == []
@@ -93,18 +91,18 @@ def test_ways_of_measuring_that_read_alike_are_told_apart():
         (["STORE", "-o", "no/such/folder/x.html"], "no/such/folder"),
     ],
 )
-def test_bad_input_is_told_in_one_line(store, tmp_path, monkeypatch, arguments, message):
+def test_bad_input_is_told_in_one_line(cli, store, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
-    answer = report(*(store.folder if word == "STORE" else word for word in arguments))
+    answer = report(cli, *(store.folder if word == "STORE" else word for word in arguments))
     assert answer.exit_code == 2
     assert message in answer.stderr
     assert answer.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
-def test_a_measurement_writes_its_page(tmp_path):
+def test_a_measurement_writes_its_page(cli, tmp_path):
     words = "measure --model fc_l4 --images 20 --resamples 200 --layers auto --with-init --json --report".split()
-    answer = CliRunner().invoke(main, [*words, str(tmp_path / "page.html")])
+    answer = cli(*words, str(tmp_path / "page.html"))
     assert answer.exit_code == 0, answer.stderr
     result = json.loads(answer.stdout)
     data = data_of((tmp_path / "page.html").read_text())

@@ -3,7 +3,6 @@
 import check_coverage
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 
 @pytest.mark.parametrize("law", ["linear", "heavy", "power"])
@@ -18,13 +17,13 @@ def test_means_of_many_draws_are_the_truth(law, monkeypatch):
 
 
 @pytest.mark.parametrize("part", check_coverage.PARTS)
-def test_each_part_gives_a_line_per_cell(part, tmp_path, monkeypatch):
+def test_each_part_gives_a_line_per_cell(cli, part, tmp_path, monkeypatch):
     monkeypatch.setattr(check_coverage, "TRUTH_OF", 4000)
     for name, few in (("SIZES", (30,)), ("COMPARED", (30, 30)), ("DRAWS", (1,)), ("NETWORKS", (6,))):
         monkeypatch.setattr(check_coverage, name, few)
     options = ["--repetitions", "10", "--jobs", "1", "--output", str(tmp_path / "table.csv")]
     options += ["--resamples", "100"]
-    answer = CliRunner().invoke(check_coverage.main, [part, *options])
+    answer = cli(part, *options, command=check_coverage.main)
     assert answer.exit_code == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert len(lines) == {"networks": 6, "comparisons": 10}.get(part, 5)

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from click.testing import CliRunner
 from convert_efficientnet_lite0 import converted, main, timm_names
 
 from diffstab.measuring.by_name import measure_cell
@@ -12,9 +11,9 @@ PHOTOS = {"model": "timm:tf_efficientnet_lite0", "dataset": "photos", "draws": 2
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
+def checkpoint(cli, tmp_path_factory):
     path = tmp_path_factory.mktemp("lite0") / "lite0.safetensors"
-    answer = CliRunner().invoke(main, [str(path)])
+    answer = cli(str(path), command=main)
     assert answer.exit_code == 0, answer.output
     return path
 

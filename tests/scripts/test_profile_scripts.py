@@ -2,7 +2,6 @@
 
 import fig14_depth
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 from support.measured_rows import row
 from support.profiles import FIGURES, each
@@ -22,17 +21,17 @@ def kept(rows, folder):
     return folder
 
 
-def run(script, store, *arguments):
+def run(cli, script, store, *arguments):
     given = ["--preset", "own", "--store", store, *arguments]
-    return CliRunner().invoke(script.main, [str(argument) for argument in given])
+    return cli(*[str(argument) for argument in given], command=script.main)
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_script_writes_all_files_whole(name, tmp_path):
+def test_a_script_writes_all_files_whole(cli, name, tmp_path):
     draw, rows, script = FIGURES[name]
     broken = {**row("broken"), "status": "failed", "error": {"type": "ValueError", "message": "no"}}
     store = kept([*rows(), broken], tmp_path / "store")
-    answer = run(script, store, "-o", tmp_path / "f", "--where", "model!=vgg11")
+    answer = cli(script, store, "-o", tmp_path / "f", "--where", "model!=vgg11")
     name = script.main.name
     assert answer.exit_code == 0, answer.output
     assert "note: 1 failed cells are left out" in answer.stderr
@@ -70,19 +69,19 @@ def test_a_csv_export_and_rows_in_another_order_give_the_same_table(name, tmp_pa
         (["{}/store", "-o", "{}/f"], "no row has layers"),
     ],
 )
-def test_scripts_refuse_in_one_line(tmp_path, arguments, message):
+def test_scripts_refuse_in_one_line(cli, tmp_path, arguments, message):
     kept(each("lenet"), tmp_path / "store")
-    answer = run(fig14_depth, *(one.replace("{}", str(tmp_path)) for one in arguments))
+    answer = cli(fig14_depth, *(one.replace("{}", str(tmp_path)) for one in arguments))
     assert answer.exit_code == 2
     assert message in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
     assert not list(tmp_path.glob("f/*"))
 
 
-def test_without_matplotlib_scripts_say_what_to_install(monkeypatch, tmp_path):
+def test_without_matplotlib_scripts_say_what_to_install(cli, monkeypatch, tmp_path):
     monkeypatch.setattr("diffstab.figures.paper.catalogue.find_spec", lambda name: None)
     for _, _, script in FIGURES.values():
-        answer = run(script, tmp_path, "-o", tmp_path / "f")
+        answer = cli(script, tmp_path, "-o", tmp_path / "f")
         assert (answer.exit_code, "pip install 'diffstab[plot]'" in answer.stderr) == (2, True)
 
 

@@ -12,7 +12,6 @@ import torch
 import train_sota
 import train_zoo
 from benchmarking import medians
-from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from diffstab import Store
@@ -29,14 +28,14 @@ measure:
 """
 
 
-def test_what_train_sota_leaves_is_kept(tmp_path, monkeypatch):
+def test_what_train_sota_leaves_is_kept(cli, tmp_path, monkeypatch):
     options = "train_sota.py --model fc_l4 --recipe laptop --epochs 1 --device cpu --output"
     monkeypatch.setattr(sys, "argv", [*options.split(), str(tmp_path / "run")])
     with pytest.raises(SystemExit) as end:
         train_sota.main()
     assert end.value.code == 0
     monkeypatch.setattr(keep_checkpoint, "PRETRAINED", tmp_path)
-    answer = CliRunner().invoke(keep_checkpoint.main, [str(tmp_path / "run" / "checkpoint.pt")])
+    answer = cli(str(tmp_path / "run" / "checkpoint.pt"), command=keep_checkpoint.main)
     assert answer.exit_code == 0
     (entry,) = json.loads((tmp_path / "manifest.json").read_text())["checkpoints"]
     assert (entry["model"], entry["recipe"]["lr"]) == ("fc_l4", 0.001)
@@ -58,19 +57,19 @@ def tiny_zoo(tmp_path, monkeypatch):
     return path
 
 
-def run_zoo(store, *more):
-    return CliRunner().invoke(train_zoo.main, ["--store", str(store), "--jobs", "1", *more])
+def run_zoo(cli, store, *more):
+    return cli("--store", str(store), "--jobs", "1", *more, command=train_zoo.main)
 
 
-def relation(results, folder):
+def relation(cli, results, folder):
     folder.mkdir()
-    answer = CliRunner().invoke(plot_error_vs_rf.main, [str(results), "-o", str(folder / "f.png"), "--json"])
+    answer = cli(str(results), "-o", str(folder / "f.png"), "--json", command=plot_error_vs_rf.main)
     assert answer.exit_code == 0, answer.stderr
     told = json.loads(answer.stdout)
     return {name: told[name] for name in told.keys() - {"files"}}, (folder / "f.csv").read_text()
 
 
-def test_a_zoo_that_was_killed_ends_in_the_same_table(tiny_zoo, tmp_path):
+def test_a_zoo_that_was_killed_ends_in_the_same_table(cli, tiny_zoo, tmp_path):
     """Killed after three rows, without a warning; then the script, the figure, and what is kept."""
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     command = [sys.executable, "-m", "diffstab", "sweep", str(tiny_zoo), "--store", str(killed), "--jobs", "1"]
@@ -80,15 +79,17 @@ def test_a_zoo_that_was_killed_ends_in_the_same_table(tiny_zoo, tmp_path):
         sweep.kill()
     before = sum(len(path.read_text().splitlines()) for path in killed.glob("rows/*.jsonl"))
     assert 3 <= before < 18
-    answer = run_zoo(killed)
+    answer = run_zoo(cli, killed)
     assert answer.exit_code == 0, answer.stderr
     run_sweep(read_spec(tiny_zoo).jobs, Store(whole, create=True), InlineExecutor())
-    (first, rows), (second, same) = (relation(store, tmp_path / f"figure-{store.name}") for store in (killed, whole))
+    (first, rows), (second, same) = (
+        relation(cli, store, tmp_path / f"figure-{store.name}") for store in (killed, whole)
+    )
     assert first == second
     assert rows == same
     assert first["networks"] == 3
 
-    assert run_zoo(killed, "--keep").exit_code == 0
+    assert run_zoo(cli, killed, "--keep").exit_code == 0
     kept = tmp_path / "kept"
     entries = json.loads((kept / "manifest.json").read_text())["checkpoints"]
     assert [(entry["model"], entry["seed"], entry["recipe"]["epochs"]) for entry in entries] == [
@@ -97,11 +98,11 @@ def test_a_zoo_that_was_killed_ends_in_the_same_table(tiny_zoo, tmp_path):
     for entry in entries:
         content = (kept / entry["file"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == entry["sha256"]
-    assert relation(kept / "zoo-mnist5k.csv", tmp_path / "figure-csv") == (first, rows)
+    assert relation(cli, kept / "zoo-mnist5k.csv", tmp_path / "figure-csv") == (first, rows)
 
 
-def test_a_zoo_tells_bad_input_in_one_line(tiny_zoo, tmp_path):
-    answer = run_zoo(tmp_path / "zoo", "--executor", "abacus")
+def test_a_zoo_tells_bad_input_in_one_line(cli, tiny_zoo, tmp_path):
+    answer = run_zoo(cli, tmp_path / "zoo", "--executor", "abacus")
     assert answer.exit_code == 2
     assert len(answer.stderr.splitlines()) == 1
     assert "'abacus' is not one of" in answer.stderr
@@ -130,6 +131,5 @@ def test_medians_time_each_rival_in_turn():
         "train_zoo",
     ],
 )
-def test_scripts_tell_their_options(name):
-    main = __import__(name).main
-    assert CliRunner().invoke(main, ["--help"]).exit_code == 0
+def test_scripts_tell_their_options(cli, name):
+    assert cli("--help", command=__import__(name).main).exit_code == 0

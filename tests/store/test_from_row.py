@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from diffstab import Store
-from diffstab.cli import main
 from diffstab.cli.remeasure import tell_differences
 from diffstab.store.from_row import options_of
 
@@ -32,10 +31,6 @@ measure: {weights: train, images: 30, resamples: 100}
 """
 
 
-def run(*words):
-    return CliRunner().invoke(main, [str(word) for word in words])
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -43,12 +38,12 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("asked", ASKED)
-def test_a_row_gives_its_numbers_again(folder, asked):
+def test_a_row_gives_its_numbers_again(cli, folder, asked):
     shutil.copy(PRETRAINED / "fc_l4-mnist5k" / "model.safetensors", folder / "weights.safetensors")
-    first = run("measure", *asked.split(), *SMALL, "--store", "kept", "--json")
+    first = cli("measure", *asked.split(), *SMALL, "--store", "kept", "--json")
     assert first.exit_code == 0, first.stderr
     told = json.loads(first.stdout)
-    again = run("measure", "--from-row", told["key"][:10], "--store", "kept", "--json")
+    again = cli("measure", "--from-row", told["key"][:10], "--store", "kept", "--json")
     assert again.exit_code == 0, again.stderr
     assert f"row {told['key'][:12]}: the same D, G and R to 1e-06" in again.stderr
     found = json.loads(again.stdout)
@@ -60,31 +55,29 @@ def test_a_row_gives_its_numbers_again(folder, asked):
     assert len(Store("kept").rows()) == 1
 
 
-def test_a_trained_network_is_that_of_the_store(folder):
+def test_a_trained_network_is_that_of_the_store(cli, folder):
     (folder / "sweep.yaml").write_text(SWEEP)
-    assert run("sweep", "sweep.yaml", "--store", "kept").exit_code == 0
+    assert cli("sweep", "sweep.yaml", "--store", "kept").exit_code == 0
     store = Store("kept")
     (row,) = (one for one in store.rows() if one["kind"] == "measure")
-    again = run("measure", "--from-row", row["key"], "--store", "kept")
+    again = cli("measure", "--from-row", row["key"], "--store", "kept")
     assert again.exit_code == 0, again.stderr
     assert "the same D, G and R" in again.stderr
     (trained,) = (one for one in store.rows() if one["kind"] == "train")
-    answer = run("measure", "--from-row", trained["key"], "--store", "kept")
+    answer = cli("measure", "--from-row", trained["key"], "--store", "kept")
     assert "is a done train; a measurement is needed" in answer.stderr
     store.weights(trained).unlink()
-    answer = run("measure", "--from-row", row["key"], "--store", "kept")
+    answer = cli("measure", "--from-row", row["key"], "--store", "kept")
     assert answer.exit_code == 2
     assert "can't be read" in answer.stderr
 
 
-def test_a_difference_is_told_and_is_an_error(folder):
-    assert run("measure", "--model", "fc_l4", *SMALL, "--store", "kept").exit_code == 0
+def test_a_difference_is_told_and_is_an_error(cli, folder):
+    assert cli("measure", "--model", "fc_l4", *SMALL, "--store", "kept").exit_code == 0
     store = Store("kept")
     (row,) = store.rows()
     other = {**row, "R": {**row["R"], "value": row["R"]["value"] * 1.01}, "versions": {"torch": "0.1"}, "device": "tpu"}
-    from click.testing import CliRunner as Runner
-
-    with Runner().isolation() as streams:
+    with CliRunner().isolation() as streams:
         assert not tell_differences(other, row)
         text = streams[1].getvalue().decode()
     assert text.startswith(
@@ -102,12 +95,12 @@ def test_a_difference_is_told_and_is_an_error(folder):
         ("--from-row RECOMPUTED --store kept", "was recomputed from"),
     ],
 )
-def test_what_can_not_be_measured_again_is_told_in_one_line(folder, words, message):
-    assert run("measure", "--model", "fc_l4", *SMALL, "--store", "kept").exit_code == 0
-    assert run("results", "recompute", "--store", "kept", "--average", "mean").exit_code == 0
+def test_what_can_not_be_measured_again_is_told_in_one_line(cli, folder, words, message):
+    assert cli("measure", "--model", "fc_l4", *SMALL, "--store", "kept").exit_code == 0
+    assert cli("results", "recompute", "--store", "kept", "--average", "mean").exit_code == 0
     rows = Store("kept").rows()
     keys = {"RECOMPUTED" if row.get("recomputed_from") else "KEY": row["key"] for row in rows}
-    answer = run("measure", *(keys.get(word, word) for word in words.split()))
+    answer = cli("measure", *(keys.get(word, word) for word in words.split()))
     assert answer.exit_code == 2
     assert message in answer.stderr
     assert answer.stderr.count("\n") == 1

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from hypothesis import given
-from support.hostile import CHANCE, assert_one_line, cases, run
+from support.hostile import CHANCE, assert_one_line, cases
 from support.measured_rows import row
 
 from diffstab.store.entry import checksum
@@ -78,7 +78,7 @@ def test_layers_that_are_null_are_none():
     assert layer_lines({**row(), "layers": None}) == layer_lines(row())
 
 
-def test_stores_of_odd_rows_are_read_or_refused(tmp_path):
+def test_stores_of_odd_rows_are_read_or_refused(cli, tmp_path):
     numbers, read = itertools.count(), []
 
     @cases(STORES)
@@ -97,10 +97,10 @@ def test_stores_of_odd_rows_are_read_or_refused(tmp_path):
             "results recompute --average mean",
         ):  # fmt: skip
             command, name, *more = words.split()
-            assert_one_line(run(command, name, "--store", folder, *more))
-        assert_one_line(run("compare", folder, "--resamples", 100))
+            assert_one_line(cli(command, name, "--store", folder, *more))
+        assert_one_line(cli("compare", folder, "--resamples", 100))
         page = tmp_path / f"{number}.html"
-        answer = run("report", folder, "-o", page, "--resamples", 100)
+        answer = cli("report", folder, "-o", page, "--resamples", 100)
         assert_one_line(answer)
         assert page.exists() == (answer.exit_code == 0)
         read.append(page.exists())

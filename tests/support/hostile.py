@@ -2,11 +2,8 @@
 
 import os
 
-from click.testing import CliRunner
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-
-from diffstab.cli import main
 
 # words of Python's own errors, which tell a user nothing
 RAW = ("NoneType", "not supported between", "has no attribute", "subscript", "unhashable", "not iterable", "JSON")
@@ -23,10 +20,6 @@ def cases(count):
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-
-
-def run(*words):
-    return CliRunner().invoke(main, [str(word) for word in words])
 
 
 def assert_one_line(answer):

@@ -6,19 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from click.testing import CliRunner
 from support.measured_rows import interval, row
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
-from diffstab.cli import main
 
 NAME = "</script><img src=x onerror=alert(1)> & 'it'"
 IMAGES = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)).mul(4).exp()
 
 
-def report(*arguments):
-    return CliRunner().invoke(main, ["report", *map(str, arguments)])
+def report(cli, *arguments):
+    return cli("report", *map(str, arguments))
 
 
 def data_of(page):

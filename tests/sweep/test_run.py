@@ -3,18 +3,12 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 from support.swept import assert_equal_stores
 
 from diffstab import Store
-from diffstab.cli import main
 from diffstab.sweep.executors.base import Executor, Finished, InlineExecutor
 from diffstab.sweep.jobs import run_job
 from diffstab.sweep.run import Listener, run_sweep
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_a_job_that_is_in_the_store_is_done(single):
@@ -37,7 +31,7 @@ def test_failures_stop_nothing_and_are_tried_again_on_request(spec, tmp_path):
     assert sorted(row["status"] for row in Store(store.folder).rows()) == ["done", "failed", "failed"]
 
 
-def test_a_trained_network_is_measured_from_its_checkpoint(spec, tmp_path):
+def test_a_trained_network_is_measured_from_its_checkpoint(cli, spec, tmp_path):
     text = """
 train: {model: fc_l4, epochs: 1, optimizer: adam, lr: 1e-3}
 measure: {weights: train, images: 30, seed: [0, 1]}
@@ -50,7 +44,7 @@ measure: {weights: train, images: 30, seed: [0, 1]}
     assert first["weights"] == second["weights"] == "train"
     assert first["training"]["job"] == trained["job"]
     assert first["weights_sha256"] == second["weights_sha256"]
-    again = run("measure", "--model", "fc_l4", "--images", "30", "--checkpoint", store.weights(trained), "--json")
+    again = cli("measure", "--model", "fc_l4", "--images", "30", "--checkpoint", store.weights(trained), "--json")
     assert json.loads(again.stdout)["key"] == first["key"]
     assert json.loads(again.stdout)["R"] == pytest.approx(
         first["R"], rel=1e-5

@@ -3,27 +3,20 @@
 import json
 
 import pytest
-from click.testing import CliRunner
-
-from diffstab.cli import main
 
 
 def cells(spec, *names):
     return [tuple(getattr(job.options, name) for name in names) for job in spec.jobs]
 
 
-def run(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def test_the_command_runs_a_sweep_and_goes_on(tmp_path):
+def test_the_command_runs_a_sweep_and_goes_on(cli, tmp_path):
     path, store = tmp_path / "sweep.yaml", tmp_path / "store"
     path.write_text("measure: {model: [fc_l4, nonsuch], images: 30, weights: init}")
-    answer = run("sweep", path, "--store", store, "--dry-run")
+    answer = cli("sweep", path, "--store", store, "--dry-run")
     assert answer.exit_code == 0, answer.stderr
     assert "2 cells: 2 to run, 0 done, 0 failed" in answer.stdout
     assert not store.exists()
-    answer = run("sweep", path, "--store", store)
+    answer = cli("sweep", path, "--store", store)
     assert answer.exit_code == 1
     assert answer.stdout.startswith("2 cells: 1 done, 1 failed, 0 were in the store\n")
     lines = answer.stderr.splitlines()  # one per job
@@ -32,8 +25,8 @@ def test_the_command_runs_a_sweep_and_goes_on(tmp_path):
     assert any(
         line.startswith("failed  measure nonsuch images=30 weights=init: ValueError: model is") for line in lines
     )
-    assert "1 done, 1 failed" in run("sweep", path, "--store", store, "--dry-run").stdout
-    answer = run("sweep", path, "--store", store, "--json")
+    assert "1 done, 1 failed" in cli("sweep", path, "--store", store, "--dry-run").stdout
+    answer = cli("sweep", path, "--store", store, "--json")
     assert answer.exit_code == 1
     told = json.loads(answer.stdout)
     assert (told["cells"], told["skipped"], told["failed_before"]) == (2, 1, 1)
@@ -52,18 +45,18 @@ def test_the_command_runs_a_sweep_and_goes_on(tmp_path):
         (["--executor", "slurm", "--cpus-per-job", "inf"], "Slurm gives whole CPUs"),
     ],
 )
-def test_the_command_refuses_in_one_line(tmp_path, arguments, message):
+def test_the_command_refuses_in_one_line(cli, tmp_path, arguments, message):
     path = tmp_path / "sweep.yaml"
     path.write_text("measure: {model: fc_l4, images: 30}")
-    answer = run("sweep", path, "--store", tmp_path / "store", *arguments)
+    answer = cli("sweep", path, "--store", tmp_path / "store", *arguments)
     assert answer.exit_code == 2
     assert message in answer.stderr
     assert answer.stderr.count("\n") == 1
 
 
-def test_a_store_that_can_not_be_written_is_refused_before_any_work(tmp_path):
+def test_a_store_that_can_not_be_written_is_refused_before_any_work(cli, tmp_path):
     path = tmp_path / "sweep.yaml"
     path.write_text("measure: {model: fc_l4, images: 30}")
-    answer = run("sweep", path, "--store", path / "store")
+    answer = cli("sweep", path, "--store", path / "store")
     assert answer.exit_code == 2
     assert "can't be made" in answer.stderr
