@@ -30,7 +30,7 @@ docs: $(VENV)/installed-dev
 # All tests with the oldest version of each dependency, in a virtual environment of its own.
 test-lowest:
 	$(PYTHON) -m venv $(VENV)-lowest
-	$(PYTHON) scripts/lowest_versions.py > $(VENV)-lowest/lowest.txt
+	$(PYTHON) scripts/maintain/lowest_versions.py > $(VENV)-lowest/lowest.txt
 	$(VENV)-lowest/bin/python -m pip install --quiet uv
 	VIRTUAL_ENV=$(VENV)-lowest $(VENV)-lowest/bin/uv pip install --quiet -c $(VENV)-lowest/lowest.txt --editable '.[dev]'
 	$(VENV)-lowest/bin/pytest -n 2 --dist loadfile
@@ -41,7 +41,7 @@ coverage: $(VENV)/installed-dev
 
 # What share of planted faults the tests notice.
 mutants: $(VENV)/installed-dev
-	$(BIN)/python scripts/check_mutants.py --output docs/mutants.csv
+	$(BIN)/python scripts/maintain/check_mutants.py --output docs/mutants.csv
 
 # Twenty times as many hostile files, options, specs, stores and command lines, and other ones than the tests'.
 fuzz: $(VENV)/installed-dev
@@ -49,10 +49,10 @@ fuzz: $(VENV)/installed-dev
 
 # How often the 95 % intervals hold the truth: two hours on two cores.
 intervals: $(VENV)/installed-dev
-	$(BIN)/python scripts/check_coverage.py images --output docs/coverage-images.csv
-	$(BIN)/python scripts/check_coverage.py comparisons --output docs/coverage-comparisons.csv
-	$(BIN)/python scripts/check_coverage.py ranks --output docs/coverage-ranks.csv
-	$(BIN)/python scripts/check_coverage.py networks --output docs/coverage-networks.csv
+	$(BIN)/python scripts/maintain/check_coverage.py images --output docs/coverage-images.csv
+	$(BIN)/python scripts/maintain/check_coverage.py comparisons --output docs/coverage-comparisons.csv
+	$(BIN)/python scripts/maintain/check_coverage.py ranks --output docs/coverage-ranks.csv
+	$(BIN)/python scripts/maintain/check_coverage.py networks --output docs/coverage-networks.csv
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "diffstab needs Python 3.11 or newer, this is " + sys.version.split()[0])'

@@ -1,7 +1,9 @@
 """Sphinx: `make docs` builds these pages into build/docs, warnings being errors."""
 
 import re
+import sys
 from importlib.metadata import version as version_of
+from pathlib import Path
 from typing import Any
 
 project = "diffstab"
@@ -40,5 +42,9 @@ def escaped(app: object, what: str, name: str, obj: object, options: object, lin
 
 
 def setup(app: Any) -> None:
-    """Called by Sphinx; before napoleon, so that the stars that it adds are kept."""
+    """Called by Sphinx: writes errors.md from the source, and escapes docstrings before napoleon adds stars."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "scripts" / "maintain"))
+    import list_errors
+
+    list_errors.write()
     app.connect("autodoc-process-docstring", escaped, priority=100)

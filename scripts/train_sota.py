@@ -2,8 +2,8 @@
 
     python scripts/train_sota.py --model resnet18 --recipe laptop --output runs/resnet18
 
-It is `diffstab train`; docs/training.md tells the recipes. scripts/keep_checkpoint.py takes the checkpoint.pt that it
-leaves; scripts/train_zoo.py trains all of the paper's networks.
+It is `diffstab train`; docs/training.md tells the recipes. scripts/maintain/keep_checkpoint.py takes the checkpoint.pt
+that it leaves; scripts/train_zoo.py trains all of the paper's networks.
 """
 
 import sys

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from diffstab.figures.points.relation import networks_csv, paper_values, relate
+from diffstab.figures.drawing.files import table_csv
+from diffstab.figures.points.relation import networks_table, paper_values, relate
 
 
 def test_the_relation_is_that_of_the_points(gathered):
@@ -26,7 +27,7 @@ def test_the_papers_values_have_one_sign():
 
 
 def test_the_table_holds_the_points(gathered):
-    table = list(csv.DictReader(io.StringIO(networks_csv(gathered.networks).decode())))
+    table = list(csv.DictReader(io.StringIO(table_csv(networks_table(gathered.networks)).decode())))
     assert [line["name"] for line in table] == [network.name for network in gathered.networks]
     for line, network in zip(table, gathered.networks, strict=True):
         told = [int(line["depth"]), line["batch_norm"] == "True", line["skip"] == "True", int(line["seeds"])]

@@ -6,8 +6,10 @@ import check_mutants
 import list_errors
 import lowest_versions
 import pytest
+import yaml
 from mutations import mutants
 
+CURES = yaml.safe_load(list_errors.CURES.read_text(encoding="utf-8"))
 SOURCE = '''
 """Text."""
 
@@ -68,11 +70,15 @@ def test_a_fault_is_noticed_by_failing_or_by_not_ending(body, expected, tmp_path
 def test_tests_of_the_core_are_there():
     for module, tests in check_mutants.CORE.items():
         assert (list_errors.ROOT / "diffstab" / f"{module}.py").exists()
-        assert all((list_errors.ROOT / "tests" / f"test_{name}.py").exists() for name in tests.split())
+        assert all((list_errors.ROOT / "tests" / check_mutants.test_of(name)).exists() for name in tests.split())
 
 
-def test_the_page_of_errors_is_that_of_the_source():
-    assert list_errors.PAGE.read_text(encoding="utf-8") == list_errors.page(), "run python scripts/list_errors.py"
+def test_every_error_says_what_to_do_and_stands_under_a_heading():
+    page = list_errors.page()
+    assert page.count("\n## ") == len(list_errors.PLACES)
+    for told in list_errors.messages():
+        cause, cure = list_errors.told(told.message, CURES)
+        assert f"| {list_errors.shown(cause)} | {list_errors.shown(cure)} |" in page
 
 
 def test_an_error_without_a_cure_is_told():

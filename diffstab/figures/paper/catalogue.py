@@ -42,9 +42,15 @@ class FigureKind:
         files = [sweep_file(name, preset) for name in self.sweeps.split()]
         return [file for file in files if file.exists()]
 
-    def draw(self, rows: Sequence[dict[str, Any]], filters: Sequence[str] = ()) -> "Drawn":
-        """From rows of a store; raises what its function raises."""
-        return self._function()(rows, filters)
+    def draw(self, rows: Sequence[dict[str, Any]], filters: Sequence[str] = (), **how: Any) -> "Drawn":
+        """From rows of a store; raises what its function raises.
+
+        Args:
+            rows: Of a store, or of its CSV export.
+            filters: That every row has to pass.
+            how: Further arguments of the figure's function.
+        """
+        return self._function()(rows, filters, **how)
 
     def draw_without_rows(self, preset: str) -> "Drawn":
         """Where there is no sweep."""

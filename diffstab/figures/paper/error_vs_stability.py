@@ -86,18 +86,19 @@ def error_vs_stability(
         return figure, write_names(figure, panels, networks, fresh)
 
 
-def error_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
-    """The same from rows, with R at initialisation where it was measured; raises what `gather` and `relate` raise.
+def error_figure(rows: Sequence[Row], filters: Sequence[str] = (), *, show_init: bool = True) -> Drawn:
+    """The same from rows; its setting holds the correlations and fits too. Raises what `gather` and `relate` raise.
 
     Args:
         rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
+        show_init: Show R at initialisation too, where it was measured.
     """
     from ...models import traits_of  # takes torch
 
     gathered = gather(rows, filters, traits=traits_of)
     relation = relate(gathered.networks)
-    figure, notes = error_vs_stability(gathered.networks, relation, show_init=True)
+    figure, notes = error_vs_stability(gathered.networks, relation, show_init=show_init)
     setting = {**gathered.setting, **plain(relation, str(gathered.setting.get("dataset")))}
     return Drawn(figure, networks_table(gathered.networks), [*gathered.notes, *notes], setting)
 

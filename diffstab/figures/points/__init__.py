@@ -4,6 +4,5 @@ Open `networks` first, one point a network, then `series`, curves over what was 
 `setting` say which rows stand in one figure, `relation` how the test error follows the stability.
 """
 
-from .networks import Gathered, gather
-from .relation import Relation, networks_csv, paper_values, plain, relate
+from .relation import paper_values
 from .rows import read_rows

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ...statistics import LEVEL, Array, Interval, PowerLaw, correlation_interval, fitted_power_law
-from ..drawing.files import table_csv
 from .networks import Network
 from .spread import Spread, columns_of
 
@@ -87,11 +86,6 @@ def plain(relation: Relation, dataset: str) -> dict[str, Any]:
         "fit_of_exponent_half": {"factor": relation.root_law.factor._asdict()},
         "interval": {"level": LEVEL, "of": "Student's t over networks; of correlations, a jackknife of Fisher's z"},
     }
-
-
-def networks_csv(networks: Sequence[Network]) -> bytes:
-    """The points as a CSV file, one line per network; what is not known stands empty."""
-    return table_csv(networks_table(networks))
 
 
 def networks_table(networks: Sequence[Network]) -> list[dict[str, Any]]:

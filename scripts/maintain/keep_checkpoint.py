@@ -1,6 +1,6 @@
 """Keep a trained checkpoint in pretrained/: float16 safetensors, config.json, and its entry in manifest.json.
 
-    python scripts/keep_checkpoint.py runs/resnet18/checkpoint.pt
+    python scripts/maintain/keep_checkpoint.py runs/resnet18/checkpoint.pt
 
 What is kept is what is measured: the manifest's test error and R_f are those of the float16 weights. Vectors (biases,
 batch-norm statistics) stay in float32: they are small, and float16 has no room for some variances.
@@ -24,7 +24,7 @@ from diffstab.provenance import git_commit, versions
 from diffstab.training import write_network
 from diffstab.writing import write_atomically
 
-PRETRAINED = Path(__file__).parents[1] / "pretrained"
+PRETRAINED = Path(__file__).parents[2] / "pretrained"
 
 
 def half(tensor: torch.Tensor) -> torch.Tensor:

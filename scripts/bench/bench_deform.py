@@ -1,6 +1,6 @@
 """Speed of drawing, synthesising and deforming, one field per image, as ratios to limits and rivals.
 
-    python scripts/bench_deform.py
+    python scripts/bench/bench_deform.py
 
 Bilinear: images per second relative to torch's bare grid_sample on a ready grid, which draws and synthesises nothing;
 fields drawn from a generator, as an augmentation does, and from streams, as measuring does; images of bytes; a copy of

@@ -1,9 +1,9 @@
 """How often the 95 % intervals hold the true value, in simulations where it is known.
 
-    python scripts/check_coverage.py images --output docs/coverage-images.csv
-    python scripts/check_coverage.py comparisons --output docs/coverage-comparisons.csv
-    python scripts/check_coverage.py ranks --output docs/coverage-ranks.csv
-    python scripts/check_coverage.py networks --output docs/coverage-networks.csv
+    python scripts/maintain/check_coverage.py images --output docs/coverage-images.csv
+    python scripts/maintain/check_coverage.py comparisons --output docs/coverage-comparisons.csv
+    python scripts/maintain/check_coverage.py ranks --output docs/coverage-ranks.csv
+    python scripts/maintain/check_coverage.py networks --output docs/coverage-networks.csv
 
 f is linear, f(x) = A x on Gaussian images: all squared changes are weighted sums of squared normal numbers. Or
 heavy-tailed: images of unequal contrast (log-normal), changes times a log-normal factor of the image and one of the

@@ -1,7 +1,7 @@
 """docs/figures.md from gallery.md: every number is read from the CSV file of its figure.
 
     make figures
-    python scripts/figures/gallery.py --figures figures
+    python scripts/maintain/gallery.py --figures figures
 
 Copies the pictures and their points into docs/images, and fills the template. In it,
 

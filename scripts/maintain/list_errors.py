@@ -1,6 +1,6 @@
-"""Every error of the package with what to do, as a page: docs/errors.md.
+"""Every error of the package with what to do, as the page docs/errors.md, which is written when the pages are built.
 
-    python scripts/list_errors.py
+    python scripts/maintain/list_errors.py
 
 The messages are read from the source: most say themselves what to do, after a semicolon; for the others it is in
 docs/cures.yaml. An error that has neither ends the script, and the tests.
@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import click
 import yaml
 
 from diffstab.writing import write_atomically
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE, CURES = ROOT / "docs" / "errors.md", ROOT / "docs" / "cures.yaml"
 PLACES = {
     "Options and settings": "__init__ checks writing options results",
@@ -42,7 +41,7 @@ PyTorch ask for them. The command line prints one line, `Error: ` and the messag
 Status 1 is a sweep some of whose jobs failed, 130 an interruption. Nothing half-written is left behind.
 
 Each message says what came, which is the cause, and after a semicolon what to do. ‹name› and … stand for what
-came. This page is made from the source by `python scripts/list_errors.py`.
+came. This page is made from the source when the pages are built.
 """
 
 
@@ -131,11 +130,10 @@ def shown(message: str) -> str:
     return re.sub("`.*?`", lambda code: code.group().replace("\\", ""), escaped)
 
 
-@click.command()
-def main() -> None:
-    """Write docs/errors.md."""
+def write() -> None:
+    """Writes docs/errors.md."""
     write_atomically(PAGE, page().encode())
 
 
 if __name__ == "__main__":
-    main()
+    write()

@@ -1,7 +1,7 @@
 """How much of the ideal speed a sweep of small jobs reaches: jobs run bare, one after another, against the executors.
 
-python scripts/bench_sweep.py                      # 200 jobs, two at a time
-python scripts/bench_sweep.py --executor ray
+python scripts/bench/bench_sweep.py                      # 200 jobs, two at a time
+python scripts/bench/bench_sweep.py --executor ray
 
 The ideal is the time of the jobs run bare in one process, one thread each, divided by the number of slots. Start-up,
 from the call to the first row, less one job, is given apart: it is paid once. Bare runs and sweeps take turns, and a

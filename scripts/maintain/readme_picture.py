@@ -1,7 +1,7 @@
 """The README's picture: a photograph, the same deformed, and the same with noise of the same norm.
 
     pip install 'diffstab[plot]'
-    python scripts/figures/readme_picture.py
+    python scripts/maintain/readme_picture.py
 
 Writes docs/images/deformation-and-noise.png, and .json with the numbers behind it.
 """

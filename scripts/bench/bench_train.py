@@ -1,6 +1,6 @@
 """Time of the training loop relative to a bare torch loop, and of its augmentation relative to none.
 
-    python scripts/bench_train.py
+    python scripts/bench/bench_train.py
 
 The bare loop takes the same network, images, batches and optimiser, and nothing else: no checks, no streams, no error.
 Both take one epoch; loading, the error on held-out images and checkpoints come once per epoch in any loop.

@@ -1,6 +1,6 @@
 """What each choice between the paper's convention and its published code's does to R_f of the kept networks.
 
-    python scripts/measure_conventions.py --output docs/conventions.csv
+    python scripts/maintain/measure_conventions.py --output docs/conventions.csv
 
 Prints R_f by both, and by the paper's with one choice changed at a time relative to it.
 """

@@ -1,6 +1,6 @@
 """What share of small faults, planted one at a time in the mathematical core, the tests notice.
 
-    python scripts/check_mutants.py --output docs/mutants.csv
+    python scripts/maintain/check_mutants.py --output docs/mutants.csv
 
 Works on copies of the tree. A fault is noticed when a test fails, or doesn't end in time: the module's own tests come
 first, those of what is built on it after. The table has each fault that none noticed.
@@ -22,22 +22,37 @@ from typing import Any
 import click
 from mutations import Mutant, mutants
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CORE = {
-    "fields/ensemble": "ensemble field_law closed_forms",
-    "fields/modes": "ensemble field_law",
-    "fields/field": "field inverse ensemble closed_forms transforms",
-    "fields/deformation": "deformation deformation_pieces inverse closed_forms transforms memory",
-    "statistics/estimates": "statistics mean_ratio comparison paired_samples correlation closed_forms results",
-    "statistics/mean_ratio": "mean_ratio comparison statistics",
-    "statistics/intervals": "intervals mean_ratio correlation statistics",
-    "statistics/comparison": "comparison paired_samples",
-    "statistics/samples": "paired_samples comparison",
+    "fields/ensemble": "fields/ensemble transforms/law measuring/closed_forms",
+    "fields/modes": "fields/ensemble transforms/law",
+    "fields/field": "fields/field fields/inverse fields/ensemble measuring/closed_forms",
+    "fields/points": "fields/points fields/inverse transforms/boxes_and_keypoints",
+    "fields/bilinear": "fields/deformation_in_parts fields/deformation measuring/closed_forms",
+    "fields/gaussian": "fields/deformation fields/deformation_in_parts",
+    "fields/deformation": "fields/deformation fields/deformation_in_parts fields/deform_labels fields/inverse",
+    "statistics/averages": "statistics/estimates statistics/mean_ratio statistics/comparison statistics/samples",
+    "statistics/estimates": "statistics/estimates statistics/mean_ratio measuring/closed_forms results/result",
+    "statistics/correlation": "statistics/correlation statistics/estimates",
+    "statistics/mean_ratio": "statistics/mean_ratio statistics/comparison statistics/estimates",
+    "statistics/intervals": "statistics/intervals statistics/mean_ratio statistics/correlation statistics/estimates",
+    "statistics/comparison": "statistics/comparison statistics/ranks statistics/samples",
+    "statistics/samples": "statistics/samples statistics/comparison",
 }
 """Each module with the tests that should notice: its own first."""
 MADE = {"figures", "results", "zoo", "runs", "build", "dist"}
 PRELOADED = ["torch", "torchvision.transforms.v2", "pytest", "PIL.Image", "click.testing"]
 SECONDS = 150  # for the tests of one fault: they take 5 to 40
+
+
+def test_of(name: str) -> str:
+    """The file of tests of that name, below tests/.
+
+    >>> test_of("fields/modes")
+    'fields/test_modes.py'
+    """
+    room, _, file = name.partition("/")
+    return f"{room}/test_{file}.py"
 
 
 def left_out(folder: str, names: list[str]) -> set[str]:
@@ -79,7 +94,7 @@ def noticed(module: str, trees: "SimpleQueue[Path]", mutant: Mutant) -> bool:
         path.write_text(mutant.source, encoding="utf-8")
         for cached in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
             cached.unlink()  # a file of the same size and second would pass for the one that was compiled
-        own, *others = [f"tests/test_{name}.py" for name in CORE[module].split()]
+        own, *others = [f"tests/{test_of(name)}" for name in CORE[module].split()]
         return status(tree, [own, f"diffstab/{module}.py"]) != 0 or status(tree, others) != 0
     finally:
         path.write_text(sound, encoding="utf-8")
@@ -128,7 +143,7 @@ def main(modules: tuple[str, ...], every: int, survivors: Path | None, jobs: int
         for k in range(jobs):
             trees.put(Path(shutil.copytree(ROOT, Path(scratch) / str(k) / ROOT.name, ignore=left_out)))
         for module in modules or CORE:
-            tests = [f"tests/test_{name}.py" for name in CORE[module].split()]
+            tests = [f"tests/{test_of(name)}" for name in CORE[module].split()]
             tree = trees.get()
             if status(tree, tests) != 0:
                 raise click.ClickException(f"the tests of {module} fail before any fault is planted; mend them first")

@@ -1,6 +1,6 @@
 """Time of a frame of the explorer's page in chromium, against the 16 ms of a screen that shows 60 a second.
 
-python scripts/bench_explorer.py
+python scripts/bench/bench_explorer.py
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """Time to open a store of 100,000 rows, relative to bare json.loads of its lines; and to filter and export it.
 
-python scripts/bench_store.py
+python scripts/bench/bench_store.py
 """
 
 import hashlib
