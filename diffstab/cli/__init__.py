@@ -1,7 +1,7 @@
 """The command line: parse, call, print.
 
 Open `measure` first; `options` has what commands share, `errors` makes one line and exit status 2 of an error. The room
-imports every other one, those with heavy imports inside the commands, so that `diffstab --help` answers at once.
+imports all rooms below, but for options inside the commands, so that `diffstab --help` answers at once.
 """
 
 import click

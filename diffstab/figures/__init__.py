@@ -2,7 +2,7 @@
 
 Open `paper/catalogue` first, the figures by name. `points` takes rows and gives points, without matplotlib; `drawing`
 has what figures share, in the house style; `paper` has one file a figure. The room imports experiments, store,
-models, data, fields, statistics, options and the ground floor.
+models, data, fields, statistics, options, streams and the ground floor.
 """
 
 from .paper.catalogue import FIGURES, NAMES, PRESETS, FigureKind, figure_named, require_matplotlib, sweep_file

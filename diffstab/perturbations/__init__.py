@@ -1,7 +1,7 @@
 """What `measure` may do to an image besides diffeomorphisms: translations, rotations, changes of scale, your own.
 
-Open `protocol` first, what the measuring loop asks of a perturbation. The room imports fields, streams, options and
-the ground floor.
+Open `protocol` first, what the measuring loop asks of a perturbation. The room imports fields, streams and the ground
+floor.
 """
 
 from .affine import AffineTransformation, signs

@@ -7,6 +7,9 @@
     training/             checkpoints of trainings that are under way
     claims/               lock files of jobs that are under way
 
+Open `store` first; `parts` reads and appends lines, `entry` is a row on its way in, `table` filters and sorts,
+`pairing` compares networks. The room imports results, statistics, options and the ground floor; without torch.
+
 A row has a `key`, the sha256 of what determines its numbers; of several rows with a key the last one counts. It also
 has the `job` it was made by, the sha256 of what was asked for: a job that is in the store is done.
 """

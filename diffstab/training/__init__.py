@@ -1,7 +1,7 @@
 """Training the networks that are measured: recipes, and runs that go on where they were stopped.
 
-Open `loop` first, then `epoch`; the recipes are in `options.train`. The room imports measuring, models, data, fields,
-options and the ground floor.
+Open `loop` first, then `epoch`; the recipes are in `options.train`. The room imports measuring, models, data,
+statistics, fields, options, streams and the ground floor.
 """
 
 from .augment import Augmentation
