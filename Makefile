@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: measure figures test docs test-lowest coverage mutants fuzz intervals clean
+.PHONY: measure figures check test docs test-lowest coverage mutants fuzz intervals clean
 
 # The main job: R_f of the trained networks on held-out images, beside its value at initialisation.
 measure: $(VENV)/installed
@@ -13,7 +13,14 @@ measure: $(VENV)/installed
 figures: $(VENV)/installed-plot
 	$(BIN)/diffstab figure all --run --store figures/store --output figures
 
-# Lint, types, pages, tests and doctests.
+# The quick lane, two minutes: lint, types, doctests, and the tests that neither start nor kill anything.
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+
+# All: lint, types, pages, tests and doctests.
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,7 +52,7 @@ mutants: $(VENV)/installed-dev
 
 # Twenty times as many hostile files, options, specs, stores and command lines, and other ones than the tests'.
 fuzz: $(VENV)/installed-dev
-	DIFFSTAB_FUZZ=20 $(BIN)/pytest -n 2 tests/test_hostile.py tests/test_hostile_commands.py
+	DIFFSTAB_FUZZ=20 $(BIN)/pytest -n 2 -k hostile tests
 
 # How often the 95 % intervals hold the truth: two hours on two cores.
 intervals: $(VENV)/installed-dev

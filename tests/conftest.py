@@ -1,7 +1,9 @@
 """Fixtures: one thread setting for all, and a small network and data set that many tests measure."""
 
 import os
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +22,13 @@ torch.set_num_threads(1 if {"PYTEST_XDIST_WORKER", "OMP_NUM_THREADS"} & set(os.e
 def pytest_configure(config: pytest.Config) -> None:
     """Files are taken in the order of the collection, not by their number of tests."""
     config.option.loadscopereorder = False  # of pytest-xdist
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files that are slow as a whole are not even imported by `-m "not slow"`."""
+    if config.option.markexpr != "not slow" or not collection_path.name.startswith("test_"):
+        return None
+    return True if re.search(r"^pytestmark = .*mark\.slow", collection_path.read_text("utf-8"), re.MULTILINE) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

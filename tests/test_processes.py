@@ -14,6 +14,8 @@ from diffstab.measuring.by_name import measure_cell
 from diffstab.options.measure import MeasureOptions
 from diffstab.processes import ALONE, OtherProcessFailedError, Processes
 
+pytestmark = pytest.mark.slow
+
 SUPPORT = Path(__file__).parent / "support"
 SAME = "data_sha256 indices_sha256 weights_sha256 network_sha256 images draws fold_fraction batch_norm key".split()
 CELLS = [

@@ -13,6 +13,8 @@ from diffstab.figures.paper import catalogue
 from diffstab.figures.paper.catalogue import FIGURES, FOLDER, NAMES, PRESETS, FigureKind, figure_named
 from diffstab.sweep.spec import read_spec
 
+pytestmark = pytest.mark.slow
+
 TINY = "measure: {model: lenet, images: 20, resamples: 100, cutoff: [3, 5]}\n"
 NAME = "fig03-datasets"
 SCRIPTS = {path.stem for path in (Path(__file__).parents[2] / "scripts" / "figures").glob("*.py")}

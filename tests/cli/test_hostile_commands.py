@@ -20,6 +20,8 @@ from support.hostile import assert_one_line, cases
 from diffstab.cli import main
 from diffstab.store.store import Store
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [
     "", " ", "-", "--", "x", "é", "日本", "a b", "..", "../x", ".", "/", "/dev/null", "/dev/null/x", "~", "\udcff",
     "a" * 5000, "a" * 300, "nan", "inf", "-inf", "1e400", "1e-400", "0", "-0", "-1", "1", "2", "1_000", "9" * 30,

@@ -133,6 +133,7 @@ def test_nothing_found_is_one_line_and_status_2(cli, arguments, message):
     assert message in answer.stderr
 
 
+@pytest.mark.slow
 def test_the_papers_nets_are_listed_without_timm():
     script = (
         "import sys; from diffstab.models.listing import named_models; named_models('paper:*'); print(*sys.modules)"

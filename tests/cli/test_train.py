@@ -15,7 +15,7 @@ from diffstab.cli import main
 from diffstab.options.train import TrainOptions
 from diffstab.training.loop import train
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 FAST = "train --recipe laptop --model fc_l4 --epochs 2 --train-size 1000 --batch-size 500 --device cpu".split()
 KEPT = {"checkpoint.pt", "checkpoint.previous.pt", "metrics.jsonl", "model.safetensors", "config.json"}
 

@@ -13,6 +13,8 @@ from support.hostile import CHANCE, assert_one_line, cases, told_by
 
 from diffstab.data.files import read_image
 
+pytestmark = pytest.mark.slow
+
 READ = "PNG JPEG GIF TIFF WEBP BMP PPM TGA JPEG2000".split()
 RARE = "ICO PCX SGI DDS ICNS MSP".split()  # which no photograph comes in, and whose decoders are little tried
 IMAGES, OPTIONS, SPECS, STORES = 4000, 1500, 1000, 40

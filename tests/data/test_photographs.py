@@ -57,6 +57,7 @@ def test_tiny_imagenets_val_in_class_folders_gives_the_same_items(deep, tiny):
     assert labelled(load_dataset("tinyimagenet", split="val", data_dir=tiny)) == expected
 
 
+@pytest.mark.slow
 def test_annotations_that_do_not_fit_are_refused(tiny):
     told = tiny / "val" / "val_annotations.txt"
     rows = told.read_text().splitlines()

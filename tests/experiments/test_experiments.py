@@ -35,6 +35,7 @@ def test_half_of_the_points_lie_between_the_planes():
     assert points.shape == (100_000, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("g", "R"), [((1.0, 0.0, 0.0, 0.0), 0.0), ((1, 1, 1, 1), 1.0), ((3, 1, 0, 0), (1 / 3) / (10 / 4))]
 )
@@ -63,6 +64,7 @@ def test_learning_the_stripe_turns_weights_and_lowers_r():
     assert [one["loss"] < limit for one, limit in zip(found["on_the_way"], (0.5, 0.25), strict=True)] == [True, True]
 
 
+@pytest.mark.slow
 def test_a_seed_is_an_experiment():
     assert run_stripe(SMALL_STRIPE) == run_stripe(SMALL_STRIPE)
     other = StripeOptions(**{**SMALL_STRIPE.to_dict(), "seed": 1})
@@ -120,6 +122,7 @@ def sweep(cli, path, store, *more):
     return cli("sweep", str(path), "--store", str(store), "--jobs", "1", *more)
 
 
+@pytest.mark.slow
 def test_experiments_are_cells_of_a_sweep(cli, tmp_path):
     path, store = tmp_path / "s.yaml", tmp_path / "store"
     path.write_text(SPEC)
@@ -151,6 +154,7 @@ def test_bad_options_are_refused(cli, tmp_path, text, message):
     assert (answer.exit_code, message in answer.stderr) == (2, True), answer.stderr
 
 
+@pytest.mark.slow
 def test_an_experiment_that_fails_keeps_its_reason(cli, tmp_path):
     path = tmp_path / "s.yaml"
     path.write_text("regime: {train_size: 9000}")

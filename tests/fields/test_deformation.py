@@ -257,6 +257,7 @@ def test_threads_share_a_single_image(channels):
         torch.testing.assert_close(gradient, at_first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])
 @pytest.mark.parametrize("cutoff", [3, 5])
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")  # of pure functions

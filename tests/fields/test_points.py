@@ -80,6 +80,7 @@ def test_round_trips(cutoff, delta):
     assert ((back - points).norm(dim=-1)[inside] < 1e-6 * steepest.max()).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "cutoff", "delta"), [((32, 32), 3, 6.0), ((32, 32), 10, 2.0), ((17, 11), 5, 3.0)])
 def test_fields_that_fold_have_destinations_too(size, cutoff, delta):
     """No point of the frame moves, so every point inside has one; it is found."""

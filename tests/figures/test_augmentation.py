@@ -159,6 +159,7 @@ def test_the_file_of_the_sweep_has_five_seeds_of_the_papers_augmentations():
     assert len(probed) == 60
 
 
+@pytest.mark.slow
 def test_a_sweep_is_drawn(cli, tmp_path):
     """Trained, measured, drawn; the rows know how they were trained."""
     path = tmp_path / "sweep.yaml"

@@ -93,6 +93,7 @@ def test_networks_of_unknown_kind_are_grey_and_have_no_colour_bar():
     assert red == green == blue
 
 
+@pytest.mark.slow
 def test_the_users_own_settings_neither_change_nor_matter(gathered):
     rcParams["font.size"] = 33.0
     try:

@@ -19,6 +19,7 @@ def column(table, name, **where):
     return np.array([line[name] for line in table if all(line[key] == value for key, value in where.items())])
 
 
+@pytest.mark.slow
 def test_the_phase_diagram_follows_temperature():
     table = phase_diagram(16).table
     for cutoff in CUTOFFS:

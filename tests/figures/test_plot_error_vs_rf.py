@@ -12,6 +12,8 @@ from diffstab.figures.points.networks import gather
 from diffstab.figures.points.relation import relate
 from diffstab.store.export import exported
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def plot(cli):

@@ -68,6 +68,7 @@ def test_float64_is_asked_for_and_named():
     assert found["float32"].key != found["float64"].key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("option", "model"), [("channels_last", "resnet18-w0.25"), ("compile", "lenet")])
 def test_layout_and_compilation_change_rounding_alone(option, model):
     options = {"model": model, "images": 8, "resamples": 100}

@@ -48,6 +48,7 @@ def test_the_meta_device_does_not_mix_with_the_cpu():
         there.cpu()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 @pytest.mark.parametrize("transform", TRANSFORMS)
@@ -58,6 +59,7 @@ def test_the_first_pass_stays_on_its_device(batch, interpolation, dtype, transfo
     assert (found.device, found.dtype, found.shape) == (META, torch.float64, (6, 9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("batch_norm", ["running", "batch"])
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)

@@ -174,6 +174,7 @@ def test_networks_may_ask_cudnns_settings(images):
     assert torch.backends.cudnn.allow_tf32 == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(torch.backends, "fp32_precision"), reason="torch before 2.9")
 def test_inherited_precision_is_inherited_again():
     """In a process of its own: torch's old and new settings don't mix well."""

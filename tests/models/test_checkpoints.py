@@ -130,6 +130,7 @@ def test_the_kept_checkpoints_are_small_enough_and_complete():
         assert entry["recipe"]["seed"] == entry["seed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(KEPT))
 def test_kept_weights_load_and_classify(name):
     """Errors of 200 of the 1,000 images are within 4 standard errors of the manifest's."""
@@ -140,6 +141,7 @@ def test_kept_weights_load_and_classify(name):
     assert abs(wrong.double().mean() - expected) < 4 * (expected * (1 - expected) / 200) ** 0.5 + 0.005
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fc_l4", "resnet18"])
 def test_kept_weights_measure_as_the_manifest_says(name):
     """fc_l4 on all images; resnet18 on 200, whose R_f must be within the errors of both."""

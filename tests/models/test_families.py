@@ -23,7 +23,7 @@ from diffstab.results.result import StabilityResult
 
 PAGE = (Path(__file__).parents[2] / "docs" / "networks.md").read_text()
 CLASSES = 10
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 class Row(NamedTuple):

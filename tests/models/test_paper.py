@@ -42,6 +42,7 @@ def test_they_take_small_images(name, shape):
     assert network(torch.rand(2, channels, side, side)).shape == (2, classes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MILLIONS)
 def test_sizes_of_table_1(name):
     least, most = MILLIONS[name]
@@ -80,6 +81,7 @@ def test_depths_kinds_of_table_1():
     assert traits_of("paper:resnet18-w0.5") == traits_of("resnet18")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPER_NETS)
 def test_a_width_scales_every_layer(name):
     """Parameters grow about as the square of the width, but for what is fixed by images and classes."""

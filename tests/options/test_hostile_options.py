@@ -14,6 +14,8 @@ from diffstab.options.measure import MeasureOptions
 from diffstab.options.train import TrainOptions
 from diffstab.sweep.spec import read_spec
 
+pytestmark = pytest.mark.slow
+
 IMAGES, OPTIONS, SPECS, STORES = 4000, 1500, 1000, 40
 VALUES = [
     None, True, False, 0, 1, -1, 2, 3.5, 1e308, 1e-320, float("inf"), float("nan"), 2**64, 2**64 - 1, 10**400, "", "3",

@@ -14,6 +14,8 @@ from support.browsing import SIZES, assert_accessible, assert_self_contained, op
 
 from diffstab.pages.explorer import explorer_page
 
+pytestmark = pytest.mark.slow
+
 NAME = "<img src=x onerror=alert(1)> & 'it'.png"
 
 

@@ -11,6 +11,8 @@ from support.reported import NAME, data_of, some_rows
 
 from diffstab.store.export import exported
 
+pytestmark = pytest.mark.slow
+
 
 def models(page):
     return page.locator("#rows .network").all_inner_texts()

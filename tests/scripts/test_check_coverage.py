@@ -4,6 +4,8 @@ import check_coverage
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("law", ["linear", "heavy", "power"])
 def test_means_of_many_draws_are_the_truth(law, monkeypatch):

@@ -7,6 +7,8 @@ from convert_efficientnet_lite0 import converted, main, timm_names
 from diffstab.measuring.by_name import measure_cell
 from diffstab.options.measure import MeasureOptions
 
+pytestmark = pytest.mark.slow
+
 PHOTOS = {"model": "timm:tf_efficientnet_lite0", "dataset": "photos", "draws": 2, "seed": 1}
 
 

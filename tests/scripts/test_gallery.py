@@ -7,6 +7,8 @@ import pytest
 
 from diffstab.figures.paper.catalogue import FIGURES
 
+pytestmark = pytest.mark.slow
+
 LINES = """model,text,R,R_low,R_high,error,error_low,error_high,plain
 lenet,two words,0.5,0.25,1,0.0123456,0.01,0.02,1500
 vgg,one,2000000,,,0,0,0,3

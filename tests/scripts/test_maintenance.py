@@ -9,6 +9,8 @@ import pytest
 import yaml
 from mutations import mutants
 
+pytestmark = pytest.mark.slow
+
 CURES = yaml.safe_load(list_errors.CURES.read_text(encoding="utf-8"))
 SOURCE = '''
 """Text."""

@@ -12,6 +12,8 @@ from diffstab.figures.points.rows import read_rows
 from diffstab.store.entry import Entry
 from diffstab.store.export import exported
 
+pytestmark = pytest.mark.slow
+
 
 def kept(rows, folder):
     store = Store(folder, create=True)
@@ -23,7 +25,7 @@ def kept(rows, folder):
 
 def run(cli, script, store, *arguments):
     given = ["--preset", "own", "--store", store, *arguments]
-    return cli(*[str(argument) for argument in given], command=script.main)
+    return cli(*given, command=script.main)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -31,7 +33,7 @@ def test_a_script_writes_all_files_whole(cli, name, tmp_path):
     draw, rows, script = FIGURES[name]
     broken = {**row("broken"), "status": "failed", "error": {"type": "ValueError", "message": "no"}}
     store = kept([*rows(), broken], tmp_path / "store")
-    answer = cli(script, store, "-o", tmp_path / "f", "--where", "model!=vgg11")
+    answer = run(cli, script, store, "-o", tmp_path / "f", "--where", "model!=vgg11")
     name = script.main.name
     assert answer.exit_code == 0, answer.output
     assert "note: 1 failed cells are left out" in answer.stderr
@@ -71,7 +73,7 @@ def test_a_csv_export_and_rows_in_another_order_give_the_same_table(name, tmp_pa
 )
 def test_scripts_refuse_in_one_line(cli, tmp_path, arguments, message):
     kept(each("lenet"), tmp_path / "store")
-    answer = cli(fig14_depth, *(one.replace("{}", str(tmp_path)) for one in arguments))
+    answer = run(cli, fig14_depth, *(one.replace("{}", str(tmp_path)) for one in arguments))
     assert answer.exit_code == 2
     assert message in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
@@ -81,7 +83,7 @@ def test_scripts_refuse_in_one_line(cli, tmp_path, arguments, message):
 def test_without_matplotlib_scripts_say_what_to_install(cli, monkeypatch, tmp_path):
     monkeypatch.setattr("diffstab.figures.paper.catalogue.find_spec", lambda name: None)
     for _, _, script in FIGURES.values():
-        answer = cli(script, tmp_path, "-o", tmp_path / "f")
+        answer = run(cli, script, tmp_path, "-o", tmp_path / "f")
         assert (answer.exit_code, "pip install 'diffstab[plot]'" in answer.stderr) == (2, True)
 
 

@@ -19,6 +19,8 @@ from diffstab.sweep.executors.base import InlineExecutor
 from diffstab.sweep.run import run_sweep
 from diffstab.sweep.spec import read_spec
 
+pytestmark = pytest.mark.slow
+
 TINY_ZOO = """
 train: {recipe: laptop, epochs: 1, train_size: 500, seed: [0, 1], model: [fc_l2, fc_l4, fc_l6]}
 measure:

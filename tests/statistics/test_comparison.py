@@ -163,6 +163,7 @@ def equal_networks(rng: np.random.Generator) -> list[PairedSample]:
     return [PairedSample(*np.exp(0.7 * (common + rng.standard_t(3, size=(2, 200, 1, 1))))) for _ in range(2)]
 
 
+@pytest.mark.slow
 def test_p_values_and_intervals_are_calibrated():
     """Under equal networks, and a true ratio of 2."""
     rng, count = np.random.default_rng(1), 400
@@ -195,6 +196,7 @@ def test_ratios_of_means_have_an_interval_of_four_means(rng):
     assert found.p_value == found.p_holm == pytest.approx(errors.p_value(math.log(value)), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_comparisons_of_means_are_calibrated():
     """Equal networks whose changes are log-normal, with a part of each image in common.
 

@@ -99,6 +99,7 @@ def test_a_common_factor_between_changes_gives_r_with_no_width(rng):
     assert estimates(0.25 * b, b, rng.normal(size=(50, 3)), PAPER)["R"] == (0.25, 0.25, 0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statistic", [PAPER, MEAN, REFERENCE])
 def test_intervals_have_the_width_of_repeated_experiments(rng, statistic):
     """The bootstrap's standard error against the spread over 150 independent data sets: within 20 %."""

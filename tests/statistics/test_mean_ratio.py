@@ -48,6 +48,7 @@ def error_of(rows, signs):
     return math.sqrt(float((influence**2).sum())) / rows.shape[1]
 
 
+@pytest.mark.slow
 def test_means_have_the_interval_of_a_slow_simulation(rng):
     a, b = rng.lognormal(size=(2, COUNT, 3, 1))
     outputs = rng.normal(size=(COUNT, 4)) * [3, 1, 1, 0.1]
@@ -168,6 +169,7 @@ def held(average, sigma, images, repetitions=400):
     return 100 * inside / repetitions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("average", "sigma", "images"), [("mean", 0, 100), ("median", 0, 100), ("mean", 1.5, 100), ("mean", 0, 10)]
 )

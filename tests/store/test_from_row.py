@@ -55,6 +55,7 @@ def test_a_row_gives_its_numbers_again(cli, folder, asked):
     assert len(Store("kept").rows()) == 1
 
 
+@pytest.mark.slow
 def test_a_trained_network_is_that_of_the_store(cli, folder):
     (folder / "sweep.yaml").write_text(SWEEP)
     assert cli("sweep", "sweep.yaml", "--store", "kept").exit_code == 0

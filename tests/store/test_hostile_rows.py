@@ -15,6 +15,8 @@ from diffstab.store.row_check import is_measurement
 from diffstab.store.store import Store
 from diffstab.store.table import layer_lines
 
+pytestmark = pytest.mark.slow
+
 IMAGES, OPTIONS, SPECS, STORES = 4000, 1500, 1000, 40
 ODD = [
     None,

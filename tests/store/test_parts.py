@@ -80,6 +80,7 @@ def test_a_lock_is_one_process_alone_and_falls_with_it(tmp_path):
         os.close(handle)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_whole_rows_only(tmp_path):
     """A limit on the size of files stands in for it: the write that crosses it is cut short, as on a full disk."""
     script = f"""

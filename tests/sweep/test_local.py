@@ -16,6 +16,8 @@ from diffstab import Store
 from diffstab.sweep.executors.local import LocalExecutor
 from diffstab.sweep.run import run_sweep
 
+pytestmark = pytest.mark.slow
+
 
 def test_local_workers_give_the_same_keys_and_numbers(single, tmp_path):
     jobs, store = single

@@ -20,7 +20,7 @@ pytest.importorskip("ray")
 import ray
 
 # old releases of Ray leave log files and processes of its own to the garbage collector
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 
 
 @pytest.fixture(scope="module", autouse=True)

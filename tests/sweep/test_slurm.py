@@ -24,6 +24,8 @@ pytest.importorskip("submitit")
 from support import fake_slurm
 from support.odd_tasks import DeadlyTask, QuickTask, RaisingTask, SlowQuickTask
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:

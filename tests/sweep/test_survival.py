@@ -22,7 +22,7 @@ from diffstab.sweep.spec import read_spec
 SPEC = "measure: {model: fc_l4, images: 120, weights: [init, pretrained], cutoff: [3, 5, 8], seed: [0, 1, 2, 3]}"
 CELLS = 24
 LIMIT = 120.0  # seconds; for any one wait
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")]
 
 
 @pytest.fixture(scope="module")

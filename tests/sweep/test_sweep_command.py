@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def cells(spec, *names):
     return [tuple(getattr(job.options, name) for name in names) for job in spec.jobs]

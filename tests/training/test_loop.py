@@ -166,6 +166,7 @@ def test_networks_with_batch_norm_train_on_any_number_of_images(monkeypatch):
     assert train(options).epochs == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "model"), [("channels_last", "lenet"), ("compile", "fc_l2")])
 def test_layout_and_compilation_change_no_weight_by_more_than_rounding(name, model):
     options = replace(OPTIONS, model=model, epochs=1, optimizer="sgd", lr=0.01)

@@ -13,6 +13,8 @@ from diffstab.options.train import TrainOptions
 from diffstab.processes import ALONE, Processes
 from diffstab.training.loop import train
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {"model": "fc_l2", "recipe": "laptop", "epochs": 2, "train_size": 330, "batch_size": 51}
 
 
