@@ -51,11 +51,6 @@ def _raise_precision(matmul_only: bool) -> list[Restore]:
     """
     cuda, cudnn, mkldnn = torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
     restore: list[Restore] = []
-    if not hasattr(cudnn, "conv"):  # before torch 2.9
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
-        restore.append(partial(torch.set_float32_matmul_precision, before))
-        return restore if matmul_only else [*restore, *_set(cudnn, "allow_tf32", False)]
     new: Any = torch.backends  # its newer attributes are not annotated
     for product, parent in ((cuda.matmul, cudnn), (new.mkldnn.matmul, mkldnn)):
         restore += _set_ieee(product, parent)

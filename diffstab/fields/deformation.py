@@ -19,6 +19,8 @@ from .gaussian import interpolate_gaussian
 
 WHOLE = (torch.uint8, torch.int8, torch.uint16, torch.int16, torch.int32)  # dtypes of images in whole numbers
 AT_ONCE = 2**21  # whole numbers that are floats at a time
+SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+"""The same bits for dtypes that torch 2.11 can't gather."""
 Interpolate = Callable[[Tensor, DisplacementField | Tensor], Tensor]
 
 
@@ -160,4 +162,5 @@ def deform_labels(labels: Tensor, field: DisplacementField) -> Tensor:
     except RuntimeError:
         came = f"labels lead with {tuple(labels.shape[:-2])} and fields with {tuple(field.shape)}"
         raise ValueError(f"{came}; the fields must broadcast to the labels") from None
-    return labels.flatten(-2).gather(-1, places.flatten(-2)).view(labels.shape)
+    signed = labels.view(SIGNED.get(labels.dtype, labels.dtype))
+    return signed.flatten(-2).gather(-1, places.flatten(-2)).view(labels.shape).view(labels.dtype)

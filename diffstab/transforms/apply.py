@@ -13,7 +13,6 @@ from ..fields import DisplacementField, deform, deform_labels
 from .boxes import deform_boxes
 
 INDICES = ("1", "P", "PA")  # modes of PIL whose numbers are no amounts, so that there is nothing between two
-KEYPOINTS: Any = getattr(tv_tensors, "KeyPoints", ())  # torchvision 0.23 has them
 
 
 def apply_field(inpt: Any, field: DisplacementField, moved: Tensor, lead: torch.Size, interpolation: str) -> Any:
@@ -39,7 +38,7 @@ def apply_field(inpt: Any, field: DisplacementField, moved: Tensor, lead: torch.
     plain = inpt.as_subclass(Tensor)
     if isinstance(inpt, tv_tensors.Mask):
         found = _by_image(deform_labels, plain, 2, field, moved, lead)
-    elif isinstance(inpt, KEYPOINTS):
+    elif isinstance(inpt, tv_tensors.KeyPoints):
         _check_batch(plain, 1, field, lead)
         listed = plain.reshape(*(lead if len(field) > 1 else ()), -1, 2)
         found = _by_image(deform_points, listed, 2, field, moved, lead).view(plain.shape)

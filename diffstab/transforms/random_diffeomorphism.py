@@ -12,7 +12,7 @@ from torchvision.transforms.v2.functional import get_size
 from ..checks import finite_at_least_zero, one_of
 from ..fields import DisplacementField
 from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF, INTERPOLATIONS
-from .apply import KEYPOINTS, apply_field, batch_of, moved_by
+from .apply import apply_field, batch_of, moved_by
 from .law import RANGE, UNIFORM, Amount, FieldLaw, Shape
 from .scripted import ScriptedDiffeomorphism
 
@@ -112,7 +112,7 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
     def check_inputs(self, flat_inputs: list[Any]) -> None:
         """Raises ValueError for boxes or keypoints that don't tell how large their image is."""
         for inpt in flat_inputs:
-            if isinstance(inpt, (tv_tensors.BoundingBoxes, KEYPOINTS)) and not inpt.canvas_size:
+            if isinstance(inpt, (tv_tensors.BoundingBoxes, tv_tensors.KeyPoints)) and not inpt.canvas_size:
                 kind = type(inpt).__name__
                 raise ValueError(f"{kind} have no canvas_size; give that of their image, (H, W)")
 

@@ -143,7 +143,7 @@ def test_what_cannot_be_drawn_is_told_in_one_line(cli, tmp_path, monkeypatch, ar
 
 def test_all_draws_what_it_can(cli, tiny, monkeypatch):
     kinds = (
-        FigureKind("fig10-interpolation", "Interpolations", "pixel_grid:pixel_grid_figure"),
+        FigureKind("fig10-interpolation", "Interpolations", "pixel_grid:pixel_grid", sides={"laptop": 6}),
         FigureKind(NAME, "Data sets", "datasets:datasets_figure", "datasets"),
         FigureKind("fig13-mnist", "On a GPU alone", "datasets:datasets_figure", "none"),
     )

@@ -1,7 +1,7 @@
 """The figures by name: what draws each, and the sweep whose cells it needs. It imports nothing heavy."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PRESETS = ("laptop", "paper")
 FOLDER = Path(__file__).parent / "presets"
 SIDES = {"laptop": 128, "paper": 320}  # of the images of figures that need no network, pixels
+FEW = {"laptop": 6, "paper": 6}  # where each pixel is shown
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class FigureKind:
         title: What it shows.
         home: Module and function that draw it: from rows and filters, or from the side of an image.
         sweeps: Names of the sweep files whose rows it is drawn from; empty where it needs no network.
+        sides: Of the image it is drawn from without rows, in pixels, by preset.
     """
 
     name: str
     title: str
     home: str
     sweeps: str = ""
+    sides: Mapping[str, int] = field(default_factory=lambda: SIDES)
 
     @property
     def presets(self) -> tuple[str, ...]:
@@ -54,7 +57,7 @@ class FigureKind:
 
     def draw_without_rows(self, preset: str) -> "Drawn":
         """Where there is no sweep."""
-        return self._function()(SIDES[preset])
+        return self._function()(self.sides[preset])
 
     def _function(self) -> Callable[..., "Drawn"]:
         module, _, function = self.home.partition(":")
@@ -83,7 +86,7 @@ FIGURES = (
     FigureKind("fig07-stripe", "Relative stability in the stripe model", "stripe:stripe_figure", "stripe"),
     FigureKind("fig08-asymptotics", "Displacement and Xi against their asymptotic laws", "asymptotics:asymptotics"),
     FigureKind("fig09-folding", "What a fold does", "folding:folding"),
-    FigureKind("fig10-interpolation", "Both interpolations between pixels", "pixel_grid:pixel_grid_figure"),
+    FigureKind("fig10-interpolation", "Both interpolations between pixels", "pixel_grid:pixel_grid", sides=FEW),
     FigureKind("fig11-noise", "Stability against the norm of noise and deformations", "curves:noise_figure", "noise"),
     FigureKind(
         "fig12-augmentation", "Relative stability by augmentation", "augmentation:augmentation_figure", "augmentation"

@@ -20,12 +20,7 @@ HEIGHT = 2.4  # inches
 LINE = 2  # row of pixels along which the last panel goes
 
 
-def pixel_grid_figure(_: int) -> Drawn:
-    """`pixel_grid` at its own size, whatever other figures have."""
-    return pixel_grid()
-
-
-def pixel_grid(side: int = 6) -> Drawn:
+def pixel_grid(side: int) -> Drawn:
     """Values between the pixels of a random image, from 0 to 1.
 
     Args:
