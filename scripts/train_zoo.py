@@ -4,7 +4,7 @@
     python scripts/plot_error_vs_rf.py zoo -o zoo.png
 
 Killed at any point and started again, it goes on. The presets are zoo.laptop.yaml, for two cores, and zoo.paper.yaml,
-for GPUs, in diffstab/figures/presets; every option of `diffstab sweep` works here, such as --executor ray. With --keep
+for GPUs, in diffstab/figures/paper/presets; every option of `diffstab sweep` works here, such as --executor ray. With --keep
 the first seed's weights go to pretrained/, the rows of all seeds to pretrained/zoo-DATASET.csv.
 """
 

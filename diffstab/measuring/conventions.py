@@ -20,7 +20,7 @@ class Changed:
     """The paper's convention but for one choice.
 
     Attributes:
-        choice: Of `settings.Convention`.
+        choice: Of `options.Convention`.
         paper: What the paper's convention has.
         reference: What stands in its place.
         numbers: D, G and R; None where they can't be had.

@@ -126,7 +126,7 @@ class MeasureOptions(CommandOptions):
         channels_last, compile: The network's memory layout, and torch.compile; they change rounding.
         workers, device: Where it runs; no part of what it is.
 
-    The others are those of `settings.MeasureSettings`, `settings.Convention` and `MaxEntropyEnsemble`.
+    The others are those of `MeasureSettings`, `options.Convention` and `MaxEntropyEnsemble`.
 
     >>> MeasureOptions.of({"cutoff": 5, "noise-radius": "per-image"}).cutoff
     5.0

@@ -125,7 +125,7 @@ def compare_shared(shared: Shared, raw_of: RawOf, *, resamples: int, seed: int) 
         seed: Of the resamples.
 
     Raises:
-        ValueError: As `raw_of`, and as `comparison.compare_all`.
+        ValueError: As `raw_of`, and as `statistics.compare_all`.
     """
     setting = shared.setting
     statistic = Statistic(setting["average"], setting["median_rule"], setting["pairs"])

@@ -34,7 +34,7 @@ def augmentation_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
 
     Args:
         rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
 
     Raises:
         ValueError: If no row is of a network that a sweep trained, or rows are of several networks; if they differ in a

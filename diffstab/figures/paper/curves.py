@@ -48,7 +48,7 @@ def noise_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
     Args:
         rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
 
     Raises:
         ValueError: If all rows have one norm; if rows differ in another setting, or those of a network in how it was
@@ -84,7 +84,7 @@ def delta_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
     Args:
         rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
 
     Raises:
         ValueError: As `noise_figure`.

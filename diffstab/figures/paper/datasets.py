@@ -30,7 +30,7 @@ def datasets_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
     Args:
         rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
 
     Raises:
         ValueError: If no measurement is left; if rows differ in another setting, such as delta, or those of a network

@@ -21,7 +21,7 @@ def depth_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
     Args:
         rows: Of a store's folder; its CSV export has no layers.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
 
     Raises:
         ValueError: If no row has layers; if rows differ in a setting, or those of a network in how it was trained; if

@@ -26,7 +26,7 @@ def error_by_size_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dr
 
     Args:
         rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
 
     Raises:
         ValueError: If no training has a train_size; if rows differ in another setting.

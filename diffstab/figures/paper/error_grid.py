@@ -35,7 +35,7 @@ def by_field(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
     Args:
         rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
 
     Raises:
         ValueError: If there are fewer than 3 trained networks; if rows differ in another setting.

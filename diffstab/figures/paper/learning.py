@@ -23,7 +23,7 @@ def learning_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
     Args:
         rows: Of a store, with trainings that had `stability_images`.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
 
     Raises:
         ValueError: If no training was watched; if they differ in their task.

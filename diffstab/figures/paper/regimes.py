@@ -23,7 +23,7 @@ def alpha_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
     Args:
         rows: Of a store, with those of its `regime` experiments.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
 
     Raises:
         ValueError: If there are no such rows, or they differ in another setting.

@@ -34,7 +34,7 @@ def stripe_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
     Args:
         rows: Of a store, with those of its `stripe` experiments.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
 
     Raises:
         ValueError: If there are no such rows, they differ in another setting, or have fewer than 3 values of P.

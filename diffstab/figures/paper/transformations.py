@@ -38,7 +38,7 @@ def transformations_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> 
 
     Args:
         rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
 
     Raises:
         ValueError: If no measurement is left; if rows differ in another setting, such as delta, or those of a network

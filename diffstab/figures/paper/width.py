@@ -22,7 +22,7 @@ def width_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
     Args:
         rows: Of a store, with trainings of `fc_l2-w0.125` and the like.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
 
     Raises:
         ValueError: If no row is of a fully connected net; if rows differ in a setting, or those of a network in how it

@@ -23,7 +23,7 @@ class Chosen(NamedTuple):
 
 
 def choose(rows: Sequence[Row], filters: Sequence[str] = ()) -> Chosen:
-    """The measurements among rows that pass every filter, as in `store.table.select`, which raises what it raises.
+    """The measurements among rows that pass every filter, as in `store.select`, which raises what it raises.
 
     >>> head = {"status": "done", "kind": "measure"}
     >>> choose([{**head, "weights": "init"}, {**head, "status": "failed"}])[2:]

@@ -79,7 +79,7 @@ def gather(
 
     Args:
         rows: Of a store.
-        filters: That every row has to pass, as in `store.table.select`.
+        filters: That every row has to pass, as in `store.select`.
         traits: Of a model, by its name.
 
     Raises:

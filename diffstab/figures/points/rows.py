@@ -75,7 +75,7 @@ def typed(text: str) -> Any:
 
 
 def nested(flat: dict[str, Any]) -> Row:
-    """A row from its columns, as `store.table.flat` took it apart; what stands empty is left out.
+    """A row from its columns, as `store.flat` took it apart; what stands empty is left out.
 
     >>> nested({"R.value": 1.0, "R.low": None, "model": "lenet"})
     {'R': {'value': 1.0}, 'model': 'lenet'}

@@ -18,7 +18,7 @@ NOT_ALWAYS = "it was there for some batches and not for others"
 
 @dataclass(frozen=True)
 class Layer:
-    """What stays the same from batch to batch; see `layers.Seen`."""
+    """What stays the same from batch to batch; see `observe.Seen`."""
 
     name: str
     matrices: int
