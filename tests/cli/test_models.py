@@ -75,7 +75,7 @@ def test_all_three_sources_are_listed_and_every_name_can_be_used(cli):
         ("resnet18-w0.*", {"paper:resnet18-w0.25"}, 1),
     ],
 )
-def test_patterns(cli, pattern, among, least):
+def test_a_pattern_lists_the_networks_that_match(cli, pattern, among, least):
     found = {row["spec"] for row in rows(cli, pattern)}
     assert among <= found
     assert len(found) >= least

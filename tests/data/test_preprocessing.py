@@ -100,7 +100,7 @@ def test_an_image_much_longer_than_wide_lies_as_a_line_within_the_border():
     assert own(Image.new("L", (900, 3), 255))[0].sum(1).tolist() == [0.0] * 7 + [16.0] + [0.0] * 8
 
 
-def test_with_channels():
+def test_gray_images_take_the_mean_of_the_channels():
     assert PHOTOGRAPHS.with_channels(3) is PHOTOGRAPHS
     gray = PHOTOGRAPHS.with_channels(1)
     assert (gray.shape, gray.size, gray.resize) == ((1, 224, 224), (224, 224), (256, 256))
@@ -196,7 +196,7 @@ def test_a_round_trip_through_json(own):
     )
 
 
-def test_what_is_shown():
+def test_a_preprocessing_is_shown_in_one_line():
     assert str(DIGITS) == "1 x 28 x 28, as the images are, mean 0.1307, std 0.3081 (mnist)"
     squashed = Preprocessing(size=(384, 256), resize=(390, 260), crop_mode="squash", **IMAGENET, source="s")
     assert str(squashed).startswith("3 x 384 x 256, squashed to 390")

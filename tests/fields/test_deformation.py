@@ -121,7 +121,7 @@ def test_an_image_does_not_see_its_batch(interpolation, cutoff, dtype):
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])
 @pytest.mark.parametrize("cutoff", [3, 5])
-def test_empty_batches(interpolation, cutoff):
+def test_an_empty_batch_stays_empty(interpolation, cutoff):
     assert deform(torch.zeros(0, 3, *SIZE), draw(0, cutoff=cutoff), interpolation).shape == (0, 3, *SIZE)
 
 

@@ -96,7 +96,7 @@ def test_expected_delta_by_both_rules():
     assert honest.delta == pytest.approx(0.84, abs=0.005)
 
 
-def test_non_square_delta():
+def test_delta_of_images_that_are_not_square_is_that_of_both_sides():
     ensemble = MaxEntropyEnsemble((30, 50), 3, temperature=1e-3)
     square = [MaxEntropyEnsemble(n, 3, temperature=1e-3).delta ** 2 for n in (30, 50)]
     assert ensemble.delta**2 == pytest.approx(sum(square) / 2, rel=1e-14)
@@ -121,7 +121,7 @@ def test_four_times_the_temperature_is_twice_the_field_exactly(dtype):
     assert torch.equal(2 * single.coefficients, double.coefficients)
 
 
-def test_temperature_per_image():
+def test_each_image_may_have_its_own_temperature():
     temperatures = torch.tensor([0.0, 0.01, 0.04])
     keys = StreamKeys(0, torch.arange(3))
     fields = MaxEntropyEnsemble(16, 3, temperature=temperatures).sample(keys, dtype=torch.float64)

@@ -37,7 +37,7 @@ def test_inverse_is_the_map_back():
         assert not edge.any()
 
 
-def test_inverse_of_batches():
+def test_a_batch_is_inverted_field_by_field():
     field = draw(4)
     whole = field.inverse()
     torch.testing.assert_close(whole[1], field[1].inverse(), rtol=0, atol=1e-6)
@@ -68,7 +68,7 @@ def test_inverse_error_by_its_definition():
     torch.testing.assert_close(inverse_error(images, field), torch.stack(wanted))
 
 
-def test_composition_of_points():
+def test_a_composition_reads_the_source_of_the_source():
     """Where a pixel of the second image comes from in the original: the source of its source."""
     first, second = draw(4), draw(4, seed=1)
     rows, columns = torch.meshgrid(torch.arange(34.0), torch.arange(22.0), indexing="ij")

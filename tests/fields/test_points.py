@@ -62,7 +62,7 @@ def test_the_frame_and_what_is_beyond_stay():
 
 
 @pytest.mark.parametrize(("cutoff", "delta"), [(3, 0.3), (3, 0.8), (5, 0.4)])
-def test_round_trips(cutoff, delta):
+def test_source_and_destination_lead_back_to_the_point(cutoff, delta):
     """Where nothing folds, both ways lead back."""
     field = draw(40, cutoff=cutoff, delta=delta)
     field = field[~field.folds()]
@@ -142,7 +142,7 @@ def test_still_fields_move_nothing():
     seed=st.integers(0, 1000),
     strength=st.floats(0, 0.6),
 )
-def test_any_size(height, width, seed, strength):
+def test_images_of_any_size_have_destinations(height, width, seed, strength):
     keys = StreamKeys(seed, torch.arange(2))
     ensemble = MaxEntropyEnsemble((height, width), 2, delta=strength * min(height, width) / 10)
     field = ensemble.sample(keys, dtype=DOUBLE)

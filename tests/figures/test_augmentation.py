@@ -84,7 +84,7 @@ def test_the_axis_holds_all_points_and_the_line_at_1():
         assert [line.get_gid() for line in panel.lines].count("unit") == 1
 
 
-def test_names_of_augmentations():
+def test_an_augmentation_is_named_by_what_it_does():
     assert {name: augmentation_of(training) for name, training in AUGMENTATIONS.items()} == dict(
         zip(AUGMENTATIONS, AUGMENTATIONS, strict=True)
     )

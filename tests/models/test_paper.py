@@ -230,7 +230,7 @@ def test_vectors_have_no_decay_where_that_is_said():
         ({"schedule": "cosine", "cosine_span": 0.4}, [1, 0.5, 0, 0.5, 1]),  # it rises again
     ],
 )
-def test_schedules(options, rates):
+def test_the_rate_follows_its_schedule(options, rates):
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
     schedule = make_schedule(optimizer, TrainOptions(**options), 5)
     seen = []

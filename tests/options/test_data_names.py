@@ -61,7 +61,7 @@ def test_unknown_data_sets_are_refused(spec, message):
         ("extra", "extra"),
     ],
 )
-def test_names_of_splits(spec, name):
+def test_a_split_has_one_name_whatever_it_is_called(spec, name):
     assert split_named(spec) == name
 
 

@@ -88,7 +88,7 @@ def test_images_are_interpolated_at_the_displaced_pixels():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_gradient_norms(dtype):
+def test_gradient_norms_are_those_of_the_maps(dtype):
     size = 17
     for delta in (1.0, 5.0):
         rotation, scaling = Rotation(size, delta), Scaling(size, delta)
@@ -126,7 +126,7 @@ def test_gradient_norm_of_an_own_map_is_that_of_its_matrix():
     assert own.gradient_norm(samples).tolist() == pytest.approx([norm, norm], rel=1e-13)
 
 
-def test_clamped_shares():
+def test_clamped_shares_are_those_of_the_shifted_border():
     shifts = WholeTranslation((10, 8), 1).sample(keys(20))
     along_x = shifts[:, 0, 0, 0] != 0
     assert torch.allclose(clamped_fraction(shifts), torch.where(along_x, 1 / 8, 1 / 10))

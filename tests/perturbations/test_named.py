@@ -154,7 +154,7 @@ def test_a_change_of_scale_stretches_a_round_spot(size):
     assert found == {-1.0, 1.0}
 
 
-def test_names_and_descriptions():
+def test_a_name_gives_its_transformation():
     found = {name: transformation_named(name, (17, 11), 2.0) for name in (kind.name for kind in KINDS)}
     assert list(found) == ["translation", "whole-translation", "rotation", "scale"]
     assert [type(transformation) for transformation in found.values()] == list(KINDS)

@@ -152,7 +152,7 @@ def test_what_is_not_defined_is_said(rng):
             Statistic(**wrong)
 
 
-def test_log_statistics(rng):
+def test_log_averages_and_power_laws_are_those_of_logarithms(rng):
     values = rng.lognormal(size=20)
     centre, spread = log_average(values)
     assert centre == pytest.approx(np.prod(values) ** (1 / 20))

@@ -201,7 +201,9 @@ def test_a_gpu_is_shared_by_fractions(joined: RayExecutor) -> None:
         ([], 1, 0, 0),
     ],
 )
-def test_slots(nodes: list[tuple[int, int]], cpus: float, gpus: float, slots: int) -> None:
+def test_a_cluster_has_as_many_slots_as_its_nodes_fit(
+    nodes: list[tuple[int, int]], cpus: float, gpus: float, slots: int
+) -> None:
     alive = [{"Resources": {"CPU": float(c), **({"GPU": float(g)} if g else {})}} for c, g in nodes]
     assert cluster_module._slots(alive, cpus, gpus) == slots
 

@@ -101,13 +101,13 @@ def test_an_address_that_needs_another_package(monkeypatch: Any) -> None:
         RayExecutor(address="ray://head:10001")
 
 
-def test_addresses() -> None:
+def test_an_address_has_a_host_and_a_port() -> None:
     assert endpoint("10.0.0.5:6379") == ("10.0.0.5", 6379)
     assert endpoint("ray://head:10001") == ("head", 10001)
     assert endpoint("[::1]:6379") == ("::1", 6379)
 
 
-def test_without_ray(monkeypatch: Any) -> None:
+def test_without_ray_the_package_to_install_is_named(monkeypatch: Any) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ValueError, match=r"the executor ray needs the package ray: pip install 'diffstab\[ray\]'"):
         RayExecutor()

@@ -256,12 +256,12 @@ def test_parameters_by_all_their_names() -> None:
     }
 
 
-def test_no_store(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is not a store of results"):
         SlurmExecutor(tmp_path, cluster="local")
 
 
-def test_without_submitit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_submitit_the_package_to_install_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(ValueError, match=r"needs the package submitit: pip install 'diffstab\[slurm\]'"):
         SlurmExecutor(store.folder, cluster="local")

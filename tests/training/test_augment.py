@@ -49,7 +49,7 @@ def test_nothing_is_done_where_nothing_is_asked():
     assert Augmentation.of(options, (7, 5), FILL)(images, torch.Generator()) is images
 
 
-def test_flips_alone():
+def test_flips_alone_mirror_some_images_and_change_no_other():
     images = torch.rand(40, 2, 7, 5)
     moved = shift_and_flip(images, 0, True, FILL, torch.Generator().manual_seed(1))
     same, mirrored = ((moved == other).all(dim=(1, 2, 3)) for other in (images, images.flip(3)))

@@ -192,7 +192,7 @@ def test_one_field_for_a_batch_moves_its_boxes():
     data=st.lists(st.tuples(*[st.floats(-0.2, 1.2)] * 4), max_size=5),
     form=st.sampled_from(FORMATS),
 )
-def test_any_boxes(height, width, data, form):
+def test_any_boxes_hold_where_their_middle_goes(height, width, data, form):
     """Boxes contain where their middle goes, never leave the image if they were inside, and are in order."""
     ends = torch.tensor(data, dtype=torch.float64).view(-1, 2, 2).sort(1).values * torch.tensor([width, height])
     before = tv_tensors.BoundingBoxes(ends.flatten(1), format="XYXY", canvas_size=(height, width))

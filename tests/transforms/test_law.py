@@ -142,7 +142,7 @@ def test_largest_temperature_has_that_share():
     assert diffeomorphism_share((32, 32), 3, 1e-9) == 1
 
 
-def test_drawing_ends():
+def test_drawing_ends_where_all_fields_fold():
     steep = torch.full((1, 2, 1, 1), 10.0)
     with pytest.raises(ValueError, match="3 of 3 fields fold after 1000 draws each; lower the temperature"):
         draw_until_none_folds(lambda places: steep.expand(len(places), -1, -1, -1).clone(), 3, SIZE)
