@@ -28,7 +28,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Files that are slow as a whole are not even imported by `-m "not slow"`."""
     if config.option.markexpr != "not slow" or not collection_path.name.startswith("test_"):
         return None
-    return True if re.search(r"^pytestmark = .*mark\.slow", collection_path.read_text("utf-8"), re.MULTILINE) else None
+    return (
+        True if re.search(r"^pytestmark = [^=]*mark\.slow", collection_path.read_text("utf-8"), re.MULTILINE) else None
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,6 @@
 """Published weights come from the caches, with the preprocessing that they were trained with."""
 
 import hashlib
-import socket
 import time
 from pathlib import Path
 
@@ -9,47 +8,15 @@ import pytest
 import torch
 from huggingface_hub import constants
 from safetensors.torch import save, save_file
-from support.named_networks import DIGITS, GRAY, PHOTOS, global_state, kept, made, same_weights
+from support.named_networks import DIGITS, ON_DIGITS, ON_PHOTOS, OWN, PHOTOS, kept, made, same_weights, saved_by_timm
 from timm.models import save_for_hf
 
-from diffstab import load_dataset
 from diffstab.data.preprocessing import Preprocessing
 from diffstab.models.labels import label_map
 from diffstab.models.resolve import resolve_model
 
-PHOTO = load_dataset("photos").preprocessing
-ON_DIGITS = {"shape": DIGITS, "dataset": "mnist5k", "usual": GRAY}
-ON_PHOTOS = {"shape": PHOTOS, "dataset": "photos", "usual": PHOTO}
-# of no library's usual one: the squashed side is floor(48 / 0.8)
-OWN = {"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6), "interpolation": "bicubic", "crop_mode": "squash"}
-SAVED = {**OWN, "input_size": (3, 48, 48), "crop_pct": 0.8}
+pytestmark = pytest.mark.usefixtures("nothing_global_changes", "caches")
 TAG = "test_resnet.r160_in1k"  # timm's: mean and std 0.5, 160 pixels of 168, bilinear
-NOWHERE = "http://127.0.0.1:9"
-
-
-@pytest.fixture(autouse=True)
-def nothing_global_changes():
-    before = global_state()
-    yield
-    assert global_state() == before
-
-
-@pytest.fixture(autouse=True)
-def caches(tmp_path, monkeypatch):
-    """Empty ones of the hub and of torch.hub, hubs where nothing answers; tells who tried to reach a network."""
-    asked = []
-
-    def refused(*address, **_):
-        asked.append(address)
-        raise OSError("no network in this test")
-
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
-    monkeypatch.setattr("diffstab.models.fetching.TORCHVISION_URL", NOWHERE)
-    monkeypatch.setattr(socket.socket, "connect", refused)
-    monkeypatch.setattr(socket, "getaddrinfo", refused)
-    return asked
 
 
 def into_hub_cache(repository, files, revision="main"):
@@ -64,11 +31,6 @@ def into_hub_cache(repository, files, revision="main"):
         blob = hashlib.sha256(content).hexdigest()
         (root / "blobs" / blob).write_bytes(content)
         (snapshot / name).symlink_to(f"../../blobs/{blob}")
-
-
-def saved_by_timm(folder, network, *, safe=True, **config):
-    save_for_hf(network, folder, safe_serialization=safe, data_config=SAVED, model_config=config)
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_a_hubs_network_comes_from_the_cache_without_a_network(tmp_path, caches):

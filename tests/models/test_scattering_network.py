@@ -11,22 +11,8 @@ from diffstab import load_dataset
 from diffstab.models.paper import PAPER_NETS
 from diffstab.models.scattering import Scattering, scattering
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 DOUBLE = torch.float64
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def _in_double():
-    torch.set_default_dtype(DOUBLE)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def noise(*shape, seed=0, dtype=DOUBLE):

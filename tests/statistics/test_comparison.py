@@ -5,37 +5,20 @@ import math
 
 import numpy as np
 import pytest
+from support.samples import EVERY, MEAN, PAPER, REFERENCE, compare, reordered, sample
 
-from diffstab.statistics.averages import Statistic
-from diffstab.statistics.comparison import compare_all, compare_pair, holm, rank
+from diffstab.statistics.comparison import compare_all, holm, rank
 from diffstab.statistics.estimates import stability
 from diffstab.statistics.mean_ratio import mean_ratio_errors
 from diffstab.statistics.pairs import OutputPairs
 from diffstab.statistics.samples import PairedSample
 
-PAPER = Statistic()
-MEAN = Statistic("mean")
-REFERENCE = Statistic("median", "coordinate", "all")
-EVERY = [PAPER, MEAN, REFERENCE]
 FIELDS = ("deformation", "noise")
 
 
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
-
-
-def sample(rng, *, count=40, draws=2, statistic=PAPER, indices=None, stability=1.0) -> PairedSample:
-    shape = (count, draws, 3 if statistic.per_coordinate else 1)
-    return PairedSample(stability * rng.lognormal(size=shape), rng.lognormal(size=shape), indices)
-
-
-def compare(first, second, statistic=PAPER, **options):
-    return compare_pair(first, second, statistic, **{"resamples": 200, "seed": 0, **options})
-
-
-def reordered(block: PairedSample, order: np.ndarray) -> PairedSample:
-    return PairedSample(block.deformation[order], block.noise[order], block.indices[order])
 
 
 @pytest.mark.parametrize("statistic", EVERY)

@@ -4,22 +4,15 @@ import math
 
 import numpy as np
 import pytest
+from support.samples import PAPER, sample
 
-from diffstab.statistics.averages import Statistic
 from diffstab.statistics.comparison import rank
 from diffstab.statistics.samples import PairedSample, log_stability
-
-PAPER = Statistic()
 
 
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
-
-
-def sample(rng, *, count=40, draws=2, statistic=PAPER, indices=None, stability=1.0) -> PairedSample:
-    shape = (count, draws, 3 if statistic.per_coordinate else 1)
-    return PairedSample(stability * rng.lognormal(size=shape), rng.lognormal(size=shape), indices)
 
 
 def test_ranks_of_networks_far_apart_are_sure(rng):

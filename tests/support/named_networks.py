@@ -8,7 +8,9 @@ import timm
 import torch
 from huggingface_hub import constants
 from safetensors.torch import save
+from timm.models import save_for_hf
 
+from diffstab import load_dataset
 from diffstab.data.preprocessing import Preprocessing
 from diffstab.models.resolve import resolve_model
 from diffstab.models.sources import Shape
@@ -16,6 +18,12 @@ from diffstab.training.trained import write_network
 
 DIGITS, PHOTOS = Shape(1, 28, 28, 10), Shape(3, 224, 224, 0)
 GRAY = Preprocessing(size=(28, 28), mean=(0.1307,), std=(0.3081,), source="mnist5k")
+PHOTO = load_dataset("photos").preprocessing
+ON_DIGITS = {"shape": DIGITS, "dataset": "mnist5k", "usual": GRAY}
+ON_PHOTOS = {"shape": PHOTOS, "dataset": "photos", "usual": PHOTO}
+# of no library's usual one: the squashed side is floor(48 / 0.8)
+OWN = {"mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6), "interpolation": "bicubic", "crop_mode": "squash"}
+SAVED = {**OWN, "input_size": (3, 48, 48), "crop_pct": 0.8}
 
 
 def global_state():
@@ -46,3 +54,8 @@ def kept(folder, model="lenet", shape=DIGITS, preprocessing=GRAY):
     network = resolve_model(model, shape, dataset="mnist5k", weights="init", seed=8).network
     write_network(folder, save(network.state_dict()), model, shape, preprocessing)
     return network.state_dict()
+
+
+def saved_by_timm(folder, network, *, safe=True, **config):
+    save_for_hf(network, folder, safe_serialization=safe, data_config=SAVED, model_config=config)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

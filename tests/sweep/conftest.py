@@ -1,5 +1,8 @@
 """A sweep: its file as text, and a small one that was run."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from support.swept import SMALL
 
@@ -31,3 +34,14 @@ def single(tmp_path_factory):
     progress = run_sweep(jobs, store, InlineExecutor())
     assert (progress.done, progress.failed) == (8, [])
     return jobs, store
+
+
+@pytest.fixture(scope="module")
+def ray_environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_AUTH_TOKEN", "0" * 64)  # else Ray writes one to the home folder
+        patch.setenv("CUDA_VISIBLE_DEVICES", "7")  # an embedded Ray sees no other GPU, and its tasks not even that
+        patch.delenv("RAY_ADDRESS", raising=False)
+        yield

@@ -26,19 +26,12 @@ import ray
 from ray.cluster_utils import Cluster
 
 # old releases of Ray leave log files and processes of its own to the garbage collector
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("ray_environment"),
+]
 QUICK_HEALTH = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def environment() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_AUTH_TOKEN", "0" * 64)  # else Ray writes one to the home folder
-        patch.setenv("CUDA_VISIBLE_DEVICES", "7")  # an embedded Ray sees no other GPU, and its tasks not even that
-        patch.delenv("RAY_ADDRESS", raising=False)
-        yield
 
 
 @pytest.fixture(scope="module")

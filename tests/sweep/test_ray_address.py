@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,18 +19,11 @@ pytest.importorskip("ray")
 import ray
 
 # old releases of Ray leave log files and processes of its own to the garbage collector
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def environment() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_AUTH_TOKEN", "0" * 64)  # else Ray writes one to the home folder
-        patch.setenv("CUDA_VISIBLE_DEVICES", "7")  # an embedded Ray sees no other GPU, and its tasks not even that
-        patch.delenv("RAY_ADDRESS", raising=False)
-        yield
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("ray_environment"),
+]
 
 
 def closed_port() -> int:

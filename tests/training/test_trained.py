@@ -8,7 +8,6 @@ import pytest
 import torch
 from support.stopped_runs import OPTIONS, stopped_and_resumed
 
-from diffstab.data.images import TensorImageSet
 from diffstab.data.load import load_dataset
 from diffstab.models.checkpoints import fill, read_checkpoint
 from diffstab.models.load import load_model
@@ -16,21 +15,7 @@ from diffstab.training import loop
 from diffstab.training.loop import train
 from diffstab.training.optimisation import soft_hinge
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(autouse=True)
-def few_digits(monkeypatch):
-    """211 training and 53 test images; the last batch of 16 is not full."""
-    digits = {split: load_dataset("mnist5k", split=split) for split in ("train", "test")}
-
-    def few(spec, *, split, data_dir=None, download=False):
-        if spec != "mnist5k":
-            return load_dataset(spec, split=split, data_dir=data_dir, download=download)
-        whole = digits[split]
-        return TensorImageSet(spec, split, whole.images[::19], whole.labels[::19], 10)
-
-    monkeypatch.setattr("diffstab.training.images.load_dataset", few)
+pytestmark = pytest.mark.usefixtures("one_thread", "few_digits")
 
 
 @pytest.mark.parametrize("bfloat16", [False, True])

@@ -2,25 +2,15 @@
 
 import copy
 import pickle
-import warnings
 
 import pytest
 import torch
+from support.deformed_inputs import SIZE, moved, rand
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from diffstab.transforms.random_diffeomorphism import RandomDiffeomorphism
-
-SIZE = (17, 11)
-
-
-def rand(*shape: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(3))
-
-
-def moved(found: Tensor, images: Tensor) -> Tensor:
-    return (found != images).flatten(1).any(1)
 
 
 def test_it_is_pickled_copied_and_told():
@@ -39,14 +29,6 @@ def test_it_is_pickled_copied_and_told():
     assert "temperature=range" in repr(RandomDiffeomorphism())
     both = v2.Compose([transform, v2.RandomApply([RandomDiffeomorphism(delta=1)], p=1.0)])
     assert both(images).shape == images.shape
-
-
-@pytest.fixture
-def scripting():
-    """torch.jit.script is on its way out, and says so."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @pytest.mark.parametrize("arguments", [{"delta": 2.0}, {"cutoff": 5, "temperature": 0.004}, {"delta": (0.5, 2.0)}])
