@@ -1,4 +1,4 @@
-"""A store of results: rows that many writers append, by key and by job, with their sidecars. See the room for its files."""
+"""A store of results: rows that many writers append, by key and by job, with their sidecars."""
 
 import json
 from datetime import UTC, datetime
