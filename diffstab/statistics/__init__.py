@@ -6,7 +6,7 @@ torch.
 """
 
 from .averages import Statistic, average, by_image, generator, log_average, resampled_average
-from .comparison import PairedComparison, Ranked, compare_all, compare_pair, rank
+from .comparison import PairedComparison, Ranked, compare_all, compare_pair, holm, rank
 from .correlation import PowerLaw, correlation_interval, fitted_power_law, log_correlation, power_law
 from .estimates import Pairs, largest_ratio, relative_stability, stability
 from .intervals import LEVEL, Array, Interval, binomial_interval, percentile_interval, t_beyond, t_quantile
