@@ -10,9 +10,9 @@ from torch import nn
 
 from ..checks import in_short
 from ..data import Preprocessing
+from ..options import HUB, LOCAL
 from .card import Architecture, Card
 from .fetching import fetched, hub_url, is_in_hub_cache, torch_hub_file
-from .sources import HUB, LOCAL
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 NEEDED = {"input_size": "--img-size", "mean": "--mean", "std": "--std"}

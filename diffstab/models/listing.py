@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from ..options import LIBRARIES
 from .checkpoints import read_manifest
 from .fetching import hub_cache, is_in_hub_cache, torch_hub_file
 from .from_timm import WEIGHT_FILES
-from .sources import LIBRARIES, names, plain_name
+from .sources import names, plain_name
 
 KEPT, CACHED, PUBLISHED, NONE = "kept", "cached", "published", "none"
 
@@ -74,8 +75,7 @@ def named_models(pattern: str = "*") -> list[NamedModel]:
     """
     prefix, colon, _ = pattern.partition(":")
     sources = [prefix] if colon and prefix in LIBRARIES else LIBRARIES
-    every = {"paper": _paper_models, "timm": _timm_models, "torchvision": _torchvision_models}
-    found = [model for source in sources for model in every[source]() if _is_meant(model.spec, pattern)]
+    found = [model for source in sources for model in _models(source) if _is_meant(model.spec, pattern)]
     if not found:
         raise ValueError(f"no network matches {pattern!r}; a pattern such as '*resnet*' or 'timm:vit_*' is needed")
     return found
@@ -86,6 +86,12 @@ def _is_meant(spec: str, pattern: str) -> bool:
     source, _, name = spec.partition(":")
     plain = plain_name(spec)
     return any(fnmatchcase(text, pattern) for text in (spec, name, f"{source}:{plain}", plain))
+
+
+def _models(source: str) -> Iterator[NamedModel]:
+    """All of a library, with their weights where it is known which it has."""
+    known = {"paper": _paper_models, "timm": _timm_models, "torchvision": _torchvision_models}
+    return known[source]() if source in known else (NamedModel(f"{source}:{name}", NONE) for name in names(source))
 
 
 def _paper_models() -> Iterator[NamedModel]:

@@ -10,7 +10,7 @@ from torch import nn
 
 from ..checks import one_of
 from ..data import Preprocessing
-from ..options import WEIGHTS, base_and_width
+from ..options import HUB, LOCAL, OWN, WEIGHTS, base_and_width
 from .alpha import AlphaNetwork, is_alpha_state
 from .card import Architecture, Card
 from .checkpoints import fill, pretrained_weights, read_checkpoint
@@ -20,7 +20,7 @@ from .from_torchvision import build_torchvision, torchvision_card
 from .kept_folder import KeptNetwork, fitted, kept_network
 from .own_code import build_own
 from .paper import PAPER_NETS
-from .sources import HUB, LOCAL, OWN, Shape, find, is_known_without_timm, is_library_net
+from .sources import Shape, find, is_known_without_timm, is_library_net
 
 
 @dataclass(frozen=True)
@@ -228,6 +228,7 @@ def _built(source: str, name: str, architecture: Architecture, card: Card, shape
         )
     if source == "torchvision":
         return build_torchvision(name, architecture, card, pretrained=published)
+    assert source in ("timm", HUB, LOCAL), source
     return build_timm(source, name, architecture, card, pretrained=published)
 
 

@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..checks import near
-from ..options import base_and_width
+from ..options import HUB, LIBRARIES, LOCAL, OWN, PREFIXES, base_and_width
 from .own_code import module_exists
 from .paper import PAPER_NETS
 
-LIBRARIES = ("paper", "timm", "torchvision")
-HUB, LOCAL, OWN = "hf-hub", "local-dir", "python"
-PREFIXES = (*LIBRARIES, HUB, LOCAL)
 HUB_NAME = r"([\w.-]+/)?[\w.-]+(@[\w./-]+)?"  # USER/NAME@REVISION
 SMALL = 64  # pixels; images up to this side take the paper's nets
 
@@ -121,6 +118,7 @@ def names(source: str) -> list[str]:
         import torchvision.models
 
         return list(torchvision.models.list_models(module=torchvision.models))
+    assert source == "timm", source
     import timm
 
     return [*timm.list_models(), *timm.list_pretrained()]

@@ -43,7 +43,7 @@ from .choices import (
 from .data_names import DATASETS, EMBEDDED, SPLITS, SYNONYMS, dataset_named, split_named, split_of
 from .experiments import FIRST_LOSS, OPTIONS, REGIME, STRIPE, RegimeOptions, StripeOptions
 from .measure import ADDED, DEFAULTS, ENSEMBLE, USUAL, MeasureOptions, MeasureSettings
-from .model_names import base_and_width, base_name
+from .model_names import HUB, LIBRARIES, LOCAL, OWN, PREFIXES, base_and_width, base_name
 from .train import (
     ADDED_TO_TRAINING,
     LOSSES,

@@ -1,6 +1,10 @@
-"""The factor on a network's widths, which is part of its name: `vgg11-w0.25` has a quarter of vgg11's channels."""
+"""What networks are called: `SOURCE:NAME`, and the factor on its widths, as in `vgg11-w0.25`."""
 
 import re
+
+LIBRARIES = ("paper", "timm", "torchvision")  # a bare name is looked for in this order, of the paper for small images
+HUB, LOCAL, OWN = "hf-hub", "local-dir", "python"
+PREFIXES = (*LIBRARIES, HUB, LOCAL)  # any other one is a module of own code
 
 WIDTH = re.compile(r"(.+)-w(\d+(?:\.\d+)?)")
 LEAST_WIDTH, LARGEST_WIDTH = 1e-3, 1e2

@@ -15,7 +15,9 @@ from ..options import (
     ADDED,
     ADDED_TO_TRAINING,
     EXECUTION,
+    LOCAL,
     OPTIONS,
+    PREFIXES,
     USUAL,
     MeasureOptions,
     RegimeOptions,
@@ -112,9 +114,9 @@ def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> 
 def _model_files(model: str) -> dict[str, str]:
     """What a model's name reads from this machine: a folder's content, the file of own code."""
     prefix, colon, name = model.partition(":")
-    if prefix == "local-dir":
+    if prefix == LOCAL:
         return {"model": _content(name)}
-    if colon and prefix not in ("paper", "timm", "torchvision", "hf-hub"):
+    if colon and prefix not in PREFIXES:
         from ..models import code_file
 
         file = code_file(model)

@@ -12,6 +12,7 @@ from diffstab.cli.models import WEIGHTS
 from diffstab.models import listing, sources
 from diffstab.models.checkpoints import read_manifest
 from diffstab.models.sources import Shape
+from diffstab.options import LIBRARIES
 
 SHAPE = Shape(3, 224, 224, 1000)
 
@@ -57,7 +58,7 @@ def test_all_three_sources_are_listed_and_every_name_can_be_used(cli):
     found = rows(cli)
     specs = [row["spec"] for row in found]
     assert len(set(specs)) == len(specs) > 1500
-    assert {spec.partition(":")[0] for spec in specs} == {"paper", "timm", "torchvision"}
+    assert {spec.partition(":")[0] for spec in specs} == set(LIBRARIES)
     assert {row["weights"] for row in found} == {"kept", "published", "none"}
     for spec in specs[::97]:
         assert sources.find(spec, SHAPE) == tuple(spec.split(":", 1))

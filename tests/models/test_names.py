@@ -12,6 +12,7 @@ from diffstab.data.preprocessing import Preprocessing
 from diffstab.models import fetching, resolve, sources
 from diffstab.models.resolve import resolve_model
 from diffstab.models.sources import Shape
+from diffstab.options import LIBRARIES
 
 DIGITS = Shape(1, 28, 28, 10)
 PHOTOS = Shape(3, 224, 224, 0)
@@ -39,7 +40,7 @@ def test_where_a_name_is_found(spec, shape, source):
 @pytest.mark.parametrize(
     ("spec", "shape", "message"),
     [
-        ("resnet19", DIGITS, r"model is 'resnet19'; none of paper, timm, torchvision has such a network \(near: "),
+        ("resnet19", DIGITS, rf"model is 'resnet19'; none of {', '.join(LIBRARIES)} has such a network \(near: "),
         ("timm:resnte18", DIGITS, r"timm has no such network \(near: .*resnet18"),
         ("keras:resnet18", DIGITS, "allowed prefixes: paper:, timm:, torchvision:"),
         ("paper:vit", DIGITS, "paper has no such network"),
@@ -112,7 +113,7 @@ def test_other_cached_weights_do_not_delay_the_refusal(no_network):
 
 @pytest.mark.usefixtures("no_network")
 def test_an_unknown_model_is_told_as_such_without_a_network_too():
-    with pytest.raises(ValueError, match="none of timm, torchvision has such a network"):
+    with pytest.raises(ValueError, match=f"none of {', '.join(LIBRARIES[1:])} has such a network"):
         resolve_model("resnet81", PHOTOS, dataset="photos")
 
 
