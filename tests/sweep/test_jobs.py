@@ -2,6 +2,7 @@
 
 import pytest
 
+from diffstab.options import LIBRARIES
 from diffstab.options.measure import MeasureOptions
 from diffstab.options.train import TrainOptions
 from diffstab.sweep.jobs import measure_job, run_job, train_job
@@ -104,7 +105,7 @@ def test_a_job_that_fails_is_a_row_that_says_why():
     (entry,) = run_job(measure_job(MeasureOptions(model="nonsuch", images=30)))
     assert entry.row["status"] == "failed"
     assert entry.row["error"]["type"] == "ValueError"
-    assert "none of paper, timm, torchvision has such a network" in entry.row["error"]["message"]
+    assert f"none of {', '.join(LIBRARIES)} has such a network" in entry.row["error"]["message"]
     assert entry.row["model"] == "nonsuch"
 
 
