@@ -20,6 +20,15 @@ def doubled(tensor: Tensor) -> Tensor:
     return (tensor.cpu() if tensor.device.type == "mps" else tensor).to(torch.float64, copy=True)
 
 
+def sent(tensor: Tensor, device: torch.device | str | None, dtype: torch.dtype | None = None) -> Tensor:
+    """The tensor on a device, without waiting for what runs there, as a plain `.to` from the CPU would.
+
+    What comes to the CPU is waited for, since it may be read at once; so is what goes to Apple's mps.
+    """
+    waits = device is None or torch.device(device).type in ("cpu", "mps")
+    return tensor.to(device=device, dtype=dtype, non_blocking=not waits)
+
+
 @contextmanager
 def ieee_float32(device: torch.device, *, matmul_only: bool = False) -> Iterator[None]:
     """No TF32, no bfloat16 products and no autocast on `device` inside; the settings are put back, also by an error.

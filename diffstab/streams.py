@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from .checks import LARGEST_SEED, positive_integer
-from .precision import doubled
+from .precision import doubled, sent
 
 FIELD, NOISE, CHOICE, TRANSFORM = 0, 1, 2, 3  # purposes
 MASK = 0xFFFFFFFF
@@ -77,7 +77,7 @@ def philox(counter: Words, seed: int) -> Words:
 def _counter(keys: StreamKeys, positions: Tensor, purpose: int) -> Words:
     """Counters of every (image, position): four int64 `[B, P]`."""
     shape = (len(keys.images), len(positions))
-    image = keys.images.to(positions.device)[:, None].expand(shape).contiguous()
+    image = sent(keys.images, positions.device)[:, None].expand(shape).contiguous()
     constant = [torch.full(shape, value, device=positions.device) for value in (keys.draw, purpose)]
     return image, constant[0], positions.expand(shape).contiguous(), constant[1]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..checks import one_of
 from ..options import INTERPOLATIONS
-from ..precision import ieee_float32
+from ..precision import ieee_float32, sent
 from .bilinear import interpolate_bilinear
 from .field import DisplacementField
 from .gaussian import interpolate_gaussian
@@ -115,7 +115,7 @@ def _flat_field(
         return field
     if not flat:
         tensor = tensor.expand(*lead, *tensor.shape[-3:]).reshape(-1, *tensor.shape[-3:])
-    tensor = tensor.to(device=device, dtype=dtype)
+    tensor = sent(tensor, device, dtype)
     return DisplacementField(tensor, field.size) if isinstance(field, DisplacementField) else tensor
 
 

@@ -22,6 +22,7 @@ from ..options import (
     convention_named,
     refuse_no_mode,
 )
+from ..precision import sent
 from ..streams import StreamKeys, mode_normals
 from .deformation import deform
 from .field import DisplacementField
@@ -186,10 +187,10 @@ class MaxEntropyEnsemble:
             where = generator.device if generator is not None else device
             normals = torch.randn(keys, 2, *self._shape, generator=generator, device=where, dtype=torch.float32)
         normals = normals.cpu() if normals.device.type == "mps" else normals  # which has no float64
-        spread = self.spread.to(normals.device)
+        spread = sent(self.spread, normals.device)
         if spread.ndim == 4 and len(spread) != len(normals):
             raise ValueError(f"{len(spread)} temperatures for {len(normals)} fields; one each is needed")
-        return DisplacementField((normals * spread).to(dtype).to(device), self.size)
+        return DisplacementField(sent((normals * spread).to(dtype), device), self.size)
 
     def apply(self, images: Tensor, field: DisplacementField, interpolation: str = "bilinear") -> Tensor:
         """The images `[B, C, H, W]` deformed along their fields, as by `deform`; raises what that raises.

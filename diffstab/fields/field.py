@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..precision import ieee_float32
 from .displacement import clamped_fraction, operator_norm, sources_of
-from .modes import basis
+from .modes import basis, sides
 from .points import TOLERANCE, Destinations, destination_of, displacement_at, inverse_displacement, source_of
 
 
@@ -73,8 +73,8 @@ class DisplacementField:
 
     def displacement(self) -> Tensor:
         """(dx, dy) in pixels, `[..., 2, H, W]`: x first. Exactly 0 on the frame."""
-        height, width = self.size
-        return self._synthesise("sin", "sin") * self.coefficients.new_tensor([width, height]).view(2, 1, 1)
+        n = sides(self.size, self.coefficients.dtype, self.coefficients.device)
+        return self._synthesise("sin", "sin") * n.view(2, 1, 1)
 
     @property
     def dx(self) -> Tensor:

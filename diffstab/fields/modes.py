@@ -47,3 +47,10 @@ def basis(kind: str, n: int, modes: int, dtype: torch.dtype, device: torch.devic
         else:
             wave = torch.where(phase % (n - 1) == 0, 0.0, torch.sin(angle))
         return wave.to(device=device, dtype=dtype)
+
+
+@lru_cache(maxsize=128)
+def sides(size: tuple[int, int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(W, H) in pixels, x first, `[2]`: kept on its device, since sending it would stop for what runs there."""
+    with torch.inference_mode(False), torch.no_grad():
+        return torch.tensor([size[1], size[0]], dtype=dtype).to(device)

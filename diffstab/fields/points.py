@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..precision import doubled
+from .modes import sides
 
 TOLERANCE = 1e-3  # pixels
 AIM = 1e-3  # of the tolerance, at which the search ends
@@ -43,10 +44,9 @@ class _Series(NamedTuple):
 
     def at(self, points: Tensor) -> Tensor:
         """d in pixels at `[B, P, 2]`, 0 but for the frame's inside."""
-        height, width = self.size
         waves = [torch.sin(self._phase(points, axis)) for axis in (0, 1)]
         tau = self._sum(*waves)
-        return torch.where(_inside(points, self.size).unsqueeze(-1), tau * tau.new_tensor([width, height]), 0.0)
+        return torch.where(_inside(points, self.size).unsqueeze(-1), tau * sides(self.size, tau.dtype, tau.device), 0.0)
 
     def jacobian(self, points: Tensor) -> Tensor:
         """Of the pixel map q - d(q) at `[B, P, 2]`: `[B, P, 2 (component), 2 (direction)]`."""
@@ -58,7 +58,7 @@ class _Series(NamedTuple):
             for n, phase in zip((width, height), phases, strict=True)
         ]
         moved = torch.stack([self._sum(slopes[0], sines[1]), self._sum(sines[0], slopes[1])], dim=-1)
-        moved = moved * moved.new_tensor([width, height]).unsqueeze(-1)
+        moved = moved * sides(self.size, moved.dtype, moved.device).unsqueeze(-1)
         moved = torch.where(_inside(points, self.size)[..., None, None], moved, 0.0)
         return torch.eye(2, dtype=moved.dtype, device=moved.device) - moved
 
@@ -151,8 +151,7 @@ def _inside(points: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _clamped(points: Tensor, size: tuple[int, int]) -> Tensor:
-    height, width = size
-    within: Tensor = torch.minimum(points.clamp_min(0), points.new_tensor([width - 1, height - 1]))
+    within: Tensor = torch.minimum(points.clamp_min(0), sides(size, points.dtype, points.device) - 1)
     return within
 
 

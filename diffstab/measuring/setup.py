@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..fields import deform, identity_field
 from ..options import Convention, MeasureSettings
 from ..perturbations import Transformation
+from ..precision import sent
 from ..statistics import Statistic
 from ..streams import StreamKeys, sphere_noise
 from .batches import Batch
@@ -55,7 +56,7 @@ class Setup:
 
     def placed(self, batch: Batch) -> Tensor:
         """The batch's images on the device in the network's precision."""
-        return batch.images.to(self.device, self.dtype)
+        return sent(batch.images, self.device, self.dtype)
 
     def base(self, images: Tensor) -> Tensor:
         """What x means: the image, smoothed by the interpolation where nothing moves (App. C)."""
@@ -91,4 +92,4 @@ class Setup:
             keys = self.keys(batch, draw)
             yield self.transformed(images, self.sample(keys))
             eta = sphere_noise(keys, tuple(images.shape[1:]), self.device).to(self.dtype)
-            yield base + radii[:, draw].to(self.device, self.dtype).view(-1, 1, 1, 1) * eta
+            yield base + sent(radii[:, draw], self.device, self.dtype).view(-1, 1, 1, 1) * eta

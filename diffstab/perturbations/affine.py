@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ..checks import finite_at_least_zero
-from ..fields import clamped_fraction, deform, image_size, operator_norm
+from ..fields import clamped_fraction, deform, image_size, operator_norm, sides
+from ..precision import sent
 from ..streams import StreamKeys, uniforms
 
 
@@ -81,7 +82,7 @@ class AffineTransformation(ABC):
             device: Of the displacements.
         """
         height, width = self.size
-        maps = self.maps(uniforms(keys, 1)[:, 0]).to(dtype).to(device)
+        maps = sent(self.maps(uniforms(keys, 1)[:, 0]).to(dtype), device)
         along_x, along_y, shift = maps[..., None, None].unbind(2)
         # positions from the centre are whole or half: exact. Products term by term: no image sees its batch
         x = torch.arange(width, dtype=dtype, device=device) - (width - 1) / 2
@@ -108,9 +109,9 @@ class AffineTransformation(ABC):
         >>> torch.allclose(norm, torch.full((5,), 15 / 16 / rotation.radius))
         True
         """
-        sides = sample.new_tensor([self.size[1], self.size[0]])
+        n = sides(self.size, sample.dtype, sample.device)
         corner = sample[..., 0, 0]
-        along_x, along_y = (sample[..., 0, -1] - corner) / sides, (sample[..., -1, 0] - corner) / sides
+        along_x, along_y = (sample[..., 0, -1] - corner) / n, (sample[..., -1, 0] - corner) / n
         return operator_norm(torch.stack([along_x, along_y], -1)[..., None, None])[..., 0, 0]
 
     def folds(self, sample: Tensor) -> Tensor:

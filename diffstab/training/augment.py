@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..fields import MaxEntropyEnsemble, deform
 from ..options import TrainOptions
+from ..precision import sent
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,11 @@ def shift_and_flip(images: Tensor, reach: int, flip: bool, fill: Tensor, generat
     """
     count, channels, height, width = images.shape
     if flip:
-        mirrored = (torch.rand(count, generator=generator) < 0.5).to(images.device)
+        mirrored = sent(torch.rand(count, generator=generator) < 0.5, images.device)
         images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
     if not reach:
         return images
-    dy, dx = torch.randint(0, 2 * reach + 1, (2, count), generator=generator).to(images.device)
+    dy, dx = sent(torch.randint(0, 2 * reach + 1, (2, count), generator=generator), images.device)
     shape = (count, channels, height + 2 * reach, width + 2 * reach)
     padded = fill.to(images.dtype).view(-1, 1, 1).expand(shape).clone()
     padded[:, :, reach : reach + height, reach : reach + width] = images

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..data import TensorImageSet
 from ..options import Recipe, TrainOptions
+from ..precision import sent
 from ..processes import ALONE, Processes
 from .augment import Augmentation
 from .optimisation import Loss, loss_of
@@ -103,7 +104,7 @@ class Trainer:
         seed = self.options.seed
         self.generator.manual_seed(stream(seed, state.epochs_done, step, AUGMENTATION))
         seed_masks(stream(seed, state.epochs_done, step, f"{MASKS} {self.processes.rank}"), self.device)
-        batch = batch.to(self.device)
+        batch = sent(batch, self.device)
         images = self.processes.own(self.augmentation(self.images.images[batch], self.generator))
         labels = self.processes.own(self.images.labels[batch])
         if self.recipe.channels_last:

@@ -59,7 +59,7 @@ def train(
     options: TrainOptions,
     *,
     folder: Path | None = None,
-    device: torch.device = CPU,
+    device: torch.device | str = CPU,
     progress: Progress | None = None,
     note: Callable[[str], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -91,7 +91,7 @@ def train(
     >>> trained.test_error < 0.6
     True
     """
-    images = prepare_images(options)
+    images, device = prepare_images(options), torch.device(device)
     epochs = epochs_of(options, len(images.train), images.full)
     with untouched_global_state(device):
         state = fresh_state(options, Shape(*images.test.shape, images.test.classes), device, epochs)

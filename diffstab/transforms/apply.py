@@ -10,6 +10,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 
 from ..fields import DisplacementField, deform, deform_labels
+from ..precision import sent
 from .boxes import deform_boxes
 
 INDICES = ("1", "P", "PA")  # modes of PIL whose numbers are no amounts, so that there is nothing between two
@@ -89,8 +90,8 @@ def _by_image(
     if moved.all():
         return function(flat, DisplacementField(coefficients, field.size)).view(values.shape)
     places = moved.nonzero().flatten()
-    some = DisplacementField(coefficients[places.to(coefficients.device)], field.size)
-    places = places.to(flat.device)
+    some = DisplacementField(coefficients[sent(places, coefficients.device)], field.size)
+    places = sent(places, flat.device)
     return flat.index_copy(0, places, function(flat[places], some)).view(values.shape)
 
 

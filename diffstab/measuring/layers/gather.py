@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...precision import sent
 from ...results import LayerValues
 from ...statistics import Array
 from .moments import neighbours
@@ -42,17 +43,19 @@ class BatchOfLayers:
     squares: Array
     pairs: Array
     totals: list[Tensor]
-    spreads: Array
+    spreads: Tensor
 
 
 def batch_of_layers(seen: Observed, output: Tensor) -> BatchOfLayers:
-    """What was seen of one batch, on the host but for the sums. Layers that are not finite are among the skipped."""
-    squares = torch.stack([one.moments.squares for one in seen.layers], 1).cpu().numpy() if seen.layers else None
-    if squares is None:
-        return BatchOfLayers(
-            (), seen.skipped, frozenset(), seen.matrices, np.empty((0, 0, 0)), np.empty((0, 0)), [], np.empty(0)
-        )
-    finite = np.isfinite(squares).all((0, 2))
+    """What was seen of one batch, in one copy to the host; sums stay. Layers that are not finite are skipped."""
+    if not seen.layers:
+        squares, pairs = np.empty((0, 0, 0)), np.empty((0, 0))
+        return BatchOfLayers((), seen.skipped, frozenset(), seen.matrices, squares, pairs, [], output.new_zeros(0))
+    moments = [one.moments for one in seen.layers]
+    table = torch.stack([torch.cat([one.squares.flatten(), one.pairs]) for one in moments]).cpu().numpy()
+    images, changes = moments[0].squares.shape
+    squares = table[:, : images * changes].reshape(-1, images, changes).swapaxes(0, 1)
+    finite = np.asarray(np.isfinite(squares).all((0, 2)))
     kept = [one for one, good in zip(seen.layers, finite, strict=True) if good]
     skipped = {one.name: "its values are not finite" for one, good in zip(seen.layers, finite, strict=True) if not good}
     return BatchOfLayers(
@@ -61,9 +64,9 @@ def batch_of_layers(seen: Observed, output: Tensor) -> BatchOfLayers:
         seen.gave(output),
         seen.matrices,
         squares[:, finite],
-        torch.stack([one.moments.pairs for one in kept]).cpu().numpy() if kept else np.empty((0, 0)),
+        table[finite, images * changes :],
         [one.moments.total for one in kept],
-        torch.stack([one.moments.spread for one in kept]).cpu().numpy() if kept else np.empty(0),
+        torch.stack([one.moments.spread for one in kept]) if kept else output.new_zeros(0),
     )
 
 
@@ -84,7 +87,7 @@ class LayerChanges:
         keys: By batch, the index of each image.
         distances: By batch, `[L, P]`.
         totals: The sum of h(x) over the images, by layer.
-        spreads: The sum of ||h(x) - mean||^2, `[L]`.
+        spreads: The sum of ||h(x) - mean||^2, `[L]`; as the totals, where the network is.
     """
 
     layers: tuple[Layer, ...] | None = None
@@ -95,7 +98,7 @@ class LayerChanges:
     keys: list[NDArray[np.int64]] = field(default_factory=list)
     distances: list[Array] = field(default_factory=list)
     totals: list[Tensor] = field(default_factory=list)
-    spreads: Array = field(default_factory=lambda: np.zeros(0))
+    spreads: Tensor = field(default_factory=lambda: torch.zeros(0))
 
     def add(self, keys: NDArray[np.int64], batch: BatchOfLayers) -> None:
         """Takes in a batch."""
@@ -128,10 +131,10 @@ class LayerChanges:
         self.skipped = {**other.skipped, **self.skipped}
         self.outputs &= other.outputs
         own, more = (sum(map(len, one.keys)) for one in (self, other))
-        both = [(mine, theirs.to(mine.device)) for mine, theirs in zip(self.totals, other.totals, strict=True)]
+        both = [(mine, sent(theirs, mine.device)) for mine, theirs in zip(self.totals, other.totals, strict=True)]
         if both:
-            apart = torch.stack([(theirs / more - mine / own).square().sum() for mine, theirs in both]).cpu().numpy()
-            self.spreads = self.spreads + other.spreads + apart * (own * more / (own + more))
+            apart = torch.stack([(theirs / more - mine / own).square().sum() for mine, theirs in both])
+            self.spreads = self.spreads + sent(other.spreads, apart.device) + apart * (own * more / (own + more))
         for mine, theirs in both:
             mine += theirs
         self.squares += other.squares
@@ -148,7 +151,7 @@ class LayerChanges:
 
     def on_host(self) -> "LayerChanges":
         """With its sums on the CPU, to go to other processes."""
-        self.totals = [total.cpu() for total in self.totals]
+        self.totals, self.spreads = [total.cpu() for total in self.totals], self.spreads.cpu()
         return self
 
     def leave_out(self, name: str, why: str) -> None:
@@ -171,5 +174,5 @@ class LayerChanges:
             first.astype(np.int64),
             second.astype(np.int64),
             np.concatenate(self.distances, axis=1),
-            2 * self.spreads / (len(here) - 1),
+            2 * self.spreads.cpu().numpy() / (len(here) - 1),
         )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ...precision import doubled
+from ...precision import doubled, sent
 
 PAIRS = 10  # an image takes part in, on either side
 AT_ONCE = {"cpu": 2**20, "cuda": 2**24}  # values in float64 at a time: many threads have little to wait for
@@ -51,7 +51,7 @@ def moments(values: Tensor, groups: int) -> Moments:
         products.append(first @ first.T)
     product = torch.stack(products).sum(0)
     sizes = product.diagonal()
-    one, other = neighbours(images).to(product.device)
+    one, other = sent(neighbours(images), product.device)
     pairs = (sizes[one] + sizes[other] - 2 * product[one, other]).clamp_min(0)
     return Moments(torch.stack(squares).sum(0).T, pairs, torch.cat(totals), sizes.sum())
 

@@ -1,0 +1,190 @@
+"""A device on the CPU that refuses to mix with the CPU, and tells where it is waited for; for what has no GPU at hand.
+
+    python scripts/maintain/strict_device.py
+
+Measures and transforms on it and prints one JSON object: numbers beside those of the CPU, and every wait by its line. A
+tensor there is a tensor of the CPU behind a wrapper; an operation that gets a tensor of either kind raises, as CUDA
+does. A wait is a copy to the CPU, a number read off, an operation whose shape depends on values, or a copy from the CPU
+that blocks. It takes torch's hooks for backends in Python, for the whole process, so it runs in one of its own.
+"""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
+NAME = "strict"
+BY_VALUE = ("aten.nonzero", "aten.masked_select", "aten._unique", "aten._local_scalar_dense")
+MAY_MIX = ("aten._to_copy", "aten.copy_", "aten.index")  # a copy, and indices of the CPU
+FEW, MANY, BATCH = 40, 160, 20  # images
+BATCHES = (MANY - FEW) // BATCH  # that are measured more
+SIZE = (17, 11)
+
+
+class Held(Tensor):
+    """A tensor of the strict device; `inner` is of the CPU."""
+
+    @staticmethod
+    def __new__(cls, inner: Tensor) -> "Held":
+        about = {"strides": inner.stride(), "storage_offset": inner.storage_offset(), "dtype": inner.dtype}
+        return Tensor._make_wrapper_subclass(cls, inner.shape, device=f"{NAME}:0", **about)
+
+    def __init__(self, inner: Tensor) -> None:
+        self.inner = inner
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    def as_subclass(self, cls: type[Tensor]) -> Tensor:
+        """Itself: torch's own would forget the tensor within."""
+        assert cls is Tensor, cls
+        return self
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise RuntimeError(f"{func} met a tensor of the strict device outside of `Strict`")
+
+
+class Strict(TorchDispatchMode):
+    """While it is on, the strict device works.
+
+    Attributes:
+        waits: How often it was waited for, by place in the package: `file:line`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, kwargs = str(func), kwargs or {}
+        tensors = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
+        held = any(isinstance(one, Held) for one in tensors)
+        if held and not name.startswith(MAY_MIX):
+            here = [tuple(one.shape) for one in tensors if not isinstance(one, Held) and one.ndim]
+            if here:
+                raise RuntimeError(f"{name}: tensors {here} of the CPU meet some of the strict device")
+        asked = kwargs.get("device")
+        there = held if asked is None else torch.device(asked).type == NAME
+        self._look_for_waits(name, kwargs, held, there)
+        plain = {
+            key: torch.device("cpu") if key == "device" and value is not None else value
+            for key, value in kwargs.items()
+        }
+        found = func(*tree_map(_inner, args), **tree_map(_inner, plain))
+        if name.split(".")[1].endswith("_") and isinstance(args[0], Tensor):  # in place
+            return args[0]
+        return tree_map(lambda one: Held(one) if isinstance(one, Tensor) and there else one, found)
+
+    def _look_for_waits(self, name: str, kwargs: dict[str, Any], held: bool, there: bool) -> None:
+        copies = name.startswith("aten._to_copy") and held != there
+        blocks = copies and (held or not kwargs.get("non_blocking"))
+        if blocks or (held and name.startswith(BY_VALUE)):
+            self.waits[_place()] += 1
+
+
+def _inner(one: Any) -> Any:
+    return one.inner if isinstance(one, Held) else one
+
+
+def _place() -> str:
+    frame = sys._getframe(1)
+    while frame is not None and "/diffstab/" not in frame.f_code.co_filename:
+        frame = frame.f_back  # type: ignore[assignment]
+    return "outside" if frame is None else f"{frame.f_code.co_filename.rpartition('/diffstab/')[2]}:{frame.f_lineno}"
+
+
+def moved(network: nn.Module) -> nn.Module:
+    """The network with its weights on the strict device."""
+    for module in network.modules():
+        for held in (module._parameters, module._buffers):
+            for name, tensor in held.items():
+                if tensor is not None:
+                    there = tensor.detach().to(f"{NAME}:0")
+                    held[name] = nn.Parameter(there, requires_grad=False) if held is module._parameters else there
+    return network
+
+
+def network() -> nn.Module:
+    """A small convolutional network with batch norm and an activation in place."""
+    torch.manual_seed(2)
+    layers = (nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    return nn.Sequential(*layers, nn.Linear(32, 7))
+
+
+def measurements() -> dict[str, dict[str, Any]]:
+    """By name, how a network is measured."""
+    from diffstab import MaxEntropyEnsemble
+    from diffstab.perturbations import Rotation
+
+    ensemble = MaxEntropyEnsemble(SIZE, 5, delta=1.0)
+    return {
+        "plain": {"transformation": ensemble},
+        "layers": {"transformation": ensemble, "layers": "all"},
+        "batch norm on its batch": {"transformation": ensemble, "batch_norm": "batch"},
+        "gaussian": {"transformation": ensemble, "interpolation": "gaussian", "draws": 2},
+        "rotation": {"transformation": Rotation(SIZE, 1.0)},
+        "reference": {"transformation": MaxEntropyEnsemble(SIZE, 5, delta=1.0, convention="reference")},
+    }
+
+
+def measured(count: int, device: str, **how: Any) -> tuple[dict[str, float], Counter[str]]:
+    """D, G and R over so many images, and the waits."""
+    from diffstab import measure
+
+    images = torch.rand(MANY, 3, *SIZE, generator=torch.Generator().manual_seed(1))[:count]
+    with Strict() as strict:
+        own = moved(network()) if device.startswith(NAME) else network()
+        strict.waits.clear()
+        result = measure(own, images, batch_size=BATCH, device=device, **how)
+    return {letter: getattr(result, letter).value for letter in "DGR"}, strict.waits
+
+
+def transformed(device: str) -> Callable[[], Any]:
+    """The augmentation of a batch that is on the device."""
+    from diffstab import RandomDiffeomorphism
+
+    transform = RandomDiffeomorphism(cutoff=(2, 5), delta=(0.5, 2.0))
+    images = torch.rand(6, 3, *SIZE, generator=torch.Generator().manual_seed(1)).to(device)
+
+    def run() -> Any:
+        torch.manual_seed(3)
+        return transform(images)
+
+    return run
+
+
+def main() -> None:
+    """Prints what was found."""
+    _setup_privateuseone_for_python_backend(NAME)
+    report: dict[str, Any] = {"measured": {}}
+    for name, how in measurements().items():
+        here, _ = measured(FEW, "cpu", **how)
+        measured(FEW, f"{NAME}:0", **how)  # fills what is kept on the device
+        there, few = measured(FEW, f"{NAME}:0", **how)
+        _, many = measured(MANY, f"{NAME}:0", **how)
+        each = {place: (many[place] - few[place]) / (MANY - FEW) * 20 for place in many}
+        report["measured"][name] = {
+            "cpu": here,
+            "strict": there,
+            "waits of a batch": {p: n for p, n in each.items() if n},
+        }
+    with Strict() as strict:
+        run = transformed(f"{NAME}:0")
+        run()
+        strict.waits.clear()
+        found = run()
+        report["transform"] = {"waits": dict(strict.waits), "largest difference": None}
+        difference = (found.cpu() - transformed("cpu")()).abs().max()
+        report["transform"]["largest difference"] = float(difference)
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
