@@ -23,7 +23,7 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 NAME = "strict"
 BY_VALUE = ("aten.nonzero", "aten.masked_select", "aten._unique", "aten._local_scalar_dense")
 MAY_MIX = ("aten._to_copy", "aten.copy_", "aten.index")  # a copy, and indices of the CPU
-FEW, MANY, BATCH = 40, 160, 20  # images
+FEW, MANY, BATCH = 20, 60, 10  # images
 BATCHES = (MANY - FEW) // BATCH  # that are measured more
 SIZE = (17, 11)
 
@@ -169,12 +169,8 @@ def main() -> None:
         measured(FEW, f"{NAME}:0", **how)  # fills what is kept on the device
         there, few = measured(FEW, f"{NAME}:0", **how)
         _, many = measured(MANY, f"{NAME}:0", **how)
-        each = {place: (many[place] - few[place]) / (MANY - FEW) * 20 for place in many}
-        report["measured"][name] = {
-            "cpu": here,
-            "strict": there,
-            "waits of a batch": {p: n for p, n in each.items() if n},
-        }
+        waits = {place: more / BATCHES for place in many if (more := many[place] - few[place])}
+        report["measured"][name] = {"cpu": here, "strict": there, "waits of a batch": waits}
     with Strict() as strict:
         run = transformed(f"{NAME}:0")
         run()

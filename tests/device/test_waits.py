@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).parents[2] / "scripts" / "maintain" / "strict_device.py"
 COPIES = {"measuring/first_pass.py", "measuring/second_pass.py"}  # where each batch comes to the CPU, once
 NAMES = ["plain", "layers", "batch norm on its batch", "gaussian", "rotation", "reference"]
