@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: measure figures check test docs test-lowest coverage mutants fuzz intervals clean
+.PHONY: measure figures check test docs gpu test-lowest coverage mutants fuzz intervals clean
 
 # The main job: R_f of the trained networks on held-out images, beside its value at initialisation.
 measure: $(VENV)/installed
@@ -53,6 +53,11 @@ mutants: $(VENV)/installed-dev
 # Twenty times as many hostile files, options, specs, stores and command lines, and other ones than the tests'.
 fuzz: $(VENV)/installed-dev
 	DIFFSTAB_FUZZ=20 $(BIN)/pytest -n 2 -k hostile tests
+
+# On a machine with a GPU: agreement with the CPU, waits, memory, speed; eight minutes. Results go to gpu/.
+# It takes the virtual environment if there is one, otherwise a Python with torch, torchvision, timm and pytest.
+gpu:
+	$(or $(wildcard $(BIN)/python),$(PYTHON)) scripts/maintain/check_gpu.py --output gpu
 
 # How often the 95 % intervals hold the truth: two hours on two cores.
 intervals: $(VENV)/installed-dev

@@ -22,6 +22,9 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 
 NAME = "strict"
 BY_VALUE = ("aten.nonzero", "aten.masked_select", "aten._unique", "aten._local_scalar_dense")
+VIEWS = (
+    "view _unsafe_view expand permute t transpose slice select unbind unsqueeze squeeze alias detach as_strided split"
+)
 MAY_MIX = ("aten._to_copy", "aten.copy_", "aten.index")  # a copy, and indices of the CPU
 FEW, MANY, BATCH = 20, 60, 10  # images
 BATCHES = (MANY - FEW) // BATCH  # that are measured more
@@ -56,11 +59,13 @@ class Strict(TorchDispatchMode):
 
     Attributes:
         waits: How often it was waited for, by place in the package: `file:line`.
+        launches: Operations that are no views, by name: kernels on a GPU, more or less.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.waits: Counter[str] = Counter()
+        self.launches: Counter[str] = Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kwargs = str(func), kwargs or {}
@@ -73,6 +78,8 @@ class Strict(TorchDispatchMode):
         asked = kwargs.get("device")
         there = held if asked is None else torch.device(asked).type == NAME
         self._look_for_waits(name, kwargs, held, there)
+        if (held or there) and name.split(".")[1] not in VIEWS.split():
+            self.launches[name.split(".")[1]] += 1
         plain = {
             key: torch.device("cpu") if key == "device" and value is not None else value
             for key, value in kwargs.items()
@@ -160,6 +167,23 @@ def transformed(device: str) -> Callable[[], Any]:
     return run
 
 
+def launches() -> dict[str, dict[str, int]]:
+    """Operations on the device of drawing fields from streams and of deforming 224 x 224 pixels along them."""
+    from diffstab import MaxEntropyEnsemble, StreamKeys, deform
+
+    ensemble, keys, found = MaxEntropyEnsemble(224, 3, delta=1.0), StreamKeys(0, torch.arange(4)), {}
+    with Strict() as strict:
+        images = torch.rand(4, 3, 224, 224).to(f"{NAME}:0")
+        for _ in range(2):  # the first fills what is kept
+            strict.launches.clear()
+            fields = ensemble.sample(keys, device=f"{NAME}:0")
+            found["sample"] = dict(strict.launches)
+            strict.launches.clear()
+            deform(images, fields)
+            found["deform"] = dict(strict.launches)
+    return found
+
+
 def main() -> None:
     """Prints what was found."""
     _setup_privateuseone_for_python_backend(NAME)
@@ -179,6 +203,7 @@ def main() -> None:
         report["transform"] = {"waits": dict(strict.waits), "largest difference": None}
         difference = (found.cpu() - transformed("cpu")()).abs().max()
         report["transform"]["largest difference"] = float(difference)
+    report["launches"] = launches()
     print(json.dumps(report))
 
 

@@ -42,3 +42,9 @@ def test_a_batch_is_waited_for_once_in_each_pass(report, name):
 
 def test_the_augmentation_of_a_batch_waits_for_nothing(report):
     assert report["transform"] == {"waits": {}, "largest difference": 0.0}
+
+
+def test_deforming_takes_few_launches(report):
+    """A copy of the coefficients; then a product for the rows, one for the grid, what joins them, and the sampling."""
+    assert report["launches"]["sample"] == {"_to_copy": 1}
+    assert sum(report["launches"]["deform"].values()) <= 8

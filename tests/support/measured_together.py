@@ -1,6 +1,7 @@
 """Run by torchrun: measures what the JSON list of options on its command line names; the first process prints rows."""
 
 import json
+import os
 import sys
 
 import torch
@@ -11,7 +12,7 @@ from diffstab.processes import joined
 
 
 def main():
-    with joined(torch.device("cpu")) as processes:
+    with joined(torch.device(os.environ.get("DIFFSTAB_DEVICE", "cpu"))) as processes:
         rows = [measure_cell(MeasureOptions.of(cell), None, processes).to_dict() for cell in json.loads(sys.argv[1])]
         if processes.first:
             print(json.dumps(rows))

@@ -1,0 +1,171 @@
+"""Proves and measures the package on one GPU, in stages that each leave their result in a folder.
+
+    python scripts/maintain/check_gpu.py --output gpu
+
+    tests    everything that takes a device agrees with the CPU, draws bit for bit (tests/device)
+    waits    how often measuring and the augmentation wait for the device, by line
+    memory   peak memory of measuring, which must not grow with the number of images
+    deform   images per second of deform, against bare grid_sample, a copy, other libraries
+    measure  time of measuring, against its bare forward passes
+    train    images per second of a training step: augmented in loader workers, on the device, not at all
+    table    gpu.md, of all that
+
+It needs torch, torchvision, timm and pytest, and no network; kornia is timed where it is installed. With `--device cpu`
+all stages run on small sizes. Exit status 1 if a stage failed, 2 if there is no such device.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = {"tests": 150, "waits": 60, "memory": 40, "deform": 90, "measure": 90, "train": 50}  # 8 minutes in all
+HEAD = "stage | what | value\n--- | --- | ---\n"
+
+
+def stage_tests(device: str, output: Path) -> dict[str, Any]:
+    """pytest's own words, and whether all passed."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(ROOT / "tests" / "device")]
+    environment = {**os.environ, "DIFFSTAB_DEVICE": device}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    (output / "tests.txt").write_text(done.stdout + done.stderr)
+    return {"passed": done.returncode == 0, "told": (done.stdout.strip().splitlines() or ["nothing"])[-1]}
+
+
+def stage_waits(device: str, output: Path) -> dict[str, Any]:
+    """Waits of measuring 40 images in batches of 10, and of augmenting a batch; those of the strict device on a CPU."""
+    if device == "cpu":
+        command = [sys.executable, str(Path(__file__).with_name("strict_device.py"))]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        report = json.loads(done.stdout)
+        return {"batch": report["measured"]["plain"]["waits of a batch"], "augmentation": report["transform"]["waits"]}
+    import torch
+    from gpu_stages import augment, measure_small
+
+    run, transform = measure_small(device, 40, 10), augment(device)
+    return {"measuring": waits_of(run, torch), "augmentation": waits_of(transform, torch)}
+
+
+def waits_of(run: Callable[[], object], torch: Any) -> dict[str, int]:
+    """Synchronisations by line, as CUDA's debug mode tells them; after a run that fills what is kept."""
+    import warnings
+
+    run()
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            run()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    places = [f"{Path(one.filename).name}:{one.lineno}" for one in caught if "synchroniz" in str(one.message)]
+    return {place: places.count(place) for place in dict.fromkeys(places)}
+
+
+def stage_memory(device: str, output: Path) -> dict[str, Any]:
+    """Peak bytes of measuring few images and four times as many, and their ratio."""
+    import torch
+    from gpu_stages import measure_small
+
+    peaks = {}
+    for count in (256, 1024) if device != "cpu" else (20, 80):
+        run = measure_small(device, count, 128 if device != "cpu" else 10)
+        run()
+        if device != "cpu":
+            torch.cuda.reset_peak_memory_stats()
+            run()
+            peaks[count] = torch.cuda.max_memory_allocated()
+    if not peaks:
+        return {"peaks": "not known on a CPU"}
+    few, many = peaks.values()
+    return {"peaks": peaks, "ratio": round(many / few, 3), "passed": many <= 1.1 * few}
+
+
+def stage_deform(device: str, output: Path) -> dict[str, Any]:
+    """Ratios to bare grid_sample by shape and cutoff."""
+    from gpu_stages import bench_deform
+
+    return bench_deform(device)
+
+
+def stage_measure(device: str, output: Path) -> dict[str, Any]:
+    """Time of measuring relative to its forward passes, by network."""
+    from gpu_stages import bench_measure
+
+    return bench_measure(device)
+
+
+def stage_train(device: str, output: Path) -> dict[str, Any]:
+    """Images per second of whole training steps."""
+    from gpu_stages import bench_train
+
+    return bench_train(device)
+
+
+STAGES = {name: globals()[f"stage_{name}"] for name in SECONDS}
+
+
+def table(found: dict[str, Any]) -> str:
+    """The results as a page's table."""
+    lines = [f"{found.pop('machine', '')}\n\n", HEAD]
+    for stage, result in found.items():
+        for what, value in result.items():
+            lines.append(f"{stage} | {what} | {json.dumps(value) if isinstance(value, dict) else value}\n")
+    return "".join(lines)
+
+
+def run_stage(name: str, device: str, output: Path) -> dict[str, Any]:
+    """In a process of its own, within its time; what it found, or why not."""
+    command = [sys.executable, __file__, "--device", device, "--output", str(output), "--stage", name]
+    start = time.perf_counter()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS[name])
+        failed = None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no reason"])[-1]
+    except subprocess.TimeoutExpired:
+        failed = f"took longer than {SECONDS[name]} s"
+    path = output / f"{name}.json"
+    found = json.loads(path.read_text()) if failed is None else {"passed": False, "told": failed}
+    path.write_text(json.dumps(found, indent=2))
+    outcome = "" if found.get("passed", True) else f", FAILED: {found.get('told', found)}"
+    click.echo(f"{name}: {time.perf_counter() - start:.0f} s{outcome}")
+    return found
+
+
+@click.command()
+@click.option("--device", default="cuda", show_default=True, help="cuda, cuda:1, or cpu with small sizes.")
+@click.option("--output", type=click.Path(path_type=Path), default="gpu", show_default=True, help="Folder of results.")
+@click.option("--stage", type=click.Choice(list(STAGES)), help="One alone, in this process.")
+def main(device: str, output: Path, stage: str | None) -> None:
+    """Prove and measure the package on a GPU."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "scripts" / "bench")]
+    import torch
+
+    if device != "cpu" and not torch.cuda.is_available():
+        came = f"device is {device!r} and torch finds no CUDA device"
+        click.echo(f"Error: {came}; run this where there is one, or with --device cpu", err=True)
+        raise SystemExit(2)
+    output.mkdir(parents=True, exist_ok=True)
+    if stage is not None:
+        (output / f"{stage}.json").write_text(json.dumps(STAGES[stage](device, output)))
+        return
+    from benchmarking import describe_machine
+
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    found: dict[str, Any] = {"machine": describe_machine(torch.device(device))}
+    click.echo(found["machine"])
+    found |= {name: run_stage(name, device, output) for name in STAGES}
+    failed = [name for name in STAGES if not found[name].get("passed", True)]
+    (output / "gpu.md").write_text(table(found))
+    click.echo(f"{output / 'gpu.md'}: {len(STAGES) - len(failed)} of {len(STAGES)} stages passed")
+    raise SystemExit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
