@@ -20,6 +20,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ HEAD = "stage | what | value\n--- | --- | ---\n"
 
 def stage_tests(device: str, output: Path) -> dict[str, Any]:
     """pytest's own words, and whether all passed."""
+    if find_spec("pytest") is None:
+        return {"passed": False, "told": "pytest is not installed here; bring it to run this stage"}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(ROOT / "tests" / "device")]
     environment = {**os.environ, "DIFFSTAB_DEVICE": device}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -158,7 +162,7 @@ def main(device: str, output: Path, stage: str | None) -> None:
     from benchmarking import describe_machine
 
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    found: dict[str, Any] = {"machine": describe_machine(torch.device(device))}
+    found: dict[str, Any] = {"machine": f"{date.today()}: {describe_machine(torch.device(device))}"}
     click.echo(found["machine"])
     found |= {name: run_stage(name, device, output) for name in STAGES}
     failed = [name for name in STAGES if not found[name].get("passed", True)]

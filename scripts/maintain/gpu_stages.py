@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from bench_deform import SHAPES, ready_grid
 from benchmarking import medians
-from deform_peers import peers
+from deform_peers import one_at_a_time, peers
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, grid_sample
 from torch.utils.data import DataLoader, Dataset
@@ -51,7 +51,7 @@ def bench_deform(device: str) -> dict[str, Any]:
             "ours, streams": lambda x=images, e=ensemble, k=keys: deform(x, e.sample(k, device=x.device)),
         }
         if cutoff == 3.0 and name in ("A", "B"):
-            rivals |= peers(images)
+            rivals |= {"published code, one at a time": one_at_a_time(images, ensemble), **peers(images)}
         seconds = medians(rivals, rounds=rounds)
         found[f"{name} c={cutoff:g}"] = {rival: round(seconds["bare"] / one, 3) for rival, one in seconds.items()}
         found[f"{name} c={cutoff:g} images/s"] = round(shape[0] / seconds["ours"])
