@@ -22,6 +22,7 @@ from .assemble import assemble
 from .batches import Batches, Images, as_batches
 from .layers.names import layers_meant
 from .memory import Note
+from .modules import network_in
 from .network_state import Network, batch_norm_used, place_and_precision
 from .passes import two_passes
 from .second_pass import Progress
@@ -60,8 +61,9 @@ def measure(
     was given in. The global random state is not touched.
 
     Args:
-        model: Any callable from images `[B, C, H, W]` to outputs `[B, ...]`. Of several outputs the
-            logits are measured, or the first tensor; the result says which.
+        model: A network, or any callable from images `[B, C, H, W]` to outputs `[B, ...]`; modules that it calls are
+            found and treated alike. Of several outputs the logits are measured, or the first tensor; the result says
+            which.
         images: In the network's own input space: `[N, C, H, W]`, a `Dataset` of images or `(image, label)`, or a
             loader of such batches.
         transformation: A `MaxEntropyEnsemble` of deformations, or another one of `transformations`, or your own.
@@ -101,7 +103,7 @@ def measure(
     >>> measure(torch.nn.Flatten(), images, MaxEntropyEnsemble(16, delta=1.0)).images
     50
     """
-    start = time.perf_counter()
+    start, model = time.perf_counter(), network_in(model)
     rules = _convention(transformation, convention)
     settings = MeasureSettings(
         draws=draws,
@@ -167,8 +169,6 @@ def _check(model: Network, setup: Setup, own: torch.device | None) -> None:
             f"delta is {delta:.2g} pixels, within the rounding of {setup.dtype} positions ({rounding:.1g}); "
             "give a larger one, or a network in float64"
         )
-    if not callable(model):
-        raise TypeError(f"model is a {type(model).__name__}; a callable from [B, C, H, W] to [B, ...] is needed")
     if own is not None and (device.type != own.type or device.index not in (None, own.index)):
         raise ValueError(f"device is {device} but the network is on {own}; move it first (network.to({str(device)!r}))")
     if setup.layers is not None and setup.statistic.per_coordinate:

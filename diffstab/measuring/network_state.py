@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from .modules import modules_in
 
 Network = Callable[[Tensor], Tensor]
 
@@ -18,10 +21,14 @@ def batch_norm_used(network: Network, chosen: str) -> str:
     return chosen if norms else "none"
 
 
-def batch_norms(network: Network) -> list[_BatchNorm]:
-    """The batch-norm layers of a network; none for what is not an `nn.Module`."""
-    modules = network.modules() if isinstance(network, nn.Module) else ()
-    return [module for module in modules if isinstance(module, _BatchNorm)]
+def batch_norms(network: Network) -> list[Any]:
+    """The batch-norm layers that a network holds; see `modules_in`."""
+    return [module for module in modules_in(network) if _is_batch_norm(module)]
+
+
+def _is_batch_norm(module: nn.Module) -> bool:
+    """Whether it is batch norm, that of TorchScript too."""
+    return isinstance(module, _BatchNorm) or "BatchNorm" in getattr(module, "original_name", "")
 
 
 @contextmanager
@@ -32,15 +39,15 @@ def measuring_mode(network: Network, batch_norm: str) -> Iterator[None]:
     statistics that batch norm in batch mode updates among them.
 
     Args:
-        network: An `nn.Module`, or any callable, which is left alone.
+        network: An `nn.Module`, or any callable, whose modules are looked for.
         batch_norm: `running` or `batch`.
     """
-    modules = list(network.modules()) if isinstance(network, nn.Module) else []
-    buffers = [(module, dict(module._buffers)) for module in modules]
+    modules = modules_in(network)
+    buffers = [(module, dict(module._buffers.items())) for module in modules]
     values = [(buffer, buffer.clone()) for _, held in buffers for buffer in held.values() if buffer is not None]
-    training = [(module, module.training) for module in modules]
+    training = [(module, module.training) for module in modules if hasattr(module, "training")]  # frozen: none
     try:
-        for module in modules:
+        for module, _ in training:
             module.training = False
         if batch_norm == "batch":
             for norm in batch_norms(network):
@@ -54,7 +61,8 @@ def measuring_mode(network: Network, batch_norm: str) -> Iterator[None]:
                 if not torch.equal(buffer, value):
                     buffer.copy_(value)
         for module, held in buffers:
-            module._buffers.update(held)
+            if isinstance(module._buffers, dict):  # those of TorchScript hold the same tensors for good
+                module._buffers.update(held)
 
 
 @contextmanager
@@ -83,7 +91,8 @@ def place_and_precision(network: Network, images: object) -> tuple[torch.device 
     Raises:
         ValueError: If a parameter is in half precision, where the measured differences drown in rounding.
     """
-    held = (*network.parameters(), *network.buffers()) if isinstance(network, nn.Module) else ()
+    modules = modules_in(network)
+    held = (one for module in modules for one in (*module.parameters(recurse=False), *module.buffers(recurse=False)))
     tensors = [tensor for tensor in held if tensor.is_floating_point()]
     for tensor in tensors:
         if tensor.dtype not in (torch.float32, torch.float64):

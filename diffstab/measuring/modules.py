@@ -1,0 +1,84 @@
+"""The network in whatever is handed over as one: a module, its method, a partial, a function that closes over modules.
+
+What a function holds is looked for in its closure, its defaults, the global names that its code reads, a partial's
+arguments and an object's attributes, so that a network is measured in evaluation mode and comes back as it was, however
+it is wrapped.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from inspect import getattr_static
+from types import FunctionType, MethodType
+from typing import Any
+
+from torch import nn
+
+DEPTH = 4  # of functions within functions that are looked through
+
+
+def network_in(model: Any) -> Any:
+    """The module itself where `model` only calls it; otherwise `model`.
+
+    Raises:
+        TypeError: If it is a class of networks, or can't be called.
+
+    >>> module = nn.Flatten()
+    >>> network_in(module.forward) is module, network_in(partial(module)) is module
+    (True, True)
+    """
+    if isinstance(model, type):
+        raise TypeError(f"model is the class {model.__name__}; hand over a network of it, {model.__name__}(...)")
+    if not callable(model):
+        raise TypeError(f"model is a {type(model).__name__}; a callable from [B, C, H, W] to [B, ...] is needed")
+    if isinstance(model, partial) and not (model.args or model.keywords):
+        return network_in(model.func)
+    if isinstance(model, MethodType) and model.__name__ in ("forward", "__call__", "_call_impl", "_wrapped_call_impl"):
+        return network_in(model.__self__) if isinstance(model.__self__, nn.Module) else model
+    return model
+
+
+def modules_in(model: Any) -> list[nn.Module]:
+    """Every module that a network holds, itself first, each once."""
+    roots = dict.fromkeys(_roots(network_in(model), DEPTH))
+    return list(dict.fromkeys(module for root in roots for module in root.modules()))
+
+
+def _roots(model: Any, depth: int) -> Iterator[nn.Module]:
+    if isinstance(model, nn.Module):
+        yield model
+    elif depth:
+        for one in _within(model):
+            yield from _roots(one, depth - 1)
+
+
+def _within(model: Any) -> Iterator[Any]:
+    """What a callable can reach by name."""
+    if isinstance(model, partial):
+        yield from (model.func, *model.args, *model.keywords.values())
+    elif isinstance(model, MethodType):
+        yield from (model.__self__, model.__func__)
+    elif isinstance(model, FunctionType):
+        yield from _contents(model)
+        yield from (*(model.__defaults__ or ()), *(model.__kwdefaults__ or {}).values())
+        named = (model.__globals__.get(name) for name in model.__code__.co_names)
+        yield from (one for one in named if isinstance(one, nn.Module) or _is_beside(one, model))
+    elif isinstance(model, (list, tuple)):
+        yield from model
+    elif isinstance(model, dict):
+        yield from model.values()
+    elif type(model).__module__ != "builtins" and not isinstance(model, type):
+        yield from getattr(model, "__dict__", {}).values()
+        yield getattr_static(type(model), "__call__", None)
+
+
+def _is_beside(one: Any, function: FunctionType) -> bool:
+    """Whether it is a function of the same file: what libraries hold is no part of the network."""
+    return isinstance(one, FunctionType) and one.__module__ == function.__module__
+
+
+def _contents(function: FunctionType) -> Iterator[Any]:
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # a name that is not bound yet
+            continue
