@@ -13,7 +13,7 @@ measure: $(VENV)/installed
 figures: $(VENV)/installed-plot
 	$(BIN)/diffstab figure all --run --store figures/store --output figures
 
-# The quick lane, two minutes: lint, types, doctests, and the tests that neither start nor kill anything.
+# The quick lane, two minutes: lint, types, doctests, and the tests that are not slow.
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -210,6 +210,7 @@ def test_start_up_is_light():
     assert not {*heavy, "click"} & loaded_after("import diffstab")
 
 
+@pytest.mark.slow
 def test_a_measurement_needs_neither_timm_nor_click():
     loaded = loaded_after(
         "from diffstab.options import MeasureOptions; from diffstab.measuring import measure_cell\n"

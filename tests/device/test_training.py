@@ -8,6 +8,8 @@ from support.stopped_runs import OPTIONS, stop_after
 from diffstab.data import TensorImageSet, load_dataset
 from diffstab.training import train
 
+pytestmark = pytest.mark.slow
+
 SHORT = replace(OPTIONS, epochs=2, diffeo_temperature=1e-3)
 
 

@@ -16,6 +16,8 @@ from diffstab.sweep.executors.base import InlineExecutor
 from diffstab.sweep.run import run_sweep
 from diffstab.sweep.spec import read_spec
 
+pytestmark = pytest.mark.slow
+
 CUTOFFS = (3.0, 10.0)
 SWEEP = """
 train:
@@ -159,7 +161,6 @@ def test_the_file_of_the_sweep_has_five_seeds_of_the_papers_augmentations():
     assert len(probed) == 60
 
 
-@pytest.mark.slow
 def test_a_sweep_is_drawn(cli, tmp_path):
     """Trained, measured, drawn; the rows know how they were trained."""
     path = tmp_path / "sweep.yaml"

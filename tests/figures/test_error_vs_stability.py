@@ -14,6 +14,8 @@ from diffstab.figures.paper.error_vs_stability import error_vs_stability
 from diffstab.figures.points.networks import gather
 from diffstab.figures.points.relation import QUANTITIES, quantity_of, relate
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_artists_hold_the_data(gathered, drawn):
     figure, _ = drawn
@@ -93,7 +95,6 @@ def test_networks_of_unknown_kind_are_grey_and_have_no_colour_bar():
     assert red == green == blue
 
 
-@pytest.mark.slow
 def test_the_users_own_settings_neither_change_nor_matter(gathered):
     rcParams["font.size"] = 33.0
     try:

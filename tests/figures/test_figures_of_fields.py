@@ -14,12 +14,13 @@ from diffstab.figures.paper.perturbations import sphere_of_perturbations
 from diffstab.figures.paper.phase_diagram import CUTOFFS, phase_diagram
 from diffstab.figures.paper.pixel_grid import STEPS, between_pixels, pixel_grid
 
+pytestmark = pytest.mark.slow
+
 
 def column(table, name, **where):
     return np.array([line[name] for line in table if all(line[key] == value for key, value in where.items())])
 
 
-@pytest.mark.slow
 def test_the_phase_diagram_follows_temperature():
     table = phase_diagram(16).table
     for cutoff in CUTOFFS:

@@ -18,6 +18,8 @@ from diffstab.figures.paper.training_set import relative_figure, stabilities_fig
 from diffstab.figures.paper.width import width_figure
 from diffstab.options.experiments import REGIME, STRIPE
 
+pytestmark = pytest.mark.slow
+
 SIZES = (100, 1000)
 SEEDS = (1.0, 2.0, 8.0)  # factors of R
 LOG_MEAN = 16 ** (1 / 3)

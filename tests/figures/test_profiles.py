@@ -21,6 +21,8 @@ from diffstab.figures.paper.curves import delta_figure, noise_figure
 from diffstab.figures.paper.depth import depth_figure
 from diffstab.figures.paper.transformations import transformations_figure
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def drawn():

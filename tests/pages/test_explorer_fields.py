@@ -8,7 +8,7 @@ from diffstab import MaxEntropyEnsemble, StreamKeys, deform
 from diffstab.options.choices import GAUSSIAN_SIGMA
 from diffstab.streams import philox, sphere_noise
 
-pytestmark = needs_node
+pytestmark = [pytest.mark.slow, needs_node]
 CASES = [
     {"size": (17, 11), "cutoff": 3, "temperature": 1e-3, "seed": 0, "draw": 0},
     {"size": (5, 40), "cutoff": 7, "temperature": 1e-2, "seed": 2**64 - 1, "draw": 2**32 - 1},

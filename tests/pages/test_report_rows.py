@@ -14,6 +14,8 @@ from diffstab.statistics.correlation import correlation_interval, fitted_power_l
 from diffstab.store.export import exported
 from diffstab.store.table import columns_of, flat, in_order, select, value_at
 
+pytestmark = pytest.mark.slow
+
 ROWS = [
     row("resnet18", 0, R=0.1, error=0.01),
     row("resnet18", 1, R=0.3, error=0.02, cutoff=5.0),

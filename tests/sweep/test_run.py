@@ -10,6 +10,8 @@ from diffstab.sweep.executors.base import Executor, Finished, InlineExecutor
 from diffstab.sweep.jobs import run_job
 from diffstab.sweep.run import Listener, run_sweep
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_job_that_is_in_the_store_is_done(single):
     jobs, store = single

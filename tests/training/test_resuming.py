@@ -15,7 +15,7 @@ from diffstab.training.epoch import Trainer, TrainingStoppedError
 from diffstab.training.loop import train
 
 KEPT = {"checkpoint.pt", "checkpoint.previous.pt", "metrics.jsonl"}
-pytestmark = pytest.mark.usefixtures("one_thread", "few_digits")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread", "few_digits")]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])

@@ -18,6 +18,8 @@ from diffstab.fields.deformation import deform_labels
 from diffstab.transforms.albumentations import RandomDiffeomorphism
 from diffstab.transforms.random_diffeomorphism import RandomDiffeomorphism as ForTorchvision
 
+pytestmark = pytest.mark.slow
+
 SIZE = (17, 11)
 RANDOM = np.random.default_rng(3)
 PIXELS = RANDOM.random((*SIZE, 3), np.float32)

@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 from diffstab import deform
 from diffstab.transforms.kornia import RandomDiffeomorphism
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

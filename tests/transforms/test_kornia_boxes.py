@@ -14,6 +14,8 @@ from diffstab.fields.deformation import deform_labels
 from diffstab.transforms.kornia import RandomDiffeomorphism
 from diffstab.transforms.random_diffeomorphism import RandomDiffeomorphism as ForTorchvision
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_turned_box_that_is_not_moved_stays_turned():
     rotation, still = RandomRotation((30.0, 30.0), p=1.0), RandomDiffeomorphism(temperature=0, p=1.0)
