@@ -23,7 +23,7 @@ from .batches import Batches, Images, as_batches
 from .layers.names import layers_meant
 from .memory import Note
 from .modules import network_in
-from .network_state import Network, batch_norm_used, place_and_precision
+from .network_state import Network, batch_norm_used, batch_norms, place_and_precision
 from .passes import two_passes
 from .second_pass import Progress
 from .setup import LabelOutputs, Setup
@@ -175,6 +175,11 @@ def _check(model: Network, setup: Setup, own: torch.device | None) -> None:
         raise ValueError(
             "layers are asked for and the median is taken per output coordinate, for which every value of every layer "
             "would have to be kept; take average mean, the paper convention, or no layers"
+        )
+    if setup.settings.batch_norm == "batch" and any(isinstance(n, torch.jit.ScriptModule) for n in batch_norms(model)):
+        raise ValueError(
+            "batch_norm is 'batch' and the network is of TorchScript, which may keep the mode it was made in; hand "
+            "over the module that it was made of"
         )
     if setup.settings.amp and setup.dtype == torch.float64:
         raise ValueError("amp is on and the network is in float64; take one of the two")
