@@ -1,6 +1,7 @@
 """Images as batches that can be gone through more than once, each image with the index that keys its random streams."""
 
 import math
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -117,11 +118,13 @@ def _dataset_batches(dataset: Dataset[Any], parts: list[Tensor], workers: int) -
     try:
         for keys, (images, labels) in zip(parts, loader, strict=True):
             yield Batch(keys, images, labels)
-    except (TypeError, ValueError) as error:
-        text = str(error)
-        if workers and text.startswith("Caught "):  # a worker's error carries its traceback in the message
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(text.rsplit(f"\n{type(error).__name__}: ", 1)[-1].strip()) from error
+    except Exception as error:
+        if workers:
+            traceback.clear_frames(error.__traceback__)  # they hold the loader's processes in a circle
+            text = str(error)
+            if isinstance(error, (TypeError, ValueError)) and text.startswith("Caught "):  # with the worker's traceback
+                kind = TypeError if isinstance(error, TypeError) else ValueError
+                raise kind(text.rsplit(f"\n{type(error).__name__}: ", 1)[-1].strip()) from error
         raise
 
 

@@ -1,5 +1,7 @@
 """Images, networks and settings that give no number are refused, or the user is told."""
 
+import multiprocessing
+
 import pytest
 import torch
 from torch import nn
@@ -127,8 +129,10 @@ def test_errors_of_a_data_set_come_whole_through_its_workers(workers):
         def __getitem__(self, index):
             return torch.zeros(3, 17, 11 + (index == 5))
 
+    before = {child.pid for child in multiprocessing.active_children()}
     with pytest.raises(ValueError, match=r"^images of \(3, 17, 11\) and \(3, 17, 12\); they must have one size$"):
         measure(nn.Flatten(), Uneven(torch.zeros(9)), ENSEMBLE, workers=workers)
+    assert not [child for child in multiprocessing.active_children() if child.pid not in before], "a worker is left"
 
 
 @pytest.mark.parametrize("error", [TypeError, ValueError, KeyError, IndexError, AttributeError])

@@ -1,6 +1,7 @@
 """A page in Debian's chromium, where it must neither complain nor ask for any address; and rules for all pages."""
 
 import base64
+import gc
 import hashlib
 import re
 import shutil
@@ -28,6 +29,7 @@ def started():
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
         opened.close()
+        gc.collect()  # a loader's process that is left holds the driver's pipe, and the driver would wait for it
 
 
 @contextmanager
