@@ -116,15 +116,23 @@ def _dataset_batches(dataset: Dataset[Any], parts: list[Tensor], workers: int) -
         generator=torch.Generator().manual_seed(0),  # workers seeded alike in both passes, not by the global state
     )
     try:
-        for keys, (images, labels) in zip(parts, loader, strict=True):
+        for keys, (images, labels) in zip(parts, _ending_with_errors(loader, workers), strict=True):
             yield Batch(keys, images, labels)
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        if workers and text.startswith("Caught "):  # a worker's error carries its traceback in the message
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(text.rsplit(f"\n{type(error).__name__}: ", 1)[-1].strip()) from error
+        raise
+
+
+def _ending_with_errors(batches: Iterable[Any], workers: int) -> Iterator[Any]:
+    """What a loader gives; its processes end with an error, whose frames would hold them in a circle."""
+    try:
+        yield from batches
     except Exception as error:
         if workers:
-            traceback.clear_frames(error.__traceback__)  # they hold the loader's processes in a circle
-            text = str(error)
-            if isinstance(error, (TypeError, ValueError)) and text.startswith("Caught "):  # with the worker's traceback
-                kind = TypeError if isinstance(error, TypeError) else ValueError
-                raise kind(text.rsplit(f"\n{type(error).__name__}: ", 1)[-1].strip()) from error
+            traceback.clear_frames(error.__traceback__)
         raise
 
 
@@ -157,7 +165,7 @@ def _loader_batches(loader: Iterable[Any]) -> Iterator[Batch]:
     if batches is loader:
         raise TypeError("images are an iterator that can be gone through once; measuring goes through them twice")
     start = 0
-    for batch in batches:
+    for batch in _ending_with_errors(batches, getattr(loader, "num_workers", 0)):
         images, labels = _image_and_label(batch)
         if not isinstance(images, Tensor) or images.ndim != 4:
             came = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__

@@ -123,15 +123,23 @@ def test_temperature_zero_is_refused(images):
         measure(nn.Flatten(), images, MaxEntropyEnsemble(SIZE, 3, temperature=torch.ones(40)))
 
 
+class Uneven(TensorDataset):
+    def __getitem__(self, index):
+        return torch.zeros(3, 17, 11 + (index == 5))
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_errors_of_a_data_set_come_whole_through_its_workers(workers):
-    class Uneven(TensorDataset):
-        def __getitem__(self, index):
-            return torch.zeros(3, 17, 11 + (index == 5))
-
     before = {child.pid for child in multiprocessing.active_children()}
     with pytest.raises(ValueError, match=r"^images of \(3, 17, 11\) and \(3, 17, 12\); they must have one size$"):
         measure(nn.Flatten(), Uneven(torch.zeros(9)), ENSEMBLE, workers=workers)
+    assert not [child for child in multiprocessing.active_children() if child.pid not in before], "a worker is left"
+
+
+def test_an_error_leaves_no_worker_of_a_loader():
+    before = {child.pid for child in multiprocessing.active_children()}
+    with pytest.raises(RuntimeError, match="stack expects each tensor to be equal size"):
+        measure(nn.Flatten(), DataLoader(Uneven(torch.zeros(9)), 6, num_workers=1), ENSEMBLE)
     assert not [child for child in multiprocessing.active_children() if child.pid not in before], "a worker is left"
 
 
