@@ -78,14 +78,15 @@ def stage_memory(device: str, output: Path) -> dict[str, Any]:
     import torch
     from gpu_stages import measure_small
 
+    counts, batch = ((20, 80), 10) if device == "cpu" else ((256, 1024), 128)
     peaks = {}
-    for count in (256, 1024) if device != "cpu" else (20, 80):
-        run = measure_small(device, count, 128 if device != "cpu" else 10)
+    for count in counts:
+        run = measure_small(device, count, batch)
         run()
         if device != "cpu":
-            torch.cuda.reset_peak_memory_stats()
+            torch.cuda.reset_peak_memory_stats(device)
             run()
-            peaks[count] = torch.cuda.max_memory_allocated()
+            peaks[count] = torch.cuda.max_memory_allocated(device)
     if not peaks:
         return {"peaks": "not known on a CPU"}
     few, many = peaks.values()

@@ -130,6 +130,6 @@ def bench_train(device: str) -> dict[str, Any]:
             if step > 3 and time.perf_counter() - start > SECONDS[torch.device(device).type]:
                 break
         if device != "cpu":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(device)
         found[way] = round(done / (time.perf_counter() - start), 1)
     return found
