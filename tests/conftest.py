@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -92,10 +93,23 @@ def browser():
         yield opened
 
 
+@contextmanager
+def threads(count):
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def one_thread():
     """For small batches: two threads would wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with threads(1):
+        yield
+
+
+@pytest.fixture
+def two_threads():
+    """Wherever the suite runs with one."""
+    with threads(2):
+        yield

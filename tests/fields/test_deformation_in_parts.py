@@ -10,14 +10,6 @@ from diffstab.fields import bilinear, deformation
 
 
 @pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
 def sampled(monkeypatch):
     """The shapes of images that grid_sample is given."""
     shapes, sample = [], bilinear.grid_sample

@@ -4,18 +4,13 @@ from collections import namedtuple
 
 import pytest
 import torch
+from support.layered import SIZE, profile
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
 from diffstab.measuring.layers.names import layers_meant
 
-SIZE = (17, 11)
-ENSEMBLE = MaxEntropyEnsemble(SIZE, 5, delta=1.0)
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def profile(network, images, chosen="all", **options):
-    return measure(network, images, ENSEMBLE, **{"layers": chosen, "resamples": 100, "draws": 2, **options})
 
 
 class Odd(nn.Module):

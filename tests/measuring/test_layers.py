@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.layered import ENSEMBLE, profile
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, Store, StreamKeys, deform, measure
@@ -16,13 +17,7 @@ from diffstab.store.export import exported
 from diffstab.store.recompute import recompute
 from diffstab.streams import sphere_noise
 
-SIZE = (17, 11)
-ENSEMBLE = MaxEntropyEnsemble(SIZE, 5, delta=1.0)
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def profile(network, images, chosen="all", **options):
-    return measure(network, images, ENSEMBLE, **{"layers": chosen, "resamples": 100, "draws": 2, **options})
 
 
 def numbers(result):

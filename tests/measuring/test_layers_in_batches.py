@@ -4,20 +4,14 @@ import itertools
 
 import pytest
 import torch
+from support.layered import profile
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from diffstab import MaxEntropyEnsemble, measure
 from diffstab.measuring.layers import observe as layers
 from diffstab.measuring.layers.moments import moments, neighbours
 
-SIZE = (17, 11)
-ENSEMBLE = MaxEntropyEnsemble(SIZE, 5, delta=1.0)
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def profile(network, images, chosen="all", **options):
-    return measure(network, images, ENSEMBLE, **{"layers": chosen, "resamples": 100, "draws": 2, **options})
 
 
 def hooks(network):
