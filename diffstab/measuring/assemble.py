@@ -9,17 +9,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ..options import GIVEN, MeasureSettings
+from ..options import GIVEN
 from ..provenance import git_commit, images_sha256, indices_sha256, network_sha256, versions, weights_sha256
 from ..results import ErrorRate, RawValues, StabilityResult
-from ..statistics import Array, OutputPairs, Statistic, binomial_interval, largest_ratio, stability
+from ..statistics import Array, Statistic, binomial_interval, largest_ratio
 from ..statistics import average as averaged
 from .batches import Images
 from .first_pass import FirstPass
 from .layers.profile import layer_profile
 from .memory import Note
+from .modules import plain
 from .network_state import Network, batch_norm_used
+from .notes import images_left
 from .passes import Passes
+from .raised_noise import OUTPUT, noise_exponent
 from .second_pass import SecondPass
 from .setup import Setup
 
@@ -27,15 +30,14 @@ from .setup import Setup
 def assemble(model: Network, images: Images, found: Passes, start: float, note: Note) -> StabilityResult:
     """The result of a measurement that began at `start`; `note` is told what the user should know of its layers."""
     setup, first, radii, second = found
+    model = plain(model)
     settings = setup.settings
     order = first.keys.argsort()  # intervals resample images in the order of their index, however they came
-    raw = _raw(first, second, order)
-    pairs = OutputPairs(raw.outputs)
-    estimates = stability(
-        *raw.changes(setup.statistic), pairs, setup.statistic, resamples=settings.resamples, seed=settings.seed
-    )
-    layers, values = layer_profile(second.layers, raw, estimates, setup, note)
-    count = len(order)
+    exponents = {name: noise_exponent(second.raised, name, settings.average) for name in second.raised}
+    raw = _raw(first, second, order, exponents.get(OUTPUT))
+    chosen = {"resamples": settings.resamples, "seed": settings.seed}
+    estimates = raw.estimates(setup.statistic, radius_average=settings.average, **chosen)
+    layers, values = layer_profile(second.layers, raw, exponents, estimates, setup, note)
     return StabilityResult(
         **_named(model, images),
         **_chosen(setup),
@@ -47,13 +49,13 @@ def assemble(model: Network, images: Images, found: Passes, start: float, note: 
         network_sha256=network_sha256(model),
         data_sha256=images_sha256(first.digests, dict(zip(first.keys.tolist(), first.labels.tolist(), strict=True))),
         indices_sha256=indices_sha256(first.keys),
-        images=count,
-        output=second.output,
+        **_what_ran(raw, second, setup, images),
+        noise_exponent=exponents.get(OUTPUT),
         noise_radius=float(averaged(radii.reshape(-1, 1), Statistic(settings.average))),
         fold_fraction=_mean(first.folds),
         clamped_fraction=_mean(first.clamped),
         batch_norm=batch_norm_used(model, settings.batch_norm),
-        batch_order=_order(model, images, settings),
+        batch_order=_order(images) if setup.whole(model) else None,
         versions=versions(),
         git_commit=git_commit(),
         seconds=time.perf_counter() - start,
@@ -62,11 +64,30 @@ def assemble(model: Network, images: Images, found: Passes, start: float, note: 
     )
 
 
-def _order(model: Network, images: Images, settings: MeasureSettings) -> str | None:
-    """Of images in batches that batch norm works on."""
-    if batch_norm_used(model, settings.batch_norm) != "batch":
-        return None
+def _what_ran(raw: RawValues, second: SecondPass, setup: Setup, images: Images) -> dict[str, Any]:
+    """Images that came, and what was found out about the network."""
+    found, count = second.inspected, len(raw.indices)
+    return {
+        "images": count,
+        "copies": 0 if raw.copies is None else count - 1 - int(raw.copies.max()),
+        "images_left": images_left(images, count),
+        "output": second.output,
+        "precision": setup.precision if found.lowered is None or setup.settings.amp else f"mixed-{found.lowered}",
+        "mixes_images": setup.mixes,
+        "input_seen": None if found.blind is None else found.blind.share,
+    }
+
+
+def _order(images: Images) -> str:
+    """Order of images in batches that are part of f."""
     return "seeded" if isinstance(images, (Tensor, Dataset)) else "given"
+
+
+def _copies(first: FirstPass, order: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Number of the different image that each image is, in this order; None if all differ."""
+    numbers: dict[bytes, int] = {}
+    found = [numbers.setdefault(first.digests[key], len(numbers)) for key in first.keys[order].tolist()]
+    return np.array(found) if len(numbers) < len(found) else None
 
 
 def _mean(values: Array) -> float | None:
@@ -74,7 +95,7 @@ def _mean(values: Array) -> float | None:
     return None if np.isnan(values).any() else float(values.mean())
 
 
-def _raw(first: FirstPass, second: SecondPass, order: NDArray[np.int64]) -> RawValues:
+def _raw(first: FirstPass, second: SecondPass, order: NDArray[np.int64], exponent: float | None) -> RawValues:
     outputs, deformation, noise = (v[order] for v in (second.outputs, second.deformation, second.noise))
     by_output = deformation.shape[-1] == outputs.shape[1]
     flips = None if second.flips is None else second.flips[order]
@@ -90,6 +111,8 @@ def _raw(first: FirstPass, second: SecondPass, order: NDArray[np.int64]) -> RawV
         flips_noise=None if flips is None else flips[:, 1::2],
         image_norm=first.sizes[order],
         gradient_norm=first.gradients[order],
+        noise_exponent=None if exponent is None else np.array(exponent),
+        copies=_copies(first, order),
     )
 
 
@@ -143,7 +166,6 @@ def _chosen(setup: Setup) -> dict[str, Any]:
         "convention": setup.convention.name,
         "batch_size": settings.batch_size,
         "resamples": settings.resamples,
-        "precision": setup.precision,
         "device": str(setup.device),
         "seed": settings.seed,
         "layers_asked": settings.layers,

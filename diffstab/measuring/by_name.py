@@ -12,7 +12,6 @@ from ..models import LoadedModel, Override, Shape, label_map, resolve_model
 from ..options import DIFFEO, ENSEMBLE, MeasureOptions
 from ..perturbations import Transformation, transformation_named
 from ..processes import ALONE, Processes, chosen_device, local_device
-from ..streams import choose
 from .adaptive import until_precise
 from .forward import told_as_value_error
 from .measure import measure
@@ -61,7 +60,7 @@ def measure_cell(
                 transformation,
                 convention=options.convention,
                 label_outputs=lambda outputs: _label_outputs(loaded, images, outputs),
-                indices=choose(count, len(images), options.seed),
+                count=count,
                 draws=draws,
                 device=device,
                 progress=reporter.moves,

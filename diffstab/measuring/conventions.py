@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..options import CONVENTIONS, DIFFEO, MeasureOptions
-from ..statistics import Interval, OutputPairs, Statistic, stability
+from ..statistics import Interval, Statistic
 
 if TYPE_CHECKING:
     from ..results import StabilityResult
@@ -91,9 +91,8 @@ def _recomputed(paper: "StabilityResult", name: str) -> dict[str, Interval] | No
     """By another statistic; None where the changes of each output were not kept."""
     rules = {rule: getattr(PAPER, rule) for rule in RECOMPUTED} | {name: getattr(REFERENCE, name)}
     statistic = Statistic(paper.average, **rules)
+    chosen = {name: getattr(paper, name) for name in ("radius_average", "resamples", "seed")}
     try:
-        changes = paper.raw.changes(statistic)
+        return paper.raw.estimates(statistic, **chosen)
     except ValueError:
         return None
-    pairs = OutputPairs(paper.raw.outputs)
-    return stability(changes[0], changes[1], pairs, statistic, resamples=paper.resamples, seed=paper.seed)

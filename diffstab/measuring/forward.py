@@ -1,25 +1,18 @@
 """The network on a batch: x, tau x and x + eta in turn, or all at once where its layers are observed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..precision import doubled
-from ..statistics import Array
-from .batches import Batch
 from .layers.gather import BatchOfLayers, batch_of_layers
 from .layers.observe import observing
-from .memory import Memory
-from .network_state import Network, batch_norm_by_group, batch_norm_used
+from .network_state import Network, batch_norm_by_group
 from .outputs import measured_output
 from .setup import Setup
-
-SAME_IMAGES = 8  # that are run twice, to see whether the network gives the same outputs
-SAME_WITHIN = 1e-4  # of the outputs' norm; rounding on a GPU that sums in any order stays far below
 
 
 def in_turn(model: Network, inputs: Iterable[Tensor], setup: Setup) -> Iterator[tuple[Tensor, str | None]]:
@@ -49,6 +42,12 @@ def network_output(model: Network, images: Tensor, setup: Setup) -> tuple[Tensor
     """The network's output `[B, ...]`, checked but for its values, and where it stood."""
     with torch.autocast(setup.device.type) if setup.settings.amp else nullcontext():
         output, where = measured_output(_returned(model, images))
+    if output.layout != torch.strided or output.is_nested or output.is_quantized:
+        kind = "nested" if output.is_nested else "quantised" if output.is_quantized else str(output.layout)
+        raise ValueError(
+            f"the network returned a {kind} tensor; wrap it to return a plain one, as output.to_dense() or "
+            "output.dequantize() gives"
+        )
     if output.ndim < 1 or len(output) != len(images) or not output.numel() or not output.is_floating_point():
         came = f"{output.dtype} {tuple(output.shape)}"
         raise ValueError(f"the network returned {came} for {len(images)} images; floats [B, ...] are needed")
@@ -67,47 +66,6 @@ def _returned(model: Network, images: Tensor) -> Any:
 def flat(output: Tensor) -> Tensor:
     """In float64, `[B, outputs]`: a copy, since a network may use its output's memory again."""
     return doubled(output.reshape(len(output), -1))
-
-
-def check_repeats(model: Network, batch: Batch, setup: Setup, memory: Memory, measured: Mapping[int, Array]) -> None:
-    """Raises ValueError if a few images give other outputs when they are run again.
-
-    Where layers are observed, images run beside their changes: then also if they give others on their own.
-
-    Args:
-        measured: Outputs as they were measured, `[outputs]`, by the image's index; some of the batch's are enough.
-    """
-    few = Batch(*(column[:SAME_IMAGES] for column in batch))
-    whole = setup.layers is not None and batch_norm_used(model, setup.settings.batch_norm) == "batch"
-    expected = {} if setup.layers is None or setup.settings.amp else measured
-    try:
-        memory.run(lambda part: _run_twice(model, part, setup, expected), batch if whole else few)
-    except (RuntimeError, AssertionError):  # a network may be made for one size of batch
-        memory.run(lambda part: _run_twice(model, part, setup, {}), batch)
-
-
-def _run_twice(model: Network, batch: Batch, setup: Setup, expected: Mapping[int, Array]) -> None:
-    images = setup.base(setup.placed(batch))
-    first, second = (flat(network_output(model, images, setup)[0]) for _ in range(2))
-    share = _difference(first, second)
-    if share > SAME_WITHIN:
-        raise ValueError(
-            f"the network gives other outputs for the same images, by {share:.1%}: something random is left on in "
-            "evaluation mode, such as torch.nn.functional.dropout without training=self.training; switch it off"
-        )
-    places = [place for place, key in enumerate(batch.keys.tolist()) if key in expected]
-    if places:
-        beside = torch.from_numpy(np.stack([expected[int(batch.keys[place])] for place in places]))
-        share = _difference(first[places], beside.to(first.device))
-        if share > SAME_WITHIN:
-            raise ValueError(
-                f"the network gives other outputs, by {share:.1%}, for images that run beside their changes: it mixes "
-                "the images of a batch, so its layers can't be measured; leave layers out"
-            )
-
-
-def _difference(one: Tensor, other: Tensor) -> float:
-    return float((one - other).norm() / one.norm()) if one.isfinite().all() else 0.0
 
 
 @contextmanager

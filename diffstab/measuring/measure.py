@@ -6,24 +6,28 @@ draw, once on tau x and once on x + eta. Per image only squared distances and f(
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset
 
+from ..checks import positive_integer
 from ..options import DEFAULT_CONVENTION, DEFAULTS, Convention, MeasureSettings, chosen, convention_named, layer_text
 from ..perturbations import Transformation
 from ..precision import ieee_float32
 from ..processes import ALONE, Processes
 from ..results import StabilityResult
 from ..statistics import Statistic
-from ..streams import untouched_global_state
+from ..streams import choose, untouched_global_state
 from .assemble import assemble
 from .batches import Batches, Images, as_batches
 from .layers.names import layers_meant
 from .memory import Note
-from .modules import network_in
-from .network_state import Network, batch_norm_used, batch_norms, place_and_precision
+from .modules import network_in, plain
+from .network_state import Network, batch_norms, place_and_precision
+from .notes import tell
 from .passes import two_passes
 from .second_pass import Progress
 from .setup import LabelOutputs, Setup
@@ -37,6 +41,7 @@ def measure(
     labels: Tensor | None = None,
     label_outputs: LabelOutputs = range,
     indices: Tensor | None = None,
+    count: int | None = None,
     draws: int = DEFAULTS.draws,
     average: str = DEFAULTS.average,
     noise_radius: str | None = DEFAULTS.noise_radius,
@@ -71,6 +76,8 @@ def measure(
         label_outputs: From the network's number of outputs to the output that stands for each label, or to None where
             labels can't be matched; by default label k is output k.
         indices: Which images of a tensor or `Dataset`, int64; also keys their random streams.
+        count: How many images of a tensor or `Dataset`, chosen by the seed as `diffstab measure --images` does; all of
+            them where there are fewer.
         draws: Deformations and noise vectors per image.
         average: `median` or `mean`, over images and draws.
         noise_radius: `ensemble` or `per-image`; None takes the convention's.
@@ -119,28 +126,33 @@ def measure(
         layers=None if layers is None else layer_text("layers", layers),
     )
     statistic = Statistic(average, rules.median_rule, rules.pairs)
+    indices = indices if count is None else _chosen(count, images, indices, seed)
     own_device, dtype = place_and_precision(model, images)
     place = torch.device(device or own_device or "cpu")
-    meant = None if settings.layers is None else layers_meant(model, settings.layers)
+    meant = None
+    if settings.layers is not None:
+        model = plain(model)
+        meant = layers_meant(model, settings.layers)
     setup = Setup(transformation, settings, rules, statistic, place, dtype, label_outputs, meant)
     _check(model, setup, own_device)
-    whole = batch_norm_used(model, batch_norm) == "batch"
-
-    def batches(size: int) -> Batches:
-        return as_batches(
-            images,
-            labels=labels,
-            indices=indices,
-            batch_size=size,
-            workers=workers,
-            share=(processes.rank, processes.count),
-            whole=whole or settings.layers is not None,  # its pairs of images are those of one batch
-            order=settings.seed if whole or settings.layers is not None else None,
-        )
-
+    batches = _batches_of(images, setup, processes, labels=labels, indices=indices, workers=workers)
     with untouched_global_state(setup.device), ieee_float32(setup.device), torch.no_grad():
         found = two_passes(model, batches, setup, processes, note or _warn, progress)
-    return assemble(model, images, found, start, note or _warn)
+    result = assemble(model, images, found, start, note or _warn)
+    if processes.first:
+        tell(found, images, note or _warn)
+    return result
+
+
+def _batches_of(images: Images, setup: Setup, processes: Processes, **given: Any) -> Callable[[int, bool], Batches]:
+    """Makes batches of a size; in a seeded order, and the same in several processes, if they are to be whole."""
+
+    def batches(size: int, whole: bool) -> Batches:
+        kept = whole or setup.layers is not None  # pairs of images of a layer are those of one batch
+        share, order = (processes.rank, processes.count), setup.settings.seed if kept else None
+        return as_batches(images, batch_size=size, share=share, whole=kept, order=order, **given)
+
+    return batches
 
 
 def _convention(transformation: Transformation, name: str | None) -> Convention:
@@ -151,6 +163,16 @@ def _convention(transformation: Transformation, name: str | None) -> Convention:
     if isinstance(own, Convention) and own.name != name:
         raise ValueError(f"convention is {name!r} and the ensemble's is {own.name!r}; give it to the ensemble alone")
     return convention_named(name)
+
+
+def _chosen(count: int, images: Images, indices: Tensor | None, seed: int) -> Tensor:
+    """Indices of so many images. Raises ValueError if others are given, or it is not known how many there are."""
+    if indices is not None:
+        raise ValueError(f"count is {count} and indices are given; give one of the two")
+    if not isinstance(images, (Tensor, Dataset)) or isinstance(images, IterableDataset):
+        raise ValueError(f"count is {count} and images are a loader's batches; a tensor or Dataset is needed to choose")
+    total = len(images)  # type: ignore[arg-type]
+    return choose(min(positive_integer("count", count, least=1), total), total, seed)
 
 
 def _warn(text: str) -> None:

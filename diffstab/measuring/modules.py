@@ -6,12 +6,14 @@ it is wrapped.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from inspect import getattr_static
 from types import FunctionType, MethodType
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 DEPTH = 4  # of functions within functions that are looked through
 
@@ -35,6 +37,19 @@ def network_in(model: Any) -> Any:
     if isinstance(model, MethodType) and model.__name__ in ("forward", "__call__", "_call_impl", "_wrapped_call_impl"):
         return network_in(model.__self__) if isinstance(model.__self__, nn.Module) else model
     return model
+
+
+def plain(model: Any) -> Any:
+    """The network inside what compiles it or spreads it over GPUs: `torch.compile`, `DataParallel`.
+
+    >>> module = nn.Flatten()
+    >>> plain(nn.DataParallel(module)) is module
+    True
+    """
+    inner = getattr(model, "_orig_mod", None)
+    if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        inner = model.module
+    return model if inner is None else plain(inner)
 
 
 def modules_in(model: Any) -> list[nn.Module]:
@@ -82,3 +97,51 @@ def _contents(function: FunctionType) -> Iterator[Any]:
             yield cell.cell_contents
         except ValueError:  # a name that is not bound yet
             continue
+
+
+def is_compiled(model: Any) -> bool:
+    """Whether torch.compile made a part of it, which hides what runs inside."""
+    compiled = any(hasattr(one, "_orig_mod") or getattr(one, "_compiled_call_impl", None) for one in modules_in(model))
+    return compiled or hasattr(model, "_torchdynamo_orig_callable")
+
+
+@contextmanager
+def finding_hidden(model: Any) -> Iterator[None]:
+    """Inside, a module that runs and that `modules_in` did not find is refused, where it could change the numbers.
+
+    Raises:
+        ValueError: If it is in training mode and has parameters or buffers, or drops values out; or if a module holds
+            it without having registered it, so that the hash of its weights leaves it out.
+    """
+    known, rooted = {id(module) for module in modules_in(model)}, isinstance(model, nn.Module)
+
+    def look(module: nn.Module, inputs: Any) -> None:
+        if id(module) in known or getattr(module, "_is_replica", False):
+            return
+        known.update(id(one) for one in module.modules())
+        held = any(True for _ in (*module.parameters(), *module.buffers()))
+        dropping = any("Drop" in type(one).__name__ and one.training for one in module.modules())
+        if dropping or (held and (rooted or any(one.training for one in module.modules()))):
+            raise HiddenModuleError(type(module).__name__)
+
+    if is_compiled(model):
+        yield
+        return
+    handle = register_module_forward_pre_hook(look)
+    try:
+        yield
+    except HiddenModuleError as error:
+        if rooted:
+            raise ValueError(
+                f"a {error} runs that is not registered in the network, so its weights and mode would be missed; put it "
+                "in an nn.ModuleList, or give it a name of its own"
+            ) from error
+        raise ValueError(
+            f"a {error} runs in training mode that can't be found in what was handed over; hand over the network itself"
+        ) from error
+    finally:
+        handle.remove()
+
+
+class HiddenModuleError(Exception):
+    """A module runs that was not found; its message is the name of its class."""

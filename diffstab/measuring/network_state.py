@@ -31,8 +31,39 @@ def _is_batch_norm(module: nn.Module) -> bool:
     return isinstance(module, _BatchNorm) or "BatchNorm" in getattr(module, "original_name", "")
 
 
+class Held:
+    """The modes and buffers of a network as they were, to be put back."""
+
+    def __init__(self, network: Network) -> None:
+        self.modules = modules_in(network)
+        self.buffers = [(module, dict(module._buffers.items())) for module in self.modules]
+        self.values = [
+            (f"{type(module).__name__}.{name}", buffer, buffer.clone())
+            for module, held in self.buffers
+            for name, buffer in held.items()
+            if buffer is not None
+        ]
+        self.training = [(one, one.training) for one in self.modules if hasattr(one, "training")]  # frozen: none
+
+    def changed(self) -> list[str]:
+        """Buffers with other values than before, as `BatchNorm2d.running_mean`."""
+        return [name for name, buffer, value in self.values if not torch.equal(buffer, value)]
+
+    def put_back(self) -> None:
+        """Gives each module its mode and each buffer its values."""
+        for module, mode in self.training:
+            module.training = mode
+        with torch.no_grad():
+            for _, buffer, value in self.values:
+                if not torch.equal(buffer, value):
+                    buffer.copy_(value)
+        for module, held in self.buffers:
+            if isinstance(module._buffers, dict):  # those of TorchScript hold the same tensors for good
+                module._buffers.update(held)
+
+
 @contextmanager
-def measuring_mode(network: Network, batch_norm: str) -> Iterator[None]:
+def measuring_mode(network: Network, batch_norm: str) -> Iterator[Held]:
     """Evaluation mode, with batch norm on its running statistics or on those of its own batch (App. E.1).
 
     On leaving, also by an exception, each module has the mode it came in and each buffer its values, the running
@@ -42,27 +73,16 @@ def measuring_mode(network: Network, batch_norm: str) -> Iterator[None]:
         network: An `nn.Module`, or any callable, whose modules are looked for.
         batch_norm: `running` or `batch`.
     """
-    modules = modules_in(network)
-    buffers = [(module, dict(module._buffers.items())) for module in modules]
-    values = [(buffer, buffer.clone()) for _, held in buffers for buffer in held.values() if buffer is not None]
-    training = [(module, module.training) for module in modules if hasattr(module, "training")]  # frozen: none
+    held = Held(network)
     try:
-        for module, _ in training:
+        for module, _ in held.training:
             module.training = False
         if batch_norm == "batch":
             for norm in batch_norms(network):
                 norm.training = True
-        yield
+        yield held
     finally:
-        for module, mode in training:
-            module.training = mode
-        with torch.no_grad():
-            for buffer, value in values:
-                if not torch.equal(buffer, value):
-                    buffer.copy_(value)
-        for module, held in buffers:
-            if isinstance(module._buffers, dict):  # those of TorchScript hold the same tensors for good
-                module._buffers.update(held)
+        held.put_back()
 
 
 @contextmanager
@@ -89,12 +109,15 @@ def place_and_precision(network: Network, images: object) -> tuple[torch.device 
     """The device and floating dtype of a network's parameters; where it has none, None and the images' dtype.
 
     Raises:
-        ValueError: If a parameter is in half precision, where the measured differences drown in rounding.
+        ValueError: If a parameter is in half precision, where the measured differences drown in rounding, or is on the
+            device `meta`, where it has no values.
     """
     modules = modules_in(network)
     held = (one for module in modules for one in (*module.parameters(recurse=False), *module.buffers(recurse=False)))
     tensors = [tensor for tensor in held if tensor.is_floating_point()]
     for tensor in tensors:
+        if tensor.is_meta:
+            raise ValueError("the network is on the device 'meta', where it has no weights; load it on cpu or cuda")
         if tensor.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"the network is in {tensor.dtype}; measure it in float32 or float64 (network.float())")
     if tensors:

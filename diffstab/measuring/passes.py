@@ -7,19 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
-import torch
-
 from ..processes import Processes
 from ..statistics import Array
 from .batches import Batches
 from .first_pass import FirstPass, join_first_passes, noise_radii, noise_radius, run_first_pass
+from .inspection import MixesImagesError
 from .memory import BatchTooLargeError, Memory, Note
-from .network_state import Network, batch_norm_used, measuring_mode
+from .network_state import Held, Network, measuring_mode
+from .raised_noise import RaisedNoise, spread_over
 from .second_pass import Progress, SecondPass, amp_beside_full, join_second_passes, run_second_pass
 from .setup import Setup
-
-ROUNDING = 100  # times the precision: changes that are smaller hold percents of rounding
 
 
 class Passes(NamedTuple):
@@ -40,7 +37,7 @@ class Passes(NamedTuple):
 
 def two_passes(
     model: Network,
-    batches: Callable[[int], Batches],
+    batches: Callable[[int, bool], Batches],
     setup: Setup,
     processes: Processes,
     note: Note,
@@ -50,74 +47,83 @@ def two_passes(
 
     Args:
         model: The network.
-        batches: Makes batches of that many images.
+        batches: Makes batches of that many images, which stay the same whatever the processes if the second is true.
         setup: What is measured, and how.
         processes: Share the images among them.
         note: Called with what the user should know.
         progress: Called with how many images went through the network.
     """
-    made = batches(setup.images_at_once(batch_norm_used(model, setup.settings.batch_norm) == "batch"))
+    made = batches(setup.images_at_once(setup.whole(model)), setup.whole(model))
     parts = processes.gathered(lambda: run_first_pass(made, setup, Memory(note)))
     first, own = join_first_passes(parts), parts[processes.rank]
     radius = noise_radius(first, setup)
-    with measuring_mode(model, setup.settings.batch_norm):
-        setup, second = _second_pass(model, batches, setup, processes, own, radius, note, progress)
-    if processes.first:
-        _note_rounding(second, setup, note)
+    sampled = setup.settings.noise_radius == "ensemble" and setup.settings.noise_norm is None
+    wanted = spread_over(first.keys) if sampled else frozenset()
+    with measuring_mode(model, setup.settings.batch_norm) as held:
+        setup, second = _second_pass(model, batches, setup, processes, own, radius, wanted, held, note, progress)
     return Passes(setup, first, noise_radii(first, radius, setup), second)
 
 
 def _second_pass(
     model: Network,
-    batches: Callable[[int], Batches],
+    batches: Callable[[int, bool], Batches],
     setup: Setup,
     processes: Processes,
     own: FirstPass,
     radius: float,
+    wanted: frozenset[int],
+    held: Held,
     note: Note,
     progress: Progress | None,
 ) -> tuple[Setup, SecondPass]:
-    """Runs the network; where batch norm needs whole batches that do not fit, again with batches of half the size."""
-    whole = batch_norm_used(model, setup.settings.batch_norm) == "batch"
+    """Runs the network; where the batch is part of f, again with whole batches, or with smaller ones that fit."""
+    whole = setup.whole(model)
 
     def one_process() -> SecondPass | None:
         size, radii = setup.images_at_once(whole), noise_radii(own, radius, setup)
         memory = Memory(note, whole=whole)
         if setup.layers is not None and not whole:
             memory.most = size  # a loader's batches may be larger
-        made = batches(size)
+        made = batches(size, whole)
         if setup.settings.amp:
             found = amp_beside_full(model, made, setup, own, radii, memory)
             if found is not None and processes.first:
                 _note_amp(*found, setup, note)
-        return run_second_pass(model, made, setup, own, radii, memory, progress)
+        in_one: frozenset[int] | None = frozenset() if not wanted or not processes.first else None
+        larger = RaisedNoise(in_one if whole else wanted)
+        return run_second_pass(model, made, setup, own, radii, memory, progress, larger)
 
     try:
         return setup, join_second_passes(processes.gathered(one_process))
     except BatchTooLargeError as error:
-        smaller = _with_half_the_batch(setup, error.size, processes, note)
-    return _second_pass(model, batches, smaller, processes, own, radius, note, progress)
+        again = _with_half_the_batch(setup, error.size, processes, note)
+    except MixesImagesError as error:
+        again = _with_whole_batches(setup, error.share, held, processes, note)
+    return _second_pass(model, batches, again, processes, own, radius, wanted, held, note, progress)
+
+
+def _with_whole_batches(setup: Setup, share: float, held: Held, processes: Processes, note: Note) -> Setup:
+    """Raises ValueError if the network is in training mode for good, or several processes share the images."""
+    told = f"the network's output for an image depends on the other images of its batch, by {share:.2g} of its norm"
+    changed = held.changed()
+    if changed:
+        raise ValueError(
+            f"{told}, and it changes its own {changed[0]}: it runs in training mode, which can't be switched off from "
+            "outside; hand over the module, or one that was traced or scripted in evaluation mode"
+        )
+    if processes.count > 1:
+        raise ValueError(f"{told}; measure it in one process, which keeps batches whole")
+    note(f"{told}; batches of {setup.settings.batch_size} are kept whole, and are part of what is measured")
+    return replace(setup, mixes=True)
 
 
 def _with_half_the_batch(setup: Setup, size: int, processes: Processes, note: Note) -> Setup:
     """Raises ValueError where several processes, or a loader's own batches, keep the size."""
     half = -(-size // 2)
     if processes.count > 1 or half >= setup.settings.batch_size:
-        raise ValueError(f"out of memory with {size} images at once, which batch norm needs whole; take fewer")
-    note(f"out of memory with {size} images at once; batch norm works on batches of {half} now")
+        raise ValueError(f"out of memory with {size} images at once, which the network needs whole; take fewer")
+    note(f"out of memory with {size} images at once; whole batches have {half} now")
     return replace(setup, settings=replace(setup.settings, batch_size=half))
-
-
-def _note_rounding(second: SecondPass, setup: Setup, note: Note) -> None:
-    """Notes where the changes of f are so small beside f that rounding makes a part of them."""
-    size = np.median(np.linalg.norm(second.outputs, axis=1))
-    moved = np.sqrt(min(np.median(part.sum(-1)) for part in (second.deformation, second.noise)))
-    share = float(moved / size) if size else 1.0
-    if 0 < share < ROUNDING * torch.finfo(setup.dtype).eps:
-        note(
-            f"the outputs change by {share:.1g} of their size, within {ROUNDING} times the rounding of "
-            f"{str(setup.dtype).removeprefix('torch.')}; measure in float64 to have R_f exactly"
-        )
 
 
 def _note_amp(count: int, lowered: float, full: float, setup: Setup, note: Note) -> None:

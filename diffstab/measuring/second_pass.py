@@ -1,7 +1,8 @@
 """The second pass of a measurement: the network on x, tau x and x + eta. Squared changes are summed in float64."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +16,13 @@ from ..provenance import image_digests
 from ..statistics import Array
 from .batches import Batch, Batches
 from .first_pass import FirstPass
-from .forward import at_once, check_repeats, flat, in_turn, network_output
+from .forward import at_once, flat, in_turn, network_output
+from .inspection import Inspected, inspect
 from .layers.gather import BatchOfLayers, LayerChanges
 from .memory import Memory
+from .modules import finding_hidden
 from .network_state import Network
+from .raised_noise import Raised, RaisedNoise, joined_raised
 from .setup import Setup
 
 Progress = Callable[[int, int], None]
@@ -37,6 +41,9 @@ class SecondPass:
         output: Where f(x) stood in what the network returned.
         flips: 1 where the class changed, `[N, 2 draws]`: by tau and by eta in turn; None where there are no classes.
         layers: Where they are observed.
+        shape: Shape of f(x) for one image.
+        raised: b of a few images with larger noise.
+        inspected: What a few images told about the network.
     """
 
     outputs: Array
@@ -46,6 +53,9 @@ class SecondPass:
     output: str | None
     flips: Array | None
     layers: LayerChanges | None = None
+    shape: tuple[int, ...] = ()
+    raised: Raised = field(default_factory=dict)
+    inspected: Inspected = field(default_factory=Inspected)
 
 
 class _Columns(NamedTuple):
@@ -56,11 +66,13 @@ class _Columns(NamedTuple):
             the class changed in each of them; and the class of each image itself, even where x is smoothed, if it has
             a label.
         output: Where f(x) stood in what the network returned.
+        shape: Shape of f(x) for one image.
         layers: Where they are observed.
     """
 
     parts: dict[str, Tensor]
     output: str | None
+    shape: tuple[int, ...]
     layers: BatchOfLayers | None
 
     def on_host(self) -> dict[str, Array]:
@@ -78,6 +90,7 @@ def run_second_pass(
     radii: Array,
     memory: Memory,
     progress: Progress | None,
+    larger: RaisedNoise,
 ) -> SecondPass | None:
     """The pass through the network; None if there is no image for this process.
 
@@ -89,6 +102,11 @@ def run_second_pass(
         radii: ||eta|| for each image and draw, `[N, draws]`.
         memory: Of the device.
         progress: Called with (images run through the network, their total).
+        larger: Gathers the images whose noise is made larger.
+
+    Raises:
+        ValueError: If the loader gives other images than before, an output is not finite, or as `inspect`.
+        MixesImagesError: As `inspect`.
     """
     runs, count, done = 1 + 2 * setup.settings.draws, len(first.keys), 0
     radius = _by_image(first, radii)
@@ -97,18 +115,25 @@ def run_second_pass(
     for batch in batches():
         if any(first.digests.get(key) != one for key, one in image_digests(batch.keys, batch.images).items()):
             raise ValueError("the loader gave other images on its second pass; switch off shuffling and augmentation")
-        for part in memory.run(lambda part: _batch_changes(model, part, setup, radius(part)), batch):
-            found.append(part.changes)
+        with nullcontext() if done else finding_hidden(model):
+            parts = memory.run(lambda part: _batch_changes(model, part, setup, radius(part)), batch)
+        for part in parts:
             if layers is not None and part.layers is not None:
                 layers.add(part.keys, part.layers)
+        found.append(join_second_passes([part.changes for part in parts]))
         if not done:
-            check_repeats(model, batch, setup, memory, dict(zip(batch.keys.tolist(), found[0].outputs, strict=False)))
+            measured = dict(zip(batch.keys.tolist(), found[0].outputs, strict=True))
+            inspected = inspect(model, batch, setup, memory, measured, whole=setup.whole(model))
+        larger.take(batch, found[-1].outputs, found[-1].noise[:, 0].sum(-1))
         done += len(batch.keys)
         if progress is not None:
             progress(done * runs, count * runs)
     if done != count:
         raise ValueError(f"the loader gave {count} images on its first pass and {done} on its second")
-    return replace(join_second_passes(found), layers=layers and layers.on_host()) if found else None
+    if not found:
+        return None
+    raised = larger.run(model, setup, memory, radius)
+    return replace(join_second_passes(found), layers=layers and layers.on_host(), raised=raised, inspected=inspected)
 
 
 def _by_image(first: FirstPass, radii: Array) -> Callable[[Batch], Tensor]:
@@ -135,6 +160,9 @@ def join_second_passes(parts: Sequence[SecondPass | None]) -> SecondPass:
         output=whole[0].output,
         flips=np.concatenate(flips) if flips else None,
         layers=layers if layers.keys else None,
+        shape=whole[0].shape,
+        raised=joined_raised([part.raised for part in whole]),
+        inspected=whole[0].inspected,
     )
 
 
@@ -178,7 +206,9 @@ def _batch_changes(model: Network, batch: Batch, setup: Setup, radii: Tensor) ->
     wrong = None if classes is None else _count_wrong(batch, classes, outputs.shape[1], setup)
     by_tau, by_eta = (np.stack(squares[first::2], axis=1) for first in (0, 1))
     return _BatchChanges(
-        SecondPass(outputs, by_tau, by_eta, wrong, columns.output, flips), batch.keys.numpy(), columns.layers
+        SecondPass(outputs, by_tau, by_eta, wrong, columns.output, flips, shape=columns.shape),
+        batch.keys.numpy(),
+        columns.layers,
     )
 
 
@@ -206,7 +236,7 @@ def batch_columns(model: Network, batch: Batch, setup: Setup, radii: Tensor) -> 
             smoothed = setup.settings.interpolation != "bilinear"
             own = flat(network_output(model, images, setup)[0]) if smoothed else reference
             parts[CLASSES] = doubled(own.argmax(1, keepdim=True))
-    return _Columns(parts, where, layers)
+    return _Columns(parts, where, tuple(output.shape[1:]), layers)
 
 
 def _count_wrong(batch: Batch, classes: Array, outputs: int, setup: Setup) -> int | None:

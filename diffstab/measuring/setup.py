@@ -17,6 +17,7 @@ from ..precision import sent
 from ..statistics import Statistic
 from ..streams import StreamKeys, sphere_noise
 from .batches import Batch
+from .network_state import Network, batch_norm_used
 
 LabelOutputs = Callable[[int], Sequence[int] | None]
 
@@ -28,6 +29,7 @@ class Setup:
     Attributes:
         label_outputs: From the number of outputs to the one that stands for each label; None where none does.
         layers: Those that are observed, by name; None for none.
+        mixes: Whether f(x) depends on the other images of its batch, by other means than batch norm.
     """
 
     transformation: Transformation
@@ -38,6 +40,11 @@ class Setup:
     dtype: torch.dtype
     label_outputs: LabelOutputs
     layers: Mapping[str, nn.Module] | None = None
+    mixes: bool = False
+
+    def whole(self, model: Network) -> bool:
+        """Whether the batch is part of f, so that batches are kept whole."""
+        return self.mixes or batch_norm_used(model, self.settings.batch_norm) == "batch"
 
     @property
     def precision(self) -> str:
@@ -91,5 +98,9 @@ class Setup:
         for draw in range(self.settings.draws):
             keys = self.keys(batch, draw)
             yield self.transformed(images, self.sample(keys))
-            eta = sphere_noise(keys, tuple(images.shape[1:]), self.device).to(self.dtype)
-            yield base + sent(radii[:, draw], self.device, self.dtype).view(-1, 1, 1, 1) * eta
+            yield self.noisy(base, keys, radii[:, draw])
+
+    def noisy(self, base: Tensor, keys: StreamKeys, radii: Tensor) -> Tensor:
+        """x + eta, with ||eta|| = `radii`, `[B]`."""
+        eta = sphere_noise(keys, tuple(base.shape[1:]), self.device).to(self.dtype)
+        return base + sent(radii, self.device, self.dtype).view(-1, 1, 1, 1) * eta

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..statistics import Interval, KeptPairs, Statistic, stability
+from ..statistics import Interval, KeptPairs, OutputPairs, SampledRadius, Statistic, stability
 
 LAYER = "layer_"  # before the name of an array of layers, among those of the outputs
 
@@ -21,6 +21,7 @@ class LayerValues:
         first, second: Places of the images of each pair whose distance is kept, int64 `[P]`.
         distances: ||h(x) - h(z)||^2 of those pairs, `[L, P]`.
         mean_distance: Its mean over all pairs of distinct images, `[L]`.
+        noise_exponent: d log <b> / d log r of each layer, `[L]`; see `RawValues`.
     """
 
     deformation: NDArray[np.float64]
@@ -29,20 +30,17 @@ class LayerValues:
     second: NDArray[np.int64]
     distances: NDArray[np.float64]
     mean_distance: NDArray[np.float64]
+    noise_exponent: NDArray[np.float64] | None = None
 
-    def pairs(self, layer: int) -> KeptPairs:
-        """Of one layer."""
-        mean = float(self.mean_distance[layer])
-        return KeptPairs(self.first, self.second, self.distances[layer], mean, len(self.deformation))
-
-    def estimates(self, layer: int, statistic: Statistic, *, resamples: int, seed: int) -> dict[str, Interval]:
-        """D, G and R of one layer; see `statistics.stability`. The resamples are those of the network's output.
-
-        Raises:
-            ValueError: If the layer's output does not change under noise, or is the same for all images.
-        """
-        a, b = self.deformation[:, layer, :, None], self.noise[:, layer, :, None]
-        return stability(a, b, self.pairs(layer), statistic, resamples=resamples, seed=seed)
+    def pairs(self, layer: int, copies: NDArray[np.int64] | None = None) -> KeptPairs:
+        """Kept pairs of one layer; without those of an image with its own copy."""
+        mean, count = float(self.mean_distance[layer]), len(self.deformation)
+        if copies is None:
+            return KeptPairs(self.first, self.second, self.distances[layer], mean, count)
+        first, second = copies[self.first], copies[self.second]
+        differ, sizes = first != second, np.bincount(copies)
+        mean *= count * (count - 1) / (count**2 - float(np.square(sizes).sum()))
+        return KeptPairs(first[differ], second[differ], self.distances[layer][differ], mean, len(sizes))
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,8 @@ class RawValues:
         image_norm: ||x||, `[N]`.
         gradient_norm: ||grad tau||_inf, dimensionless, `[N, draws]`; NaN where the transformation does not tell.
         layers: Of each measured layer, where layers were measured.
+        noise_exponent: d log <b> / d log r, dimensionless `[]`, where the noise radius r is an average over the images.
+        copies: Number of the different image that each image is, int64 `[N]`, where some are copies of others.
     """
 
     indices: NDArray[np.int64]
@@ -77,6 +77,39 @@ class RawValues:
     image_norm: NDArray[np.float64] | None = None
     gradient_norm: NDArray[np.float64] | None = None
     layers: LayerValues | None = None
+    noise_exponent: NDArray[np.float64] | None = None
+    copies: NDArray[np.int64] | None = None
+
+    def estimates(
+        self, statistic: Statistic, *, radius_average: str, resamples: int, seed: int, layer: int | None = None
+    ) -> dict[str, Interval]:
+        """D, G and R with 95 % intervals, of the network's output or of one layer; see `statistics.stability`.
+
+        The resamples of a layer are those of the output.
+
+        Args:
+            statistic: Which averages.
+            radius_average: The average that gave the noise radius.
+            resamples: Bootstrap resamples.
+            seed: Seed of the resamples.
+            layer: Place of a layer; None for the output.
+
+        Raises:
+            ValueError: If the output does not change under noise, or is the same for all images.
+        """
+        exponent = self.noise_exponent
+        if layer is None:
+            changes = self.changes(statistic)
+            pairs: Any = OutputPairs(self.outputs if self.copies is None else self.outputs[_first_of(self.copies)])
+        else:
+            assert self.layers is not None
+            changes = self.layers.deformation[:, layer, :, None], self.layers.noise[:, layer, :, None]
+            pairs = self.layers.pairs(layer, self.copies)
+            exponent = None if self.layers.noise_exponent is None else self.layers.noise_exponent[layer]
+        known = exponent is not None and bool(np.isfinite(exponent))
+        radius = SampledRadius(self.displacement_norm, float(exponent), radius_average) if known else None  # type: ignore[arg-type]
+        a, b = changes
+        return stability(a, b, pairs, statistic, resamples=resamples, seed=seed, radius=radius, copies=self.copies)
 
     def changes(self, statistic: Statistic) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """a and b as a statistic averages them, `[N, draws, K]` each.
@@ -107,3 +140,8 @@ class RawValues:
         inner = {name.removeprefix(LAYER): array for name, array in arrays.items() if name.startswith(LAYER)}
         own = {name: array for name, array in arrays.items() if not name.startswith(LAYER)}
         return cls(**own, layers=LayerValues(**inner) if inner else None)
+
+
+def _first_of(copies: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Place of the first copy of each different image."""
+    return np.unique(copies, return_index=True)[1]

@@ -41,9 +41,12 @@ class StabilityResult:
         indices_sha256: Of the indices of the images in their data set.
         preprocessing: From images to the network's input: size, resizing, crop, mean, std and whose choice that is;
             None where images came as tensors.
-        precision: `float32` or `float64`, or under autocast amp- and the type that it uses.
+        precision: `float32` or `float64`; under autocast amp- and the type that it uses; mixed- and the lowest type in
+            which an operation ran, where the network lowers its precision by itself.
         output: Where the measured tensor stood, of a network that returns several; otherwise None.
         noise_radius: ||eta||; under the rule `per-image`, the average of the radii.
+        noise_exponent: d log <b> / d log ||eta||, dimensionless, by which the intervals of G and R know that the radius
+            is an average over the images. None where it is not, or where the exponent is not known.
         radius_average: The average that gave the noise radius: `average`, unless another one was computed afterwards.
         stopped: Why a measurement of adaptive effort ended: `precision`, or `data` where all images and draws allowed
             were used; None where the effort was given.
@@ -58,8 +61,13 @@ class StabilityResult:
         lipschitz: The largest ||f(tau x) - f(x)|| / (||grad tau||_inf ||x||) of all images and draws, dimensionless, so
             a lower bound of what scattering theory bounds; its interval is the bootstrap's, which can't exceed the
             value. None where the gradient is 0 or not known.
-        batch_order: In which images came to the network where batch norm works on their batch: `seeded`, or `given` by
-            a loader; otherwise None.
+        batch_order: Order in which images came to the network where the batch is part of f: `seeded`, or `given` by a
+            loader; otherwise None.
+        copies: Number of images that are copies of others; an image and its copies count as one in the intervals.
+        images_left: Number of images that a loader left out, by dropping its last batch.
+        mixes_images: Whether an image's output depends on the other images of its batch by other means than batch norm;
+            batches of `batch_size` are then kept whole.
+        input_seen: Share of the input's values that can change the output; None where that is not known.
         layers: D, G and R of the layers in order of execution, where they were asked for.
         layers_asked: As they were asked for.
     """
@@ -116,6 +124,11 @@ class StabilityResult:
     layers_asked: str | None = None
     layers: tuple[LayerStability, ...] | None = None
     output: str | None = None
+    copies: int = 0
+    noise_exponent: float | None = None
+    images_left: int = 0
+    mixes_images: bool = False
+    input_seen: float | None = None
     raw: RawValues = field(repr=False, compare=False)
 
     @property
@@ -151,7 +164,7 @@ def content_key(row: Mapping[str, Any]) -> str | None:
         content |= {"transform": row["transform"], "delta": row.get("delta")}
     if row.get("noise_norm") is not None:
         content["noise_norm"] = row["noise_norm"]
-    if row["batch_norm"] == "batch":  # the batch is part of f
+    if row["batch_norm"] == "batch" or row.get("mixes_images"):  # the batch is part of f
         content["batch_size"] = row["batch_size"]
         if row.get("batch_order") is not None:  # rows from before there was an order have none
             content["batch_order"] = row["batch_order"]

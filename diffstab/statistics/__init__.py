@@ -12,4 +12,5 @@ from .estimates import Pairs, largest_ratio, relative_stability, stability
 from .intervals import LEVEL, Array, Interval, binomial_interval, percentile_interval, t_beyond, t_quantile
 from .mean_ratio import MeanRatioErrors, mean_ratio_errors, mean_ratio_interval
 from .pairs import KeptPairs, OutputPairs
+from .radius import SampledRadius
 from .samples import PairedSample

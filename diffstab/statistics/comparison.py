@@ -177,7 +177,7 @@ def _errors_of_means(
         return None
     (a1, b1), (a2, b2) = ((by_image(block.deformation), by_image(block.noise)) for block in (first[0], second[0]))
     # in this order, exchanging the networks mirrors the interval
-    return mean_ratio_errors(np.stack([a1, b2]), np.stack([b1, a2]), resamples=resamples, seed=seed)
+    return mean_ratio_errors(np.stack([a1, b2, b1, a2]), (1, 1, -1, -1), resamples=resamples, seed=seed)
 
 
 def _comparison(log_ratio: float, first: Array, second: Array, errors: MeanRatioErrors | None) -> PairedComparison:

@@ -1,4 +1,4 @@
-"""Ratios of means over the same images, or of products of means: intervals and p-values. Pure numpy, float64.
+"""Ratios of means over the same images, or products of powers of means: intervals, p-values. Pure numpy, float64.
 
 The logarithm of the ratio has a standard error, by linearisation. How many standard errors it strays from the truth is
 simulated with log-normal values as many, spread and correlated as these: the images themselves, resampled, know too
@@ -8,6 +8,7 @@ intervals hold is in docs/intervals.md.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,30 +53,29 @@ class MeanRatioErrors:
         return t_beyond(log_ratio / self.error / end * Z_95, self.freedom)
 
 
-def mean_ratio_errors(top: Array, bottom: Array, *, resamples: int, seed: int) -> MeanRatioErrors | None:
-    """Of the product of the means of the rows of `top`, divided by that of the rows of `bottom`.
+def mean_ratio_errors(values: Array, powers: Sequence[float], *, resamples: int, seed: int) -> MeanRatioErrors | None:
+    """Errors of a product of powers of means: 1 and -1 are the powers of a ratio.
 
-    Exchanging the two, each with its rows in the opposite order, turns the errors over exactly.
+    The opposite powers, with the rows in the opposite order, turn an even number of rows' errors over exactly.
 
     Args:
-        top: One value per image, `[K, N]`, not negative.
-        bottom: Likewise.
+        values: One value per image in each row, `[K, N]`, not negative.
+        powers: Exponent of each row's mean, K of them.
         resamples: Sets of images simulated.
-        seed: Of the simulation.
+        seed: Seed of the simulation.
 
     Returns:
-        None where nothing is to be had: fewer than 5 images, no variance, 0 for half of the images, or no end in sight.
+        None if no interval can be given: fewer than 5 images, zero variance, a zero median, or unbounded ends.
 
     >>> rng = np.random.default_rng(0)
-    >>> errors = mean_ratio_errors(*rng.lognormal(size=(2, 1, 100)), resamples=400, seed=0)
+    >>> errors = mean_ratio_errors(rng.lognormal(size=(2, 100)), (1, -1), resamples=400, seed=0)
     >>> errors.low < -1 < 1 < errors.high
     True
     """
-    values, signs = np.concatenate([top, bottom]), np.repeat([1.0, -1.0], [len(top), len(bottom)])
-    count = values.shape[1]
+    signs, count = np.asarray(powers, dtype=np.float64), values.shape[1]
     if count < FEWEST or not (np.median(values, axis=1) > 0).all():
         return None
-    influence = signs @ (values / values.mean(1, keepdims=True))
+    influence = signs @ (values / values.mean(1, keepdims=True) - 1)
     error = float(np.sqrt(np.square(influence).mean() / count))
     if error <= ROUNDING:
         return None
@@ -88,14 +88,16 @@ def mean_ratio_errors(top: Array, bottom: Array, *, resamples: int, seed: int) -
     return found if low < 0 < high and max(-low, high) * found.unit < WIDEST else None
 
 
-def mean_ratio_interval(value: float, top: Array, bottom: Array, *, resamples: int, seed: int) -> Interval | None:
-    """Of a ratio of two means, or a multiple of it: `top` and `bottom` are `[N]`; see `mean_ratio_errors`.
+def mean_ratio_interval(
+    value: float, values: Array, powers: Sequence[float], *, resamples: int, seed: int
+) -> Interval | None:
+    """95 % interval of a product of powers of means, or of a multiple of it; see `mean_ratio_errors`.
 
-    >>> found = mean_ratio_interval(20.5, np.arange(1.0, 41.0), np.ones(40), resamples=400, seed=0)
+    >>> found = mean_ratio_interval(20.5, np.stack([np.arange(1.0, 41.0), np.ones(40)]), (1, -1), resamples=400, seed=0)
     >>> found.low < 20.5 < found.high
     True
     """
-    errors = mean_ratio_errors(top[None], bottom[None], resamples=resamples, seed=seed)
+    errors = mean_ratio_errors(values, powers, resamples=resamples, seed=seed)
     return None if errors is None else errors.interval(value)
 
 
@@ -124,15 +126,16 @@ def _simulated_errors(spread: Array, root: Array, signs: Array, count: int, resa
     Each simulated set comes with the one in which the rows have each other's normal numbers, from the outer ones in.
     """
     rng = np.random.Generator(np.random.Philox(key=seed + (STREAM << 64)))
-    half, inner = -(-resamples // 2), len(spread) // 2
+    half, inner = -(-resamples // 2), -(-len(spread) // 2)
+    outer = len(spread) - inner  # one less where the number of rows is odd: the middle row has no partner
     found, step = [], max(1, CHUNK // (2 * inner * count))
     for k in range(0, half, step):
         u, v = rng.normal(size=(min(step, half - k), 2, inner, count)).swapaxes(0, 1)
         for turned in (v, -v):
-            normal = np.concatenate([u + turned, (u - turned)[:, ::-1]], axis=1) / math.sqrt(2)
+            normal = np.concatenate([u + turned, (u - turned)[:, :outer][:, ::-1]], axis=1) / math.sqrt(2)
             values = np.exp(spread[:, None] * (root @ normal) - np.square(spread[:, None]) / 2)
             with np.errstate(divide="ignore", invalid="ignore"):
                 means = values.mean(2)
-                error = np.sqrt(np.square(signs @ (values / means[..., None])).mean(1) / count)
+                error = np.sqrt(np.square(signs @ (values / means[..., None] - 1)).mean(1) / count)
                 found.append(np.log(means) @ signs / error)
     return np.concatenate(found)

@@ -75,8 +75,8 @@ def _noise_and_size(row: Row, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _numbers(row: Row) -> dict[str, Any]:
-    amp = str(row["precision"]).startswith("amp-")
-    return {"precision": None if amp else row["precision"], "amp": amp or None}
+    kind, dash, _ = str(row["precision"]).partition("-")
+    return {"precision": None if dash else kind, "amp": kind == "amp" or None}
 
 
 def differences(row: Row, result: Mapping[str, Any]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any
 from ..checks import one_of
 from ..options import AVERAGES, MEDIAN_RULES, PAIR_RULES
 from ..results import SCHEMA, LayerStability, RawValues, content_key
-from ..statistics import Interval, OutputPairs, Statistic, stability
+from ..statistics import Interval, Statistic
 from .entry import Entry, is_measured
 from .parts import Row
 from .store import Store
@@ -69,8 +69,7 @@ def _has_statistic(row: Row, asked: Mapping[str, Any]) -> bool:
 def estimated(raw: RawValues, row: Row) -> dict[str, Interval]:
     """D, G and R with intervals of raw values, by the statistic, resamples and seed that a row names."""
     statistic = Statistic(row["average"], row["median_rule"], row["pairs"])
-    a, b = raw.changes(statistic)
-    return stability(a, b, OutputPairs(raw.outputs), statistic, resamples=row["resamples"], seed=row["seed"])
+    return raw.estimates(statistic, **{name: row[name] for name in ("radius_average", "resamples", "seed")})
 
 
 def _layers(row: Row, raw: RawValues, settings: Row, estimates: dict[str, Interval]) -> list[dict[str, Any]] | None:
@@ -80,8 +79,8 @@ def _layers(row: Row, raw: RawValues, settings: Row, estimates: dict[str, Interv
         return None
     found = []
     for place, layer in enumerate(map(LayerStability.of, row["layers"])):
-        chosen = {"resamples": settings["resamples"], "seed": settings["seed"]}
-        numbers = estimates if layer.is_output else raw.layers.estimates(place, statistic, **chosen)
+        chosen = {name: settings[name] for name in ("radius_average", "resamples", "seed")}
+        numbers = estimates if layer.is_output else raw.estimates(statistic, layer=place, **chosen)
         found.append(replace(layer, D=numbers["D"], G=numbers["G"], R=numbers["R"]).to_dict())
     return found
 

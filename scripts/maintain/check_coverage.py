@@ -1,6 +1,7 @@
-"""How often the 95 % intervals hold the true value, in simulations where it is known.
+"""How often the 95 % intervals hold the population's value, in simulations where it is known.
 
     python scripts/maintain/check_coverage.py images --output docs/coverage-images.csv
+    python scripts/maintain/check_coverage.py kept --output docs/coverage-kept.csv
     python scripts/maintain/check_coverage.py comparisons --output docs/coverage-comparisons.csv
     python scripts/maintain/check_coverage.py ranks --output docs/coverage-ranks.csv
     python scripts/maintain/check_coverage.py networks --output docs/coverage-networks.csv
@@ -22,6 +23,8 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
+from kept_population import NETWORKS as KEPT
+from kept_population import measured, population, true_values
 
 from diffstab.cli import OneLineErrors
 from diffstab.figures.drawing import table_csv
@@ -30,6 +33,7 @@ from diffstab.statistics import (
     Interval,
     OutputPairs,
     PairedSample,
+    SampledRadius,
     Statistic,
     average,
     compare_pair,
@@ -45,11 +49,13 @@ GAINS = 1 / np.arange(1, OUTPUTS + 1)  # squared, of the outputs
 DISPLACED = np.arange(1, MODES + 1) ** -1.5  # variances of tau x - x
 SIGNAL = 4 / np.arange(1, OUTPUTS + 1)  # variances of x, where f looks
 CONTRAST, OF_IMAGE, OF_DRAW, FREEDOM = 0.5, 1.0, 0.5, 5
+LINEAR = 2.0  # d log <b> / d log r of each law
 LAWS = [(law, name) for law in ("linear", "heavy") for name in ("mean", "median")] + [("power", "mean")]
-SIZES, DRAWS, NETWORKS = (100, 500, 2000), (1, 4), (4, 6, 10, 15)
+SIZES, DRAWS, NETWORKS = (100, 500), (1, 4), (4, 6, 10, 15)
 COMPARED = (20, 100, 500)  # images: comparisons are made over fewer
 RANKED, APART = 10, 1.02  # networks, and the ratio of R of one to the next
 TRUTH_OF = 4_000_000
+WITHOUT = 200  # repetitions in which intervals are also taken with the radius as given, to compare their lengths
 
 
 class Sample(NamedTuple):
@@ -100,17 +106,46 @@ def _average(values: Array, name: str) -> Array:
     return average(values[:, None], Statistic(name))
 
 
-def held(cell: tuple[str, str, int, int], true: dict[str, float], resamples: int, seed: int) -> dict[str, bool]:
-    """Whether each interval of one measurement holds what is true at the radius it used; and R at the true radius."""
+def held(cell: tuple[str, str, int, int], true: dict[str, float], resamples: int, seed: int) -> dict[str, float]:
+    """Whether the intervals of one measurement hold the population's D, G and R, and how long that of R is."""
     law, name, images, draws = cell
     sample = drawn(law, images, draws, np.random.default_rng([seed, images, draws]))
     radius = float(_average(sample.norms.ravel(), name))
-    changes = sample.a[..., None], radius**2 * sample.b[..., None]
-    found = stability(*changes, OutputPairs(sample.outputs), Statistic(name), resamples=resamples, seed=seed)
-    a, b, c = true["a"], radius**2 * true["b"], true["c"]
-    wanted = {"D": a / c, "G": b / c, "R": a / b}
-    inside = {key: _holds(found[key], value) for key, value in wanted.items()}
-    return {**inside, "R, true radius": _holds(found["R"], a / (true["radius"] ** 2 * true["b"]))}
+    b = true["radius"] ** 2 * true["b"]
+    measured = sample.a, radius**2 * sample.b, sample.norms, sample.outputs, LINEAR
+    return _held(name, measured, {**true, "b": b}, resamples, seed)
+
+
+def held_by_kept(cell: tuple[str, str, int, int], resamples: int, seed: int) -> dict[str, float]:
+    """The same for one of the kept networks."""
+    model, name, images, draws = cell
+    found = measured(model, name, images, draws, np.random.default_rng([seed, images, draws]))
+    return _held(name, found, true_values(model, name), resamples, seed)
+
+
+def _held(
+    name: str,
+    measured: tuple[Array, Array, Array, Array, float | None],
+    true: dict[str, float],
+    resamples: int,
+    seed: int,
+) -> dict[str, float]:
+    a, b, norms, outputs, exponent = measured
+    radius = None if exponent is None else SampledRadius(norms, exponent, name)
+    options = {"resamples": resamples, "seed": seed}
+    changes = a[..., None], b[..., None], OutputPairs(outputs), Statistic(name)
+    found = stability(*changes, radius=radius, **options)
+    wanted = {"D": true["a"] / true["c"], "G": true["b"] / true["c"], "R": true["a"] / true["b"]}
+    inside = {key: 100.0 * _holds(found[key], value) for key, value in wanted.items()}
+    if seed >= WITHOUT:
+        return inside
+    given = stability(*changes, **options)
+    return {**inside, **{f"length of {key}": 100 * _length(found[key]) / _length(given[key]) for key in ("G", "R")}}
+
+
+def _length(interval: Interval) -> float:
+    """Of the logarithm."""
+    return float(np.log(interval.high / interval.low))
 
 
 def held_in_comparison(cell: tuple[str, str, int, int], resamples: int, seed: int) -> dict[str, bool]:
@@ -155,9 +190,13 @@ def _holds(interval: Interval, value: float) -> bool:
     return interval.low <= value <= interval.high
 
 
-def shares(found: Sequence[dict[str, bool]]) -> dict[str, float]:
-    """Percent."""
-    return {key: round(100 * sum(map(bool, (one[key] for one in found))) / len(found), 2) for key in found[0]}
+def shares(found: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Percent of what is true or false; the mean of what is a percentage already, where it is there."""
+    return {key: round(float(np.mean([_percent(one[key]) for one in found if key in one])), 2) for key in found[0]}
+
+
+def _percent(value: Any) -> float:
+    return 100.0 * value if isinstance(value, (bool, np.bool_)) else float(value)
 
 
 def over_images(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
@@ -167,6 +206,18 @@ def over_images(repetitions: int, resamples: int, pool: Executor) -> Iterator[di
         for cell in ((law, name, images, draws) for images in SIZES for draws in DRAWS):
             found = pool.map(partial(held, cell, true, resamples), range(repetitions), chunksize=20)
             row = dict(zip(("law", "average", "images", "draws"), cell, strict=True))
+            yield {**row, **shares(list(found)), "repetitions": repetitions, "resamples": resamples}
+
+
+def over_kept(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
+    """A line for each kept network, average, number of images and of draws."""
+    for model in KEPT:
+        population(model)  # before the pool's processes are forked, which then share them
+    for model in KEPT:
+        cells = ((model, name, images, draws) for name in ("mean", "median") for images in SIZES for draws in DRAWS)
+        for cell in cells:
+            found = pool.map(partial(held_by_kept, cell, resamples), range(repetitions), chunksize=20)
+            row = dict(zip(("network", "average", "images", "draws"), cell, strict=True))
             yield {**row, **shares(list(found)), "repetitions": repetitions, "resamples": resamples}
 
 
@@ -202,7 +253,13 @@ def over_networks(repetitions: int, resamples: int, pool: Executor) -> Iterator[
         yield {**row, **shares(list(found)), "repetitions": repetitions}
 
 
-PARTS = {"images": over_images, "comparisons": over_comparisons, "ranks": over_ranks, "networks": over_networks}
+PARTS = {
+    "images": over_images,
+    "kept": over_kept,
+    "comparisons": over_comparisons,
+    "ranks": over_ranks,
+    "networks": over_networks,
+}
 
 
 @click.command(cls=OneLineErrors)

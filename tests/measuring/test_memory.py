@@ -70,15 +70,15 @@ def test_batch_norm_that_needs_whole_batches_measures_again_with_smaller_ones(ne
     found = measure(Hungry(network, 13), images, ENSEMBLE, batch_size=40, batch_norm="batch", note=notes.append)
     alone = measure(network, images, ENSEMBLE, batch_size=10, batch_norm="batch")
     assert notes == [
-        "out of memory with 40 images at once; batch norm works on batches of 20 now",
-        "out of memory with 20 images at once; batch norm works on batches of 10 now",
+        "out of memory with 40 images at once; whole batches have 20 now",
+        "out of memory with 20 images at once; whole batches have 10 now",
     ]
     assert (found.batch_size, found.R, found.D) == (10, alone.R, alone.D)
 
 
 def test_a_loader_whose_batches_must_stay_whole_is_told(network, images):
     loader = [images[:20], images[20:]]
-    with pytest.raises(ValueError, match="out of memory with 20 images at once, which batch norm needs whole"):
+    with pytest.raises(ValueError, match="out of memory with 20 images at once, which the network needs whole"):
         measure(Hungry(network, 13), loader, ENSEMBLE, batch_size=40, batch_norm="batch", note=lambda text: None)
     found = measure(Hungry(network, 13), loader, ENSEMBLE, note=lambda text: None)
     assert pytest.approx(measure(network, images, ENSEMBLE).R, rel=1e-4) == found.R

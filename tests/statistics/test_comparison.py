@@ -173,7 +173,7 @@ def test_ratios_of_means_have_an_interval_of_four_means(rng):
     found = compare([one], [other], MEAN)
     rows = {name: np.stack([getattr(block, name).mean((1, 2)) for block in (one, other)]) for name in FIELDS}
     top, bottom = (np.stack([rows[name][0], rows[turned][1]]) for name, turned in (FIELDS, FIELDS[::-1]))
-    errors = mean_ratio_errors(top, bottom, resamples=200, seed=0)
+    errors = mean_ratio_errors(np.concatenate([top, bottom]), (1, 1, -1, -1), resamples=200, seed=0)
     value = top.mean(1).prod() / bottom.mean(1).prod()
     assert found.ratio == pytest.approx(errors.interval(value), rel=1e-9)
     assert found.p_value == found.p_holm == pytest.approx(errors.p_value(math.log(value)), rel=1e-9)

@@ -73,9 +73,11 @@ def test_exchanging_top_and_bottom_turns_the_interval_over(rng):
 
 def test_units_and_the_order_of_images_do_not_matter(rng):
     top, bottom = rng.lognormal(size=(2, COUNT))
-    one = mean_ratio_interval(2.0, top, bottom, resamples=RESAMPLES, seed=SEED)
+    one = mean_ratio_interval(2.0, np.stack([top, bottom]), (1, -1), resamples=RESAMPLES, seed=SEED)
     order = rng.permutation(COUNT)
-    other = mean_ratio_interval(2.0, 7 * top[order], 1e-6 * bottom[order], resamples=RESAMPLES, seed=SEED)
+    other = mean_ratio_interval(
+        2.0, np.stack([7 * top[order], 1e-6 * bottom[order]]), (1, -1), resamples=RESAMPLES, seed=SEED
+    )
     assert other == pytest.approx(one, rel=1e-9)
 
 
@@ -92,11 +94,12 @@ def test_how_many_sets_at_a_time_does_not_matter(rng, monkeypatch):
 def test_a_ratio_of_four_means_has_the_interval_of_a_slow_simulation(rng):
     common = rng.lognormal(size=(1, COUNT))
     top, bottom = common**0.5 * rng.lognormal(sigma=0.8, size=(2, 2, COUNT))
-    errors = mean_ratio_errors(top, bottom, resamples=20_000, seed=SEED)
+    errors = mean_ratio_errors(np.concatenate([top, bottom]), (1, 1, -1, -1), resamples=20_000, seed=SEED)
     value = top.mean(1).prod() / bottom.mean(1).prod()
     found, slow = errors.interval(value), slow_interval(top, bottom, value)
     assert np.log(found[1:]) == pytest.approx(np.log(slow), abs=0.03 * math.log(found.high / found.low))
-    turned = mean_ratio_errors(bottom[::-1], top[::-1], resamples=20_000, seed=SEED)
+    rows = np.concatenate([bottom[::-1], top[::-1]])
+    turned = mean_ratio_errors(rows, (1, 1, -1, -1), resamples=20_000, seed=SEED)
     assert 1 / np.array(turned.interval(1 / value)) == pytest.approx(np.array(found)[[0, 2, 1]], rel=1e-9)
 
 
@@ -107,7 +110,8 @@ def test_heavy_tails_have_few_degrees_of_freedom(rng, sigma):
     top, bottom = rng.lognormal(sigma=sigma, size=(2, count))
     kurtosis = stats.kurtosis(top / top.mean() - bottom / bottom.mean(), fisher=False)
     expected = min(count - 1, math.floor(2 * count / (kurtosis - 1)))
-    assert mean_ratio_errors(top[None], bottom[None], resamples=RESAMPLES, seed=SEED).freedom == expected
+    errors = mean_ratio_errors(np.stack([top, bottom]), (1, -1), resamples=RESAMPLES, seed=SEED)
+    assert errors.freedom == expected
 
 
 @pytest.mark.parametrize("correlation", [-0.9, 0.3, 0.8])
@@ -136,20 +140,24 @@ def test_no_interval_is_wider_than_numbers_are(rng):
         for count in (5, 8, 30):
             for seed in range(20):
                 top, bottom = np.exp(sigma * rng.normal(size=(2, count)))
-                found = mean_ratio_interval(1.0, top, bottom, resamples=RESAMPLES, seed=seed)
+                found = mean_ratio_interval(1.0, np.stack([top, bottom]), (1, -1), resamples=RESAMPLES, seed=seed)
                 assert found is None or 0 < found.low < 1 < found.high < 1e131
 
 
 def test_percentiles_stand_in_where_no_such_interval_is_to_be_had(rng):
     top = rng.lognormal(size=COUNT)
     options = {"resamples": RESAMPLES, "seed": SEED}
-    assert mean_ratio_interval(2.0, top, 3 * top, **options) is None  # no variance
-    assert mean_ratio_interval(0.0, 0 * top, top, **options) is None
-    assert mean_ratio_interval(1.0, np.where(np.arange(COUNT) % 2, top, 0), top, **options) is not None
-    assert mean_ratio_interval(1.0, np.where(np.arange(COUNT) % 3, 0, top), top, **options) is None
+
+    def found_of(value, top, bottom):
+        return mean_ratio_interval(value, np.stack([top, bottom]), (1, -1), **options)
+
+    assert found_of(2.0, top, 3 * top) is None  # no variance
+    assert found_of(0.0, 0 * top, top) is None
+    assert found_of(1.0, np.where(np.arange(COUNT) % 2, top, 0), top) is not None
+    assert found_of(1.0, np.where(np.arange(COUNT) % 3, 0, top), top) is None
     few = 4
-    assert mean_ratio_interval(1.0, top[: few + 1], np.ones(few + 1), **options) is not None
-    assert mean_ratio_interval(1.0, top[:few], np.ones(few), **options) is None
+    assert found_of(1.0, top[: few + 1], np.ones(few + 1)) is not None
+    assert found_of(1.0, top[:few], np.ones(few)) is None
     a, b = rng.lognormal(size=(2, few, 1, 1))
     found = relative_stability(a, b, MEAN, **options)
     drawn = generator(SEED, "bootstrap").multinomial(few, np.full(few, 1 / few), size=RESAMPLES)

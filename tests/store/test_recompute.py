@@ -7,6 +7,7 @@ from diffstab import Store
 from diffstab.statistics.averages import Statistic
 from diffstab.statistics.estimates import stability
 from diffstab.statistics.pairs import OutputPairs
+from diffstab.statistics.radius import SampledRadius
 from diffstab.store.check import check
 from diffstab.store.recompute import estimated, recompute
 
@@ -43,6 +44,7 @@ def test_the_published_codes_statistic_comes_from_the_papers_measurement(store):
         Statistic("median", "coordinate", "all"),
         resamples=200,
         seed=row["seed"],
+        radius=SampledRadius(raw.displacement_norm, row["noise_exponent"], "median"),
     )
     assert entry.row["R"] == wanted["R"]._asdict()
     assert store.add(entry)

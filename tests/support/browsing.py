@@ -43,7 +43,9 @@ def opened(browser, path, size, ready):
     page.on("dialog", lambda dialog: said.append(dialog.message))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(path.as_uri())
-    page.wait_for_selector(f"body[data-{ready}]", state="attached")  # a function is polled by eval, which the policy bars
+    page.wait_for_selector(
+        f"body[data-{ready}]", state="attached"
+    )  # a function is polled by eval, which the policy bars
     yield page
     page.close()
     assert said == []

@@ -1,6 +1,6 @@
 """What is gathered of the layers over all batches: squared changes by image, distances of pairs, running sums."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -159,8 +159,8 @@ class LayerChanges:
         self.skipped[name] = why
         self._keep({one for one in self.layers or () if one.name != name})
 
-    def values(self, order: Sequence[int]) -> LayerValues:
-        """With images in the order of these indices."""
+    def values(self, order: Sequence[int], exponents: Mapping[str, float | None]) -> LayerValues:
+        """With images in the order of these indices, and d log <b> / d log r of each layer by name."""
         place = {key: n for n, key in enumerate(order)}
         here = np.concatenate([[place[int(key)] for key in keys] for keys in self.keys])
         squares = np.empty_like(whole := np.concatenate(self.squares))
@@ -175,4 +175,11 @@ class LayerChanges:
             second.astype(np.int64),
             np.concatenate(self.distances, axis=1),
             2 * self.spreads.cpu().numpy() / (len(here) - 1),
+            _in_order(exponents, self.layers or ()),
         )
+
+
+def _in_order(exponents: Mapping[str, float | None], layers: Sequence[Layer]) -> Array | None:
+    """NaN where an exponent is not known; None where none is."""
+    found = [exponents.get(layer.name) for layer in layers]
+    return None if not any(found) else np.array([np.nan if one is None else one for one in found])

@@ -33,6 +33,11 @@ def layers_meant(network: object, layers: str) -> dict[str, nn.Module]:
     """
     if not isinstance(network, nn.Module):
         raise ValueError(f"layers is {layers!r} but the network is a {type(network).__name__}; an nn.Module is needed")
+    if any(getattr(module, "_compiled_call_impl", None) is not None for module in network.modules()):
+        raise ValueError(
+            f"layers is {layers!r} but the network was compiled in place (network.compile()), which hides its layers; "
+            "hand over one that was not"
+        )
     every = network.named_modules(remove_duplicate=False)
     named = {name: module for name, module in every if name and not isinstance(module, HOLDERS)}
     if type(network).__module__.startswith("torch.jit") or not named:

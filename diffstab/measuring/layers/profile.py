@@ -1,6 +1,7 @@
 """The depth profile of a measurement: D, G and R of each layer that was observed, and what is told of the others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...options import ALL, AUTO
@@ -15,7 +16,12 @@ MOST_TOLD = 5  # layers that are named in one note
 
 
 def layer_profile(
-    changes: LayerChanges | None, raw: RawValues, estimates: dict[str, Interval], setup: Setup, note: Note
+    changes: LayerChanges | None,
+    raw: RawValues,
+    exponents: Mapping[str, float | None],
+    estimates: dict[str, Interval],
+    setup: Setup,
+    note: Note,
 ) -> tuple[tuple[LayerStability, ...] | None, LayerValues | None]:
     """The layers in order of execution, and their raw values; None where none were asked for.
 
@@ -24,6 +30,7 @@ def layer_profile(
     Args:
         changes: What was observed.
         raw: Of the network's output.
+        exponents: d log <b> / d log r of each layer, by name.
         estimates: D, G and R of it.
         setup: Of the measurement.
         note: Told which layers could not be measured, and why.
@@ -33,30 +40,37 @@ def layer_profile(
     """
     if changes is None or setup.layers is None:
         return None, None
-    found = _measured(changes, raw, estimates, setup)
+    found = _measured(changes, raw, exponents, estimates, setup)
     _tell_skipped(changes, setup, note)
     if setup.settings.layers in (AUTO, ALL) and not any(layer.is_output for layer in found):
         found.append(_layer(OUTPUT, 1.0, estimates, raw.outputs.shape[1:], is_output=True))
-    return tuple(found), changes.values(raw.indices.tolist())
+    return tuple(found), changes.values(raw.indices.tolist(), exponents)
 
 
 def _measured(
-    changes: LayerChanges, raw: RawValues, estimates: dict[str, Interval], setup: Setup
+    changes: LayerChanges,
+    raw: RawValues,
+    exponents: Mapping[str, float | None],
+    estimates: dict[str, Interval],
+    setup: Setup,
 ) -> list[LayerStability]:
     """The layers for which D, G and R are defined; the others are left out of the changes."""
     if not changes.layers:
         return []
-    values = changes.values(raw.indices.tolist())
+    values = changes.values(raw.indices.tolist(), exponents)
+    raw = replace(raw, layers=values)
     if not len(values.first):
         raise ValueError("each image ran alone, so layers have no pairs of images; take a larger batch_size")
     layers = changes.layers
     depths = relative_depths([layer.matrices for layer in layers], changes.matrices)
-    chosen = {"resamples": setup.settings.resamples, "seed": setup.settings.seed}
+    settings = setup.settings
+    chosen: dict[str, Any] = {"resamples": settings.resamples, "seed": settings.seed}
+    chosen["radius_average"] = settings.average
     found = []
     for place, (layer, depth) in enumerate(zip(layers, depths, strict=True)):
         own = layer.name in changes.outputs
         try:
-            numbers = estimates if own else values.estimates(place, setup.statistic, **chosen)
+            numbers = estimates if own else raw.estimates(setup.statistic, layer=place, **chosen)
         except ValueError as error:
             changes.leave_out(layer.name, str(error).replace("the network's output", "its output"))
             continue

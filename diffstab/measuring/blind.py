@@ -1,0 +1,100 @@
+"""The part of its input that a network never sees: a vision transformer of patch 16 ignores 4 of 100 rows.
+
+Noise on such pixels counts in ||eta|| and changes nothing, so that R_f comes out too large.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..checks import some
+from .batches import Batch
+from .forward import flat, network_output
+from .modules import modules_in
+from .network_state import Network
+from .setup import Setup
+
+IMAGES = 2  # at a time
+ROUNDS = 4  # at most; a pixel may lie behind units that are off for one image
+
+
+@dataclass(frozen=True)
+class Blind:
+    """What never reaches the output.
+
+    Attributes:
+        share: Share of the input's values that the network sees, 0 to 1.
+        text: Which ones it does not see, and what size to take; empty if it sees all.
+    """
+
+    share: float
+    text: str = ""
+
+
+def blind_part(model: Network, batch: Batch, setup: Setup) -> Blind | None:
+    """Finds the values whose gradient is 0 on all of a few noisy images, and tries whether they change the output.
+
+    Returns:
+        None where it is not known: the network has no gradient, or runs on batches of one size only.
+    """
+    images = setup.base(setup.placed(batch))[:IMAGES]
+    rng = torch.Generator().manual_seed(0)
+
+    def noise() -> Tensor:
+        return (images.std() * torch.randn(images.shape, generator=rng, dtype=torch.float32).to(images)).to(images)
+
+    unseen = torch.ones_like(images[0], dtype=torch.bool)
+    for _ in range(ROUNDS):
+        gradient = _gradient(model, images + noise(), setup)
+        if gradient is None:
+            return None
+        unseen &= ~(gradient != 0).any(0)
+        if not bool(unseen.any()):
+            return Blind(1.0)
+    there = images + noise()
+    before, after = (flat(network_output(model, one, setup)[0]) for one in (there, there + unseen * noise()))
+    if bool((before != after).any()) or bool(unseen.all()):
+        return None
+    return Blind(1 - float(unseen.double().mean()), _described(model, unseen))
+
+
+def _gradient(model: Network, images: Tensor, setup: Setup) -> Tensor | None:
+    """Of a random combination of the outputs; None where there is none."""
+    inputs = images.detach().requires_grad_()
+    try:
+        with torch.enable_grad():
+            output = network_output(model, inputs, setup)[0]
+            direction = torch.randn(output.shape, generator=torch.Generator().manual_seed(1)).to(output)
+            (found,) = torch.autograd.grad((output * direction).sum(), inputs)
+    except (RuntimeError, AssertionError, ValueError):  # no gradient, or made for one size of batch
+        return None
+    return found if bool(found.isfinite().all()) else None
+
+
+def _described(model: Network, unseen: Tensor) -> str:
+    """Which channels, rows or columns are not seen, and sizes that are seen whole."""
+    height, width = unseen.shape[-2:]
+    parts = {"channels": unseen.all((1, 2)), "rows": unseen.all((0, 2)), "columns": unseen.all((0, 1))}
+    told = [f"{name} {_listed(missing)}" for name, missing in parts.items() if bool(missing.any())]
+    patch = _patch(model)
+    if patch and (height % patch or width % patch):
+        low, high = (
+            f"{k(height)} x {k(width)}" for k in (lambda n: n // patch * patch, lambda n: -(-n // patch) * patch)
+        )
+        told.append(f"its patches have {patch} pixels, so take images of {low} or {high}")
+    return "; ".join(told) or "scattered over the picture"
+
+
+def _listed(missing: Tensor) -> str:
+    numbers = missing.nonzero().flatten().tolist()
+    whole = len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1
+    return f"{numbers[0]} to {numbers[-1]}" if whole else some([str(number) for number in numbers])
+
+
+def _patch(model: Network) -> int | None:
+    """Side of the patches that a first convolution cuts, pixels; None where it cuts none."""
+    first = next((module for module in modules_in(model) if isinstance(module, nn.Conv2d)), None)
+    if first is None or first.kernel_size != first.stride or first.stride[0] != first.stride[1]:
+        return None
+    return first.stride[0] if first.stride[0] > 1 else None

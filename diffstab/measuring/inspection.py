@@ -1,0 +1,148 @@
+"""What a few images tell about a network before its numbers are trusted.
+
+Whether it repeats itself, whether an image's output depends on the other images of its batch, in which precision its
+operations really run, and which part of its input reaches its output.
+"""
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from ..statistics import Array
+from .batches import Batch
+from .blind import Blind, blind_part
+from .forward import flat, network_output
+from .memory import Memory
+from .modules import is_compiled
+from .network_state import Network
+from .setup import Setup
+
+SAME_IMAGES = 8  # that are run twice, to see whether the network gives the same outputs
+SAME_WITHIN = 1e-4  # of the outputs' norm; rounding on a GPU that sums in any order stays far below
+SAME_WITHIN_AMP = 0.05  # bfloat16 has 8 bits, and its kernels depend on the size of the batch
+BESIDE = -1  # index of an image that only keeps another one company
+
+
+class MixesImagesError(Exception):
+    """An image's output depends on the other images of its batch.
+
+    Attributes:
+        share: Change of the output, relative to its norm.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__(share)
+        self.share = share
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What was found.
+
+    Attributes:
+        lowered: Lowest precision below the measurement's in which an operation ran, such as `bfloat16`; None for none.
+        blind: Part of the input that never reaches the output; None where that is not known.
+    """
+
+    lowered: str | None = None
+    blind: Blind | None = None
+
+
+def inspect(
+    model: Network, batch: Batch, setup: Setup, memory: Memory, measured: Mapping[int, Array], *, whole: bool
+) -> Inspected:
+    """Runs a few images again, on their own, and compares them with what was measured.
+
+    Args:
+        model: The network, in the mode it is measured in.
+        batch: The first batch.
+        setup: Setup of the measurement.
+        memory: Memory of the device.
+        measured: Outputs as they were measured, `[outputs]`, by the image's index; some of the batch's are enough.
+        whole: Whether the batch is part of f, so that only whole batches can be compared.
+
+    Raises:
+        ValueError: If the network gives other outputs for the same images; where layers are observed, also if images
+            that run beside their changes have other outputs than alone.
+        MixesImagesError: If an image's output depends on the other images of its batch, which is not `whole`.
+    """
+    expected = {} if setup.layers is None and whole else {} if setup.layers and setup.settings.amp else measured
+    part = batch if whole else _in_other_company(batch)
+    try:
+        (lowered, *_) = memory.run(lambda one: _run_twice(model, one, setup, expected), part)
+    except (RuntimeError, AssertionError):  # a network may be made for one size of batch
+        (lowered, *_) = memory.run(lambda one: _run_twice(model, one, setup, {}), batch)
+    return Inspected(lowered, blind_part(model, batch, setup))
+
+
+def _in_other_company(batch: Batch) -> Batch:
+    """A few of a batch's images without the others; of one image, beside its mirror image."""
+    if len(batch.keys) > 1:
+        few = min(SAME_IMAGES, -(-len(batch.keys) // 2))
+        return Batch(*(column[:few] for column in batch))
+    keys = torch.cat([batch.keys, torch.full_like(batch.keys, BESIDE)])
+    return Batch(keys, torch.cat([batch.images, batch.images.flip(-1)]), batch.labels.repeat(2))
+
+
+def _run_twice(model: Network, batch: Batch, setup: Setup, expected: Mapping[int, Array]) -> str | None:
+    """The lowest precision that ran. Raises as `inspect`."""
+    images = setup.base(setup.placed(batch))
+    first = flat(network_output(model, images, setup)[0])
+    with nullcontext() if is_compiled(model) else _Precisions() as seen:
+        second = flat(network_output(model, images, setup)[0])
+    share = _difference(first, second)
+    if share > SAME_WITHIN:
+        raise ValueError(
+            f"the network gives other outputs for the same images, by {share:.1%}: something random is left on in "
+            "evaluation mode, such as torch.nn.functional.dropout without training=self.training; switch it off"
+        )
+    places = [place for place, key in enumerate(batch.keys.tolist()) if key in expected]
+    if places:
+        measured = torch.from_numpy(np.stack([expected[int(batch.keys[place])] for place in places]))
+        share = _difference(first[places], measured.to(first.device))
+        if share > (SAME_WITHIN_AMP if setup.settings.amp else SAME_WITHIN):
+            _tell_mixing(share, setup)
+    return None if seen is None else seen.below(setup.dtype)
+
+
+def _tell_mixing(share: float, setup: Setup) -> None:
+    if setup.layers is None:
+        raise MixesImagesError(share)
+    raise ValueError(
+        f"the network gives other outputs, by {share:.1%}, for images that run beside their changes: it mixes "
+        "the images of a batch, so its layers can't be measured; leave layers out"
+    )
+
+
+def _difference(one: Tensor, other: Tensor) -> float:
+    return float((one - other).norm() / one.norm()) if one.isfinite().all() else 0.0
+
+
+class _Precisions(TorchDispatchMode):
+    """Sees the type of every tensor that an operation gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = func(*args, **(kwargs or {}))
+        self.found |= {one.dtype for one in tree_leaves(given) if isinstance(one, Tensor) and one.numel() > 1}
+        return given
+
+    def below(self, dtype: torch.dtype) -> str | None:
+        """The lowest precision below a type's: a quantised one, or a floating one of fewer bits."""
+        quantised = [one for one in self.found if one in QUANTISED]
+        floats = [one for one in self.found if one.is_floating_point and torch.finfo(one).eps > torch.finfo(dtype).eps]
+        lowest = quantised or sorted(floats, key=lambda one: torch.finfo(one).eps)[-1:]
+        return str(lowest[0]).removeprefix("torch.") if lowest else None
+
+
+QUANTISED = (torch.quint8, torch.qint8)

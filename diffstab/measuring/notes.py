@@ -1,0 +1,131 @@
+"""What a user is told beside the numbers: whatever could make them mean something else than they seem to."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from .batches import Images
+from .first_pass import FirstPass
+from .inspection import Inspected
+from .memory import Note
+from .passes import Passes
+from .second_pass import SecondPass
+from .setup import Setup
+
+ROUNDING = 100  # times the precision: changes that are smaller hold percents of rounding
+FEW_CLASSES = 0.5  # of the classes that so many random images would have
+
+
+def tell(found: Passes, images: Images, note: Note) -> None:
+    """Tells all that two passes found out; see each function."""
+    setup, first, _, second = found
+    _rounding(second, setup, note)
+    _precision(second.inspected, setup, note)
+    _blind(second.inspected, note)
+    _copies(first, note)
+    _few_classes(first.labels, classes_of(images), note)
+    _left(images, len(first.keys), note)
+    _maps(second, setup, note)
+
+
+def _rounding(second: SecondPass, setup: Setup, note: Note) -> None:
+    """Changes of f that are so small beside f that rounding makes a part of them."""
+    size = np.median(np.linalg.norm(second.outputs, axis=1))
+    moved = np.sqrt(min(np.median(part.sum(-1)) for part in (second.deformation, second.noise)))
+    share = float(moved / size) if size else 1.0
+    if 0 < share < ROUNDING * torch.finfo(setup.dtype).eps:
+        note(
+            f"the outputs change by {share:.1g} of their size, within {ROUNDING} times the rounding of "
+            f"{str(setup.dtype).removeprefix('torch.')}; measure in float64 to have R_f exactly"
+        )
+
+
+def _precision(found: Inspected, setup: Setup, note: Note) -> None:
+    """Precision that the network lowers by itself."""
+    if found.lowered is not None and not setup.settings.amp:
+        note(
+            f"the network runs operations in {found.lowered} by itself, as under an autocast of its own; small changes "
+            f"drown in its rounding, so R_f may be off by factors; switch it off to measure in {setup.precision}"
+        )
+
+
+def _blind(found: Inspected, note: Note) -> None:
+    """Input that never reaches the output."""
+    if found.blind is not None and found.blind.text:
+        note(
+            f"{1 - found.blind.share:.1%} of the network's input never reaches its output ({found.blind.text}), but "
+            "noise there counts in ||eta||, so R_f comes out too large"
+        )
+
+
+def _copies(first: FirstPass, note: Note) -> None:
+    """Images that came more than once."""
+    different = len(set(first.digests.values()))
+    if different < len(first.keys):
+        note(
+            f"{len(first.keys) - different} of {len(first.keys)} images are copies of others; the intervals count each "
+            f"of the {different} different ones once; does the loader repeat images, or draw them with replacement?"
+        )
+
+
+def classes_of(images: Images) -> int | None:
+    """Number of classes of a data set, or of the one behind a loader; None where it doesn't tell."""
+    holder: Any = images.dataset if isinstance(images, DataLoader) else images
+    classes = getattr(holder, "classes", None)
+    return classes if isinstance(classes, int) else len(classes) if isinstance(classes, (list, tuple)) else None
+
+
+def _few_classes(labels: NDArray[np.int64], classes: int | None, note: Note) -> None:
+    """Images that are no random choice: of far fewer classes than one would have."""
+    found = len(np.unique(labels))
+    if not classes or labels.min() < 0:
+        return
+    usual = classes * (1 - (1 - 1 / classes) ** len(labels))
+    if found < FEW_CLASSES * usual:
+        note(
+            f"the {len(labels)} images are of {found} of the {classes} classes, where a random choice would have about "
+            f"{usual:.0f}, so the numbers are not the data set's; choose images at random, as count= does"
+        )
+
+
+def _left(images: Images, count: int, note: Note) -> None:
+    """Images of a loader that it leaves out at its end."""
+    left = images_left(images, count)
+    if left:
+        note(f"{left} of {count + left} images never came: the loader drops its last batch (drop_last=True)")
+
+
+def images_left(images: Images, count: int) -> int:
+    """How many images a loader's last batch would have held, which it drops."""
+    if not isinstance(images, DataLoader) or not images.drop_last:
+        return 0
+    try:
+        return max(0, len(images.sampler) - count)  # type: ignore[arg-type]
+    except TypeError:  # a sampler without a length
+        return 0
+
+
+def _maps(second: SecondPass, setup: Setup, note: Note) -> None:
+    """Outputs with spatial extent, whose values are compared place by place."""
+    shapes = {"the output": second.shape} if second.shape else {}
+    if second.layers is not None:
+        shapes |= {layer.name: layer.shape for layer in second.layers.layers or ()}
+    maps = [f"{name} ({'x'.join(map(str, shape))})" for name, shape in shapes.items() if is_map(shape)]
+    if maps:
+        more = f" and {len(maps) - 1} more" if len(maps) > 1 else ""
+        note(
+            f"{maps[0]}{more} has spatial extent, where D_f compares values place by place: a network whose map moves "
+            "along with the image has a large D_f and R_f, however well it follows"
+        )
+
+
+def is_map(shape: tuple[int, ...]) -> bool:
+    """Whether an output of this shape for one image has values at several places: a map, or tokens.
+
+    >>> is_map((1000,)), is_map((64, 1, 1)), is_map((64, 7, 7)), is_map((197, 192))
+    (False, False, True, True)
+    """
+    return len(shape) >= 2 and int(np.prod(shape[1:])) > 1 and (len(shape) > 2 or shape[0] > 1)
