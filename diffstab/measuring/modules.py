@@ -133,8 +133,8 @@ def finding_hidden(model: Any) -> Iterator[None]:
     except HiddenModuleError as error:
         if rooted:
             raise ValueError(
-                f"a {error} runs that is not registered in the network, so its weights and mode would be missed; put it "
-                "in an nn.ModuleList, or give it a name of its own"
+                f"a {error} runs that is not registered in the network, so its weights and mode would be missed; put "
+                "it in an nn.ModuleList, or give it a name of its own"
             ) from error
         raise ValueError(
             f"a {error} runs in training mode that can't be found in what was handed over; hand over the network itself"
