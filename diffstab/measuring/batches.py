@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
@@ -86,7 +87,7 @@ def _checked_labels(labels: Any, count: int) -> Tensor:
     if labels is None:
         return torch.full((count,), -1)
     try:
-        tensor = torch.as_tensor(labels).cpu()
+        tensor = torch.as_tensor(labels.tolist() if isinstance(labels, np.ndarray) else labels).cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"labels are {labels!r:.60}; one whole number per image is needed") from error
     if tensor.shape != (count,) or tensor.is_floating_point() or tensor.is_complex():

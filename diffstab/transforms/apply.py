@@ -111,22 +111,32 @@ def deform_points(points: Tensor, field: DisplacementField) -> Tensor:
 
 
 def on_pixels(function: Callable[[Tensor], Tensor], pixels: np.ndarray) -> np.ndarray:
-    """A function of a tensor `[C, H, W]` on an array `[H, W]` or `[H, W, C]`."""
-    numbers = torch.from_numpy(pixels)
+    """A function of a tensor `[C, H, W]` on an array `[H, W]` or `[H, W, C]`; the result has the array's byte order."""
+    numbers = tensor_of(pixels)
     found = function(numbers.permute(2, 0, 1) if numbers.ndim == 3 else numbers[None])
-    return found.permute(1, 2, 0).reshape(numbers.shape).numpy()
+    return found.permute(1, 2, 0).reshape(numbers.shape).numpy().astype(pixels.dtype, copy=False)
+
+
+def tensor_of(array: np.ndarray) -> Tensor:
+    """The numbers of an array of any byte order and strides, read-only ones too; a copy only where torch needs one."""
+    native = array.dtype.newbyteorder("=")
+    if array.dtype != native or not array.flags.writeable or any(step < 0 for step in array.strides):
+        array = np.array(array, native)
+    return torch.from_numpy(array)
 
 
 def _deform_pil(image: PIL.Image.Image, field: DisplacementField, interpolation: str) -> PIL.Image.Image:
-    """A PIL image of any mode, with its palette."""
+    """A PIL image of any mode, with its palette and what else its file told."""
     indices = image.mode in INDICES
     array = on_pixels(
         lambda pixels: deform_labels(pixels, field) if indices else deform(pixels, field, interpolation),
         np.array(image),
     )
     if image.mode == "1":  # whose bytes hold eight pixels each
-        return PIL.Image.fromarray(array)
-    deformed = PIL.Image.frombytes(image.mode, image.size, array.tobytes())
+        deformed = PIL.Image.fromarray(array)
+    else:
+        deformed = PIL.Image.frombytes(image.mode, image.size, array.tobytes())
     if image.mode in ("P", "PA"):
         deformed.putpalette(image.getpalette("RGBA") or [], "RGBA")
+    deformed.info = dict(image.info)  # a transparent colour, the orientation
     return deformed
