@@ -30,7 +30,7 @@ class LeftOut:
     Attributes:
         junk: Paths that are hidden or of the system's, a folder as one.
         others: Number of files that are no images, by the ending of their names.
-        links: Links to folders, which are not followed.
+        links: Paths of links to folders, which are not followed.
         empty: Names of folders beside classes, without an image.
         beside: Names of folders, and images, beside the folder that is read.
     """
@@ -38,7 +38,7 @@ class LeftOut:
     def __init__(self) -> None:
         self.junk: set[str] = set()
         self.others: Counter[str] = Counter()
-        self.links: list[str] = []
+        self.links: set[str] = set()
         self.empty: list[str] = []
         self.beside: list[str] = []
 
@@ -49,12 +49,12 @@ class LeftOut:
             classes: Those that are counted, where there are empty ones.
             published: Whether the files are a published data set's, which has lists beside its images.
         """
-        junk = some(sorted({os.path.basename(path) for path in self.junk}))
+        junk, links = (some(sorted(set(map(os.path.basename, paths)))) for paths in (self.junk, self.links))
         others = some(f"{ending or 'without ending'} {count}" for ending, count in self.others.most_common())
         told = {
             f"{counted(len(self.junk), 'hidden or system entry', 'hidden or system entries')} ({junk})": self.junk,
             f"{counted(self.others.total(), 'file')} of other kinds ({others})": self.others and not published,
-            f"{counted(len(self.links), 'link')} to folders ({some(self.links)})": self.links and not published,
+            f"{counted(len(self.links), 'link')} to folders ({links})": self.links and not published,
             f"{counted(len(self.empty), 'folder')} without images ({some(self.empty)}): no class, so labels number the "
             f"other {classes}": self.empty,
             f"beside the folder that is read: {some(self.beside)}": self.beside,
@@ -117,7 +117,7 @@ def image_files(folder: Path, *, recursive: bool = True, left: LeftOut | None = 
         if entry.is_dir(follow_symlinks=False):
             found += image_files(Path(entry.path), left=left) if recursive else []
         elif entry.is_symlink() and entry.is_dir():
-            left.links += [entry.name] if recursive else []
+            left.links |= {entry.path} if recursive else set()
         elif is_image(entry.name):
             found.append(Path(entry.path))
         else:
@@ -133,7 +133,7 @@ def folders_of(folder: Path, left: LeftOut | None = None) -> list[Path]:
             continue
         if entry.is_symlink() and Path(entry.path).resolve() in (folder.resolve(), *folder.resolve().parents):
             if left is not None:
-                left.links.append(entry.name)
+                left.links.add(entry.path)
         else:
             found.append(Path(entry.path))
     return found

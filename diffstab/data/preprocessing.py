@@ -130,6 +130,9 @@ class Preprocessing:
         """The input `[C, H, W]`, float32. Raises ValueError, with the image's name, if its size is a wrong one."""
         if self.exif_orientation:
             image = ImageOps.exif_transpose(image)
+        if "transparency" in image.info:  # is dropped all the same, and Pillow would warn
+            image = image.copy()
+            del image.info["transparency"]
         image = image.convert(COLOUR_MODES[self.channels])
         height, width = self.size
         if self.resize is not None:

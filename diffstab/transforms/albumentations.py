@@ -10,8 +10,9 @@ from torchvision import tv_tensors
 
 from ..fields import DisplacementField
 from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF
+from ..precision import tensor_of
 from . import random_diffeomorphism
-from .apply import apply_field, deform_points, moved_by, on_pixels, tensor_of
+from .apply import apply_field, deform_points, moved_by, on_pixels
 from .law import UNIFORM, Amount, Shape
 
 try:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 
 from ..fields import DisplacementField, deform, deform_labels
-from ..precision import sent
+from ..precision import sent, tensor_of
 from .boxes import deform_boxes
 
 INDICES = ("1", "P", "PA")  # modes of PIL whose numbers are no amounts, so that there is nothing between two
@@ -115,14 +115,6 @@ def on_pixels(function: Callable[[Tensor], Tensor], pixels: np.ndarray) -> np.nd
     numbers = tensor_of(pixels)
     found = function(numbers.permute(2, 0, 1) if numbers.ndim == 3 else numbers[None])
     return found.permute(1, 2, 0).reshape(numbers.shape).numpy().astype(pixels.dtype, copy=False)
-
-
-def tensor_of(array: np.ndarray) -> Tensor:
-    """The numbers of an array of any byte order and strides, read-only ones too; a copy only where torch needs one."""
-    native = array.dtype.newbyteorder("=")
-    if array.dtype != native or not array.flags.writeable or any(step < 0 for step in array.strides):
-        array = np.array(array, native)
-    return torch.from_numpy(array)
 
 
 def _deform_pil(image: PIL.Image.Image, field: DisplacementField, interpolation: str) -> PIL.Image.Image:

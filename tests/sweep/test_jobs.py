@@ -5,6 +5,7 @@ import pytest
 from diffstab.options import LIBRARIES
 from diffstab.options.measure import MeasureOptions
 from diffstab.options.train import TrainOptions
+from diffstab.store.from_row import asked_of
 from diffstab.sweep.jobs import measure_job, run_job, train_job
 
 
@@ -99,6 +100,14 @@ def test_what_changes_no_number_is_no_part_of_a_jobs_id(tmp_path):
     (tmp_path / "w").write_text("")
     both = [MeasureOptions(checkpoint=str(tmp_path / "w"), weights=weights) for weights in ("init", "pretrained")]
     assert measure_job(both[0]).id == measure_job(both[1]).id
+
+
+def test_the_orientation_of_files_is_part_of_a_jobs_id_only_where_it_is_applied():
+    turned, plain = (MeasureOptions(exif_orientation=value) for value in (True, False))
+    assert measure_job(plain).id == measure_job(MeasureOptions()).id
+    assert measure_job(turned).id != measure_job(plain).id
+    assert asked_of(turned)["exif_orientation"] is True
+    assert "exif_orientation" not in asked_of(plain)
 
 
 def test_a_job_that_fails_is_a_row_that_says_why():
