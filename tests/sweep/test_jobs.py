@@ -54,6 +54,25 @@ def test_images_count_by_their_content(tmp_path):
     assert ids[0] == ids[1] != ids[2]
 
 
+def test_images_behind_links_count_by_their_content_too(tmp_path):
+    """A class or a split may be a link; a link to nothing must not hide that the images beside it changed."""
+    for name in ("store/a", "data"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "data" / "test").symlink_to(tmp_path / "store")
+    (tmp_path / "store" / "back").symlink_to(tmp_path)  # in a circle
+    ids = []
+    for content in ("1", "2", "3"):
+        (tmp_path / "store" / "a" / "1.png").write_text(content)
+        ids.append(measure_job(MeasureOptions(dataset="folder", data_dir=str(tmp_path / "data"))).id)
+        if content == "2":
+            (tmp_path / "data" / "nothing").symlink_to("nowhere")
+    (tmp_path / "store" / "a" / "1.png").write_text("4")
+    ids.append(measure_job(MeasureOptions(dataset="folder", data_dir=str(tmp_path / "data"))).id)
+    (tmp_path / "data" / "train").symlink_to(tmp_path / "store")  # the same images once more
+    ids.append(measure_job(MeasureOptions(dataset="folder", data_dir=str(tmp_path / "data"))).id)
+    assert len(set(ids)) == 5
+
+
 def test_a_large_folders_files_count_by_name_and_size(tmp_path, monkeypatch):
     """Reading ImageNet to name a job would take an hour."""
     folder = tmp_path / "images"
