@@ -75,14 +75,24 @@ def _entered(folder: Path, split: str, left: LeftOut, levels: int) -> Place | No
             f"{str(inside.doubtful)!r} may be the split {split}, or a class like {beside} beside it; "
             "name it as data_dir if it is the split, rename it if it is a class"
         )
-    holders = [one for one in inside.others if _inside(one).splits]
-    if holders and len(inside.others) > 1:
-        within = some(_names(one for own in _inside(holders[0]).splits.values() for one in own))
-        raise ValueError(
-            f"{str(holders[0])!r} holds splits ({within}), beside other folders of images in {str(folder)!r}, which "
-            "would be mixed as classes; name the folder that is meant as data_dir, or bring the splits to the top"
-        )
-    return _entered(inside.others[0], split, left, levels - 1) if levels and len(inside.others) == 1 else None
+    if len(inside.others) == 1:
+        return _entered(inside.others[0], split, left, levels - 1) if levels else None
+    for one in inside.others:
+        within = _splits_within(one, LEVELS - 1)
+        if within:
+            raise ValueError(
+                f"{str(one)!r} holds splits ({some(within)}), beside other folders of images in {str(folder)!r}, which "
+                "would be mixed as classes; name the folder that is meant as data_dir, or bring the splits to the top"
+            )
+    return None
+
+
+def _splits_within(folder: Path, levels: int) -> list[str]:
+    """Names of the first folders of splits in a folder, or so many levels further down."""
+    inside = _inside(folder)
+    if inside.splits or not levels:
+        return _names(one for own in inside.splits.values() for one in own)
+    return next((found for one in inside.others if (found := _splits_within(one, levels - 1))), [])
 
 
 def _inside(folder: Path, left: LeftOut | None = None) -> _Inside:

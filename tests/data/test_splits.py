@@ -72,6 +72,7 @@ def test_words_that_all_names_share_and_a_second_folder_of_the_same_name_are_see
         ("a b", "train", "no split train in .*, which has no folders of splits; leave --split out"),
         ("train/a dev/a eval/a", "test", r"has several folders of the split val \(dev, eval\); name one as data_dir"),
         ("cat/train cat/test dog/train dog/test", "test", r"cat' holds splits \(test, train\), beside other folders"),
+        ("cat/raw/Train cat/raw/Test dog/raw/Train dog/raw/Test", "test", r"cat' holds splits \(Test, Train\), beside"),
         ("data/train data/test more", "test", r"data' holds splits .*; name the folder that is meant as data_dir"),
         ("train_cat train_dog test_cat test_dog", "test", "folders test_cat and train_cat .* named like two splits"),
         ("trainA trainB testA testB", "train", "make a folder for each split, with its classes in it"),
