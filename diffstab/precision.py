@@ -9,7 +9,9 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 Restore = Callable[[], object]
@@ -27,6 +29,14 @@ def sent(tensor: Tensor, device: torch.device | str | None, dtype: torch.dtype |
     """
     waits = device is None or torch.device(device).type in ("cpu", "mps")
     return tensor.to(device=device, dtype=dtype, non_blocking=not waits)
+
+
+def tensor_of(array: NDArray[Any]) -> Tensor:
+    """The numbers of an array of any byte order and strides, read-only ones too; a copy only where torch needs one."""
+    native = array.dtype.newbyteorder("=")
+    if array.dtype != native or not array.flags.writeable or any(step < 0 for step in array.strides):
+        array = np.array(array, native)
+    return torch.from_numpy(array)
 
 
 @contextmanager

@@ -187,7 +187,8 @@ def summary(table: list[dict[str, Any]], setting: dict[str, Any]) -> str:
     told = [f"{networks} network{'s' * (networks > 1)}"] if networks else []
     told.append(f"{len(table)} point{'s' * (len(table) > 1)}")
     if "images" in setting:
-        source = " of {dataset}/{split}".format(**setting) if {"dataset", "split"} <= set(setting) else ""
+        parts = [str(setting[name]) for name in ("dataset", "split") if setting.get(name) is not None]
+        source = f" of {'/'.join(parts)}" if "dataset" in setting else ""
         told.append(f"{setting['images']} images{source}")
     told += [f"{name} = {shown(setting[name])}" for name in ("cutoff", "delta") if setting.get(name) is not None]
     return "; ".join([*told, *([str(setting["average"])] if "average" in setting else [])])

@@ -92,6 +92,7 @@ preprocessing_options = together(
     click.option("--crop-pct", type=float, help="Share of the side that the central crop keeps."),
     click.option("--mean", metavar="M[,M,M]", help="Of pixel values in [0, 1], for all channels or for each."),
     click.option("--std", metavar="S[,S,S]", help="Likewise."),
+    click.option("--exif-orientation", is_flag=True, help="Turn image files as their EXIF tag says."),
 )
 interpolation_option = click.option(
     "--interpolation", type=click.Choice(INTERPOLATIONS), default=DEFAULTS.interpolation, show_default=True

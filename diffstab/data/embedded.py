@@ -7,6 +7,7 @@ import numpy as np
 
 from ..options import split_of
 from .arrays import preprocessing_of
+from .files import LeftOut
 from .folder import images_under
 from .raw import ArrayImages, RawImages
 
@@ -31,4 +32,4 @@ def mnist5k(split: str) -> RawImages:
 
 def photos(split: str) -> RawImages:
     """13 public-domain and CC0 photographs, without labels. There is a test split only."""
-    return images_under("photos", split_of("photos", split, ("test",)), EMBEDDED_FOLDER / "photos")
+    return images_under("photos", split_of("photos", split, ("test",)), EMBEDDED_FOLDER / "photos", LeftOut())

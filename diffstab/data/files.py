@@ -1,16 +1,157 @@
-"""One image file."""
+"""Image files: one that is read, and those under a folder, without what systems and programs drop there."""
 
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image
+
+from ..checks import some
 
 # not every decoder of Pillow's: those of rare formats can be made to run for hours by a broken header
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "TGA", "JPEG2000", "AVIF")
 EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV")
+IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+UPRIGHT = 1  # EXIF's orientation of an image that is as it should be seen
+# beside names that begin with a dot: of macOS, Windows, Linux, Python, and the NAS of Synology and QNAP
+DROPPINGS = re.compile(
+    r"__macosx|icon\r|thumbs\.db(:.*)?|ehthumbs(_vista)?\.db|desktop\.ini|\$recycle\.bin|recycler|~\$.*"
+    r"|system volume information|found\.\d{3}|lost\+found|__pycache__|network trash folder|temporary items"
+    r"|@eadir|@tmp|@sharebin|@recycle|@recently-snapshot|#recycle|#snapshot",
+    re.IGNORECASE,
+)
+
+
+class LeftOut:
+    """What lies under a folder and is not read.
+
+    Attributes:
+        junk: Paths that are hidden or of the system's, a folder as one.
+        others: Number of files that are no images, by the ending of their names.
+        links: Paths of links to folders, which are not followed.
+        empty: Names of folders beside classes, without an image.
+        beside: Names of folders, and images, beside the folder that is read.
+    """
+
+    def __init__(self) -> None:
+        self.junk: set[str] = set()
+        self.others: Counter[str] = Counter()
+        self.links: set[str] = set()
+        self.empty: list[str] = []
+        self.beside: list[str] = []
+
+    def notes(self, *, classes: int = 0, published: bool = False) -> list[str]:
+        """What was left out, a sentence for each kind.
+
+        Args:
+            classes: Those that are counted, where there are empty ones.
+            published: Whether the files are a published data set's, which has lists beside its images.
+        """
+        junk, links = (some(sorted(set(map(os.path.basename, paths)))) for paths in (self.junk, self.links))
+        others = some(f"{ending or 'without ending'} {count}" for ending, count in self.others.most_common())
+        told = {
+            f"{counted(len(self.junk), 'hidden or system entry', 'hidden or system entries')} ({junk})": self.junk,
+            f"{counted(self.others.total(), 'file')} of other kinds ({others})": self.others and not published,
+            f"{counted(len(self.links), 'link')} to folders ({links})": self.links and not published,
+            f"{counted(len(self.empty), 'folder')} without images ({some(self.empty)}): no class, so labels number the "
+            f"other {classes}": self.empty,
+            f"beside the folder that is read: {some(self.beside)}": self.beside,
+        }
+        return [f"left out: {text}" for text, there in told.items() if there]
+
+
+def counted(number: int, one: str, more: str | None = None) -> str:
+    """A number of things.
+
+    >>> counted(1, "image"), counted(1200, "image"), counted(2, "entry", "entries")
+    ('1 image', '1,200 images', '2 entries')
+    """
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def is_junk(name: str) -> bool:
+    """Whether a file or folder is hidden, or dropped there by a system or a program."""
+    return name.startswith(".") or DROPPINGS.fullmatch(name) is not None
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is taken for an image, by its ending."""
+    return os.path.splitext(name)[1].lower() in IMG_EXTENSIONS
+
+
+def entries_of(folder: Path, left: LeftOut | None = None) -> Iterator[os.DirEntry[str]]:
+    """What lies in a folder, sorted by name, but for junk.
+
+    Raises:
+        ValueError: If it can't be listed.
+    """
+    try:
+        with os.scandir(folder) as entries:  # tells files from folders without a look at each
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ValueError(f"the folder {str(folder)!r} can't be listed ({reason}); allow it or move it away") from error
+    for entry in listed:
+        if not is_junk(entry.name):
+            yield entry
+        elif left is not None:
+            left.junk.add(entry.path)
+
+
+def image_files(folder: Path, *, recursive: bool = True, left: LeftOut | None = None) -> list[Path]:
+    """Every image file under a folder, sorted; what lies behind links to folders only where `folder` is one.
+
+    Args:
+        folder: Where they are.
+        recursive: In the folders within as well.
+        left: Is told what is left out.
+
+    Raises:
+        ValueError: If a folder can't be listed.
+    """
+    left = LeftOut() if left is None else left
+    found: list[Path] = []
+    for entry in entries_of(folder, left):
+        if entry.is_dir(follow_symlinks=False):
+            found += image_files(Path(entry.path), left=left) if recursive else []
+        elif entry.is_symlink() and entry.is_dir():
+            left.links |= {entry.path} if recursive else set()
+        elif is_image(entry.name):
+            found.append(Path(entry.path))
+        else:
+            left.others[os.path.splitext(entry.name)[1].lower()] += 1
+    return found
+
+
+def folders_of(folder: Path, left: LeftOut | None = None) -> list[Path]:
+    """The folders in a folder, sorted, and links to folders but for those that lead back to where they lie."""
+    found = []
+    for entry in entries_of(folder, left):
+        if not entry.is_dir():
+            continue
+        if entry.is_symlink() and Path(entry.path).resolve() in (folder.resolve(), *folder.resolve().parents):
+            if left is not None:
+                left.links.add(entry.path)
+        else:
+            found.append(Path(entry.path))
+    return found
+
+
+def holds_image(folder: Path, *, recursive: bool = True) -> bool:
+    """Whether there is an image file under a folder."""
+    inner = []
+    for entry in entries_of(folder):
+        if entry.is_dir(follow_symlinks=False):
+            inner.append(Path(entry.path))
+        elif is_image(entry.name) and not (entry.is_symlink() and entry.is_dir()):
+            return True
+    return recursive and any(holds_image(one) for one in inner)
 
 
 def read_image(path: Path) -> Image.Image:
-    """An image file of one of the common formats, as it is.
+    """An image file of one of the common formats, as it is; of an animation or a stack, the first image.
 
     Raises:
         ValueError: If it can't be read, or has more than 8 bits a channel, which would be cut off.
@@ -23,5 +164,19 @@ def read_image(path: Path) -> Image.Image:
     except Exception as error:  # decoders of hostile files raise whatever they like
         raise ValueError(f"{str(path)!r} can't be read as an image ({error}); remove or mend it") from error
     if read.mode not in EIGHT_BIT:
-        raise ValueError(f"{str(path)!r} has pixels of kind {read.mode}; save it with 8 bits a channel")
+        raise ValueError(f"{str(path)!r} has pixels of kind {read.mode}; save it with 8 bits a channel, gray or RGB")
     return read
+
+
+def is_turned(path: Path) -> bool:
+    """Whether an image file says, by EXIF's orientation, that it lies on its side, upside down or mirrored.
+
+    Not of TIFF, which Pillow turns when it reads it. False if the file can't be read, which its reading will tell.
+    """
+    Image.init()
+    try:
+        with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN and name != "TIFF"]) as image:
+            turned: bool = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) in range(2, 9)
+            return turned
+    except Exception:  # as in `read_image`
+        return False

@@ -1,15 +1,13 @@
 """A folder of image files as a data set: one folder per class, or a flat folder without labels."""
 
-import os
 from pathlib import Path
 
-from ..options import SYNONYMS
-from .files import read_image
+from .files import IMG_EXTENSIONS, LeftOut, folders_of, image_files, read_image
 from .images import IMAGENET_STATISTICS
 from .preprocessing import Preprocessing
 from .raw import UNLABELLED, FileImages
+from .splits import place_of
 
-IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 SMALL = 64  # pixels; images up to this side keep their size
 
 
@@ -22,33 +20,29 @@ def photograph_preprocessing(source: str) -> Preprocessing:
 def folder(split: str, data_dir: Path, download: bool) -> FileImages:
     """The images under a folder, or under its sub-folder named like the split.
 
-    With sub-folders, each is a class, numbered in sorted order. The first image decides how networks trained on them
-    see them: if no side is over 64 pixels, as they are, all of one size; otherwise as ImageNet's usual evaluation.
+    With sub-folders, each is a class, numbered in sorted order; folders without images are none. The first image
+    decides how networks trained on them see them: if no side is over 64 pixels, as they are, all of one size; otherwise
+    as ImageNet's usual evaluation.
 
     Raises:
-        ValueError: If the folder is missing, holds no image, or both images and folders of images; or on `download`.
+        ValueError: If the folder is missing, holds no image, or both images and folders of images, or splits and not
+            this one (`place_of`); or on `download`.
     """
     if download:
         raise ValueError("download is asked for, and a folder is your own; leave it out")
-    return images_under("folder", split, split_folder(data_dir, split))
+    if not data_dir.is_dir():
+        raise ValueError(f"data_dir is {str(data_dir)!r}, which is not a folder; name a folder of images")
+    left = LeftOut()
+    place = place_of(data_dir, split, left)
+    return images_under("folder", place.split, place.folder, left, place.notes)
 
 
-def split_folder(root: Path, split: str) -> Path:
-    """`root/test` or the like where there is one; for `val` and `test` either, whatever it is called."""
-    names = {"val": ("val", *SYNONYMS["val"], "test"), "test": ("test", "val", *SYNONYMS["val"])}
-    for name in names.get(split, (split, *SYNONYMS.get(split, ()))):
-        if (root / name).is_dir():
-            return root / name
-    return root
-
-
-def images_under(name: str, split: str, root: Path) -> FileImages:
+def images_under(name: str, split: str | None, root: Path, left: LeftOut, notes: tuple[str, ...] = ()) -> FileImages:
     """A folder per class, or a flat folder."""
-    if not root.is_dir():
-        raise ValueError(f"data_dir is {str(root)!r}, which is not a folder; name a folder of images")
-    classes = {entry: image_files(entry) for entry in sorted(root.iterdir()) if entry.is_dir()}
-    classes = {entry: images for entry, images in classes.items() if images}
-    flat = image_files(root, recursive=False)
+    classes = {one: image_files(one, left=left) for one in folders_of(root, left)}
+    left.empty += [one.name for one, images in classes.items() if not images]
+    classes = {one: images for one, images in classes.items() if images}
+    flat = image_files(root, recursive=False, left=None if classes else left)
     if classes and flat:
         raise ValueError(
             f"{str(root)!r} holds both images ({flat[0].name}, ...) and folders of images "
@@ -59,8 +53,17 @@ def images_under(name: str, split: str, root: Path) -> FileImages:
     if not files:
         raise ValueError(f"no image under {str(root)!r}; looked for {' '.join(IMG_EXTENSIONS)}")
     paths, labels = zip(*files, strict=True)
-    usual = _usual(name, read_image(paths[0]).size)
-    return FileImages(name, split, paths, labels, len(classes), usual, [entry.name for entry in classes])
+    return FileImages(
+        name,
+        split,
+        paths,
+        labels,
+        len(classes),
+        _usual(name, read_image(paths[0]).size),
+        [one.name for one in classes],
+        place=root,
+        notes=[*notes, *left.notes(classes=len(classes))],
+    )
 
 
 def _usual(name: str, size: tuple[int, int]) -> Preprocessing:
@@ -68,16 +71,3 @@ def _usual(name: str, size: tuple[int, int]) -> Preprocessing:
         return photograph_preprocessing(name)
     mean, std = IMAGENET_STATISTICS
     return Preprocessing(size=(size[1], size[0]), mean=mean, std=std, source=name)
-
-
-def image_files(folder: Path, *, recursive: bool = True) -> list[Path]:
-    """Every image file under a folder, sorted; what lies behind links to folders only where `folder` is one."""
-    found: list[Path] = []
-    with os.scandir(folder) as entries:  # tells files from folders without a look at each
-        listed = sorted(entries, key=lambda entry: entry.name)
-    for entry in listed:
-        if entry.is_dir(follow_symlinks=False):
-            found += image_files(Path(entry.path)) if recursive else []
-        elif os.path.splitext(entry.name)[1].lower() in IMG_EXTENSIONS:
-            found.append(Path(entry.path))
-    return found

@@ -1,5 +1,6 @@
 """What a data set is here: items `(image, label)` in the network's input space, and what is known of them."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -9,6 +10,7 @@ from torch.utils.data import Dataset
 from .preprocessing import Preprocessing, normalise
 from .raw import UNLABELLED, ArrayImages, RawImages
 
+LOOKED_AT = 1000  # headers of files, for their orientation
 IMAGENET_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -17,25 +19,33 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
 
     Attributes:
         name: As it is named on the command line.
-        split: `train`, `val` or `test`.
+        split: `train`, `val`, `test` or `extra`; None where there are no splits.
         shape: `(C, H, W)` of every image.
         classes: Number of classes, 0 where there are no labels (every label is then -1).
         class_names: Of each class, where the data set names them.
         preprocessing: That made the images; None where they came as tensors.
+        contents: Of image files: their folder, their number and that of each class, in a line; otherwise empty.
+        notes: What the user should know of how files were read: what was left out, what stands for what.
     """
 
     name: str
-    split: str
+    split: str | None
     shape: tuple[int, int, int]
     classes: int
     class_names: tuple[str, ...] = ()
     preprocessing: Preprocessing | None = None
+    contents: str = ""
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         raise NotImplementedError
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         raise NotImplementedError
+
+    def orientation_note(self, indices: Sequence[int]) -> str | None:
+        """A note if some of these images are files whose EXIF orientation is left as it is; None otherwise."""
+        return None
 
     def prepared(self, preprocessing: Preprocessing) -> "ImageSet":
         """The same images with another preprocessing. Raises ValueError where they came as tensors."""
@@ -47,7 +57,7 @@ class TensorImageSet(ImageSet):
 
     images: Tensor
 
-    def __init__(self, name: str, split: str, images: Tensor, labels: Tensor, classes: int) -> None:
+    def __init__(self, name: str, split: str | None, images: Tensor, labels: Tensor, classes: int) -> None:
         self.name, self.split, self.classes = name, split, classes
         self.images, self.labels = images, labels
         channels, height, width = images.shape[1:]
@@ -66,6 +76,7 @@ class PreparedImageSet(ImageSet):
     def __init__(self, raw: RawImages, preprocessing: Preprocessing) -> None:
         self.name, self.split = raw.name, raw.split
         self.classes, self.class_names = raw.classes, raw.class_names
+        self.contents, self.notes = raw.contents, raw.notes
         self.raw, self.preprocessing, self.shape = raw, preprocessing, preprocessing.shape
 
     def __len__(self) -> int:
@@ -74,6 +85,18 @@ class PreparedImageSet(ImageSet):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         assert self.preprocessing is not None
         return self.preprocessing(self.raw.open(index), self.raw.title(index)), int(self.raw.labels[index])
+
+    def orientation_note(self, indices: Sequence[int]) -> str | None:
+        """How many of these files, or of a thousand among them, lie otherwise than they should be seen."""
+        assert self.preprocessing is not None
+        looked_at = indices[:: max(1, -(-len(indices) // LOOKED_AT))]
+        count = 0 if self.preprocessing.exif_orientation else sum(self.raw.turned(index) for index in looked_at)
+        if not count:
+            return None
+        return (
+            f"{count} of {len(looked_at)} images looked at have an EXIF orientation, which is not applied (as in "
+            "torchvision and timm); --exif-orientation turns them"
+        )
 
     def prepared(self, preprocessing: Preprocessing) -> ImageSet:
         """The same images with another preprocessing."""

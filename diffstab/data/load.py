@@ -50,12 +50,13 @@ def load_dataset(
     `mnist5k` (5,000 MNIST digits, `[1, 28, 28]`) and `photos` (13 photographs, `[3, 224, 224]`) come with the
     package. The others lie in `data_dir`: `mnist`, `fashionmnist`, `cifar10`, `cifar100`, `svhn`, `tinyimagenet`,
     `imagenet`, `imagenette` in the files that their makers publish, and `folder`, your own images: one folder per
-    class, or a flat folder without labels.
+    class, or a flat folder without labels, in folders of splits or without. `contents` and `notes` of what comes back
+    tell what was read of files, and what was left out.
 
     Args:
         spec: The name; timm's (`torch/cifar10`) is understood too.
         split: `train`, `val` (`validation`), `test` or, of SVHN, `extra`. Where a data set has only one of `val` and
-            `test`, both names mean it.
+            `test`, both names mean it. By the default a `folder` without splits is read as it is.
         data_dir: The folder with its files.
         download: Fetch them into `data_dir` if they are not there; never done unasked.
         preprocessing: Into the network's input space; None: as for networks trained on this data set.

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..checks import some
-from ..options import SYNONYMS, split_of
-from .folder import image_files, photograph_preprocessing
+from ..options import split_of
+from .files import LeftOut, image_files
+from .folder import photograph_preprocessing
 from .layout import found_in, read_or_fetch, root_of
 from .preprocessing import Preprocessing
 from .raw import FileImages
+from .splits import split_folder
 
 SYNSET = re.compile(r"n\d{8}")
 SPLITS = ("train", "val")
@@ -35,11 +37,18 @@ class Named(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """Image files, the label of each, and the synsets of the classes."""
+    """Image files, the label of each, the synsets of the classes, the folder they are in, and notes."""
 
     files: list[Path]
     labels: list[int]
     classes: list[str]
+    place: Path
+    notes: list[str]
+
+    def images(self, name: str, split: str, usual: Preprocessing) -> FileImages:
+        """As images of a data set."""
+        files, labels, classes, place, notes = self
+        return FileImages(name, split, files, labels, len(classes), usual, classes, place=place, notes=notes)
 
 
 def tinyimagenet(split: str, data_dir: Path, download: bool) -> FileImages:
@@ -48,10 +57,9 @@ def tinyimagenet(split: str, data_dir: Path, download: bool) -> FileImages:
     root = root_of(data_dir, TINY_INNER)
 
     def read() -> FileImages:
-        files, labels, classes = _tiny_files(split, [root / TINY_INNER, root])
         mean, std = TINY_STATISTICS
         usual = Preprocessing(size=(64, 64), mean=mean, std=std, source="tinyimagenet")
-        return FileImages("tinyimagenet", split, files, labels, len(classes), usual, classes)
+        return _tiny_files(split, [root / TINY_INNER, root]).images("tinyimagenet", split, usual)
 
     def fetch(folder: Path) -> None:
         from torchvision.datasets.utils import download_and_extract_archive
@@ -88,10 +96,10 @@ def imagenet(split: str, data_dir: Path, download: bool) -> FileImages:
         raise ValueError("ImageNet can't be fetched by a program: get it from image-net.org, and leave --download out")
     folder = _split_folder(title, split, [*(data_dir / inner for inner in KAGGLE_INNER), data_dir], way_out)
     if split == "val" and not _class_folders(folder) and image_files(folder, recursive=False):
-        files, labels, classes = _kaggle_val(title, folder, data_dir)
+        listing = _kaggle_val(title, folder, data_dir)
     else:
-        files, labels, classes = _by_folder(title, folder, 1000, way_out)
-    return FileImages("imagenet", split, files, labels, 1000, photograph_preprocessing("imagenet"), classes)
+        listing = _by_folder(title, folder, 1000, way_out)
+    return listing.images("imagenet", split, photograph_preprocessing("imagenet"))
 
 
 def _kaggle_val(title: str, folder: Path, data_dir: Path) -> Listing:
@@ -121,8 +129,8 @@ def imagenette(split: str, data_dir: Path, download: bool) -> FileImages:
 
     def read() -> FileImages:
         folder = _split_folder(title, split, [*(data_dir / inner for inner in IMAGENETTE_INNER), data_dir], way_out)
-        files, labels, classes = _by_folder(title, folder, len(IMAGENETTE), way_out, IMAGENETTE)
-        return FileImages("imagenette", split, files, labels, 10, photograph_preprocessing("imagenette"), classes)
+        listing = _by_folder(title, folder, len(IMAGENETTE), way_out, IMAGENETTE)
+        return listing.images("imagenette", split, photograph_preprocessing("imagenette"))
 
     def fetch(folder: Path) -> None:
         from torchvision.datasets import Imagenette
@@ -135,9 +143,9 @@ def imagenette(split: str, data_dir: Path, download: bool) -> FileImages:
 def _split_folder(title: str, split: str, bases: list[Path], way_out: str) -> Path:
     """Of the first of `bases` that has it, whatever it is called there."""
     for base in bases:
-        for name in (split, *SYNONYMS[split]):
-            if (base / name).is_dir():
-                return base / name
+        found = split_folder(base, split) if base.is_dir() else None
+        if found is not None:
+            return found
     place = next((base for base in bases if base.is_dir()), bases[-1])
     raise ValueError(f"{title}: looked for a folder {split!r} in {found_in(place)}; {way_out}")
 
@@ -164,20 +172,22 @@ def _by_folder(title: str, folder: Path, count: int, way_out: str, expected: lis
         )
     files: list[Path] = []
     labels: list[int] = []
+    left = LeftOut()
     for label, name in enumerate(classes):
-        images = image_files(folder / name)
+        images = image_files(folder / name, left=left)
         if not images:
             raise ValueError(f"{title}: the class folder {str(folder / name)!r} holds no image; {way_out}")
         files += images
         labels += [label] * len(images)
-    return Listing(files, labels, classes)
+    return Listing(files, labels, classes, folder, left.notes(published=True))
 
 
 def _by_annotation(title: str, folder: Path, told_by: Path, named: list[Named], classes: list[str]) -> Listing:
     """The images of a flat folder, in the order that they would have in class folders."""
     if not folder.is_dir():
         raise ValueError(f"{title}: looked for the images that {told_by.name} names in {found_in(folder)}")
-    there = {path.name: path for path in image_files(folder)}
+    left = LeftOut()
+    there = {path.name: path for path in image_files(folder, left=left)}
     label_of = {synset: label for label, synset in enumerate(classes)}
     labels: dict[str, int] = {}
     for line, image, synset in named:
@@ -194,4 +204,5 @@ def _by_annotation(title: str, folder: Path, told_by: Path, named: list[Named], 
             f"{title}: {str(told_by)!r} gives no label to {some(without)} in {str(folder)!r}; bring it whole"
         )
     order = sorted(labels, key=lambda image: (labels[image], image))
-    return Listing([there[image] for image in order], [labels[image] for image in order], classes)
+    files, own = [there[image] for image in order], [labels[image] for image in order]
+    return Listing(files, own, classes, folder, left.notes(published=True))

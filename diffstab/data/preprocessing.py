@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from ..checks import crop_share, one_of
@@ -37,6 +37,8 @@ class Preprocessing:
         interpolation: Of resizing: `nearest`, `bilinear`, `bicubic` or `lanczos`.
         mean, std: Per channel, of pixel values in [0, 1]; as many as the network has input channels, 1 or 3.
         source: Whose choice this is: a data set's name, weights, or `options` added to either.
+        exif_orientation: Whether files are first turned and mirrored as their EXIF tag says, as photo viewers do.
+            False: read as the pixels lie, as torchvision and timm do; but TIFF, which Pillow always turns.
 
     Raises:
         ValueError: If a value is not allowed.
@@ -49,6 +51,7 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     source: str
+    exif_orientation: bool = False
 
     def __post_init__(self) -> None:
         one_of("crop mode", self.crop_mode, CROP_MODES)
@@ -95,6 +98,7 @@ class Preprocessing:
         crop_pct: float | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        exif_orientation: bool | None = None,
     ) -> "Preprocessing":
         """With other values where they are given.
 
@@ -102,11 +106,12 @@ class Preprocessing:
             img_size: Height and width of the input, pixels.
             crop_pct: Share of the resized image's side that the crop keeps, 0.01 to 1.
             mean, std: One value, for all channels, or one for each.
+            exif_orientation: Whether files are turned as their EXIF tag says.
         """
-        changes: dict[str, Any] = {}
+        changes: dict[str, Any] = {} if exif_orientation is None else {"exif_orientation": exif_orientation}
         if img_size is not None or crop_pct is not None:
             size = self.size if img_size is None else (img_size, img_size)
-            changes = {"size": size, "resize": tuple(self._before_crop(side, crop_pct) for side in size)}
+            changes |= {"size": size, "resize": tuple(self._before_crop(side, crop_pct) for side in size)}
         for name, values in (("mean", mean), ("std", std)):
             if values is not None:
                 if len(values) not in (1, self.channels):
@@ -123,6 +128,11 @@ class Preprocessing:
 
     def __call__(self, image: Image.Image, name: str = "an image") -> Tensor:
         """The input `[C, H, W]`, float32. Raises ValueError, with the image's name, if its size is a wrong one."""
+        if self.exif_orientation:
+            image = ImageOps.exif_transpose(image)
+        if "transparency" in image.info:  # is dropped all the same, and Pillow would warn
+            image = image.copy()
+            del image.info["transparency"]
         image = image.convert(COLOUR_MODES[self.channels])
         height, width = self.size
         if self.resize is not None:
@@ -163,8 +173,9 @@ class Preprocessing:
         return image.crop((left, top, left + width, top + height))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, numbers and texts."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        """Plain lists, numbers and texts; `exif_orientation` only if it is on, as rows had none before it came."""
+        told = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return told if self.exif_orientation else {name: told[name] for name in told if name != "exif_orientation"}
 
     def __str__(self) -> str:
         size = " x ".join(map(str, self.shape))
@@ -173,6 +184,7 @@ class Preprocessing:
         else:
             goal = {"center": "shorter side to", "squash": "squashed to", "border": "longer side to"}[self.crop_mode]
             how = f"{goal} {self.resize[0]} ({self.interpolation}), central crop"
+        how = f"turned by EXIF, {how}" if self.exif_orientation else how
         mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (self.mean, self.std))
         return f"{size}, {how}, mean {mean}, std {std} ({self.source})"
 

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .files import read_image
+from ..checks import some
+from .files import counted, is_turned, read_image
 from .preprocessing import Preprocessing
 
 UNLABELLED = -1
+LISTED = 10  # classes of which each is told
 
 
 class RawImages:
@@ -18,20 +20,25 @@ class RawImages:
 
     Attributes:
         name: As it is named on the command line.
-        split: As the data set calls it.
+        split: As the data set calls it; None where it has no splits.
         labels: int64 `[N]`, -1 throughout where there are none.
         classes: Number of classes, 0 where there are no labels.
         class_names: Of each class, where the data set names them: WordNet's synsets (n01440764) for ImageNet's parts.
         usual: The preprocessing of networks that are trained on this data set.
+        contents: Of files: where they lie, how many they are, and of which classes; a line for people.
+        notes: What the user should know of how the files were read, such as what was left out.
 
     Raises:
         ValueError: If a label is outside the classes.
     """
 
+    contents: str = ""
+    notes: tuple[str, ...] = ()
+
     def __init__(
         self,
         name: str,
-        split: str,
+        split: str | None,
         labels: Sequence[int] | NDArray[np.int64],
         classes: int,
         usual: Preprocessing,
@@ -55,6 +62,10 @@ class RawImages:
     def open(self, index: int) -> Image.Image:
         """The image, as it is stored."""
         raise NotImplementedError
+
+    def turned(self, index: int) -> bool:
+        """Whether the image is a file that lies otherwise than it should be seen, by its EXIF orientation."""
+        return False
 
     def title(self, index: int) -> str:
         """How messages call an image."""
@@ -85,25 +96,56 @@ class ArrayImages(RawImages):
 
 
 class FileImages(RawImages):
-    """Image files."""
+    """Image files.
+
+    Args:
+        place: The folder that they were looked for in.
+        notes: What the user should know of how they were found.
+    """
 
     def __init__(
         self,
         name: str,
-        split: str,
+        split: str | None,
         files: Sequence[Path],
         labels: Sequence[int],
         classes: int,
         usual: Preprocessing,
         class_names: Sequence[str] = (),
+        *,
+        place: Path | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         super().__init__(name, split, labels, classes, usual, class_names)
-        self.files = list(files)
+        self.files, self.notes = list(files), tuple(notes)
+        if place is not None:
+            counts = np.bincount(self.labels, minlength=classes).tolist() if classes else []
+            self.contents = (
+                f"{str(place)!r}: {counted(len(self.files), 'image')}, {_told_classes(self.class_names, counts)}"
+            )
 
     def open(self, index: int) -> Image.Image:
         """The image, as the file has it."""
         return read_image(self.files[index])
 
+    def turned(self, index: int) -> bool:
+        """By the file's header."""
+        return is_turned(self.files[index])
+
     def title(self, index: int) -> str:
         """The file's path."""
         return repr(str(self.files[index]))
+
+
+def _told_classes(names: Sequence[str], counts: Sequence[int]) -> str:
+    """The classes with their numbers of images; of many, the first few and the range of the numbers.
+
+    >>> _told_classes(["cat", "dog"], [10, 12])
+    '2 classes: cat 10, dog 12'
+    """
+    if not counts:
+        return "no classes"
+    title = counted(len(counts), "class", "classes")
+    if len(counts) <= LISTED:
+        return f"{title}: " + ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
+    return f"{title} of {min(counts):,} to {max(counts):,}: {some(names)}"

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from ..precision import tensor_of
 from ..streams import in_random_order
 
 
@@ -86,7 +88,7 @@ def _checked_labels(labels: Any, count: int) -> Tensor:
     if labels is None:
         return torch.full((count,), -1)
     try:
-        tensor = torch.as_tensor(labels).cpu()
+        tensor = _tensor(labels).cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"labels are {labels!r:.60}; one whole number per image is needed") from error
     if tensor.shape != (count,) or tensor.is_floating_point() or tensor.is_complex():
@@ -94,10 +96,14 @@ def _checked_labels(labels: Any, count: int) -> Tensor:
     return tensor.long()
 
 
+def _tensor(values: Any) -> Tensor:
+    return tensor_of(values) if isinstance(values, np.ndarray) else torch.as_tensor(values)
+
+
 def _indices(indices: Tensor | None, total: int) -> Tensor:
     if indices is None:
         return torch.arange(total)
-    indices = torch.as_tensor(indices)
+    indices = _tensor(indices)
     if indices.dtype != torch.int64 or indices.ndim != 1:
         raise ValueError(f"indices are {indices.dtype} {tuple(indices.shape)}; int64 [M] is needed")
     if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < total:

@@ -50,9 +50,12 @@ def measure_cell(
     )
     transformation = _transformation(options, images)
     network = _placed(loaded, options, device)
+    count = min(options.images, len(images))
+    about = _about(images, choose(count, len(images), options.seed).tolist())
 
     def measured(count: int, draws: int) -> "StabilityResult":
-        reporter.begins(_title(loaded, images, count, options, device))
+        reporter.begins("\n".join([_title(loaded, images, count, options, device), *about]))
+        about.clear()  # told once
         with told_as_value_error(options.model, images.shape):
             return measure(
                 network,
@@ -69,7 +72,6 @@ def measure_cell(
                 **{name: getattr(options, name) for name in KNOBS},
             )
 
-    count = min(options.images, len(images))
     if options.until_precision is None:
         result = measured(count, options.draws)
     else:
@@ -153,4 +155,12 @@ def _title(loaded: LoadedModel, images: ImageSet, count: int, options: MeasureOp
     few = f" (all there are; {options.images} asked for)" if len(images) < options.images else ""
     shown = loaded.name if ":" in loaded.name else f"{loaded.source}:{loaded.name}"
     network = f"{shown}, weights: {loaded.weights}"
-    return f"{network}; {count} images of {images.name}/{images.split}{few}; {device}\ninput: {images.preprocessing}"
+    split = f"/{images.split}" if images.split else ", which has no splits"
+    return f"{network}; {count} images of {images.name}{split}{few}; {device}\ninput: {images.preprocessing}"
+
+
+def _about(images: ImageSet, measured: list[int]) -> list[str]:
+    """Lines on the image files: where they lie, their classes, and what the user should know of them."""
+    turned = images.orientation_note(measured)
+    contents = [f"images in {images.contents}"] if images.contents else []
+    return [*contents, *(f"note: {text}" for text in [*images.notes, *([turned] if turned else [])])]

@@ -55,6 +55,7 @@ class Override(NamedTuple):
     crop_pct: float | None = None
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
+    exif_orientation: bool | None = None
 
 
 class _Asked(NamedTuple):

@@ -40,7 +40,17 @@ from .choices import (
     layer_text,
     refuse_no_mode,
 )
-from .data_names import DATASETS, EMBEDDED, SPLITS, SYNONYMS, dataset_named, split_named, split_of
+from .data_names import (
+    DATASETS,
+    EMBEDDED,
+    SPLITS,
+    class_in_split,
+    dataset_named,
+    split_named,
+    split_of,
+    split_word,
+    split_words,
+)
 from .experiments import FIRST_LOSS, OPTIONS, REGIME, STRIPE, RegimeOptions, StripeOptions
 from .measure import ADDED, DEFAULTS, ENSEMBLE, USUAL, MeasureOptions, MeasureSettings
 from .model_names import HUB, LIBRARIES, LOCAL, OWN, PREFIXES, base_and_width, base_name

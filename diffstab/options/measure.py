@@ -115,6 +115,7 @@ class MeasureOptions(CommandOptions):
         download: Fetch the data set into `data_dir` where it is not there.
         checkpoint: A file of weights, in place of `weights`.
         img_size, crop_pct, mean, std: Of the preprocessing, in place of the weights' or the data set's.
+        exif_orientation: Whether image files are turned as their EXIF tag says.
         transform: What images undergo; all but `diffeo` are told by `delta` alone.
         delta: Pixels, in place of `temperature`; 1 where neither is given.
         noise_norm: ||eta||, in place of the rule `noise_radius`.
@@ -146,6 +147,7 @@ class MeasureOptions(CommandOptions):
     crop_pct: float | None = None
     mean: str | None = None
     std: str | None = None
+    exif_orientation: bool = False
     transform: str = DIFFEO
     cutoff: float = DEFAULT_CUTOFF
     delta: float | None = None
@@ -208,7 +210,7 @@ class MeasureOptions(CommandOptions):
         self._check("model dataset data_dir checkpoint split", a_text)
         self._check("dataset", lambda _, value: dataset_named(value))
         self._check("split", lambda _, value: split_named(value))
-        self._check("download", true_or_false)
+        self._check("download exif_orientation", true_or_false)
         self._check("num_classes in_chans", positive_integer)
         self._check("img_size", positive_integer, least=2)
         self._check("model_kwargs", key_values)
@@ -260,10 +262,11 @@ class MeasureOptions(CommandOptions):
 
     @property
     def override(self) -> dict[str, Any]:
-        """Size, crop, mean and std that were asked for."""
+        """Size, crop, mean, std and orientation that were asked for."""
         statistics = {name: getattr(self, name) for name in ("mean", "std")}
         numbers = {name: text and tuple(map(float, text.split(","))) for name, text in statistics.items()}
-        return {"img_size": self.img_size, "crop_pct": self.crop_pct, **numbers}
+        turned = {"exif_orientation": True} if self.exif_orientation else {}
+        return {"img_size": self.img_size, "crop_pct": self.crop_pct, **numbers, **turned}
 
 
 # That make the ensemble, by the names that MaxEntropyEnsemble has for them.
@@ -272,6 +275,6 @@ ENSEMBLE = ("cutoff", "delta", "temperature", "convention", "cutoff_rule", "delt
 # Added after stores were kept: left out of a job's name while they have their default, so that those still answer.
 ADDED = tuple(
     "num_classes in_chans model_kwargs img_size crop_pct mean std precision amp channels_last compile transform "
-    "noise_norm layers".split()
+    "noise_norm layers exif_orientation".split()
 )
 USUAL = {f.name: f.default for f in fields(MeasureOptions)}

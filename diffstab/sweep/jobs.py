@@ -127,16 +127,18 @@ def _model_files(model: str) -> dict[str, str]:
 def _content(path: str) -> str:
     """sha256 of a file, or of all files in a folder with their names; the path itself if it can't be read.
 
+    In a folder, what can't be read, such as a link to nothing, counts by its name.
+
     Of a folder with more than 1 GB, the files count by their names and sizes: reading ImageNet takes an hour.
     """
     try:
         if not os.path.isdir(path):
             return _file_sha256(path, *_stamp(path))
-        files = {file: _stamp(file) for file in _files_under(path)}
-        large = sum(size for size, _ in files.values()) > READ_UP_TO
+        files = {file: _stamp(file) if _readable(file) else None for file in _files_under(path)}
+        large = sum(stamp[0] for stamp in files.values() if stamp) > READ_UP_TO
         digest = hashlib.sha256()
         for file, stamp in files.items():
-            content = f"{stamp[0]} bytes" if large else _file_sha256(file, *stamp)
+            content = "" if stamp is None else f"{stamp[0]} bytes" if large else _file_sha256(file, *stamp)
             digest.update(f"{Path(file).relative_to(path).as_posix()} {content}\n".encode())
         return digest.hexdigest()
     except OSError:  # which the job itself will tell
@@ -144,10 +146,22 @@ def _content(path: str) -> str:
 
 
 def _files_under(path: str) -> Iterator[str]:
-    for root, folders, files in os.walk(path):
+    """Behind links to folders as well, as classes and splits may be links; a link to a folder seen before alone."""
+    followed = {os.path.realpath(path)}
+    for root, folders, files in os.walk(path, followlinks=True):
+        for name in sorted(folders):
+            folder = os.path.join(root, name)
+            if os.path.islink(folder) and os.path.realpath(folder) in followed:
+                folders.remove(name)
+                yield folder
+            followed.add(os.path.realpath(folder))
         folders.sort()
         for name in sorted(files):
             yield os.path.join(root, name)
+
+
+def _readable(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.R_OK)
 
 
 def _stamp(path: str) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """The images of a training: which of them train, which choose the epoch, which test."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -58,9 +59,11 @@ def prepare_images(options: TrainOptions) -> Images:
 
 def _labelled_splits(options: TrainOptions) -> tuple[TensorImageSet, TensorImageSet]:
     """Training and test images. Raises ValueError unless they have labels and are held in memory."""
-    test = load_dataset(options.dataset, split="test", data_dir=options.data_dir, download=options.download)
+    files = options.dataset == "folder"  # never in memory; and which splits it lacks does not matter here
+    load = partial(load_dataset, options.dataset, data_dir=options.data_dir, download=options.download)
+    test = None if files else load(split="test")
     if isinstance(test, TensorImageSet) and test.classes:
-        train = load_dataset(options.dataset, split="train", data_dir=options.data_dir, download=options.download)
+        train = load(split="train")
         if isinstance(train, TensorImageSet):
             return train, test
     raise ValueError(

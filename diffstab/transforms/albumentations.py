@@ -10,6 +10,7 @@ from torchvision import tv_tensors
 
 from ..fields import DisplacementField
 from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF
+from ..precision import tensor_of
 from . import random_diffeomorphism
 from .apply import apply_field, deform_points, moved_by, on_pixels
 from .law import UNIFORM, Amount, Shape
@@ -28,8 +29,8 @@ class RandomDiffeomorphism(DualTransform):  # type: ignore[misc]
     """Deforms images along random smooth fields, and masks, boxes and keypoints with them, all of a call along one.
 
     Takes `image`, `images`, `mask`, `masks`, `bboxes`, `keypoints`, and volumes slice by slice; images of uint8,
-    uint16 or floats, `[H, W]` or `[H, W, C]`. Masks keep their labels (nearest), boxes bound their deformed outline,
-    keypoints go where their pixels go, to 1e-3 px, and keep their angle and scale.
+    uint16 or floats, `[H, W]` or `[H, W, C]`, of any byte order, which stays. Masks keep their labels (nearest), boxes
+    bound their deformed outline, keypoints go where their pixels go, to 1e-3 px, and keep their angle and scale.
 
     Numbers come from albumentations' generator, so that `A.Compose(..., seed=137)` reproduces them; in a worker of a
     data loader the worker's seed is added, which torch draws anew for each worker and epoch.
@@ -123,7 +124,7 @@ class RandomDiffeomorphism(DualTransform):  # type: ignore[misc]
     def apply_to_keypoints(self, keypoints: np.ndarray, **params: Any) -> np.ndarray:
         """Keypoints `[N, 2 + more]`, (x, y) in pixels; the rest of a row stays."""
         found: np.ndarray = keypoints.copy()
-        found[:, :2] = deform_points(torch.from_numpy(keypoints[:, :2]), _field_of(params)[0]).numpy()
+        found[:, :2] = deform_points(tensor_of(keypoints[:, :2]), _field_of(params)[0]).numpy()
         return found
 
     def _deform(self, inpt: Tensor, params: dict[str, Any]) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 
 from ..fields import DisplacementField, deform, deform_labels
-from ..precision import sent
+from ..precision import sent, tensor_of
 from .boxes import deform_boxes
 
 INDICES = ("1", "P", "PA")  # modes of PIL whose numbers are no amounts, so that there is nothing between two
@@ -111,22 +111,24 @@ def deform_points(points: Tensor, field: DisplacementField) -> Tensor:
 
 
 def on_pixels(function: Callable[[Tensor], Tensor], pixels: np.ndarray) -> np.ndarray:
-    """A function of a tensor `[C, H, W]` on an array `[H, W]` or `[H, W, C]`."""
-    numbers = torch.from_numpy(pixels)
+    """A function of a tensor `[C, H, W]` on an array `[H, W]` or `[H, W, C]`; the result has the array's byte order."""
+    numbers = tensor_of(pixels)
     found = function(numbers.permute(2, 0, 1) if numbers.ndim == 3 else numbers[None])
-    return found.permute(1, 2, 0).reshape(numbers.shape).numpy()
+    return found.permute(1, 2, 0).reshape(numbers.shape).numpy().astype(pixels.dtype, copy=False)
 
 
 def _deform_pil(image: PIL.Image.Image, field: DisplacementField, interpolation: str) -> PIL.Image.Image:
-    """A PIL image of any mode, with its palette."""
+    """A PIL image of any mode, with its palette and what else its file told."""
     indices = image.mode in INDICES
     array = on_pixels(
         lambda pixels: deform_labels(pixels, field) if indices else deform(pixels, field, interpolation),
         np.array(image),
     )
     if image.mode == "1":  # whose bytes hold eight pixels each
-        return PIL.Image.fromarray(array)
-    deformed = PIL.Image.frombytes(image.mode, image.size, array.tobytes())
+        deformed = PIL.Image.fromarray(array)
+    else:
+        deformed = PIL.Image.frombytes(image.mode, image.size, array.tobytes())
     if image.mode in ("P", "PA"):
         deformed.putpalette(image.getpalette("RGBA") or [], "RGBA")
+    deformed.info = dict(image.info)  # a transparent colour, the orientation
     return deformed

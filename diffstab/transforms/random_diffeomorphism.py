@@ -22,10 +22,11 @@ KINDS = (torch.Tensor, PIL.Image.Image)
 class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
     """Deforms images along random smooth fields, and masks, boxes and keypoints with them.
 
-    Takes what torchvision's v2 transforms take: PIL images, tensors `[..., C, H, W]` of any float or whole-number
-    dtype, `tv_tensors` (a video has one field, its masks, boxes and keypoints the same), alone or nested. Masks keep
-    their labels (nearest), boxes bound their deformed outline, keypoints go where their pixels go, to 1e-3 px. All else
-    passes through. In a batch each image has its own field. What is not moved comes back bit for bit.
+    Takes what torchvision's v2 transforms take: PIL images of any mode, tensors `[..., C, H, W]` of any float or
+    whole-number dtype, `tv_tensors` (a video has one field, its masks, boxes and keypoints the same), alone or nested.
+    Masks keep their labels (nearest), boxes bound their deformed outline, keypoints go where their pixels go, to
+    1e-3 px. All else passes through, numpy arrays too, of which `v2.ToImage()` makes images. In a batch each image has
+    its own field. What is not moved comes back bit for bit.
 
     Numbers are drawn from torch's global generator, which a `DataLoader` seeds anew in each worker, on the CPU
     whatever the images' device.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from diffstab.cli.figure import summary
 from diffstab.figures.paper import catalogue
 from diffstab.figures.paper.catalogue import FIGURES, FOLDER, NAMES, PRESETS, FigureKind, figure_named
 from diffstab.sweep.spec import read_spec
@@ -162,3 +163,9 @@ def test_without_matplotlib_the_command_says_what_to_install(cli, tiny, monkeypa
     answer = cli("figure", "fig10-interpolation")
     assert answer.exit_code == 2
     assert "pip install 'diffstab[plot]'" in answer.stderr
+
+
+@pytest.mark.parametrize(("split", "told"), [("test", "9 images of folder/test"), (None, "9 images of folder")])
+def test_the_line_on_a_figure_names_the_split_where_there_is_one(split, told):
+    setting = {"images": 9, "dataset": "folder", "split": split}
+    assert summary([{"model": "lenet"}], setting) == f"1 network; 1 point; {told}"

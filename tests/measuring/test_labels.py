@@ -29,7 +29,14 @@ def test_keys_tell_networks_images_and_labels_apart(images):
     assert key(lambda x: x) is None  # nothing tells one callable from another
 
 
-@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+def foreign(values):
+    """An array as hardly any is: backwards, of the other byte order, read-only."""
+    found = np.array(values[::-1], np.dtype(np.int64).newbyteorder("S"))[::-1]
+    found.flags.writeable = False
+    return found
+
+
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor, foreign])
 def test_labels_and_indices_may_be_lists_or_arrays(images, kind):
     labels, indices = kind([k % 2 for k in range(40)]), kind([3, 1, 8])
     found = measure(lambda x: x.mean((2, 3)), images, ENSEMBLE, labels=labels, indices=indices, seed=np.int64(2))

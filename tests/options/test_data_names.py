@@ -58,6 +58,9 @@ def test_unknown_data_sets_are_refused(spec, message):
         ("eval", "val"),
         ("evaluation", "val"),
         ("TEST", "test"),
+        ("testing", "test"),
+        ("TrainSet", "train"),
+        ("dev", "val"),
         ("extra", "extra"),
     ],
 )

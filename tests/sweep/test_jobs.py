@@ -5,6 +5,7 @@ import pytest
 from diffstab.options import LIBRARIES
 from diffstab.options.measure import MeasureOptions
 from diffstab.options.train import TrainOptions
+from diffstab.store.from_row import asked_of
 from diffstab.sweep.jobs import measure_job, run_job, train_job
 
 
@@ -53,6 +54,25 @@ def test_images_count_by_their_content(tmp_path):
     assert ids[0] == ids[1] != ids[2]
 
 
+def test_images_behind_links_count_by_their_content_too(tmp_path):
+    """A class or a split may be a link; a link to nothing must not hide that the images beside it changed."""
+    for name in ("store/a", "data"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "data" / "test").symlink_to(tmp_path / "store")
+    (tmp_path / "store" / "back").symlink_to(tmp_path)  # in a circle
+    ids = []
+    for content in ("1", "2", "3"):
+        (tmp_path / "store" / "a" / "1.png").write_text(content)
+        ids.append(measure_job(MeasureOptions(dataset="folder", data_dir=str(tmp_path / "data"))).id)
+        if content == "2":
+            (tmp_path / "data" / "nothing").symlink_to("nowhere")
+    (tmp_path / "store" / "a" / "1.png").write_text("4")
+    ids.append(measure_job(MeasureOptions(dataset="folder", data_dir=str(tmp_path / "data"))).id)
+    (tmp_path / "data" / "train").symlink_to(tmp_path / "store")  # the same images once more
+    ids.append(measure_job(MeasureOptions(dataset="folder", data_dir=str(tmp_path / "data"))).id)
+    assert len(set(ids)) == 5
+
+
 def test_a_large_folders_files_count_by_name_and_size(tmp_path, monkeypatch):
     """Reading ImageNet to name a job would take an hour."""
     folder = tmp_path / "images"
@@ -99,6 +119,14 @@ def test_what_changes_no_number_is_no_part_of_a_jobs_id(tmp_path):
     (tmp_path / "w").write_text("")
     both = [MeasureOptions(checkpoint=str(tmp_path / "w"), weights=weights) for weights in ("init", "pretrained")]
     assert measure_job(both[0]).id == measure_job(both[1]).id
+
+
+def test_the_orientation_of_files_is_part_of_a_jobs_id_only_where_it_is_applied():
+    turned, plain = (MeasureOptions(exif_orientation=value) for value in (True, False))
+    assert measure_job(plain).id == measure_job(MeasureOptions()).id
+    assert measure_job(turned).id != measure_job(plain).id
+    assert asked_of(turned)["exif_orientation"] is True
+    assert "exif_orientation" not in asked_of(plain)
 
 
 def test_a_job_that_fails_is_a_row_that_says_why():

@@ -61,6 +61,19 @@ def test_images_are_deformed_along_the_field(name, interpolation):
     assert not np.array_equal(found, before)
 
 
+def test_images_masks_and_keypoints_of_any_byte_order_and_strides_are_taken():
+    def found(change):
+        sample = {"image": PIXELS, "mask": LABELS.astype(np.int32), "keypoints": POINTS}
+        transform = whole(RandomDiffeomorphism(delta=2.0, p=1.0), seed=3)
+        return transform(**{name: change(array) for name, array in sample.items()}, bboxes=SHARES, classes=[4, 2, 3])
+
+    wanted = found(lambda array: array)
+    for change in (lambda array: array.astype(array.dtype.newbyteorder("S")), lambda array: array[::-1].copy()[::-1]):
+        other = found(change)
+        assert other["image"].dtype == change(PIXELS).dtype
+        assert all(np.array_equal(other[name], wanted[name]) for name in wanted)
+
+
 def whole(transform: RandomDiffeomorphism, **more: Any) -> A.Compose:
     """With boxes, in shares of the image, and keypoints."""
     boxes = A.BboxParams(format=more.pop("form", "albumentations"), label_fields=["classes"])
