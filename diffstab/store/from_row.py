@@ -15,7 +15,7 @@ SAME = (
 ).split()
 RENAMED = {"noise_radius_rule": "noise_radius", "layers_asked": "layers"}
 # Options that no other column of a row tells: kept in its `asked` where they were set.
-ASKED = ("temperature", "checkpoint", "img_size", "crop_pct", "mean", "std", "channels_last", "compile")
+ASKED = ("temperature", "checkpoint", "weights_key", "img_size", "crop_pct", "mean", "std", "channels_last", "compile")
 CHANGES_NOTHING = 1e-6  # relative
 
 
