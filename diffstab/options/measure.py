@@ -208,8 +208,6 @@ class MeasureOptions(CommandOptions):
     def _check_what(self) -> None:
         """Network, data set, and how images become the network's input."""
         self._check("model dataset data_dir checkpoint weights_key split", a_text)
-        if self.weights_key is not None and self.checkpoint is None:
-            raise ValueError(f"weights_key is {self.weights_key!r} and there is no checkpoint; give checkpoint too")
         self._check("dataset", lambda _, value: dataset_named(value))
         self._check("split", lambda _, value: split_named(value))
         self._check("download", true_or_false)
