@@ -14,6 +14,8 @@ from torch import nn
 from diffstab.models.alpha import AlphaNetwork
 from diffstab.models.checkpoints import load_checkpoint
 from diffstab.models.load import load_model
+from diffstab.options.measure import MeasureOptions
+from diffstab.sweep.jobs import measure_job
 
 CLASSES = 5
 
@@ -212,6 +214,15 @@ def test_files_of_other_kinds_are_called_what_they_are(tmp_path, file, write, me
     write(tmp_path / file)
     with pytest.raises(ValueError, match=message):
         load_checkpoint(made(9), tmp_path / file, key=None, dataset="digits", classes=CLASSES)
+
+
+def test_the_key_is_part_of_what_a_sweep_asks_for(tmp_path):
+    torch.save(TIMM, tmp_path / "a.pt")
+    asked = {"model": "fc_l2", "checkpoint": str(tmp_path / "a.pt")}
+    first, ema = (measure_job(MeasureOptions(**asked, weights_key=key)) for key in (None, "state_dict_ema"))
+    assert first.id != ema.id
+    assert "weights_key=state_dict_ema" in str(ema)
+    assert ema.options.at_initialisation().weights_key is None
 
 
 def test_a_row_tells_the_state_dict_and_the_command_takes_the_key(tmp_path, cli):
