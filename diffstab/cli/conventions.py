@@ -43,7 +43,7 @@ def tell_both(found: "BothConventions", output: Path | None, as_json: bool) -> N
         return
     paper = found.paper
     click.echo(
-        f"{paper.model} ({paper.model_source}, {paper.weights}) on {paper.images} images of {paper.dataset}, "
+        f"{paper.model} ({paper.model_source}, {paper.weights_shown}) on {paper.images} images of {paper.dataset}, "
         f"{paper.average}, seed {paper.seed}"
     )
     whole = [{letter: getattr(one, letter) for letter in "DGR"} for one in (paper, found.reference)]

@@ -36,6 +36,7 @@ USUAL = MeasureOptions()
 @network_options
 @click.option("--weights", type=click.Choice(WEIGHTS), default=USUAL.weights, show_default=True)
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="File of weights, in place of --weights.")
+@click.option("--weights-key", metavar="KEY", help="Which state dict of the checkpoint, as in state_dict_ema.")
 @data_options
 @preprocessing_options
 @ensemble_options(BOTH)

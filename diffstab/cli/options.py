@@ -72,8 +72,8 @@ network_options = together(
         "--model",
         default=DEFAULT_MODEL,
         show_default=True,
-        help="NAME, paper:NAME, timm:NAME[.TAG], torchvision:NAME[@WEIGHTS], hf-hub:USER/NAME, local-dir:PATH or "
-        "MODULE:CALLABLE.",
+        help="NAME, paper:NAME, timm:NAME[.TAG], torchvision:NAME[@WEIGHTS], hf-hub:USER/NAME, local-dir:PATH, "
+        "MODULE:CALLABLE or FILE.py:CALLABLE.",
     ),
     click.option("--num-classes", type=int, help="Outputs of the network.  [default: its weights' or the data's]"),
     click.option("--in-chans", type=int, help="Channels of its input.  [default: its weights' or the data's]"),

@@ -49,7 +49,7 @@ def print_results(result: "StabilityResult", init: "StabilityResult | None") -> 
 
 def _print_one(console: "Console", result: "StabilityResult") -> None:
     images = f"{result.images} images of {result.dataset}"
-    console.print(f"{result.model} ({result.model_source}, {result.weights}) on {images}")
+    console.print(f"{result.model} ({result.model_source}, {result.weights_shown}) on {images}")
     table = _table("", "value", "95 % interval", "")
     for name, meaning in MEANINGS.items():
         table.add_row(f"{name}_f", *_cells(getattr(result, name)), meaning.replace("deformation", _noun(result)))

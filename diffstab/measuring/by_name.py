@@ -12,6 +12,8 @@ from ..models import LoadedModel, Override, Shape, label_map, resolve_model
 from ..options import DIFFEO, ENSEMBLE, MeasureOptions
 from ..perturbations import Transformation, transformation_named
 from ..processes import ALONE, Processes, chosen_device, local_device
+from ..results import weights_shown
+from ..streams import choose
 from .adaptive import until_precise
 from .forward import told_as_value_error
 from .measure import measure
@@ -53,6 +55,13 @@ def measure_cell(
     count = min(options.images, len(images))
     about = _about(images, choose(count, len(images), options.seed).tolist())
 
+    told: set[str] = set()
+
+    def note(text: str) -> None:
+        if text not in told:  # with `until_precision` the network is measured several times
+            told.add(text)
+            reporter.notes(f"note: {text}")
+
     def measured(count: int, draws: int) -> "StabilityResult":
         reporter.begins("\n".join([_title(loaded, images, count, options, device), *about]))
         about.clear()  # told once
@@ -67,7 +76,7 @@ def measure_cell(
                 draws=draws,
                 device=device,
                 progress=reporter.moves,
-                note=lambda text: reporter.notes(f"note: {text}"),
+                note=note,
                 processes=processes,
                 **{name: getattr(options, name) for name in KNOBS},
             )
@@ -104,6 +113,7 @@ def _model(options: MeasureOptions, dataset: ImageSet) -> LoadedModel:
         dataset=dataset.name,
         weights=options.weights,
         checkpoint=options.checkpoint,
+        weights_key=options.weights_key,
         num_classes=options.num_classes,
         in_chans=options.in_chans,
         model_kwargs=options.arguments,
@@ -137,24 +147,34 @@ def _placed(loaded: LoadedModel, options: MeasureOptions, device: torch.device) 
 
 
 def _label_outputs(loaded: LoadedModel, images: ImageSet, outputs: int) -> list[int] | None:
+    if loaded.head is not None:  # random, or not there
+        return None
     return label_map(images.classes, images.class_names, outputs, loaded.label_names)
 
 
 def _named(result: "StabilityResult", loaded: LoadedModel, images: ImageSet, reporter: Reporter) -> "StabilityResult":
-    outputs = result.raw.outputs.shape[1]
+    for text in (*loaded.notes, *filter(None, [loaded.assumed])):
+        reporter.notes(f"note: {text}")
     if images.classes and result.test_error is None:
-        reporter.notes(f"no test error: the network has {outputs} outputs and {images.name} {images.classes} classes")
+        reporter.notes(f"no test error: {_why_no_error(loaded, images, result.raw.outputs.shape[1])}")
     if result.output is not None:
         reporter.notes(f"note: the network returns several outputs; measured is {result.output}")
     names = {"model": loaded.name, "model_source": loaded.source, "weights": loaded.weights, "weights_tag": loaded.tag}
-    return replace(result, **names, model_options=loaded.options)  # type: ignore[arg-type]
+    more = {"weights_key": loaded.weights_key, "head": loaded.head, "model_options": loaded.options}
+    return replace(result, **names, **more)  # type: ignore[arg-type]
+
+
+def _why_no_error(loaded: LoadedModel, images: ImageSet, outputs: int) -> str:
+    if loaded.head is not None:
+        return "the network's head is random" if loaded.head == "init" else "the network has no head, only features"
+    return f"the network has {outputs} outputs and {images.name} {images.classes} classes"
 
 
 def _title(loaded: LoadedModel, images: ImageSet, count: int, options: MeasureOptions, device: torch.device) -> str:
     """Which network this is, on which images."""
     few = f" (all there are; {options.images} asked for)" if len(images) < options.images else ""
     shown = loaded.name if ":" in loaded.name else f"{loaded.source}:{loaded.name}"
-    network = f"{shown}, weights: {loaded.weights}"
+    network = f"{shown}, weights: {weights_shown(loaded.weights, loaded.weights_key, loaded.head)}"
     split = f"/{images.split}" if images.split else ", which has no splits"
     return f"{network}; {count} images of {images.name}{split}{few}; {device}\ninput: {images.preprocessing}"
 

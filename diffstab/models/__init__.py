@@ -1,18 +1,19 @@
 """Networks by name, with their weights: the paper's small-image nets, timm's, torchvision's, hubs' and your own.
 
 Open `resolve` first: from a spec to a network and the preprocessing of its weights; `sources` tells which library a
-name means, and `from_timm`, `from_torchvision`, `paper`, `own_code` build. The room imports data, options and the
-ground floor.
+name means; `building` has `from_timm`, `from_torchvision`, `paper` or `own_code` build it, with its weights. The room
+imports data, options and the ground floor.
 """
 
 from .alpha import AlphaNetwork
+from .card import Override
 from .checkpoints import fill, read_manifest
 from .kept_folder import PREPROCESSING, WEIGHTS_FILE
 from .labels import label_map
 from .listing import matching, named_models
 from .load import load_model
-from .own_code import code_file
+from .own_files import code_file
 from .paper import FC_WIDTH, PAPER_NETS, Traits, traits_of
-from .resolve import LoadedModel, Override, resolve_model
+from .resolve import LoadedModel, resolve_model
 from .sources import Shape
 from .transfer import read_out, start_from_imagenet

@@ -47,6 +47,11 @@ class AlphaNetwork(nn.Module):
         return self.alpha * difference
 
 
-def is_alpha_state(state: Mapping[str, Tensor]) -> bool:
-    """Whether weights are those of an `AlphaNetwork`."""
-    return "alpha" in state and all(name == "alpha" or name.startswith(("network.", "initial.")) for name in state)
+def alpha_in(state: Mapping[str, Tensor]) -> float | None:
+    """alpha of the weights of an `AlphaNetwork`, wrapped or not; None if they are of another network."""
+    alpha = next((name for name in state if name.rpartition(".")[2] == "alpha"), None)
+    if alpha is None or state[alpha].numel() != 1 or len(state) == 1:
+        return None
+    prefix = alpha.removesuffix("alpha")
+    parts = tuple(f"{prefix}{part}." for part in ("network", "initial"))
+    return float(state[alpha]) if all(name == alpha or name.startswith(parts) for name in state) else None

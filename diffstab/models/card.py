@@ -1,8 +1,9 @@
 """What is known of a network before it is built, and what is asked of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..data import Preprocessing
 
@@ -44,7 +45,45 @@ class Architecture:
     num_classes: int | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
+    def named(self) -> dict[str, int]:
+        """Channels and classes, where they are given."""
+        named = {"num_classes": self.num_classes, "in_chans": self.in_chans}
+        return {name: value for name, value in named.items() if value is not None}
+
     def given(self) -> dict[str, Any]:
         """Channels, classes and further arguments, where they are given."""
-        named = {"in_chans": self.in_chans, "num_classes": self.num_classes}
-        return {**{name: value for name, value in named.items() if value is not None}, **self.arguments}
+        return {**self.named(), **self.arguments}
+
+
+class Override(NamedTuple):
+    """Of the preprocessing, what is asked for in place of the weights' or the data set's."""
+
+    img_size: int | None = None
+    crop_pct: float | None = None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    exif_orientation: bool | None = None
+
+
+class Asked(NamedTuple):
+    """What is asked of a network: the arguments of `resolve_model`."""
+
+    dataset: str
+    weights: str
+    checkpoint: str | Path | None
+    weights_key: str | None
+    num_classes: int | None
+    in_chans: int | None
+    arguments: Mapping[str, Any]
+    override: Override
+    seed: int
+
+    @property
+    def published(self) -> bool:
+        """Whether weights are wanted that come with the network's name."""
+        return self.weights == "pretrained" and self.checkpoint is None
+
+    def options(self) -> dict[str, Any]:
+        """Channels, classes and further arguments, where they are given."""
+        named = {"num_classes": self.num_classes, "in_chans": self.in_chans, **self.arguments}
+        return {name: value for name, value in named.items() if value is not None}

@@ -1,20 +1,16 @@
-"""Weights from files: plain tensors only, checked against the network before a single one is copied."""
+"""Weights into networks, checked against the network before a single tensor is copied; those kept with the package."""
 
 import hashlib
 import json
-import pickle
-import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-WRAPPERS = ("model", "state_dict", "model_state_dict")  # under which training scripts keep the weights
-State = dict[str, Tensor]
+from .alpha import AlphaNetwork, alpha_in
+from .state_dicts import State, state_dicts, told_of, weights_for
+from .weight_files import read_file
 
 
 def pretrained_folder() -> Path:
@@ -54,63 +50,42 @@ def pretrained_weights(name: str, dataset: str) -> State:
 
 
 def read_checkpoint(path: Path) -> State:
-    """The weights in a file: .safetensors, or a torch file that holds nothing but plain tensors.
+    """The weights in a file that is one state dict, with no more around it.
 
     Raises:
-        ValueError: If the file is missing, truncated, holds pickled code, or holds no weights.
+        ValueError: If the file can't be read (see `read_file`) or holds something else.
     """
-    if not path.is_file():
-        raise ValueError(f"checkpoint is {str(path)!r}; there is no such file")
-    try:
-        kind = _kind(path)
-        content = load_file(path) if kind == "safetensors" else _load_plain(path)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"checkpoint {str(path)!r} is not plain tensors (it may run code when loaded) and is refused; "
-            "save it as .safetensors, or with torch.save(network.state_dict(), ...)"
-        ) from error
-    except (
-        SafetensorError,
-        OSError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        zipfile.BadZipFile,
-    ) as error:
-        raise ValueError(f"checkpoint {str(path)!r} is truncated or damaged; copy or save it again") from error
-    for wrapper in WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
+    content = read_file(path)
     if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
         raise ValueError(f"checkpoint {str(path)!r} holds no weights; a dictionary from names to tensors is needed")
-    for name, tensor in content.items():
-        if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized:
-            kind = f"{tensor.dtype}, {tensor.layout}"
-            raise ValueError(f"checkpoint {str(path)!r} holds {name} as {kind}; dense real tensors are needed")
-    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+    return content
 
 
-def _load_plain(path: Path) -> Any:
-    """What torch.save wrote, if it is tensors, numbers and containers. weights_only runs no code."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pickles; what they hold is refused below
-        return torch.load(path, map_location="cpu", weights_only=True)
+def load_checkpoint(
+    network: nn.Module, path: Path, *, key: str | None, dataset: str, classes: int
+) -> tuple[nn.Module, str | None, tuple[str, ...]]:
+    """A network with a file's weights, the key under which they stood there, and what the user should know of them.
 
-
-def _kind(path: Path) -> str:
-    """`safetensors` (eight bytes of length, then a JSON header) or `torch` (a zip file or a pickle), by the content.
+    Weights of an `AlphaNetwork` make one of the network.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If the file can't be read, or none of its state dicts is for this network.
     """
-    with path.open("rb") as file:
-        start = file.read(9)
-    if start[8:] == b"{":
-        return "safetensors"
-    if start.startswith((b"PK", b"\x80")):
-        return "torch"
-    raise ValueError(f"{str(path)!r} starts with {start!r}")
+    content, origin = read_file(path), repr(str(path))
+    alpha = next((found for _, state in state_dicts(content) if (found := alpha_in(state)) is not None), None)
+    if alpha is not None:
+        network = AlphaNetwork(network, alpha)
+    own = network.state_dict()
+    chosen = weights_for(content, own, origin, key)
+    weights = chosen.weights
+    for name, tensor in weights.state.items():
+        if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized:
+            kind = f"{tensor.dtype}, {tensor.layout}"
+            raise ValueError(f"checkpoint {origin} holds {name} as {kind}; dense real tensors are needed")
+    where = f"{path} (under {weights.key!r})" if weights.key else str(path)
+    fill(network, weights.state, where, dataset=dataset, classes=classes)
+    told = told_of(chosen, own, origin)
+    return network, weights.key or None, (told,) if told else ()
 
 
 def fill(network: nn.Module, state: State, origin: str, *, dataset: str, classes: int) -> None:
@@ -119,7 +94,7 @@ def fill(network: nn.Module, state: State, origin: str, *, dataset: str, classes
     Raises:
         ValueError: If names or shapes differ; where only the last layer's do, the class counts are told.
     """
-    own = network.state_dict()
+    own = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
     absent, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     if absent or extra:
         parts = [f"lacks {_some(absent)}"] * bool(absent) + [f"has {_some(extra)}, unknown to it"] * bool(extra)
@@ -133,6 +108,12 @@ def fill(network: nn.Module, state: State, origin: str, *, dataset: str, classes
         name = differing[0]
         shapes = f"{tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
         raise ValueError(f"{origin} is not for this network: {name} is {shapes} ({len(differing)} such)")
+    for name, value in own.items():
+        if value.is_floating_point() and state[name].dtype.itemsize == 1:  # that need a scale
+            raise ValueError(
+                f"{origin} holds {name} as {state[name].dtype} and the network as {value.dtype}, so its numbers are "
+                "codes of other numbers; bring weights that are not quantised"
+            )
     network.load_state_dict(state)
 
 

@@ -13,8 +13,10 @@ from ..data import Preprocessing
 from ..options import HUB, LOCAL
 from .card import Architecture, Card
 from .fetching import fetched, hub_url, is_in_hub_cache, torch_hub_file
+from .weight_files import read_file
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+TAKEN_FIRST = ("state_dict_ema", "model_ema", "state_dict", "model")  # by timm, in this order
 NEEDED = {"input_size": "--img-size", "mean": "--mean", "std": "--std"}
 
 
@@ -60,6 +62,17 @@ def refuse_without_weights(folder: Path) -> None:
     """Raises ValueError if a folder holds no file of weights."""
     if not any((folder / file).is_file() for file in WEIGHT_FILES):
         raise ValueError(f"{str(folder)!r} holds no weights; looked for {' and '.join(WEIGHT_FILES)}")
+
+
+def key_in_folder(folder: Path) -> tuple[str | None, str | None]:
+    """Which state dict of a folder's weights timm takes, and a note if there are others; None if the file is one."""
+    safe, other = (folder / file for file in WEIGHT_FILES)
+    content = None if safe.is_file() or not other.is_file() else read_file(other)
+    held = [key for key in TAKEN_FIRST if isinstance(content, dict) and content.get(key) is not None]
+    if not held:
+        return None, None
+    others = f"; it holds {', '.join(held[1:])} too: --checkpoint {other} --weights-key KEY chooses"
+    return held[0], f"weights of {str(other)!r}: read under {held[0]!r}{others if held[1:] else ''}"
 
 
 def folder_card(folder: Path) -> Card:

@@ -1,6 +1,7 @@
 """Networks by name, with their weights: the paper's small-image nets, timm's, torchvision's, hubs' and your own."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ def load_model(
     dataset: str | None = None,
     weights: str = "pretrained",
     checkpoint: str | Path | None = None,
+    weights_key: str | None = None,
     num_classes: int | None = None,
     in_chans: int | None = None,
     model_kwargs: Mapping[str, Any] | None = None,
     data_dir: str | Path | None = None,
     seed: int = 0,
+    note: Callable[[str], None] | None = None,
 ) -> nn.Module:
     """The network named `spec`, in evaluation mode.
 
@@ -34,20 +37,26 @@ def load_model(
         spec: A bare name: the paper's net of that name where the images have at most 64 pixels a side, otherwise
             timm's, then torchvision's. Or `paper:NAME`, `timm:NAME[.TAG]`, `torchvision:NAME[@WEIGHTS]`,
             `hf-hub:USER/NAME`, `local-dir:PATH` (a folder in the hub's layout, or one that `diffstab train` wrote), or
-            `package.module:callable`, your own.
+            `package.module:callable` or `file.py:callable`, your own.
         dataset: The data set it is for, as in `load_dataset`: gives image size, channels and classes. By default
             the command line's, mnist5k.
         weights: `pretrained` (for the paper's nets those kept with the package, trained on `dataset`) or `init`.
-        checkpoint: A file of weights instead (.safetensors, or .pt with plain tensors).
-        num_classes: Outputs; by default those of the published weights, or the data set's classes.
-        in_chans: Channels of the input; by default those of the published weights, or the data set's.
+        checkpoint: A file of weights instead (.safetensors, or .pt with plain tensors). Its state dict is found by
+            the network's names and shapes; prefixes that wrappers add to names are taken off.
+        weights_key: Which state dict of the checkpoint, where it holds several: keys joined by points, as in
+            `state_dict_ema`.
+        num_classes: Outputs; by default those of the published weights, or the data set's classes. Published weights
+            for another number leave the head random, which a note tells. Own code gets it if it takes it.
+        in_chans: Channels of the input; by default those of the published weights, or the data set's. Own code gets
+            it if it takes it; images come with as many channels in any case.
         model_kwargs: Further arguments of the network's constructor.
         data_dir: The data set's folder, where it has one.
         seed: Of the initialisation. The global random state is not touched.
+        note: Called with what the user should know of the weights; None makes it a warning.
 
     Raises:
         ValueError: If name, data set or weights are unknown, the weights can't be had, or the checkpoint can't be read
-            or is for another network or number of classes.
+            or is for another network or number of classes; if published weights leave more than the head random.
 
     >>> import torch
     >>> net = load_model("fc_l4", weights="init")
@@ -61,11 +70,18 @@ def load_model(
         dataset=images.name,
         weights=weights,
         checkpoint=checkpoint,
+        weights_key=weights_key,
         num_classes=num_classes,
         in_chans=in_chans,
         model_kwargs=model_kwargs,
         usual=images.preprocessing,
         seed=seed,
     )
+    for text in loaded.notes:
+        (note or _warn)(text)
     network: nn.Module = loaded.network
     return network
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=3)

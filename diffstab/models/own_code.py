@@ -1,76 +1,76 @@
-"""A network from the user's own code: `package.module:callable`, found from the current folder too."""
+"""A network from the user's own code: `package.module:callable` or `file.py:callable`, called with what it takes."""
 
 import copy
-import importlib
-import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import inspect
+from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import reduce
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
 from ..checks import in_short
+from .own_files import imported, place_of
 
 
-def module_exists(name: str) -> bool:
-    """Whether there is a module of that name, in the current folder or installed; it may fail when it is imported."""
-    if not all(part.isidentifier() for part in name.split(".")):
-        return False
-    try:
-        return _spec_of(name) is not None
-    except (ModuleNotFoundError, ValueError):  # no such parent package; a script's own __main__
-        return False
-    except Exception:  # a parent package is there and fails, which `build_own` will tell
-        return True
+class OwnNetwork(NamedTuple):
+    """A network, or another callable, and the offered arguments that it was made with."""
+
+    network: Any
+    taken: dict[str, Any]
 
 
-def code_file(spec: str) -> Path | None:
-    """The file of a spec's module, where it has one."""
-    module = spec.partition(":")[0]
-    try:
-        found = _spec_of(module) if module_exists(module) else None
-    except Exception:  # a parent package fails
-        return None
-    return Path(found.origin) if found and found.origin and Path(found.origin).is_file() else None
+def build_own(spec: str, arguments: Mapping[str, Any], offered: Mapping[str, Any]) -> OwnNetwork:
+    """What the callable gives; of a network that stands there already, a copy.
 
-
-def _spec_of(name: str) -> ModuleSpec | None:
-    with _current_folder():
-        return find_spec(name)
-
-
-def build_own(spec: str, arguments: Mapping[str, Any]) -> Any:
-    """What `package.module:callable` gives when it is called with these arguments; of a network there, a copy.
+    Args:
+        spec: `package.module:callable` or `file.py:callable`.
+        arguments: It is called with these, whether it takes them or not.
+        offered: And with those of these that its signature takes.
 
     Raises:
         ValueError: If the module can't be imported, lacks that name, or the call fails.
         TypeError: If what comes is no network.
     """
-    module_name, _, attribute = spec.partition(":")
-    with _current_folder():  # what is called may import too
+    place = place_of(spec)
+    with ExitStack() as stack:  # what is called may import too
         try:
-            module = importlib.import_module(module_name)
+            module = stack.enter_context(imported(place))
         except (Exception, SystemExit) as error:  # whatever the user's code raises
-            raise ValueError(f"model is {spec!r}; importing {module_name} fails ({in_short(error)})") from error
+            raise ValueError(f"model is {spec!r}; importing {place.module} fails ({in_short(error)})") from error
         try:
-            made: Any = reduce(getattr, attribute.split("."), module)
+            made: Any = reduce(getattr, place.attribute.split("."), module)
         except AttributeError as error:
             public = ", ".join(name for name in vars(module) if not name.startswith("_")) or "no public name"
             raise ValueError(
-                f"model is {spec!r}; {module_name} has no {attribute!r} (it has: {public:.200})"
+                f"model is {spec!r}; {place.module} has no {place.attribute!r} (it has: {public:.200})"
             ) from error
-        network = _copied(spec, made, arguments) if isinstance(made, nn.Module) else _called(spec, made, arguments)
+        taken = {name: value for name, value in offered.items() if takes(made, name)}
+        whole = {**taken, **arguments}
+        network = _copied(spec, made, whole) if isinstance(made, nn.Module) else _called(spec, made, whole)
     if not callable(network):
         raise TypeError(
             f"model is {spec!r}, which gives a {type(network).__name__}; a torch.nn.Module, or another callable from "
             "[B, C, H, W] to [B, ...], is needed"
         )
-    return network
+    return OwnNetwork(network, taken)
+
+
+def takes(made: Any, name: str) -> bool:
+    """Whether a class or function has an argument of that name, or takes any; a network that is there has none.
+
+    >>> takes(lambda num_classes: None, "num_classes"), takes(lambda **more: None, "depth"), takes(nn.Flatten, "x")
+    (True, True, False)
+    """
+    if isinstance(made, nn.Module) or getattr(made, "__init__", None) is nn.Module.__init__:  # takes any, to refuse it
+        return False
+    try:
+        parameters = inspect.signature(made).parameters.values()
+    except (ValueError, TypeError):  # of a builtin
+        return False
+    return any(
+        one.kind is one.VAR_KEYWORD or (one.name == name and one.kind is not one.POSITIONAL_ONLY) for one in parameters
+    )
 
 
 def _called(spec: str, made: Any, arguments: Mapping[str, Any]) -> Any:
@@ -90,15 +90,3 @@ def _copied(spec: str, made: nn.Module, arguments: Mapping[str, Any]) -> nn.Modu
         raise ValueError(
             f"model is {spec!r}, a network that can't be copied ({in_short(error)}); name a function that makes it"
         ) from error
-
-
-@contextmanager
-def _current_folder() -> Iterator[None]:
-    """Modules are looked for in the current folder first, as `python -m` does."""
-    folder = os.getcwd()
-    sys.path.insert(0, folder)
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)

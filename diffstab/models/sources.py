@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..checks import near
 from ..options import HUB, LIBRARIES, LOCAL, OWN, PREFIXES, base_and_width
-from .own_code import module_exists
+from .own_files import Place, module_exists, place_of
 from .paper import PAPER_NETS
 
 HUB_NAME = r"([\w.-]+/)?[\w.-]+(@[\w./-]+)?"  # USER/NAME@REVISION
@@ -39,12 +39,24 @@ def find(spec: str, shape: Shape) -> tuple[str, str]:
             example = "hf-hub:timm/resnet18.a1_in1k" if prefix == HUB else "local-dir:runs/resnet18"
             raise ValueError(f"model is {spec!r}; a name is needed after the colon, as in {example}")
         return prefix, name
-    if name and module_exists(prefix):
+    place = place_of(spec)
+    if place.attribute and place.file is not None:
         return OWN, spec
+    if place.attribute and module_exists(place.module):
+        return OWN, f"{place.module}:{place.attribute}"
     raise ValueError(
         f"model is {spec!r}; allowed prefixes: {', '.join(f'{known}:' for known in PREFIXES)}, or MODULE:CALLABLE of "
-        f"your own code (there is no module {prefix!r})"
+        f"your own code ({_missing(spec, place)})"
     )
+
+
+def _missing(spec: str, place: Place) -> str:
+    """What own code lacks: a module, a file, or the callable's name."""
+    if "/" not in place.module:
+        return f"there is no module {place.module!r}"
+    if place.file is None and not Path(f"{place.module}.py").is_file():
+        return f"there is no file {place.module + '.py'!r}"
+    return f"write {place.module}.py:CALLABLE"
 
 
 def _other_task(source: str, name: str) -> str:
@@ -60,6 +72,8 @@ def _other_task(source: str, name: str) -> str:
 
 
 def _find_bare(name: str, shape: Shape) -> tuple[str, str]:
+    if name.endswith(".py"):
+        raise ValueError(f"model is {name!r}, a file; name the class or function in it too, as in {name}:CALLABLE")
     order = LIBRARIES if _is_small(shape) else LIBRARIES[1:]
     for source in order:
         if _has(source, name):

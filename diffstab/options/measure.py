@@ -108,12 +108,13 @@ class MeasureOptions(CommandOptions):
 
     Attributes:
         model: `NAME`, `timm:NAME[.TAG]`, `torchvision:NAME[@WEIGHTS]`, `paper:NAME`, `hf-hub:USER/NAME`,
-            `local-dir:PATH` or `package.module:callable`.
+            `local-dir:PATH`, `package.module:callable` or `file.py:callable`.
         num_classes, in_chans: Of the network; None: those of its weights, or the data set's.
         model_kwargs: Further arguments of its constructor: a mapping, or texts such as `depth=12`; kept as JSON.
         dataset: As in `load_dataset`; those that don't come with the package with `data_dir`.
         download: Fetch the data set into `data_dir` where it is not there.
         checkpoint: A file of weights, in place of `weights`.
+        weights_key: Which state dict of the checkpoint, where it holds several: keys joined by points.
         img_size, crop_pct, mean, std: Of the preprocessing, in place of the weights' or the data set's.
         exif_orientation: Whether image files are turned as their EXIF tag says.
         transform: What images undergo; all but `diffeo` are told by `delta` alone.
@@ -143,6 +144,7 @@ class MeasureOptions(CommandOptions):
     split: str = DEFAULT_SPLIT
     weights: str = "pretrained"
     checkpoint: str | None = None
+    weights_key: str | None = None
     img_size: int | None = None
     crop_pct: float | None = None
     mean: str | None = None
@@ -207,7 +209,7 @@ class MeasureOptions(CommandOptions):
 
     def _check_what(self) -> None:
         """Network, data set, and how images become the network's input."""
-        self._check("model dataset data_dir checkpoint split", a_text)
+        self._check("model dataset data_dir checkpoint weights_key split", a_text)
         self._check("dataset", lambda _, value: dataset_named(value))
         self._check("split", lambda _, value: split_named(value))
         self._check("download exif_orientation", true_or_false)
@@ -239,7 +241,7 @@ class MeasureOptions(CommandOptions):
         """The same measurement of the network as it begins. Raises ValueError if this one is of that already."""
         if self.weights == "init" and self.checkpoint is None:
             raise ValueError("weights is 'init', so there is nothing to set beside it; leave with_init out")
-        return replace(self, weights="init", checkpoint=None, batch_norm=None)
+        return replace(self, weights="init", checkpoint=None, weights_key=None, batch_norm=None)
 
     def _fill_in(self) -> None:
         convention = convention_named(self.convention)
@@ -275,6 +277,6 @@ ENSEMBLE = ("cutoff", "delta", "temperature", "convention", "cutoff_rule", "delt
 # Added after stores were kept: left out of a job's name while they have their default, so that those still answer.
 ADDED = tuple(
     "num_classes in_chans model_kwargs img_size crop_pct mean std precision amp channels_last compile transform "
-    "noise_norm layers exif_orientation".split()
+    "noise_norm layers exif_orientation weights_key".split()
 )
 USUAL = {f.name: f.default for f in fields(MeasureOptions)}

@@ -36,6 +36,9 @@ class StabilityResult:
         R: D / G, the relative stability (Eq. 4).
         test_error: None where the images have no labels.
         weights_tag: Of published weights, as their library calls them (a1_in1k, IMAGENET1K_V1).
+        weights_key: Where the weights stood in their checkpoint, as in `state_dict_ema`; None: at its top.
+        head: `init` where the classifier is random beside trained weights, `none` where there is no classifier and
+            outputs are features; then there is no test error. Otherwise None.
         network_sha256: Of the layers' description; with weights_sha256 it tells networks apart.
         model_options: Channels, classes and further arguments that the network was built with, where they were given.
         indices_sha256: Of the indices of the images in their data set.
@@ -76,6 +79,8 @@ class StabilityResult:
     model_source: str
     weights: str
     weights_tag: str | None = None
+    weights_key: str | None = None
+    head: str | None = None
     weights_sha256: str | None
     network_sha256: str | None
     model_options: dict[str, Any] | None = None
@@ -132,6 +137,11 @@ class StabilityResult:
     raw: RawValues = field(repr=False, compare=False)
 
     @property
+    def weights_shown(self) -> str:
+        """Its weights, as tables name them."""
+        return weights_shown(self.weights, self.weights_key, self.head)
+
+    @property
     def key(self) -> str | None:
         """sha256 of what determines the numbers: network, weights, images, ensemble and statistic.
 
@@ -147,6 +157,15 @@ class StabilityResult:
     def write(self, path: str | Path) -> None:
         """Writes the JSON form to a file, whole or not at all."""
         write_atomically(Path(path), json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n")
+
+
+def weights_shown(weights: str, key: str | None, head: str | None) -> str:
+    """Weights with the state dict that they were read from, and a head that is not trained.
+
+    >>> weights_shown("pretrained", None, "init"), weights_shown("a.pt", "state_dict_ema", None)
+    ('pretrained, head: init', 'a.pt (state_dict_ema)')
+    """
+    return weights + (f" ({key})" if key else "") + (f", head: {head}" if head else "")
 
 
 KEY_NAMES = (

@@ -15,7 +15,9 @@ SAME = (
 ).split()
 RENAMED = {"noise_radius_rule": "noise_radius", "layers_asked": "layers"}
 # Options that no other column of a row tells: kept in its `asked` where they were set.
-ASKED = tuple("temperature checkpoint img_size crop_pct mean std exif_orientation channels_last compile".split())
+ASKED = tuple(
+    "temperature checkpoint weights_key img_size crop_pct mean std exif_orientation channels_last compile".split()
+)
 CHANGES_NOTHING = 1e-6  # relative
 
 

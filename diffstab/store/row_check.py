@@ -16,7 +16,7 @@ TEXTS = (
 COUNTS = ("draws", "images", "resamples", "seed")
 NUMBERS = ("cutoff", "temperature", "delta", "noise_norm", "noise_radius", "fold_fraction", "clamped_fraction")
 RATES = ("test_error", "flips_deformation", "flips_noise", "lipschitz")
-MORE_TEXTS = ("weights", "weights_tag", "model_source", "split", "transform", "cutoff_rule", "delta_rule")
+MORE_TEXTS = "weights weights_tag weights_key head model_source split transform cutoff_rule delta_rule".split()
 MORE_MAPPINGS = ("asked", "training", "versions", "preprocessing", "model_options")
 
 

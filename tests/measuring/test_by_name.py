@@ -108,6 +108,7 @@ def test_imagenettes_labels_are_ten_of_a_networks_thousand(tmp_path, monkeypatch
     )
     monkeypatch.chdir(tmp_path)
     asked = {"model": "mine:Net", "dataset": "imagenette", "data_dir": str(tmp_path), "img_size": 32, "resamples": 100}
+    asked |= {"mean": "0.5", "std": "0.25"}
     options = MeasureOptions(**asked, model_kwargs={"place": place})
     notes = Notes()
     result = measure_cell(options, notes)

@@ -25,9 +25,15 @@ def test_checkpoints_of_both_kinds_load(tmp_path, wrapper):
     state = {f"module.{name}": value for name, value in network.state_dict().items()}
     torch.save(state if wrapper is None else {wrapper: state, "epoch": 3}, tmp_path / "a.pt")
     save_file(network.state_dict(), tmp_path / "a.safetensors")
+    notes = []
     for file in ("a.pt", "a.safetensors"):
-        loaded = load_model("lenet", checkpoint=tmp_path / file)
+        loaded = load_model("lenet", checkpoint=tmp_path / file, note=notes.append)
         assert torch.equal(loaded[0].weight, network[0].weight)
+    (note,) = notes
+    assert "a.pt" in note
+    assert "prefix 'module.' taken off" in note
+    with pytest.warns(UserWarning, match="prefix 'module.' taken off"):
+        load_model("lenet", checkpoint=tmp_path / "a.pt")
 
 
 class Planted:

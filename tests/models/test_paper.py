@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from diffstab.models.alpha import AlphaNetwork, is_alpha_state
+from diffstab.models.alpha import AlphaNetwork, alpha_in
 from diffstab.models.load import load_model
 from diffstab.models.paper import PAPER_NETS, traits_of
 from diffstab.models.resolve import resolve_model
@@ -130,8 +130,8 @@ def test_alpha_networks_begin_at_zero_and_keep_their_beginning():
     assert {name for name, p in scaled.named_parameters() if p.requires_grad} == {
         f"network.{name}" for name, _ in network.named_parameters()
     }
-    assert is_alpha_state(scaled.state_dict())
-    assert not is_alpha_state(network.state_dict())
+    assert alpha_in(scaled.state_dict()) == 7.0
+    assert alpha_in(network.state_dict()) is None
 
 
 @pytest.mark.parametrize("name", ["vgg11_bn", "alexnet"])

@@ -99,6 +99,7 @@ def test_options_reach_timms_weights(published):
     few = loaded(num_classes=10, model_kwargs={"drop_rate": 0.25})
     assert few.network(torch.zeros(1, 3, 64, 64)).shape == (1, 10)
     assert few.network.drop_rate == 0.25
+    assert (loaded().head, gray.head, few.head) == (None, None, "init")
     assert few.options == {"num_classes": 10, "drop_rate": 0.25}
     assert torch.equal(few.network.state_dict()[first], published[first])
     with pytest.raises(ValueError, match=r"takes 2 channels; images have 1 or 3"):

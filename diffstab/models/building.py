@@ -1,0 +1,146 @@
+"""A network that is found, built with its weights; and what of it has them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..options import HUB, LOCAL, OWN, base_and_width
+from .card import Architecture, Asked, Card
+from .checkpoints import fill, load_checkpoint, pretrained_weights
+from .from_timm import build_timm, key_in_folder
+from .from_torchvision import build_torchvision
+from .own_code import OwnNetwork, build_own
+from .paper import PAPER_NETS
+from .random_parts import INIT, head_left, random_names
+from .sources import Shape
+
+
+@dataclass
+class Built:
+    """A network, what its weights are called, and what else is to be told of it; see `LoadedModel`."""
+
+    network: Any
+    weights: str
+    options: dict[str, Any]
+    head: str | None = None
+    weights_key: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def build(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> Built:
+    """The network `name` of a source with the weights that are asked for.
+
+    Args:
+        source, name: As `find` gives them.
+        asked: Of the network.
+        card: What its source says of it.
+        shape: Of its images, and the data set's classes.
+
+    Raises:
+        ValueError: If it can't be built so, its weights can't be had, or they leave more than its head random.
+        TypeError: If own code gives no network, or a checkpoint is for one that is no `nn.Module`.
+    """
+    architecture = _architecture(source, shape, asked)
+
+    def fresh(seed: int) -> Any:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every GPU too
+            return _built(source, name, architecture, card, shape, asked.published)
+
+    def again() -> Any:
+        return fresh((asked.seed + 1) % 2**64)
+
+    if source == OWN:
+        built = _own(name, asked, fresh(asked.seed), again)
+    else:
+        built = Built(fresh(asked.seed), asked.weights, asked.options())
+    if asked.checkpoint is not None:
+        _fill_from_file(built, asked, asked.num_classes or shape.classes)
+    elif asked.published and source == "paper":
+        state = pretrained_weights(name, asked.dataset)
+        classes = asked.num_classes or shape.classes
+        fill(built.network, state, f"pretrained {name}", dataset=asked.dataset, classes=classes)
+    elif asked.published and source != OWN:
+        _tell_of_published(built, f"{source}:{name}", Path(name) if source == LOCAL else None, asked.seed, again)
+    if isinstance(built.network, nn.Module):
+        built.network.eval()
+    return built
+
+
+def _architecture(source: str, shape: Shape, asked: Asked) -> Architecture:
+    """Own code and published weights have their own channels and classes, unless others are asked for."""
+    in_chans, num_classes = asked.in_chans, asked.num_classes
+    if source != OWN and not asked.published:
+        in_chans = shape.channels if in_chans is None else in_chans
+        num_classes = (shape.classes or None) if num_classes is None else num_classes
+    return Architecture(
+        size=(shape.height, shape.width), in_chans=in_chans, num_classes=num_classes, arguments=asked.arguments
+    )
+
+
+def _built(source: str, name: str, architecture: Architecture, card: Card, shape: Shape, published: bool) -> Any:
+    if source == "paper":
+        return _paper_net(name, shape, architecture)
+    if source == OWN:
+        return build_own(name, architecture.arguments, architecture.named())
+    own = card.preprocessing.channels if card.preprocessing is not None else 3
+    if published and architecture.in_chans is None and shape.channels != own:  # of images that came as tensors
+        raise ValueError(
+            f"pretrained {source}:{name} takes {own} channels and the images have {shape.channels}; "
+            "use --weights init or a --checkpoint trained on them"
+        )
+    if source == "torchvision":
+        return build_torchvision(name, architecture, card, pretrained=published)
+    assert source in ("timm", HUB, LOCAL), source
+    return build_timm(source, name, architecture, card, pretrained=published)
+
+
+def _paper_net(name: str, shape: Shape, architecture: Architecture) -> nn.Module:
+    if architecture.arguments:
+        raise ValueError(f"model_kwargs are {dict(architecture.arguments)}; the paper's nets take none")
+    if shape.height != shape.width:
+        raise ValueError(f"images have {shape.height} x {shape.width} pixels; the paper's nets take square ones")
+    base, width = base_and_width(name)
+    channels, classes = architecture.in_chans or shape.channels, architecture.num_classes or shape.classes or 10
+    return PAPER_NETS[base](channels, shape.height, classes, width=width)
+
+
+def _own(name: str, asked: Asked, made: OwnNetwork, again: Callable[[], OwnNetwork]) -> Built:
+    built = Built(made.network, "own" if asked.published else asked.weights, {**made.taken, **asked.arguments})
+    if asked.num_classes is not None and "num_classes" not in made.taken:
+        built.notes.append(f"num_classes is {asked.num_classes}, which {name} does not take; its outputs are its own")
+    fresh = asked.weights == "init" and asked.checkpoint is None and isinstance(made.network, nn.Module)
+    if fresh and not random_names(made.network, again().network):
+        built.notes.append(
+            f"{name} gives the same weights whatever the seed, so they may be trained ones; own code is asked for "
+            "fresh ones by --model-kwargs, if it takes such an argument"
+        )
+    return built
+
+
+def _tell_of_published(built: Built, spec: str, folder: Path | None, seed: int, again: Callable[[], nn.Module]) -> None:
+    built.head = head_left(spec, built.network, again)
+    if built.head == INIT:
+        built.notes.append(
+            f"the weights of {spec} are for another number of outputs, so its head is random, from the seed {seed}, "
+            "and only what comes before it is trained"
+        )
+    if folder is not None:
+        built.weights_key, note = key_in_folder(folder)
+        built.notes += [note] if note else []
+
+
+def _fill_from_file(built: Built, asked: Asked, classes: int) -> None:
+    assert asked.checkpoint is not None
+    if not isinstance(built.network, nn.Module):
+        kind = type(built.network).__name__
+        raise TypeError(f"a checkpoint is given, and the network is a {kind}, no torch.nn.Module")
+    whose = asked.dataset if asked.num_classes is None else f"{asked.dataset}, by --num-classes,"
+    built.network, built.weights_key, notes = load_checkpoint(
+        built.network, Path(asked.checkpoint), key=asked.weights_key, dataset=whose, classes=classes
+    )
+    built.weights, built.notes = str(asked.checkpoint), [*built.notes, *notes]

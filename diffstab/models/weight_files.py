@@ -1,0 +1,122 @@
+"""Files of weights: what kind a file is, and its tensors. Nothing in a file is run as code."""
+
+import pickle
+import re
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+DAMAGED = (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
+PLAIN = "save it as .safetensors, or with torch.save(network.state_dict(), ...)"
+
+# How files that are no checkpoints begin, what they are, and what to do.
+OTHER_KINDS = (
+    (b"version https://git-lfs", "a pointer of Git LFS and not the file itself; run git lfs pull"),
+    (b"<", "a page (HTML or XML), as of a download that failed; fetch the file again"),
+    (b"\x89HDF", f"an HDF5 file, as Keras writes it; load it there, and {PLAIN}"),
+    (b"\x1f\x8b", "packed by gzip; unpack it first"),
+    (b"\x93NUMPY", f"an array of NumPy; {PLAIN}"),
+)
+TORCHSCRIPT = (
+    "a TorchScript archive (torch.jit.save), a network with its code; hand torch.jit.load(FILE) to measure in Python, "
+    "or save its weights: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt')"
+)
+EXPORTED = (
+    "an exported program (torch.export.save), a network with its code; hand torch.export.load(FILE).module() to "
+    "measure in Python, or save its weights: torch.save(torch.export.load(FILE).state_dict, 'weights.pt')"
+)
+
+
+class Unread:
+    """Stands in for settings that training scripts keep beside the weights; holds nothing and runs nothing."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __setstate__(self, _: Any) -> None:
+        pass
+
+
+# Arguments, paths and numbers of NumPy. Any other class makes a file be refused.
+SETTINGS = (
+    *("argparse.Namespace", "numpy.dtype", "numpy.ndarray"),
+    *(f"pathlib.{kind}" for kind in ("Path", "PosixPath", "WindowsPath", "PurePosixPath")),
+    *(f"pathlib._local.{kind}" for kind in ("PosixPath", "WindowsPath")),
+    *(f"numpy.{core}.multiarray.{kind}" for core in ("core", "_core") for kind in ("scalar", "_reconstruct")),
+)
+
+
+def read_file(path: Path) -> Any:
+    """What a file holds: tensors by name of .safetensors; tensors, numbers and containers of a torch file.
+
+    Raises:
+        ValueError: If the file is missing, truncated, of another kind, or holds pickled code.
+    """
+    if path.is_dir():
+        raise ValueError(f"checkpoint is {str(path)!r}, a folder; name the file of weights in it")
+    if not path.is_file():
+        raise ValueError(f"checkpoint is {str(path)!r}; there is no such file")
+    try:
+        kind, reason = _kind(path)
+        if reason is None:
+            return load_file(path) if kind == "safetensors" else _load_plain(path)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"checkpoint {str(path)!r} is not plain tensors ({_planted(error)}it may run code when loaded) and is "
+            f"refused; {PLAIN}"
+        ) from error
+    except DAMAGED as error:
+        raise ValueError(f"checkpoint {str(path)!r} is truncated or damaged; copy or save it again") from error
+    raise ValueError(f"checkpoint {str(path)!r} is {reason}")
+
+
+def _load_plain(path: Path) -> Any:
+    """What torch.save wrote, if it is tensors, numbers, containers and settings. weights_only runs no code."""
+    with warnings.catch_warnings(), torch.serialization.safe_globals([(Unread, name) for name in SETTINGS]):
+        warnings.simplefilter("ignore")  # of pickles; what they hold is refused
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _planted(error: Exception) -> str:
+    """The class or function that a file asks for, where torch names it."""
+    found = re.search(r"GLOBAL ([\w.]+) was not an allowed global", str(error))
+    return f"it holds {found[1]}: " if found else ""
+
+
+def _kind(path: Path) -> tuple[str, str | None]:
+    """`safetensors` or `torch` by the content, and why it can't be read where it is of another kind.
+
+    Raises:
+        ValueError: If it is of no known kind.
+    """
+    with path.open("rb") as file:
+        start = file.read(32)
+    if start[8:9] == b"{":  # eight bytes of length, then a JSON header
+        return "safetensors", None
+    if start.startswith(b"PK"):
+        return "torch", _archive(path)
+    if start.startswith(b"\x80"):
+        return "torch", None
+    for beginning, meaning in OTHER_KINDS:
+        if start.startswith(beginning):
+            return "other", meaning
+    raise ValueError(f"{str(path)!r} starts with {start[:9]!r}")
+
+
+def _archive(path: Path) -> str | None:
+    """Why a zip file holds no weights alone; None where torch.save wrote it."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    endings = {name.rpartition("/")[2] for name in names}
+    if "constants.pkl" in endings:
+        return TORCHSCRIPT
+    if endings & {"archive_format", "serialized_exported_program.json"}:
+        return EXPORTED
+    if names and all(name.endswith(".npy") for name in names):
+        return f"an archive of NumPy (.npz); {PLAIN}"
+    return None if "data.pkl" in endings else f"a zip file that torch.save did not write; unpack it, or {PLAIN}"
