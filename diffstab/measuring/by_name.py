@@ -34,6 +34,13 @@ class Reporter:
     def notes(self, text: str) -> None:
         """What the user should know beside the numbers."""
 
+    def notes_once(self, text: str) -> None:
+        """A note, unless it came before: with `until_precision` a network is measured several times."""
+        told: set[str] = self.__dict__.setdefault("_told", set())
+        if text not in told:
+            told.add(text)
+            self.notes(f"note: {text}")
+
 
 def measure_cell(
     options: MeasureOptions, reporter: Reporter | None = None, processes: Processes = ALONE
@@ -55,13 +62,6 @@ def measure_cell(
     count = min(options.images, len(images))
     about = _about(images, choose(count, len(images), options.seed).tolist())
 
-    told: set[str] = set()
-
-    def note(text: str) -> None:
-        if text not in told:  # with `until_precision` the network is measured several times
-            told.add(text)
-            reporter.notes(f"note: {text}")
-
     def measured(count: int, draws: int) -> "StabilityResult":
         reporter.begins("\n".join([_title(loaded, images, count, options, device), *about]))
         about.clear()  # told once
@@ -76,7 +76,7 @@ def measure_cell(
                 draws=draws,
                 device=device,
                 progress=reporter.moves,
-                note=note,
+                note=reporter.notes_once,
                 processes=processes,
                 **{name: getattr(options, name) for name in KNOBS},
             )

@@ -17,7 +17,7 @@ from diffstab.store.export import exported
 from diffstab.store.recompute import recompute
 from diffstab.streams import sphere_noise
 
-pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings("ignore:.*has spatial extent")]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def numbers(result):

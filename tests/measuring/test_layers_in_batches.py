@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from diffstab.measuring.layers import observe as layers
 from diffstab.measuring.layers.moments import moments, neighbours
 
-pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings("ignore:.*has spatial extent")]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def hooks(network):

@@ -141,7 +141,6 @@ def test_float32_and_float64_agree(network, images):
     np.testing.assert_allclose(estimates(double), estimates(single), rtol=1e-3)
 
 
-@pytest.mark.filterwarnings("ignore:.*has spatial extent")
 def test_a_linear_network_seeing_all_noise_has_the_closed_form_g():
     """f = identity: b = r^2 for every image, so G = r^2 / <c> and D = <||tau x - x||^2> / <c>."""
     images = torch.rand(30, 1, *SIZE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

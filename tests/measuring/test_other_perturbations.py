@@ -79,7 +79,6 @@ def test_rows_of_different_transformations_are_different(network, images, tmp_pa
     assert (again["transform"], again["flips_noise"]) == ("translation", store.rows()[1]["flips_noise"])
 
 
-@pytest.mark.filterwarnings("ignore:.*has spatial extent")
 def test_a_transformation_of_ones_own(network, images, tmp_path):
     result = measured(network, images, Contrast(SIZE), layers="all")
     assert (result.transform, result.delta, result.fold_fraction, result.clamped_fraction) == ("contrast", *[None] * 3)
@@ -134,7 +133,6 @@ def test_flips_are_counted_by_image_and_draw(network, images):
     assert 0 < result.flips_noise.value < 1
 
 
-@pytest.mark.filterwarnings("ignore:.*has spatial extent")
 def test_what_is_no_classifier_has_no_flips(images):
     result = measured(nn.Conv2d(3, 4, 3), images)
     assert result.flips_deformation is result.flips_noise is result.raw.flips_noise is None
