@@ -102,6 +102,9 @@ def listening() -> "Iterator[Listener]":
         def ended(self, job: "Job", row: dict[str, Any], seconds: float) -> None:
             console.print(f"{told(job, row)}  [{seconds:.1f} s]", markup=False)
 
+        def notes(self, text: str) -> None:
+            console.print(text, markup=False)
+
     if live is None:
         yield Shown()
         return

@@ -143,9 +143,12 @@ def keep(store: Any, options: MeasureOptions, result: "StabilityResult") -> None
     """As a sweep keeps it, so that a sweep with this cell finds it done."""
     from ..sweep import measure_job, measured_row
 
-    new = store.add(measured_row(measure_job(options), result))
+    job, key = measure_job(options), str(result.key)
+    before = store.row_of(job.id)["key"] if store.is_done(job.id) else key
+    new = store.add(measured_row(job, result))
     text = "kept in" if new else "was already in"
-    click.echo(f"{text} {store.folder}: {result.key[:12] if result.key else ''}", err=True)
+    changed = f", in place of {before[:12]}: the network or the images have changed" if before != key else ""
+    click.echo(f"{text} {store.folder}: {key[:12]}{changed}", err=True)
 
 
 @contextmanager

@@ -53,11 +53,13 @@ def sweep(spec: Path, store: Path, dry_run: bool, yes: bool, retry_failed: bool,
 def tell_plan(plan: "Spec", folder: Path, retry_failed: bool, as_json: bool) -> None:
     """Which cells there are, and which of them the store has; a store is not made."""
     from ..store import DONE, FAILED, Store
+    from ..sweep import changed_jobs
 
     store = Store(folder) if (folder / "rows").is_dir() else None
     if store is not None:
         tell_notes(store)
     status = {job.id: (store.status(job.id) if store else None) or "to run" for job in plan.jobs}
+    status |= dict.fromkeys(changed_jobs(plan.jobs, store) if store else (), "to run")
     if retry_failed:
         status = {job: "to run" if found == FAILED else found for job, found in status.items()}
     counts = {name: list(status.values()).count(name) for name in ("to run", DONE, FAILED)}
