@@ -2,13 +2,16 @@
 
 import ast
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from numbers import Integral, Real
 from os import PathLike, fspath
 from typing import Any
+from unicodedata import category
 
+BLANK = "\u115f\u1160\u2800\u3164\uffa0\u034f"  # letters without a shape
 LARGEST = 1e100  # of cutoff, temperature and delta: their squares stay finite
 LARGEST_SEED = 2**64 - 1
 SHOWN = 3  # names in a message
@@ -114,7 +117,7 @@ def key_values(option: str, value: Any) -> str:
             raise ValueError(f"{option} is {value!r}; names with values are needed, as in depth=12")
         value = {name: _literal(text) for name, _, text in pairs}
     try:
-        return json.dumps(value, sort_keys=True)
+        return json.dumps(value, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{option} is {value!r}; numbers, texts, true, false, null and lists are needed") from error
 
@@ -131,6 +134,8 @@ def _literal(text: str) -> Any:
     plain = {"true": True, "false": False, "null": None}
     if text in plain:
         return plain[text]
+    if re.fullmatch(r"[-+]?0[0-9_]+(\.[0-9]*)?", text):
+        raise ValueError(f"{text} begins with a 0; write it without, or in quotes if it is a text")
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -164,6 +169,30 @@ def some(names: Iterable[str]) -> str:
     listed = list(names)
     more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
     return ", ".join(listed[:SHOWN]) + more
+
+
+def escaped(text: str, keep: str = "") -> str:
+    """A text in which nothing steers a terminal, changes the reading order or hides: letters that do, as `\\u202e`.
+
+    Args:
+        text: From wherever.
+        keep: Letters that stay as they are.
+
+    >>> print(escaped("lenet\\x1b[2J\\u202eabc"))
+    lenet\\x1b[2J\\u202eabc
+    """
+    if text.isprintable() and text.isascii():
+        return text
+    return "".join(
+        letter if letter in keep or _shows(letter) else letter.encode("ascii", "backslashreplace").decode()
+        if letter > "\x7f" else repr(letter)[1:-1]
+        for letter in text
+    )  # fmt: skip
+
+
+def _shows(letter: str) -> bool:
+    """Whether a letter is seen, or is a space."""
+    return (letter.isprintable() or category(letter) == "Zs") and letter not in BLANK
 
 
 def reason(error: Exception) -> str:

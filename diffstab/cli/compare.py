@@ -1,6 +1,5 @@
 """`diffstab compare`: which of several networks is the more stable, and how sure that is."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..options import DEFAULTS
-from .stores import opened
+from .echo import echo, echo_json
+from .stores import opened, tell_unlike
 from .tables import print_columns
 
 if TYPE_CHECKING:
@@ -32,25 +32,27 @@ def compare(
     A NETWORK is a model's name, or filters that choose one: model=fc_l4,weights=init. Without any, all in the STORE.
     The intervals are of 95 %, over the choice of images, which all networks share; p is of a ratio of 1.
     """
-    from ..store import compare_rows
+    from ..store import compare_rows, is_measured, select
 
-    found = compare_rows(opened(store), networks, filters, resamples=resamples, seed=seed)
+    kept = opened(store)
+    found = compare_rows(kept, networks, filters, resamples=resamples, seed=seed)
+    tell_unlike(select(list(filter(is_measured, kept.rows())), filters))
     seen = {place.name for one in found for place in one.ranking}
     for name in networks:
         if name not in seen:
-            click.echo(f"note: {name} shares no images, settings and seed with the others and is left out", err=True)
+            echo(f"note: {name} shares no images, settings and seed with the others and is left out", err=True)
     if as_json:
-        click.echo(json.dumps([plain(one) for one in found]))
+        echo_json([plain(one) for one in found])
         return
     for number, one in enumerate(found):
         if number:
-            click.echo()
+            echo()
         print_comparison(one)
 
 
 def plain(one: "Comparison") -> dict[str, Any]:
     """Its JSON form; an end of an interval that is infinite is null."""
-    ranking = [{**asdict(place), "R": place.R._asdict()} for place in one.ranking]
+    ranking = [{**asdict(place), "R": finite(place.R)} for place in one.ranking]
     pairs = [
         {"first": first, "second": second, "ratio": finite(pair.ratio), "p_value": pair.p_value, "p_holm": pair.p_holm}
         for first, second, pair in one.pairs
@@ -69,7 +71,7 @@ def print_comparison(one: "Comparison") -> None:
     """The setting, the ranking, the pairs."""
     from ..store import told_setting
 
-    click.echo(told_setting(one.setting, one.seeds))
+    echo(told_setting(one.setting, one.seeds))
     places = [
         (
             place.rank,
@@ -82,9 +84,9 @@ def print_comparison(one: "Comparison") -> None:
     ]
     print_columns(("rank", "network", "R_f", "95 % interval", "rank, 95 %"), places)
     if len(one.pairs) > MANY_PAIRS:
-        click.echo(f"{len(one.pairs)} pairs: name some networks, or --json for all")
+        echo(f"{len(one.pairs)} pairs: name some networks, or --json for all")
         return
-    click.echo()
+    echo()
     lines = [
         (
             first,

@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from ..options import MeasureOptions
+from .echo import echo, echo_json
 from .tables import print_columns
 
 if TYPE_CHECKING:
@@ -39,10 +38,10 @@ def tell_both(found: "BothConventions", output: Path | None, as_json: bool) -> N
     if output is not None:
         write_atomically(output, json.dumps(found.to_dict(), indent=2, allow_nan=False).encode() + b"\n")
     if as_json:
-        click.echo(json.dumps(found.to_dict(), allow_nan=False))
+        echo_json(found.to_dict())
         return
     paper = found.paper
-    click.echo(
+    echo(
         f"{paper.model} ({paper.model_source}, {paper.weights_shown}) on {paper.images} images of {paper.dataset}, "
         f"{paper.average}, seed {paper.seed}"
     )
@@ -55,7 +54,7 @@ def tell_both(found: "BothConventions", output: Path | None, as_json: bool) -> N
         [(name, old, new, *_cells(own, paper.R.value)) for name, old, new, own in lines],
     )
     if any(one.numbers is None for one in found.changed):
-        click.echo("-: the changes of each output are kept for networks of up to 100 outputs")
+        echo("-: the changes of each output are kept for networks of up to 100 outputs")
 
 
 def _cells(numbers: "dict[str, Interval] | None", paper: float) -> tuple[Any, ...]:

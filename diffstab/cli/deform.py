@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..options import ENSEMBLE
+from .echo import echo
 from .options import ensemble_options, interpolation_option, make_ensemble, seed_option
 
 # the mode in which an image of each mode is deformed; RGB for the others
@@ -48,7 +49,7 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
     result = Image.fromarray(deformed.permute(1, 2, 0).squeeze(2).numpy())
     write_atomically(target, encoded(result, str(file_format)))
     folds = "folds" if bool(field.folds()) else "does not fold"
-    click.echo(f"{target}: {ensemble.delta:.3g} px RMS expected, T = {ensemble.temperature:.3g}; the field {folds}")
+    echo(f"{target}: {ensemble.delta:.3g} px RMS expected, T = {ensemble.temperature:.3g}; the field {folds}")
 
 
 def encoded(image: Any, file_format: str) -> bytes:

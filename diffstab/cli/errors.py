@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from .echo import echo
+
 
 class OneLineErrors(click.Command):
     """Bad input, found by click or by the library, becomes one line on stderr and exit status 2."""
@@ -30,7 +32,7 @@ class OneLineErrors(click.Command):
         except OSError as error:  # a name that is too long, a folder that may not be read
             fail(str(error))
         except click.Abort:
-            click.echo("Interrupted", err=True)
+            echo("Interrupted", err=True)
             sys.exit(130)
         except (MemoryError, RuntimeError) as error:
             from ..measuring import is_out_of_memory
@@ -57,5 +59,5 @@ class OneLineGroup(OneLineErrors, click.Group):
 
 def fail(message: str) -> None:
     """One line on stderr, exit status 2."""
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    echo(f"Error: {' '.join(message.split())}", err=True)
     sys.exit(2)

@@ -1,5 +1,6 @@
 """What runs the cells of a sweep, as options name it, and what a terminal shows meanwhile."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..checks import escaped
+from .echo import echo, line, plain_console
 from .options import together
 
 if TYPE_CHECKING:
@@ -40,7 +43,8 @@ def executor_of(store: "Store", where: dict[str, Any]) -> "Executor":
             raise ValueError(
                 f"--{name.replace('_', '-')} is for --executor {' or '.join(executors)}, and the executor is {kind}"
             )
-    cpus, gpus = where["cpus_per_job"] or 1.0, where["gpus_per_job"] or 0.0
+    cpus = 1.0 if where["cpus_per_job"] is None else where["cpus_per_job"]
+    gpus = where["gpus_per_job"] or 0.0
     if kind == "ray":
         from ..sweep.executors import RayExecutor
 
@@ -64,14 +68,14 @@ def parsed(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise ValueError(f"--slurm-option is {text!r}; NAME=VALUE is needed, as partition=gpu")
-    return name, int(value) if value.lstrip("-").isdigit() else value
+    return name, int(value) if re.fullmatch("-?[0-9]+", value) else value
 
 
 def tell_failures(progress: "Progress") -> None:
     """On stderr, where there were any."""
     failed = len(progress.failed) + progress.failed_before
     if failed:
-        click.echo(f"note: {failed} of {progress.total} cells failed; diffstab results list status=failed", err=True)
+        echo(f"note: {failed} of {progress.total} cells failed; diffstab results list status=failed", err=True)
 
 
 def told(job: "Job", row: dict[str, Any]) -> str:
@@ -86,12 +90,11 @@ def told(job: "Job", row: dict[str, Any]) -> str:
 @contextmanager
 def listening() -> "Iterator[Listener]":
     """Shows a live table on a terminal and one line per job elsewhere, both on stderr."""
-    from rich.console import Console
     from rich.live import Live
 
     from ..sweep import Listener
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = plain_console(stderr=True)
     live = Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None
 
     class Shown(Listener):
@@ -100,7 +103,10 @@ def listening() -> "Iterator[Listener]":
                 live.update(live_table(progress), refresh=True)
 
         def ended(self, job: "Job", row: dict[str, Any], seconds: float) -> None:
-            console.print(f"{told(job, row)}  [{seconds:.1f} s]", markup=False)
+            line(console, f"{told(job, row)}  [{seconds:.1f} s]")
+
+        def notes(self, text: str) -> None:
+            line(console, text)
 
     if live is None:
         yield Shown()
@@ -112,17 +118,16 @@ def listening() -> "Iterator[Listener]":
 def live_table(progress: "Progress") -> Any:
     """Counts, time left, and the jobs under way."""
     from rich.table import Table
+    from rich.text import Text
 
     left = progress.seconds_left
     table = Table(box=None, pad_edge=False, show_header=False)
     counts = f"{progress.done} done, {len(progress.running)} running, {len(progress.failed)} failed"
     skipped = f", {progress.skipped} were in the store" if progress.skipped else ""
-    table.add_row(
-        f"[bold]{counts}{skipped}, {progress.left} of {progress.total} left"
-        + (f", about {duration(left)}" if left else "")
-    )
+    about = f", about {duration(left)}" if left else ""
+    table.add_row(Text(f"{counts}{skipped}, {progress.left} of {progress.total} left{about}", style="bold"))
     for job, began in list(progress.running.values())[:20]:
-        table.add_row(f"  {time.monotonic() - began:5.0f} s  {job}")
+        table.add_row(Text(escaped(f"  {time.monotonic() - began:5.0f} s  {job}")))
     return table
 
 

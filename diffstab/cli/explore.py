@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from .echo import echo
+
 
 @click.command()
 @click.argument("images", metavar="[IMAGE]...", nargs=-1, type=click.Path(path_type=Path))
@@ -28,4 +30,4 @@ def explore(images: tuple[Path, ...], output: Path, side: int) -> None:
     check_writable(output)
     content = explorer_page(images, side).encode()
     write_atomically(output, content)
-    click.echo(f"{output}: {len(content) / 1000:.0f} kB; open it in a browser")
+    echo(f"{output}: {len(content) / 1000:.0f} kB; open it in a browser")

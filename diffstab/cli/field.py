@@ -1,12 +1,12 @@
 """`diffstab field`: what an ensemble of deformations is like, before anything is measured."""
 
-import json
 import math
 from typing import Any
 
 import click
 
 from ..options import ENSEMBLE
+from .echo import echo, echo_json
 from .options import ensemble_options, make_ensemble
 
 
@@ -35,7 +35,7 @@ def field(size: str, as_json: bool, **options: Any) -> None:
     }
     if as_json:
         known = {name: None if value == math.inf else value for name, value in found.items()}
-        click.echo(json.dumps(known, allow_nan=False))
+        echo_json(known)
         return
     height, width = ensemble.size
     lines = {
@@ -48,7 +48,7 @@ def field(size: str, as_json: bool, **options: Any) -> None:
         "P(diffeomorphism)": f"{found['probability_of_diffeomorphism']:.3f} (Xi < 1 everywhere)",
     }
     for name, text in lines.items():
-        click.echo(f"{name:<18} {text}")
+        echo(f"{name:<18} {text}")
 
 
 def parsed_size(text: str) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..figures import FIGURES, PRESETS, FigureKind, figure_named
+from .echo import echo
 from .errors import OneLineErrors, OneLineGroup
 from .executors import executor_of, executor_options, listening, tell_failures
 from .options import Decorator, together
@@ -86,12 +87,12 @@ def all_figures(**asked: Any) -> None:
     for kind in FIGURES:
         if asked["preset"] not in (*kind.presets, OWN):
             continue
-        click.echo(f"{kind.name}: {kind.title}", err=True)
+        echo(f"{kind.name}: {kind.title}", err=True)
         try:
             make(kind, **asked)
         except ValueError as error:
             failed += 1
-            click.echo(f"not drawn: {error}", err=True)
+            echo(f"not drawn: {error}", err=True)
     click.get_current_context().exit(1 if failed else 0)
 
 
@@ -111,7 +112,7 @@ def make(kind: FigureKind, *, preset: str, store: Path, output: Path, filters: t
     else:
         drawn = kind.draw(_rows(kind, preset, store, rest), filters)
     for note in drawn.notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     _write(kind, drawn, stem, {"preset": preset, "filters": filters})
 
 
@@ -132,7 +133,7 @@ def _rows(kind: FigureKind, preset: str, path: Path, rest: dict[str, Any]) -> li
     if not done:
         raise ValueError(f"{str(path)!r} has none of the {len(jobs)} cells behind {kind.name}; make them with {how}")
     if len(found) < len(jobs):
-        click.echo(f"note: {len(jobs) - len(found)} of {len(jobs)} cells are missing; make them with {how}", err=True)
+        echo(f"note: {len(jobs) - len(found)} of {len(jobs)} cells are missing; make them with {how}", err=True)
     return list({row["key"]: row for row in found.values()}.values())
 
 
@@ -153,7 +154,7 @@ def _all_rows(path: Path) -> list[dict[str, Any]]:
 
     rows, notes = read_rows(path)
     for note in notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     return rows
 
 
@@ -177,8 +178,8 @@ def _write(kind: FigureKind, drawn: Any, stem: Path, asked: dict[str, Any]) -> N
 
     origin = {"diffstab": versions()["diffstab"], "git_commit": git_commit(), **asked, "setting": drawn.setting}
     for path in write_files(stem, drawn.figure, table_csv(drawn.table), title=kind.title, origin=origin):
-        click.echo(path, err=True)
-    click.echo(f"{kind.name}: {summary(drawn.table, drawn.setting)}")
+        echo(path, err=True)
+    echo(f"{kind.name}: {summary(drawn.table, drawn.setting)}")
 
 
 def summary(table: list[dict[str, Any]], setting: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import click
 
 from ..options import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS, MeasureOptions
 from .conventions import BOTH, both_conventions, refuse_beside_both, tell_both
+from .echo import echo, echo_json, line, plain_console
 from .options import (
     data_options,
     device_option,
@@ -131,7 +132,7 @@ def tell(results: "list[StabilityResult]", output: Path | None, report: Path | N
     if output is not None:
         write_atomically(output, json.dumps(row, indent=2, allow_nan=False).encode() + b"\n")
     if as_json:
-        click.echo(json.dumps(row, allow_nan=False))
+        echo_json(row)
     else:
         print_results(result, init)
     if report is not None:
@@ -144,9 +145,12 @@ def keep(store: Any, options: MeasureOptions, result: "StabilityResult") -> None
     """As a sweep keeps it, so that a sweep with this cell finds it done."""
     from ..sweep import measure_job, measured_row
 
-    new = store.add(measured_row(measure_job(options), result))
+    job, key = measure_job(options), str(result.key)
+    before = store.row_of(job.id)["key"] if store.is_done(job.id) else key
+    new = store.add(measured_row(job, result))
     text = "kept in" if new else "was already in"
-    click.echo(f"{text} {store.folder}: {result.key[:12] if result.key else ''}", err=True)
+    changed = f", in place of {before[:12]}: the network or the images have changed" if before != key else ""
+    echo(f"{text} {store.folder}: {key[:12]}{changed}", err=True)
 
 
 @contextmanager
@@ -155,12 +159,11 @@ def watched(*, quiet: bool = False) -> "Iterator[Reporter]":
 
     The title comes only when images have gone through, so that bad input gets its one line and nothing else.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from ..measuring import Reporter
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
+    console = plain_console(stderr=True, quiet=quiet)
     columns = TextColumn("forward passes"), BarColumn(), TextColumn("{task.completed}/{task.total}")
     bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
     shown = bar if console.is_terminal else nullcontext()  # elsewhere rich before 14.3 ends a bar with an empty line
@@ -173,12 +176,12 @@ def watched(*, quiet: bool = False) -> "Iterator[Reporter]":
 
         def moves(self, done: int, total: int) -> None:
             if self.title is not None and (console.is_terminal or done == total):
-                console.print(self.title, markup=False)
+                line(console, self.title, keep="\n")
                 self.title = None
             bar.update(task, completed=done, total=total)
 
         def notes(self, text: str) -> None:
-            console.print(text, markup=False)
+            line(console, text)
 
     with shown:
         task = bar.add_task("", total=None)

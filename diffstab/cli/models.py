@@ -1,9 +1,8 @@
 """`diffstab models`: what can be named, and which weights there are."""
 
-import json
-
 import click
 
+from .echo import echo, echo_json
 from .tables import print_columns
 
 WEIGHTS = ("kept", "cached", "published", "none")
@@ -31,7 +30,7 @@ def models(pattern: str, weights: tuple[str, ...], as_json: bool) -> None:
     if not found:
         raise ValueError(f"no network that matches {pattern!r} has weights that are {' or '.join(weights)}")
     if as_json:
-        click.echo(json.dumps([model._asdict() for model in found]))
+        echo_json([model._asdict() for model in found])
     else:
         print_columns(("model", "weights", "dataset"), found)
-    click.echo(f"{len(found)} network{'s' * (len(found) != 1)}, each set of weights by itself", err=True)
+    echo(f"{len(found)} network{'s' * (len(found) != 1)}, each set of weights by itself", err=True)

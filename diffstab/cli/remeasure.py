@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from .echo import echo
 from .stores import one_row, opened
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def tell_differences(row: "Row", result: dict[str, Any]) -> bool:
     found = differences(row, result)
     name = f"row {row['key'][:12]}"
     if not found:
-        click.echo(f"{name}: the same D, G and R to {CHANGES_NOTHING:g}", err=True)
+        echo(f"{name}: the same D, G and R to {CHANGES_NOTHING:g}", err=True)
         return True
     others = [word for column, word in HASHES.items() if row.get(column) != result.get(column)]
     if row["device"] != result["device"]:
@@ -56,5 +57,5 @@ def tell_differences(row: "Row", result: dict[str, Any]) -> bool:
             others.append(f"{package} {version}")
     told = ", ".join(f"{letter} by {value:.2g}" for letter, value in found.items())
     why = f"; in the row there were other {', '.join(others)}" if others else ""
-    click.echo(f"{name}: others than in the row, relatively {told}{why}", err=True)
+    echo(f"{name}: others than in the row, relatively {told}{why}", err=True)
     return False

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from ..options import DEFAULTS
-from .stores import opened
+from .echo import echo
+from .stores import opened, tell_unlike
 
 
 @click.command()
@@ -38,7 +39,8 @@ def report(
     check_writable(output)
     kept = opened(store)
     rows = select(kept.rows(), filters)
+    tell_unlike(rows)
     named = title or f"Stability: {store.resolve().name}"
     content = report_page(rows, kept.raw, title=named, most=most, resamples=resamples, seed=seed).encode()
     write_atomically(output, content)
-    click.echo(f"{output}: {len(rows)} rows, {len(content) / 1000:.0f} kB; open it in a browser")
+    echo(f"{output}: {len(rows)} rows, {len(content) / 1000:.0f} kB; open it in a browser")

@@ -1,15 +1,15 @@
 """`diffstab results`: what a store holds, chosen, shown, written for other programs, checked."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..options import AVERAGES, EXPORTS, MEDIAN_RULES, PAIR_RULES
+from .echo import echo, echo_file, echo_json
 from .errors import OneLineGroup
 from .options import output_option, store_option
-from .stores import chosen, one_row, opened
+from .stores import chosen, one_row, opened, tell_unlike
 from .tables import print_columns
 
 if TYPE_CHECKING:
@@ -49,15 +49,21 @@ def results() -> None:
 @filter_argument
 @json_option
 def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
-    """One line per cell: what was measured, and R_f."""
+    """One line per cell: what was measured, and R_f.
+
+    The status of a row that is not what its checksum and its key say is marked `changed`.
+    """
     rows = chosen(store, filters)
     if as_json:
-        click.echo(json.dumps(rows, allow_nan=False))
+        tell_unlike(rows)
+        echo_json(rows)
         return
     from ..store import value_at
 
+    unlike = {row["key"] for row in tell_unlike(rows)}
     table = [[value_at(row, column) for column in OVERVIEW.values()] for row in rows]
-    print_columns(list(OVERVIEW), [[str(line[0])[:12], *line[1:]] for line in table])
+    marked = [[*line[:-1], f"{line[-1]}, changed" if line[0] in unlike else line[-1]] for line in table]
+    print_columns(list(OVERVIEW), [[str(line[0])[:12], *line[1:]] for line in marked])
 
 
 @results.command()
@@ -68,17 +74,19 @@ def show(store: Path, key: str, as_json: bool) -> None:
     """Everything about one row: KEY is its key, or the beginning of it."""
     row = one_row(opened(store), key)
     if as_json:
-        click.echo(json.dumps(row, allow_nan=False))
+        echo_json(row)
         return
     from ..store import columns_of, flat, layer_lines, without_layers
 
     one = flat(without_layers(row))
     width = max(map(len, one))
     for name in columns_of([one]):
-        click.echo(f"{name:<{width}}  {one[name]}".rstrip())
+        first, *more = str(one[name]).split("\n")  # of a traceback
+        for label, text in [(name, first), *(("", text) for text in more)]:
+            echo(f"{label:<{width}}  {text}".rstrip())
     lines = layer_lines(row)
     if lines:
-        click.echo()
+        echo()
         print_columns(list(lines[0]), [list(line.values()) for line in lines])
 
 
@@ -100,7 +108,7 @@ def query(
     rows = in_order(rows, sort) if sort else rows
     table = [[value_at(row, name) for name in names] for row in rows[:limit]]
     if as_json:
-        click.echo(json.dumps([dict(zip(names, line, strict=True)) for line in table]))
+        echo_json([dict(zip(names, line, strict=True)) for line in table])
     else:
         print_columns(names, table)
 
@@ -109,19 +117,22 @@ def query(
 @store_option()
 @filter_argument
 @click.option("--format", "file_format", type=click.Choice(EXPORTS), default="csv", show_default=True)
+@click.option("--for-spreadsheets", is_flag=True, help="Put ' before texts that a spreadsheet would take for formulas.")
 @output_option("-o", "--output")
-def export(store: Path, filters: tuple[str, ...], file_format: str, output: Path | None) -> None:
+def export(
+    store: Path, filters: tuple[str, ...], file_format: str, for_spreadsheets: bool, output: Path | None
+) -> None:
     """Write the rows as CSV or Parquet, or as a CSV that joins on `model` with timm's results files."""
     from ..store import exported
     from ..writing import write_atomically
 
     rows = chosen(store, filters)
-    content = exported(rows, file_format)
+    content = exported(rows, file_format, for_spreadsheets=for_spreadsheets)
     if output is not None:
         write_atomically(output, content)
-        click.echo(f"{output}: {len(rows)} rows", err=True)
+        echo(f"{output}: {len(rows)} rows", err=True)
     else:
-        click.echo(content, nl=False)
+        echo_file(content)
 
 
 @results.command()
@@ -143,8 +154,8 @@ def recompute(store: Path, filters: tuple[str, ...], **statistic: Any) -> None:
     target = opened(store)
     added, there, failures = recompute_all(target, select(target.rows(), filters), **statistic)
     for failure in failures:
-        click.echo(f"note: {failure}", err=True)
-    click.echo(f"{added} rows added, {there} were there, {len(failures)} can't be recomputed")
+        echo(f"note: {failure}", err=True)
+    echo(f"{added} rows added, {there} were there, {len(failures)} can't be recomputed")
     click.get_current_context().exit(1 if failures else 0)
 
 
@@ -158,9 +169,9 @@ def check(store: Path, as_json: bool) -> None:
     target = opened(store)
     problems = list(check_store(target))
     if as_json:
-        click.echo(json.dumps([{"place": problem.place, "text": problem.text} for problem in problems]))
+        echo_json([{"place": problem.place, "text": problem.text} for problem in problems])
     else:
         for problem in problems:
-            click.echo(str(problem))
-        click.echo(f"{len(target)} rows; {len(problems)} problems")
+            echo(str(problem))
+        echo(f"{len(target)} rows; {len(problems)} problems")
     click.get_current_context().exit(1 if problems else 0)

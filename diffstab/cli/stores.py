@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+from .echo import echo
 
 if TYPE_CHECKING:
     from ..store import Row, Store
@@ -22,8 +22,24 @@ def opened(folder: Path) -> "Store":
 def tell_notes(store: "Store") -> None:
     """Says on stderr what was mended or left out."""
     for note in store.notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     store.notes.clear()
+
+
+def tell_unlike(rows: "Sequence[Row]") -> "list[Row]":
+    """Rows that are not what their checksums and keys say; they are named on stderr."""
+    from ..store import unlike_itself
+
+    found = [row for row in rows if unlike_itself(row)]
+    if found:
+        named = ", ".join(f"{str(row['key'])[:12]} ({row.get('model')})" for row in found[:3])
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        echo(
+            f"note: {len(found)} of {len(rows)} rows are not what was written, or what their keys say: {named}{more}; "
+            "diffstab results check tells why",
+            err=True,
+        )
+    return found
 
 
 def chosen(folder: Path, filters: tuple[str, ...], columns: Sequence[str] = ()) -> "list[Row]":
@@ -35,7 +51,7 @@ def chosen(folder: Path, filters: tuple[str, ...], columns: Sequence[str] = ()) 
         require_column(column, every)
     rows = select(every, filters)
     if not rows:
-        click.echo("no row matches" if filters else "the store is empty", err=True)
+        echo("no row matches" if filters else "the store is empty", err=True)
     return rows
 
 

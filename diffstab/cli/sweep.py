@@ -1,11 +1,11 @@
 """`diffstab sweep`: the cells of a YAML grid, run where they are not in the store yet."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .echo import echo, echo_json
 from .executors import executor_of, executor_options, listening
 from .options import store_option
 from .stores import tell_notes
@@ -32,7 +32,7 @@ def sweep(spec: Path, store: Path, dry_run: bool, yes: bool, retry_failed: bool,
 
     plan = read_spec(spec, confirm_above=None if yes else CONFIRM_ABOVE)
     for note in plan.notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     if dry_run:
         tell_plan(plan, store, retry_failed, as_json)
         return
@@ -53,21 +53,23 @@ def sweep(spec: Path, store: Path, dry_run: bool, yes: bool, retry_failed: bool,
 def tell_plan(plan: "Spec", folder: Path, retry_failed: bool, as_json: bool) -> None:
     """Which cells there are, and which of them the store has; a store is not made."""
     from ..store import DONE, FAILED, Store
+    from ..sweep import changed_jobs
 
     store = Store(folder) if (folder / "rows").is_dir() else None
     if store is not None:
         tell_notes(store)
     status = {job.id: (store.status(job.id) if store else None) or "to run" for job in plan.jobs}
+    status |= dict.fromkeys(changed_jobs(plan.jobs, store) if store else (), "to run")
     if retry_failed:
         status = {job: "to run" if found == FAILED else found for job, found in status.items()}
     counts = {name: list(status.values()).count(name) for name in ("to run", DONE, FAILED)}
     if as_json:
         cells = [{"job": job.id, "cell": str(job), "status": status[job.id]} for job in plan.jobs]
-        click.echo(json.dumps({"cells": cells, **counts}))
+        echo_json({"cells": cells, **counts})
         return
     for job in plan.jobs:
-        click.echo(f"{status[job.id]:<7} {job}")
-    click.echo(f"{len(plan.jobs)} cells: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+        echo(f"{status[job.id]:<7} {job}")
+    echo(f"{len(plan.jobs)} cells: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
 
 
 def tell_summary(progress: "Progress", plan: "Spec", store: "Store", as_json: bool) -> None:
@@ -76,9 +78,9 @@ def tell_summary(progress: "Progress", plan: "Spec", store: "Store", as_json: bo
     if as_json:
         counts = {"cells": progress.total, "done": progress.done, "failed": len(progress.failed), "skipped": skipped}
         jobs = [{"job": job.id, "cell": str(job), "status": store.status(job.id)} for job in plan.jobs]
-        click.echo(json.dumps({**counts, "failed_before": progress.failed_before, "jobs": jobs}))
+        echo_json({**counts, "failed_before": progress.failed_before, "jobs": jobs})
         return
     before = f", {progress.failed_before} failed before (--retry-failed)" if progress.failed_before else ""
     failed = f"{len(progress.failed)} failed"
-    click.echo(f"{progress.total} cells: {progress.done} done, {failed}, {skipped} were in the store{before}")
-    click.echo(f"diffstab results list --store {store.folder}")
+    echo(f"{progress.total} cells: {progress.done} done, {failed}, {skipped} were in the store{before}")
+    echo(f"diffstab results list --store {store.folder}")

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
+from ..checks import escaped
+from .echo import echo, line, plain_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,24 +23,23 @@ def shown(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return str(value)
+    return escaped(str(value))
 
 
 def print_columns(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A header and one line per row, numbers to the right."""
+    columns = [shown(name) for name in columns]
     texts = [[shown(value) for value in row] for row in rows]
     widths = [max([len(name), *(len(row[k]) for row in texts)]) for k, name in enumerate(columns)]
     right = [any(isinstance(row[k], (int, float)) for row in rows) for k in range(len(columns))]
-    for line in [list(columns), *texts]:
-        cells = [text.rjust(w) if r else text.ljust(w) for text, w, r in zip(line, widths, right, strict=True)]
-        click.echo("  ".join(cells).rstrip())
+    for texts_of_line in [list(columns), *texts]:
+        cells = [text.rjust(w) if r else text.ljust(w) for text, w, r in zip(texts_of_line, widths, right, strict=True)]
+        echo("  ".join(cells).rstrip())
 
 
 def print_results(result: "StabilityResult", init: "StabilityResult | None") -> None:
     """Of a network, and of the same at initialisation where that was measured too."""
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True, width=WIDTH)
+    console = plain_console(width=WIDTH)
     for one in (result, init):
         if one is not None:
             _print_one(console, one)
@@ -49,7 +49,7 @@ def print_results(result: "StabilityResult", init: "StabilityResult | None") -> 
 
 def _print_one(console: "Console", result: "StabilityResult") -> None:
     images = f"{result.images} images of {result.dataset}"
-    console.print(f"{result.model} ({result.model_source}, {result.weights_shown}) on {images}")
+    line(console, f"{result.model} ({result.model_source}, {result.weights_shown}) on {images}")
     table = _table("", "value", "95 % interval", "")
     for name, meaning in MEANINGS.items():
         table.add_row(f"{name}_f", *_cells(getattr(result, name)), meaning.replace("deformation", _noun(result)))
@@ -63,8 +63,8 @@ def _print_one(console: "Console", result: "StabilityResult") -> None:
     console.print(table)
     if result.stopped is not None:
         why = "the interval is as narrow as asked" if result.stopped == "precision" else "more data would be needed"
-        console.print(f"{result.images} images, {result.draws} draws each: {why}")
-    console.print(_setting(result))
+        line(console, f"{result.images} images, {result.draws} draws each: {why}")
+    line(console, _setting(result))
 
 
 def _noun(result: "StabilityResult") -> str:
@@ -91,7 +91,13 @@ def _print_layers(
     table = _table(*columns, *(["R at init.", "95 % interval"] if init else []))
     before = {layer.name: layer.R for layer in init or ()}
     for layer in layers:
-        cells = [layer.name, f"{layer.depth:.2f}", *_cells(layer.R), f"{layer.D.value:.3g}", f"{layer.G.value:.3g}"]
+        cells = [
+            escaped(layer.name),
+            f"{layer.depth:.2f}",
+            *_cells(layer.R),
+            f"{layer.D.value:.3g}",
+            f"{layer.G.value:.3g}",
+        ]
         found = before.get(layer.name)
         table.add_row(*cells, *(_cells(found) if found else ()))
     console.print(table)

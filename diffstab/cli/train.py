@@ -1,6 +1,5 @@
 """`diffstab train`: a network by a recipe, in a folder that `diffstab measure --checkpoint` reads."""
 
-import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..options import CUTOFF_RULES, LOSSES, OPTIMIZERS, RECIPES, SCHEDULES, SELECTIONS, STARTS, TrainOptions
+from .echo import echo, echo_json
 from .options import Decorator
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ def train(output: str, resume: bool, tensorboard: bool, wandb: str | None, as_js
         return
     weights = trained.write(folder)
     if as_json:
-        click.echo(json.dumps(describe(trained, weights), allow_nan=False))
+        echo_json(describe(trained, weights))
         return
-    click.echo(
+    echo(
         f"{told.model} on {told.dataset}, epoch {trained.epoch} of {trained.epochs}, seed {told.seed}: "
         f"loss {trained.train_loss:.4f}, test error {trained.test_error:.1%}; {weights}"
     )
@@ -116,7 +116,7 @@ def run(options: TrainOptions, folder: Path, tensorboard: bool, wandb: str | Non
             )  # fmt: skip
         except TrainingStoppedError as stopped:
             if processes.first:
-                click.echo(f"{stopped}; the same command goes on from there", err=True)
+                echo(f"{stopped}; the same command goes on from there", err=True)
             raise SystemExit(stop.status) from stopped
         finally:
             for logger in loggers:
@@ -161,7 +161,7 @@ def make_loggers(options: TrainOptions, folder: Path, tensorboard: bool, wandb: 
 def tell(report: "EpochReport") -> None:
     """One line: the epoch, its loss and error, its time and the time left."""
     left = f"{report.seconds_left / 60:.0f} min" if report.seconds_left >= 90 else f"{report.seconds_left:.0f} s"
-    click.echo(
+    echo(
         f"epoch {report.epoch:{len(str(report.epochs))}d} of {report.epochs}  loss {report.loss:.4f}  "
         f"{report.watched} error {report.error:.1%}  {report.seconds:.1f} s, {left} left",
         err=True,
@@ -170,7 +170,7 @@ def tell(report: "EpochReport") -> None:
 
 def warn(text: str) -> None:
     """What the user should know."""
-    click.echo(f"note: {text}", err=True)
+    echo(f"note: {text}", err=True)
 
 
 def describe(trained: "Trained", weights: Path) -> dict[str, Any]:

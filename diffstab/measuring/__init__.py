@@ -6,7 +6,7 @@ imports results, perturbations, statistics, fields, streams, options, the ground
 and data.
 """
 
-from .by_name import Reporter, measure_cell
+from .by_name import Reporter, measure_cell, network_hashes
 from .conventions import BothConventions, measure_both
 from .forward import told_as_value_error
 from .measure import measure

@@ -12,11 +12,13 @@ from ..models import LoadedModel, Override, Shape, label_map, resolve_model
 from ..options import DIFFEO, ENSEMBLE, MeasureOptions
 from ..perturbations import Transformation, transformation_named
 from ..processes import ALONE, Processes, chosen_device, local_device
+from ..provenance import network_sha256, weights_sha256
 from ..results import weights_shown
 from ..streams import choose
 from .adaptive import until_precise
 from .forward import told_as_value_error
 from .measure import measure
+from .modules import network_in, plain
 
 if TYPE_CHECKING:
     from ..results import StabilityResult
@@ -87,6 +89,17 @@ def measure_cell(
         limits = {"images": count, "total": len(images), "draws": options.draws}
         result = until_precise(measured, options.until_precision, **limits)
     return _named(result, loaded, images, reporter)
+
+
+def network_hashes(options: MeasureOptions) -> tuple[str | None, str | None]:
+    """`network_sha256` and `weights_sha256` of the network that the options name; it is built, and not run.
+
+    Raises:
+        ValueError, TypeError: As `measure_cell`, if the network can't be had.
+    """
+    loaded = _model(options, _images(options, ALONE))
+    placed = plain(network_in(_placed(loaded, replace(options, compile=False), torch.device("cpu"))))
+    return network_sha256(placed), weights_sha256(placed)
 
 
 KNOBS = tuple(

@@ -9,6 +9,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from ..checks import escaped
+
 STATIC = Path(__file__).parent / "static"
 FRAME = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -52,7 +54,7 @@ def page(title: str, body: str, styles: Sequence[str], scripts: Sequence[str], d
     return FRAME.substitute(
         generator=f"diffstab {versions()['diffstab']}",
         policy=policy,
-        title=html.escape(title),
+        title=html.escape(escaped(title)),
         style=style,
         body=body,
         data=safe_json(data),
@@ -61,13 +63,22 @@ def page(title: str, body: str, styles: Sequence[str], scripts: Sequence[str], d
 
 
 def safe_json(data: Mapping[str, Any]) -> str:
-    r"""JSON that can stand in a script element: no text in it can end the element.
+    r"""JSON that can stand in a script element: no text in it can end the element, hide or change the reading order.
 
     >>> safe_json({"name": "</script>"})
     '{"name":"\\u003c/script\\u003e"}'
     """
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(_visible(data), allow_nan=False, separators=(",", ":"), ensure_ascii=True)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _visible(value: Any) -> Any:
+    """The same with every text escaped, names included."""
+    if isinstance(value, str):
+        return escaped(value, keep="\n\t")
+    if isinstance(value, Mapping):
+        return {_visible(name): _visible(inner) for name, inner in value.items()}
+    return [_visible(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _hash(text: str) -> str:

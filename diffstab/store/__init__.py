@@ -14,7 +14,7 @@ A row has a `key`, the sha256 of what determines its numbers; of several rows wi
 has the `job` it was made by, the sha256 of what was asked for: a job that is in the store is done.
 """
 
-from .check import check
+from .check import check, unlike_itself
 from .claims import Claims
 from .entry import DONE, FAILED, Entry, checksum, is_measured, measured_entry
 from .export import exported

@@ -50,10 +50,7 @@ def _wrong(folder: Path, line: bytes, seen: set[tuple[str, str]]) -> Iterator[st
     if row.get("schema") != SCHEMA:
         yield f"schema {row.get('schema')!r}, this diffstab knows {SCHEMA}"
         return
-    if row.get("checksum") != checksum(row):
-        yield "changed since it was written (its checksum differs)"
-    if is_measured(row) and not _has_its_key(row):
-        yield "its key is not the one of its settings"
+    yield from unlike_itself(row)
     for kind, column in sidecar.COLUMN.items():
         if row.get(column) and (kind, str(row[column])) not in seen:
             seen.add((kind, str(row[column])))
@@ -61,6 +58,16 @@ def _wrong(folder: Path, line: bytes, seen: set[tuple[str, str]]) -> Iterator[st
                 sidecar.read(folder, kind, row[column])
             except ValueError as error:
                 yield str(error)
+
+
+def unlike_itself(row: Row) -> list[str]:
+    """Why a row is not what its checksum and its key say; nothing of one that is."""
+    found = []
+    if row.get("checksum") != checksum(row):
+        found.append("changed since it was written (its checksum differs)")
+    if is_measured(row) and not _has_its_key(row):
+        found.append("its key is not the one of its settings")
+    return found
 
 
 def _has_its_key(row: Row) -> bool:

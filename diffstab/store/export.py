@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..checks import one_of
@@ -11,6 +11,7 @@ from .parts import Row
 from .table import FIRST, LAYER_COLUMNS, Flat, columns_of, flat, layer_lines, without_layers
 
 OF_LAYERS = "model weights dataset images draws transform cutoff delta seed key".split()
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # how spreadsheets know one; wide ones too
 TIMM_COLUMNS = {
     "R": "R.value",
     "R_low": "R.low",
@@ -23,7 +24,7 @@ TIMM_COLUMNS = {
 }
 
 
-def exported(rows: Sequence[Row], file_format: str) -> bytes:
+def exported(rows: Sequence[Row], file_format: str, *, for_spreadsheets: bool = False) -> bytes:
     """The content of a file.
 
     Args:
@@ -31,11 +32,27 @@ def exported(rows: Sequence[Row], file_format: str) -> bytes:
         file_format: `csv` or `parquet` (one column for each value); `timm` (timm's networks with their published
             weights, by the names that timm's results files use: `resnet50.a1_in1k`); or `layers` (one line for each
             layer of each row).
+        for_spreadsheets: Put an apostrophe before texts that a spreadsheet would take for formulas.
 
     Raises:
         ValueError: If the format is unknown, or is `parquet` and pyarrow is not installed.
+
+    >>> exported([{"model": "=1+1", "seed": -1}], "csv", for_spreadsheets=True)
+    b"model,seed\\n'=1+1,-1\\n"
     """
-    return FORMATS[one_of("format", file_format, FORMATS)](rows)
+    write = FORMATS[one_of("format", file_format, FORMATS)]
+    if for_spreadsheets and file_format == "parquet":
+        raise ValueError("for_spreadsheets is for CSV, and the format is parquet; leave one of them out")
+    return write(_without_formulas(rows) if for_spreadsheets else rows)
+
+
+def _without_formulas(value: Any) -> Any:
+    """The same with an apostrophe before texts that begin as a formula; numbers stay numbers."""
+    if isinstance(value, Mapping):
+        return {_without_formulas(name): _without_formulas(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_formulas(inner) for inner in value]
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _csv(rows: Sequence[Row]) -> bytes:

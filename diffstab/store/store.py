@@ -1,13 +1,12 @@
 """A store of results: rows that many writers append, by key and by job, with their sidecars."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 from ..results import SCHEMA, RawValues, StabilityResult
 from ..writing import check_writable, make_folder, write_atomically
 from . import sidecar
-from .entry import DONE, FAILED, Entry, checksum, is_measured, measured_entry
+from .entry import DONE, Entry, checksum, is_measured, measured_entry, now_after, takes_over
 from .locks import locked
 from .parts import PartReader, PartWriter, Row, mend, part_files
 from .row_check import is_measurement
@@ -42,9 +41,10 @@ class Store:
         if not rows.is_dir():
             raise ValueError(f"{str(folder)!r} is not a store of results (it has no rows); check the path")
         self._check_schema()
-        self._rows: dict[str, Row] = {}
-        self._jobs: dict[str, str] = {}  # status by job
-        self._keys: dict[str, str] = {}  # key by job
+        self._rows: dict[str, Row] = {}  # the last line of each key
+        self._jobs: dict[str, Row] = {}  # the line of each job that counts
+        self._shared: dict[str, dict[str | None, Row]] = {}  # other jobs' lines of a key
+        self._replaced: set[str] = set()  # keys that no job has any more
         self._verified: dict[str, object] = {}  # size and time of the weights that were found whole
         self._reader, self._writer = PartReader(rows), PartWriter(rows)
         self.refresh()  # a store of a newer schema is refused before anything of it is changed
@@ -99,32 +99,59 @@ class Store:
             raise KeyError(key)
         if job is not None:
             before = self._jobs.get(job)
-            if before == DONE and status == FAILED:  # a failure never hides a measurement
+            if before is not None and not takes_over(row, before):
+                if key not in self._rows:
+                    self._replaced.add(key)
                 return
-            if before == FAILED and status == DONE:
-                self._rows.pop(job, None)
-            self._jobs[job], self._keys[job] = status, key
+            self._jobs[job] = row
+            if before is not None and self._rows.get(before["key"]) is before and before["key"] == key:
+                self._rows[key] = row
+                return
+            if before is not None:
+                self._drop(before["key"], job)
+        self._replaced.discard(key)
         earlier = self._rows.get(key)
-        if earlier is None or earlier["time"] <= row["time"]:
-            self._rows[key] = row
+        first, last = (row, earlier) if earlier is not None and earlier["time"] > row["time"] else (earlier, row)
+        self._rows[key] = last
+        if first is not None and first.get("job") != last.get("job"):
+            self._shared.setdefault(key, {})[first.get("job")] = first
+
+    def _drop(self, key: str, job: str) -> None:
+        """A job has another key now; a row that no other job gave is not listed any more."""
+        others = self._shared.get(key, {})
+        others.pop(job, None)
+        if key in self._rows and self._rows[key].get("job") == job:
+            if others:
+                self._rows[key] = others.pop(max(others, key=lambda other: others[other]["time"]))
+            else:
+                del self._rows[key]
+                self._replaced.add(key)
 
     def rows(self) -> list[Row]:
-        """The rows as read so far, the last one of each key."""
-        return list(self._rows.values())
+        """The rows as read so far: the last one of each key and of each job, without what was recomputed of others."""
+        if not self._replaced:
+            return list(self._rows.values())
+        return [row for row in self._rows.values() if str(row.get("recomputed_from")) not in self._replaced]
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows())
 
     def status(self, job: str) -> str | None:
         """`done`, `failed`, or None for a job that is not in the store."""
-        return self._jobs.get(job)
+        row = self._jobs.get(job)
+        return None if row is None else row["status"]
 
     def row_of(self, job: str) -> Row:
         """The row that a job gave. Raises KeyError if it is not in the store."""
-        return self._rows[self._keys[job]]
+        return self._jobs[job]
 
-    def add(self, entry: Entry | StabilityResult) -> bool:
+    def add(self, entry: Entry | StabilityResult, *, replaces: str | None = None) -> bool:
         """Appends a row after its sidecars; False if the same is there already.
+
+        Args:
+            entry: The row and its sidecars. A measurement with another key than its job's row had takes that row's
+                place: the network has changed.
+            replaces: Time of the job's row that this one replaces, also if it is a failure.
 
         Raises:
             ValueError: If it can't be written: nothing half-written stays. If a result's network has no key.
@@ -136,21 +163,26 @@ class Store:
         hashes = {sidecar.COLUMN[kind]: sidecar.write(self.folder, kind, content) for kind, content in contents}
         with locked(self.folder / ".lock"):
             self.refresh()
-            if self._has(entry.row):
+            if self._has(entry.row, replaces):
                 return False
             row = {**entry.row, **hashes}
             if is_measured(row) and row["key"] in self._rows:  # asked for in another way: the first answer stands
                 row = {**self._rows[row["key"]], "job": row["job"]}
-            row["time"] = datetime.now(UTC).isoformat(timespec="microseconds")
+            if replaces is not None and row["status"] != DONE:
+                row["replaces"] = replaces
+            row["time"] = now_after(self._jobs.get(str(row.get("job"))))
             row = {name: value for name, value in row.items() if value is not None}
             self._writer.append({**row, "checksum": checksum(row)})
         self.refresh()
         return True
 
-    def _has(self, row: Row) -> bool:
-        if row.get("job") is not None:
-            return self.is_done(row["job"])
-        return row["key"] in self._rows
+    def _has(self, row: Row, replaces: str | None) -> bool:
+        job = row.get("job")
+        if job is None:
+            return row["key"] in self._rows
+        if not self.is_done(job, besides=replaces):
+            return False
+        return bool(row["status"] != DONE or row["key"] == self._jobs[job]["key"])
 
     def raw(self, row: Row) -> RawValues:
         """The per-image values behind a row. Raises ValueError if the sidecar is missing or damaged."""
@@ -170,11 +202,16 @@ class Store:
             self._verified[digest] = stamp
         return path
 
-    def is_done(self, job: str) -> bool:
-        """Whether the store has what a job gives: its row and, where it learnt something, the whole weights."""
-        if self._jobs.get(job) != DONE:
+    def is_done(self, job: str, *, besides: str | None = None) -> bool:
+        """Whether the store has what a job gives: its row and, where it learnt something, the whole weights.
+
+        Args:
+            job: Its id.
+            besides: Rows up to that time don't count, because the job would give another one now.
+        """
+        row = self._jobs.get(job)
+        if row is None or row["status"] != DONE or row["time"] <= (besides or ""):
             return False
-        row = self.row_of(job)
         try:
             return "checkpoint_sha256" not in row or self.weights(row).exists()
         except ValueError:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,7 @@ from ..options import (
 )
 from ..results import SCHEMA, StabilityResult
 from ..store import DONE, FAILED, WEIGHTS, Entry, asked_of, measured_entry
+from .code_files import imported_files
 
 TRAIN, MEASURE = "train", "measure"
 Options = MeasureOptions | TrainOptions | StripeOptions | RegimeOptions
@@ -42,11 +43,13 @@ class Job:
         options: What it is told.
         id: sha256 of what is asked for; a job whose id is in the store is done.
         trained_by: The train job whose weights are measured, or None.
+        replaces: Time of the job's row in the store, if the network is another one now.
     """
 
     options: Options
     id: str
     trained_by: "Job | None" = None
+    replaces: str | None = None
 
     @property
     def kind(self) -> str:
@@ -111,17 +114,32 @@ def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> 
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _model_files(model: str) -> dict[str, str]:
-    """What a model's name reads from this machine: a folder's content, the file of own code."""
-    prefix, colon, name = model.partition(":")
+def _model_files(model: str) -> dict[str, Any]:
+    """What a model's name reads from this machine: a folder's content, the file of own code and those it imports."""
+    prefix, _, name = model.partition(":")
     if prefix == LOCAL:
         return {"model": _content(name)}
-    if colon and prefix not in PREFIXES:
+    if is_own_code(model):
         from ..models import code_file
 
         file = code_file(model)
-        return {"code": _content(str(file))} if file is not None else {}
+        if file is None:
+            return {}
+        imported = {name: _content(str(one)) for name, one in imported_files(file, prefix).items()}
+        return {"code": _content(str(file)), **({"imports": imported} if imported else {})}
     return {}
+
+
+def is_own_code(model: str) -> bool:
+    """Whether a model's name is `package.module:callable`, which may read files that no name tells."""
+    prefix, colon, _ = model.partition(":")
+    return bool(colon) and prefix not in PREFIXES
+
+
+def start_of(options: TrainOptions) -> MeasureOptions:
+    """The network that a training begins with, as a measurement names it."""
+    named = {name: getattr(options, name) for name in ("model", "dataset", "data_dir", "seed")}
+    return MeasureOptions(weights="init", **named)
 
 
 def _content(path: str) -> str:
@@ -135,7 +153,7 @@ def _content(path: str) -> str:
         if not os.path.isdir(path):
             return _file_sha256(path, *_stamp(path))
         files = {file: _stamp(file) if _readable(file) else None for file in _files_under(path)}
-        large = sum(stamp[0] for stamp in files.values() if stamp) > READ_UP_TO
+        large = _are_large(stamp for stamp in files.values() if stamp)
         digest = hashlib.sha256()
         for file, stamp in files.items():
             content = "" if stamp is None else f"{stamp[0]} bytes" if large else _file_sha256(file, *stamp)
@@ -143,6 +161,18 @@ def _content(path: str) -> str:
         return digest.hexdigest()
     except OSError:  # which the job itself will tell
         return f"unreadable: {path}"
+
+
+def is_large(path: str) -> bool:
+    """Whether a folder's files count by their names and sizes alone."""
+    try:
+        return _are_large(_stamp(file) for file in _files_under(path) if _readable(file))
+    except OSError:
+        return False
+
+
+def _are_large(stamps: Iterable[tuple[int, int]]) -> bool:
+    return sum(size for size, _ in stamps) > READ_UP_TO
 
 
 def _files_under(path: str) -> Iterator[str]:
@@ -229,6 +259,7 @@ def _training(job: Job) -> dict[str, Any] | None:
 
 
 def _trained(job: Job, scratch: Path | None) -> Entry:
+    from ..measuring import network_hashes
     from ..processes import chosen_device
     from ..training import train
 
@@ -244,6 +275,8 @@ def _trained(job: Job, scratch: Path | None) -> Entry:
         "seconds": trained.seconds,
         **_origin(),
     }
+    if is_own_code(options.model):
+        _, row["start_sha256"] = network_hashes(start_of(options))
     if trained.probed:
         row["probed"] = trained.probed
     return Entry(row, {WEIGHTS: trained.weights()})

@@ -4,10 +4,11 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..store import DONE, FAILED, Claims, Entry, Row, Store
+from .changed import changed_jobs, version_notes
 from .executors.base import Executor, Task
 from .jobs import Job, failed_entry
 
@@ -53,6 +54,9 @@ class Listener:
     def ended(self, job: Job, row: Row, seconds: float) -> None:
         """A job ended with that row."""
 
+    def notes(self, text: str) -> None:
+        """What the user should know beside the rows."""
+
 
 def run_sweep(
     jobs: Sequence[Job],
@@ -63,6 +67,9 @@ def run_sweep(
     listener: Listener | None = None,
 ) -> Progress:
     """Runs what is not in the store. It can be stopped at any point; the same call goes on from there.
+
+    A row that is there counts while the network is the one that was measured (`changed`); otherwise the cell is run
+    again, and its new row takes the place of the old one.
 
     Args:
         jobs: Of the sweep, trainings before the measurements that need them.
@@ -97,13 +104,23 @@ class _Sweep:
         self._waiting: deque[Job] = deque()
         store.refresh()
         self._failed_before = {job.id for job in jobs if store.status(job.id) == FAILED}
+        for note in version_notes(jobs, store):
+            listener.notes(note)
+        changed = changed_jobs(jobs, store)
+        self._old = {job: row for job, (row, _) in changed.items()}
         for job in jobs:
+            if job.id in changed:
+                listener.notes(f"note: {job}: the network {changed[job.id][1]}; the cell is run again")
+                job = replace(job, replaces=self._old[job.id])
             status = store.status(job.id)
-            if self._store.is_done(job.id) or (status == FAILED and not retry_failed):
+            if self._is_done(job) or (status == FAILED and not retry_failed):
                 self.progress.skipped += 1
                 self.progress.failed_before += status == FAILED
             else:
                 self._waiting.append(job)
+
+    def _is_done(self, job: Job) -> bool:
+        return self._store.is_done(job.id, besides=self._old.get(job.id))
 
     def run(self) -> Progress:
         """Until no job is left."""
@@ -127,16 +144,16 @@ class _Sweep:
         blocked = []
         while self._waiting and self._executor.has_room():
             job = self._waiting.popleft()
-            if self._store.is_done(job.id):  # another sweep was faster
+            if self._is_done(job):  # another sweep was faster
                 self.progress.skipped += 1
             elif self._store.status(job.id) == FAILED and job.id not in self._failed_before:  # another sweep's
                 self._count(job, self._store.row_of(job.id))
-            elif job.trained_by is not None and not self._store.is_done(job.trained_by.id):
+            elif job.trained_by is not None and not self._is_done(job.trained_by):
                 if not self._cannot_come(job.trained_by):
                     blocked.append(job)
                     continue
                 entry = failed_entry(job, "TrainingFailed", f"its training ({job.trained_by}) failed")
-                self._store.add(entry)
+                self._store.add(entry, replaces=job.replaces)
                 self._count(job, entry.row)
             elif self._takes(job):
                 self._begin(job)
@@ -151,7 +168,7 @@ class _Sweep:
         if not self._claims.take(job.id):
             return False
         self._store.refresh()
-        if self._store.is_done(job.id):  # it ended between the look into the store and the claim
+        if self._is_done(job):  # it ended between the look into the store and the claim
             self._claims.drop(job.id)
             return False
         return True
@@ -174,7 +191,7 @@ class _Sweep:
             self._store.refresh()
         else:
             for entry in entries:
-                self._store.add(entry)
+                self._store.add(entry, replaces=task.job.replaces)
         done = self._store.status(task.job.id) == DONE  # by another sweep, where this one failed
         self._count(task.job, self._store.row_of(task.job.id) if done else entries[-1].row)
 

@@ -17,18 +17,20 @@ Keys are the option names of `diffstab train` and `diffstab measure`; further se
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType
+from typing import Any, TypeVar, get_args
 
 from ..options import OPTIONS, CommandOptions, MeasureOptions, TrainOptions
 from .jobs import KINDS, MEASURE, TRAIN, Job, experiment_job, measure_job, train_job
-from .yaml_file import read_yaml
+from .scalars import CHANNELS, value_of
+from .yaml_file import Node, PlacedError, read_yaml
 
 CONFIRM_ABOVE = 1000  # cells; more are only made when the caller says yes
 GRID_KEYS = ("include", "exclude")
@@ -62,17 +64,19 @@ def read_spec(path: str | Path, *, confirm_above: int | None = CONFIRM_ABOVE) ->
     path = Path(path)
     content = read_yaml(path)
     try:
-        for name in content:
+        for name, section in content.value.items():
             if name not in KINDS:
-                raise ValueError(f"{name!r} is not a section{_near(name, KINDS)}; allowed: {', '.join(KINDS)}")
-        if not content:
+                raise section.misnamed(f"{name!r} is not a section{_near(name, KINDS)}; allowed: {', '.join(KINDS)}")
+        if not content.value:
             raise ValueError(f"nothing to do; allowed: {', '.join(KINDS)}")
-        return _spec(content, confirm_above)
+        return _spec(content.value, confirm_above)
+    except PlacedError as error:
+        raise ValueError(f"{path}, {error}") from error
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _spec(content: Mapping[str, Any], confirm_above: int | None) -> Spec:
+def _spec(content: Mapping[str, Node], confirm_above: int | None) -> Spec:
     grids = {kind: _Grid.read(kind, section) for kind, section in content.items()}
     _confirm(sum(grid.count() for grid in grids.values()), confirm_above)
     notes: list[str] = []
@@ -133,16 +137,15 @@ class _Grid:
     exclude: list[dict[str, list[Any]]]
 
     @classmethod
-    def read(cls, kind: str, section: Any) -> "_Grid":
-        section = _mapping(kind, section)
+    def read(cls, kind: str, section: Node) -> "_Grid":
+        own = dict(_mapping(kind, section))
         lists = {}
         for name in GRID_KEYS:
-            entries = section.get(name, [])
-            if not isinstance(entries, list):
-                raise ValueError(f"{kind}.{name} is {entries!r}; a list of mappings is needed")
-            lists[name] = [_axes(kind, f"{kind}.{name}[{k}]", entry) for k, entry in enumerate(entries)]
-        own = {name: value for name, value in section.items() if name not in GRID_KEYS}
-        return cls(kind, _axes(kind, kind, own), **lists)
+            entries = own.pop(name, Node([], section.line, section.column))
+            if not isinstance(entries.value, list):
+                raise entries.refused(f"{kind}.{name} is {entries}; a list of mappings is needed")
+            lists[name] = [_axes(kind, f"{kind}.{name}[{k}]", entry) for k, entry in enumerate(entries.value)]
+        return cls(kind, _axes(kind, kind, replace(section, value=own)), **lists)
 
     def count(self) -> int:
         """Cells before any is dropped."""
@@ -183,41 +186,57 @@ class _Grid:
         return all(any(_same(values[name], one) for one in wanted) for name, wanted in pattern.items())
 
 
-def _mapping(where: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{where} is {value!r}; a mapping from options to values is needed")
-    return value
+def _mapping(where: str, node: Node) -> dict[str, Node]:
+    if not isinstance(node.value, dict):
+        came = f"is {node}" if node.value else "has no value"
+        raise node.refused(f"{where} {came}; a mapping from options to values is needed")
+    return node.value
 
 
-def _axes(kind: str, where: str, section: Any) -> dict[str, list[Any]]:
+def _axes(kind: str, where: str, section: Node) -> dict[str, list[Any]]:
     """Options to the lists of their values, each checked for itself."""
     axes: dict[str, list[Any]] = {}
     known = [f.name for f in fields(KINDS[kind])]
-    for key, value in _mapping(where, section).items():
+    for key, node in _mapping(where, section).items():
         name = key.replace("-", "_")
         if name not in known:
-            raise ValueError(f"{where}.{key} is not an option of diffstab {kind}{_near(name, known)}")
+            raise node.misnamed(f"{where}.{key} is not an option of diffstab {kind}{_near(name, known)}")
         if name in axes:
-            raise ValueError(f"{where}.{key} is given twice")
-        values = value if isinstance(value, list) else [value]
-        if not values:
-            raise ValueError(f"{where}.{key} is an empty list, so the grid is empty; give it a value or leave it out")
-        places = [f"{where}.{key}[{k}]" if isinstance(value, list) else f"{where}.{key}" for k in range(len(values))]
-        axes[name] = [_value(kind, name, one, place) for one, place in zip(values, places, strict=True)]
+            raise node.misnamed(f"{where}.{key} is given twice")
+        if node.value == []:
+            raise node.refused(f"{where}.{key} is an empty list, so the grid is empty; give it a value or leave it out")
+        several = {f"{where}.{key}[{k}]": one for k, one in enumerate(node.value)} if _is_list(node) else {}
+        axes[name] = [_value(kind, name, one, place) for place, one in (several or {f"{where}.{key}": node}).items()]
     return axes
 
 
-def _value(kind: str, name: str, value: Any, place: str) -> Any:
-    """A value as its option has it: a number that YAML reads as a text (1e-3) becomes one."""
-    if isinstance(value, (list, dict)):
-        raise ValueError(f"{place} is {value!r}; one value is needed")
-    if (kind, name, value) == (MEASURE, "weights", TRAIN):
-        return value
+def _is_list(node: Node) -> bool:
+    return isinstance(node.value, list)
+
+
+def _value(kind: str, name: str, node: Node, place: str) -> Any:
+    """A value as its option has it, checked."""
+    if isinstance(node.value, (list, dict)):
+        raise node.refused(f"{place} is {node}; one value is needed")
+    if (kind, name, node.value) == (MEASURE, "weights", TRAIN):
+        return node.value
     try:
+        value = value_of(node, _wanted(kind, name))
         canonical = getattr(KINDS[kind].of({name: value}), name)
+    except PlacedError as error:
+        raise PlacedError(node.line, node.column, f"{place}: {error.text}") from error
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{place}: {error}") from error
+        raise node.refused(f"{place}: {error}") from error
     return None if value is None else canonical  # which the other options of the cell decide
+
+
+@cache
+def _wanted(kind: str, name: str) -> Any:
+    """What an option takes, as its field says; `mean` and `std` are kept as texts of numbers."""
+    if name in ("mean", "std"):
+        return CHANNELS
+    (found,) = (f.type for f in fields(KINDS[kind]) if f.name == name)
+    return next(one for one in (get_args(found) or (found,)) if one is not NoneType)
 
 
 def _all_values(kind: str, cell: Cell) -> Cell:

@@ -1,61 +1,167 @@
-"""A YAML file as plain mappings, lists and scalars; keys that come twice and broken syntax are told by line."""
+"""A YAML file as it is written: mappings, lists and single values, each with its place; nothing is converted yet.
 
+YAML reads 010 as 8, 1:30 as 90 and yes as true. `scalars` takes a value for what it looks like, or refuses it.
+"""
+
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ..checks import escaped
+
 LARGEST_FILE = 10_000_000  # bytes
+SHOWN = 200  # characters of a value in a message
+KEPT = "\t\u200c\u200d\xad"  # tabs, which YAML takes in places, and joiners and hyphens of other scripts
+KINDS = {  # of plain values, by YAML's own tags
+    "int": "number",
+    "float": "number",
+    "bool": "bool",
+    "null": "null",
+    "timestamp": "date",
+}
+
+
+class PlacedError(ValueError):
+    """What is wrong (`text`), with the line and the column in its message."""
+
+    def __init__(self, line: int, column: int, text: str) -> None:
+        self.text = text
+        super().__init__(f"line {line}, column {column}: {text}")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A part of the file.
+
+    Attributes:
+        value: A mapping from names to nodes, a list of nodes, or a text as it is written.
+        line, column: Where it begins, from 1.
+        kind: What YAML takes a single value for: `text`, `quoted`, `number`, `bool`, `null`, `date`; of others `tree`.
+        name: The node of its name in a mapping.
+    """
+
+    value: Any
+    line: int
+    column: int
+    kind: str = "tree"
+    name: "Node | None" = None
+
+    def __str__(self) -> str:
+        """For messages, as it is written."""
+        if isinstance(self.value, dict):
+            return "{" + ", ".join(f"{name}: {node}" for name, node in self.value.items())[:SHOWN] + "}"
+        if isinstance(self.value, list):
+            return "[" + ", ".join(map(str, self.value))[:SHOWN] + "]"
+        text = self.value if len(self.value) <= SHOWN else f"{self.value[:SHOWN]}..."
+        return repr(text) if self.kind in ("text", "quoted") else text
+
+    def refused(self, text: str) -> PlacedError:
+        """An error with the node's place."""
+        return PlacedError(self.line, self.column, text)
+
+    def misnamed(self, text: str) -> PlacedError:
+        """An error with the place of its name."""
+        return (self.name or self).refused(text)
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, without aliases (a short file can stand for a huge one) and without double keys."""
+    """Composes nodes without aliases (a short file can stand for a huge one) and without tags."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(
-                problem="aliases (*name) are not read", problem_mark=self.peek_event().start_mark
-            )
+        event: Any = self.peek_event()
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise PlacedError(line, column, "aliases (*name) are not read; write the value out")
+        if getattr(event, "tag", None) is not None:
+            raise PlacedError(line, column, f"tags ({event.tag}) are not read; write the value alone")
         return super().compose_node(parent, index)
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        keys = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str):
-                raise yaml.MarkedYAMLError(problem=f"the key {key!r} is no name", problem_mark=key_node.start_mark)
-            if key in keys:
-                raise yaml.MarkedYAMLError(problem=f"{key!r} comes twice", problem_mark=key_node.start_mark)
-            keys.add(key)
-        return super().construct_mapping(node, deep)
 
-
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> Node:
     """The file's mapping.
 
     Raises:
-        ValueError: If it can't be read, is no YAML (with line and column) or no mapping.
+        ValueError: If it can't be read, is no YAML (with line and column), holds an invisible character, a name twice
+            or several documents, or is no mapping.
     """
+    text = _text(path)
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ValueError(f"{str(path)!r} has {path.stat().st_size:,} bytes; a spec is at most {LARGEST_FILE:,}")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise ValueError(f"{str(path)!r} can't be read ({why}); name a YAML file") from error
-    try:
-        content = yaml.load(text, Loader=_Loader)
-    except Exception as error:  # its constructors of numbers and dates raise many kinds
+        _refuse_invisible(text)
+        composed = yaml.compose(text, Loader=_Loader)
+        content = None if composed is None else _node(composed)
+    except PlacedError as error:
+        raise ValueError(f"{path}, {error}") from error
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        reason = (
-            "it nests too deeply" if isinstance(error, RecursionError) else getattr(error, "problem", None) or error
-        )
-        raise ValueError(f"{path}{where}: {reason}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds {_kind(content)}; a mapping with measure: (and train:) is needed")
+        raise ValueError(f"{path}{where}: {_reason(error)}") from error
+    if content is None or not isinstance(content.value, dict):
+        raise ValueError(f"{path} holds {_what(content)}; a mapping with measure: (and train:) is needed")
     return content
 
 
-def _kind(content: object) -> str:
-    return "nothing" if content is None else f"a {type(content).__name__}"
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ValueError(f"{str(path)!r} has {path.stat().st_size:,} bytes; a spec is at most {LARGEST_FILE:,}")
+        return path.read_text(encoding="utf-8-sig")  # a byte order mark at the beginning means nothing in UTF-8
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise ValueError(f"{str(path)!r} can't be read ({why}); name a YAML file") from error
+
+
+def _refuse_invisible(text: str) -> None:
+    """Raises PlacedError at the first character that does not show, or changes how others show."""
+    if escaped(text, keep=f"\n\r{KEPT}") == text:
+        return
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
+        for column, letter in enumerate(line, start=1):
+            if escaped(letter, keep=KEPT) != letter:
+                raise PlacedError(number, column, f"the character {escaped(letter)} does not show; leave it out")
+
+
+def _node(node: Any) -> Node:
+    line, column = node.start_mark.line + 1, node.start_mark.column + 1
+    if isinstance(node, yaml.MappingNode):
+        return Node(_mapping(node), line, column)
+    if isinstance(node, yaml.SequenceNode):
+        return Node([_node(one) for one in node.value], line, column)
+    kind = "quoted" if node.style else KINDS.get(node.tag.rpartition(":")[2], "text")
+    return Node(node.value, line, column, kind)
+
+
+def _mapping(node: Any) -> dict[str, Node]:
+    found: dict[str, Node] = {}
+    for key_node, value_node in node.value:
+        key = _node(key_node)
+        if key.value == "<<" and key.kind == "text":
+            raise key.refused("merge keys (<<) are not read; write the values out")
+        if key.kind not in ("text", "quoted"):
+            raise key.refused(f"the key {key} is no name")
+        if key.value in found:
+            raise key.refused(
+                f"{key.value!r} comes twice, first in line {found[key.value].line}; leave one of them out"
+            )
+        found[key.value] = replace(_node(value_node), name=key)
+    return found
+
+
+def _reason(error: Exception) -> str:
+    """What PyYAML found, in our words where its own are a riddle."""
+    problem = str(getattr(error, "problem", None) or error)
+    if isinstance(error, RecursionError):
+        return "it nests too deeply"
+    if "'\\t'" in problem:
+        return "a tab stands where YAML takes none; indent with spaces"
+    if "another document" in problem:
+        return "a second document begins (---); a sweep's file holds one"
+    return problem
+
+
+def _what(content: Node | None) -> str:
+    if content is None or content.kind == "null":
+        return "nothing"
+    return "a list" if isinstance(content.value, list) else f"a single value, {content}"

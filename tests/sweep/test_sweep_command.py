@@ -45,6 +45,10 @@ def test_the_command_runs_a_sweep_and_goes_on(cli, tmp_path):
         (["--jobs", "0"], "0 is not in the range"),
         (["--gpus-per-job", "0.5"], "--gpus-per-job is for --executor ray or slurm, and the executor is local"),
         (["--executor", "slurm", "--cpus-per-job", "inf"], "Slurm gives whole CPUs"),
+        (
+            ["--executor", "slurm", "--cpus-per-job", "0", "--slurm-cluster", "local"],
+            "cpus is 0; it must be at least 1",
+        ),
     ],
 )
 def test_the_command_refuses_in_one_line(cli, tmp_path, arguments, message):

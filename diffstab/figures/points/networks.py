@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ...checks import escaped
 from ...options import base_name
 from ...store import Row
 from .choice import choose
@@ -126,4 +127,4 @@ def labels_of(names: Iterable[str]) -> dict[str, str]:
         tried = {name: shorter(label) for name, label in labels.items()}
         times = Counter(tried.values())
         labels = {name: tried[name] if times[tried[name]] == 1 else label for name, label in labels.items()}
-    return labels
+    return {name: escaped(label).replace("$", r"\$") for name, label in labels.items()}  # no formula to matplotlib

@@ -50,9 +50,10 @@ class Element:
         store = Store(self.store)
         while self.left:
             store.refresh()
-            if not store.is_done(self.left[0].job.id):
+            job = self.left[0].job
+            if not store.is_done(job.id, besides=job.replaces):
                 for entry in self.left[0].run(self.threads):
-                    _add(store, entry)
+                    _add(store, entry, job.replaces)
             self.left.pop(0)
         store.close()
 
@@ -65,15 +66,15 @@ class Element:
     __submitit_checkpoint__ = checkpoint  # by its later name
 
 
-def _add(store: Store, entry: Entry) -> None:
+def _add(store: Store, entry: Entry, replaces: str | None) -> None:
     """Hundreds of elements may want the store's lock at once: what took hours to measure is not lost for that."""
     for pause in PAUSES:
         try:
-            store.add(entry)
+            store.add(entry, replaces=replaces)
             return
         except ValueError:
             time.sleep(pause)
-    store.add(entry)
+    store.add(entry, replaces=replaces)
 
 
 @dataclass
@@ -212,12 +213,13 @@ class SlurmExecutor(Executor):
 
     def _row(self, task: Task, flight: _Flight) -> Row | None:
         new = self._checksum(task) != flight.before[task.job.id]
-        return self._store.row_of(task.job.id) if new or self._store.is_done(task.job.id) else None
+        done = self._store.is_done(task.job.id, besides=task.job.replaces)
+        return self._store.row_of(task.job.id) if new or done else None
 
     def _failed(self, task: Task, flight: _Flight) -> Finished:
         """Its row is written here: the element that should have done so is dead."""
         entry = failed_entry(task.job, "ElementDied", _last_words(flight.job))
-        self._store.add(entry)
+        self._store.add(entry, replaces=task.job.replaces)
         return Finished(task, [entry])
 
     def close(self) -> None:

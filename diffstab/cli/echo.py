@@ -1,0 +1,51 @@
+"""What commands print: no text from a file, a store or a network steers the terminal or hides.
+
+Letters that would, or that change the reading order, are shown escaped, as `\\x1b` and `\\u202e`. Commands print
+through this file alone.
+"""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..checks import escaped
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def echo(text: object = "", *, err: bool = False) -> None:
+    """Prints one line, to stdout or to stderr."""
+    click.echo(escaped(str(text)), err=err)
+
+
+def echo_json(value: Any) -> None:
+    """Prints a value as JSON on stdout, in ASCII."""
+    click.echo(json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f"))
+
+
+def echo_file(content: bytes) -> None:
+    """Prints a file's content to stdout: as it is, or escaped if that is a terminal."""
+    if not sys.stdout.isatty():
+        click.echo(content, nl=False)
+        return
+    try:
+        lines = content.decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError("the content is no text, and stdout is a terminal; name a file with --output") from error
+    for line in lines:
+        echo(line)
+
+
+def plain_console(**options: Any) -> "Console":
+    """A console of rich that takes texts as they are, without markup; `line` prints on it."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False, **options)
+
+
+def line(console: "Console", text: str, keep: str = "") -> None:
+    """Prints one line on a console; `keep`: letters that stay as they are."""
+    console.print(escaped(text, keep))

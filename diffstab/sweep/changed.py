@@ -1,0 +1,114 @@
+"""Done cells whose network is another one now: what decides is what the network is, not what it is called.
+
+A job is named by what was asked for, with the content of the files that can be known. Own code may read others, such as
+its weights: its network is built and compared with the row, once for each set of options that make it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from typing import Any
+
+from ..options import LOCAL, MeasureOptions, TrainOptions
+from ..store import DONE, Row, Store
+from .jobs import MEASURE, Job, is_large, is_own_code, start_of
+
+# Options that don't make the network: all others do, those too that come to be added.
+BESIDE = set(
+    "transform cutoff delta temperature convention cutoff_rule delta_rule interpolation average noise_radius "
+    "noise_norm layers batch_norm images draws until_precision batch_size resamples amp channels_last compile "
+    "workers device download".split()
+)
+MAKE_IT = tuple(f.name for f in fields(MeasureOptions) if f.name not in BESIDE)
+EXAMPLES = {"timm": "timm:NAME.TAG", "torchvision": "torchvision:NAME@WEIGHTS"}
+HASHES = ("network_sha256", "weights_sha256")
+Hashes = tuple[str | None, str | None] | str  # or why the network can't be built
+
+
+class Networks:
+    """The networks of jobs as they are now, each built once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], Hashes] = {}
+
+    def hashes(self, options: MeasureOptions) -> Hashes:
+        """Of layers and weights, as a row has them."""
+        told = tuple(getattr(options, name) for name in MAKE_IT)
+        if told not in self._known:
+            self._known[told] = _hashes(options)
+        return self._known[told]
+
+
+def _hashes(options: MeasureOptions) -> Hashes:
+    from ..measuring import network_hashes
+
+    try:
+        return network_hashes(replace(options, download=False))
+    except Exception as error:  # whatever the user's code raises; running the cell tells it in full
+        return f"{type(error).__name__}: {error}"
+
+
+def changed_jobs(jobs: Iterable[Job], store: Store) -> dict[str, tuple[str, str]]:
+    """Done jobs whose row is of another network: the row's time and what differs, by job.
+
+    Args:
+        jobs: Of a sweep, trainings before the measurements that need them.
+        store: That has their rows.
+    """
+    networks, found = Networks(), dict[str, tuple[str, str]]()
+    for job in jobs:
+        if store.is_done(job.id) and _can_change(job):
+            row = store.row_of(job.id)
+            why = _difference(job, row, store, networks, found)
+            if why is not None:
+                found[job.id] = (row["time"], why)
+    return found
+
+
+def version_notes(jobs: Iterable[Job], store: Store) -> list[str]:
+    """A line for each library whose release chose the weights of done cells, and is another one now."""
+    from ..provenance import versions
+
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for job in jobs:
+        row = store.row_of(job.id) if store.is_done(job.id) else {}
+        library, tag = str(row.get("model_source")), row.get("weights_tag")
+        then, now = (known.get(library) for known in (row.get("versions") or {}, versions()))
+        if tag and str(tag) not in str(row.get("model")) and then and now and then != now:
+            counts[library, str(then), now] += 1
+    return [
+        f"note: {count} cells in the store have the weights that {library} {then} chose for their names; {now} may "
+        f"choose others: name them ({EXAMPLES.get(library, 'with their tag')}), or take a new store to measure anew"
+        for (library, then, now), count in counts.items()
+    ]
+
+
+def _can_change(job: Job) -> bool:
+    """Whether files that the job's name does not know may make its network."""
+    model = str(getattr(job.options, "model", ""))
+    prefix, _, name = model.partition(":")
+    return is_own_code(model) or (job.kind == MEASURE and prefix == LOCAL and is_large(name))
+
+
+def _difference(job: Job, row: Row, store: Store, networks: Networks, found: dict[str, tuple[str, str]]) -> str | None:
+    options: Any = job.options
+    if isinstance(options, TrainOptions):
+        if "start_sha256" not in row:  # of rows from before there was one
+            return None
+        now = networks.hashes(start_of(options))
+        return _told(now, (now[0], row["start_sha256"])) if isinstance(now, tuple) else now
+    if job.trained_by is not None:
+        if job.trained_by.id in found or store.status(job.trained_by.id) != DONE:
+            return "is trained again"
+        if not store.is_done(job.trained_by.id):  # weights that are damaged are trained again to the same
+            return None
+        options = replace(options, checkpoint=str(store.weights(store.row_of(job.trained_by.id))))
+    return _told(networks.hashes(options), tuple(row.get(name) for name in HASHES))
+
+
+def _told(now: Hashes, then: tuple[Any, ...]) -> str | None:
+    """What differs, in words; None for nothing."""
+    if isinstance(now, str):
+        return f"can't be built now ({' '.join(now.split()):.200})"
+    differing = [word for word, one, other in zip(("layers", "weights"), now, then, strict=True) if one != other]
+    return f"has other {' and '.join(differing)} than in the store" if differing else None

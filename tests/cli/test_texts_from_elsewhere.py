@@ -1,0 +1,185 @@
+"""Names in a stranger's store, file or network never steer the terminal, hide, or change the reading order."""
+
+import ast
+import json
+import re
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from support.measured_rows import row
+from support.measured_stores import failed, measured
+
+from diffstab import Store
+from diffstab.checks import escaped
+from diffstab.cli.echo import echo_file, line, plain_console
+from diffstab.figures.points.networks import labels_of
+from diffstab.pages.page import page, safe_json
+from diffstab.store.entry import checksum, measured_entry
+from diffstab.store.export import exported
+
+CLI = Path(__file__).parents[2] / "diffstab" / "cli"
+TITLE, OVERRIDE = "\x1b]0;owned\x07", "\u202egpj.exe\u202c"
+LETTERS = "\x00\x07\x08\x1b\x7f\x85\x9b\u061c\u200b\u200e\u200f\u2028"
+LETTERS += "\u202a\u202e\u2066\u2069\ufeff\u3164\U000e0041\udc80"
+NAMES = (f"timm:{TITLE}net", f"net{OVERRIDE}", "net\x9b2J\r\nnote: all is well", "[bold]net[/bold] :warning:")
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A store of rows whose every text holds such letters."""
+    store = Store(tmp_path_factory.mktemp("texts") / "store", create=True)
+    for number, name in enumerate(NAMES):
+        entry = measured_entry(measured(resamples=100))
+        entry.row.update(model=name, dataset="set", weights_tag=TITLE, key=f"{number}{TITLE}", device=OVERRIDE)
+        store.add(entry)
+    store.add(failed(f"job{TITLE}", f"it can't: {OVERRIDE}\nnote: forged"))
+    store.close()
+    return store.folder
+
+
+def assert_harmless(text):
+    found = set(escaped(text, keep="\n")) ^ set(text)
+    assert not found, found
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_each_such_letter_is_escaped(letter):
+    shown = escaped(f"a{letter}b")
+    assert re.fullmatch(r"a\\[xuU][0-9a-f]{2,8}b", shown)
+    assert escaped(shown) == shown
+
+
+@pytest.mark.parametrize("text", ["lenet-w0.5", "C:\\nets\\é", "日本 語", "نص", "α ≤ ½ 🙂", "a\u00a0b"])
+def test_other_texts_stay_as_they_are(text):
+    assert escaped(text) == text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "results list", "results list status=failed", "results query --columns model,device,key,weights_tag",
+        "results query --columns error.message,job", "results check", "results recompute --average mean",
+        "results list --json", "results query --json", "results check --json",
+    ],
+)  # fmt: skip
+def test_commands_print_a_strangers_store_harmlessly(cli, hostile, words):
+    command, name, *more = words.split()
+    answer = cli(command, name, "--store", hostile, *more)
+    assert_harmless(answer.output)
+    if "--json" in words:
+        json.loads(answer.stdout)
+    assert not re.search("^note: (all is well|forged)", answer.output, re.M)
+
+
+def test_rows_are_shown_and_compared_harmlessly(cli, hostile, tmp_path):
+    for key in ("0", "2", "job"):
+        answer = cli("results", "show", "--store", hostile, key)
+        assert answer.exit_code == 0
+        assert_harmless(answer.output)
+    assert r"\x1b]0;owned\x07" in cli("results", "show", "--store", hostile, "0").stdout
+    for words in (("compare", hostile, "--resamples", 100), ("compare", hostile, f"none{TITLE}")):
+        answer = cli(*words)
+        assert answer.output
+        assert_harmless(answer.output)
+    answer = cli("report", hostile, "-o", tmp_path / "page.html", "--resamples", 100)
+    assert answer.exit_code == 0, answer.output
+    assert_harmless(answer.output)
+    assert_harmless((tmp_path / "page.html").read_text().replace("\t", ""))
+
+
+def test_files_are_named_harmlessly(cli, tmp_path):
+    path = tmp_path / f"spec{OVERRIDE}.yaml"
+    path.write_text("measure: {sed: 1}")
+    answer = cli("sweep", path, "--store", tmp_path / "store")
+    assert (answer.exit_code, answer.stderr.count("\n")) == (2, 1)
+    assert_harmless(answer.stderr)
+    assert r"spec\u202egpj.exe\u202c.yaml" in answer.stderr
+    assert_harmless(cli("results", "list", "--store", tmp_path / f"no{TITLE}").stderr)
+
+
+def test_consoles_take_no_markup():
+    told = StringIO()
+    line(plain_console(file=told, width=80), f"[bold]net[/bold] :warning: {TITLE}\r\n")
+    assert told.getvalue() == f"[bold]net[/bold] :warning: {escaped(TITLE)}\\r\\n\n"
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_file_is_printed_as_it_is_but_to_a_terminal(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    echo_file(f"model\n{TITLE}\n".encode())
+    assert terminal.getvalue() == f"model\n{escaped(TITLE)}\n"
+    with pytest.raises(ValueError, match="is no text, and stdout is a terminal; name a file with --output"):
+        echo_file(b"PAR1\xff")
+
+
+def test_commands_print_through_one_file():
+    """So that no text goes past it."""
+    for path in CLI.glob("*.py"):
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        named = {ast.unparse(call) for call in calls}
+        if path.name != "echo.py":
+            assert not {"click.echo", "print", "click.secho", "sys.stdout.write", "Console"} & named, path.name
+
+
+def test_pages_and_figures_show_such_letters():
+    assert_harmless(safe_json({"model": OVERRIDE, OVERRIDE: [TITLE]}))
+    assert json.loads(safe_json({"model": OVERRIDE}))["model"] == escaped(OVERRIDE)
+    assert_harmless(page(f"a{OVERRIDE}", "", [], [], {}))
+    assert labels_of([f"a{TITLE}", "$x^$"]) == {f"a{TITLE}": escaped(f"a{TITLE}"), "$x^$": r"\$x^\$"}
+
+
+def test_rows_that_are_not_what_they_say_are_marked(cli, tmp_path):
+    store = Store(tmp_path / "store", create=True)
+    for seed in (0, 1, 2):
+        store.add(measured(seed, resamples=100))
+    store.close()
+    (path,) = (tmp_path / "store" / "rows").iterdir()
+    first, second, third = path.read_text().splitlines()
+    other = {**json.loads(second), "cutoff": 4.0}
+    other["checksum"] = checksum(other)
+    path.write_text("\n".join([first.replace('"draws":1', '"draws":2'), json.dumps(other), third]) + "\n")
+    answer = cli("results", "list", "--store", tmp_path / "store")
+    lines = answer.stdout.splitlines()[1:]
+    assert [one.endswith("done, changed") for one in lines] == [True, True, False]
+    assert "note: 2 of 3 rows are not what was written, or what their keys say" in answer.stderr
+    assert cli("results", "list", "--store", tmp_path / "store", "--json").stderr == answer.stderr
+    words = ("report", tmp_path / "store", "-o", tmp_path / "page.html", "--resamples", 100)
+    assert "note: 2 of 3 rows are not what was written" in cli(*words).stderr
+    assert "2 of 3" in cli("results", "list", "--store", tmp_path / "store", "seed>=0").stderr
+    assert cli("results", "list", "--store", tmp_path / "store", "seed=2").stderr == ""
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "＝"])
+def test_a_spreadsheet_finds_no_formula(cli, begin):
+    one = {**row(f"{begin}1+1|' /C calc'!A0"), "seed": -1, "note": {begin: "a"}}
+    plain = exported([one], "csv").decode()
+    assert f"{begin}1+1" in plain  # as it is
+    text = exported([one], "csv", for_spreadsheets=True).decode()
+    assert not re.search(f'(^|[,\n"]){re.escape(begin)}1\\+1', text)
+    assert f"'{begin}1+1" in text
+    assert ",-1," in text  # a number
+    with pytest.raises(ValueError, match="for_spreadsheets is for CSV"):
+        exported([one], "parquet", for_spreadsheets=True)
+
+
+def test_layers_are_named_harmlessly(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = f"layers_of_{tmp_path.name}"
+    code = f"""
+from torch import nn
+net = nn.Sequential()
+net.add_module("flat", nn.Flatten())
+net.add_module({OVERRIDE.replace(".", "")!r}, nn.Linear(784, 10))
+"""
+    (tmp_path / f"{module}.py").write_text(code)
+    words = ("measure", "--model", f"{module}:net", "--images", 10, "--resamples", 100, "--layers", "all")
+    answer = cli(*words)
+    assert answer.exit_code == 0, answer.output
+    assert_harmless(answer.output)
+    assert r"\u202egpjexe" in answer.stdout
