@@ -96,9 +96,10 @@ def _mean(values: Array) -> float | None:
 
 
 def _raw(first: FirstPass, second: SecondPass, order: NDArray[np.int64], exponent: float | None) -> RawValues:
-    outputs, deformation, noise = (v[order] for v in (second.outputs, second.deformation, second.noise))
+    own = second.keys.argsort()
+    outputs, deformation, noise = (v[own] for v in (second.outputs, second.deformation, second.noise))
     by_output = deformation.shape[-1] == outputs.shape[1]
-    flips = None if second.flips is None else second.flips[order]
+    flips = None if second.flips is None else second.flips[own]
     return RawValues(
         indices=first.keys[order],
         deformation=deformation.sum(-1),

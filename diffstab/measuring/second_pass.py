@@ -34,6 +34,7 @@ class SecondPass:
     """What the pass found.
 
     Attributes:
+        keys: Index of each image, `[N]`; batches that are part of f come in another order than in the first pass.
         outputs: f(x), `[N, outputs]`.
         deformation: Squared changes of f by tau, `[N, draws, outputs]`, or summed over the outputs, `[N, draws, 1]`.
         noise: By eta, likewise.
@@ -46,6 +47,7 @@ class SecondPass:
         inspected: What a few images told about the network.
     """
 
+    keys: NDArray[np.int64]
     outputs: Array
     deformation: Array
     noise: Array
@@ -119,7 +121,7 @@ def run_second_pass(
             parts = memory.run(lambda part: _batch_changes(model, part, setup, radius(part)), batch)
         for part in parts:
             if layers is not None and part.layers is not None:
-                layers.add(part.keys, part.layers)
+                layers.add(part.changes.keys, part.layers)
         found.append(join_second_passes([part.changes for part in parts]))
         if not done:
             measured = dict(zip(batch.keys.tolist(), found[0].outputs, strict=True))
@@ -145,7 +147,7 @@ def _by_image(first: FirstPass, radii: Array) -> Callable[[Batch], Tensor]:
 def join_second_passes(parts: Sequence[SecondPass | None]) -> SecondPass:
     """Of several batches, or several processes."""
     whole = [part for part in parts if part is not None]
-    names = ("outputs", "deformation", "noise")
+    names = ("keys", "outputs", "deformation", "noise")
     arrays = {name: np.concatenate([getattr(part, name) for part in whole]) for name in names}
     wrong = [part.wrong for part in whole]
     total = None if None in wrong else sum(count for count in wrong if count is not None)
@@ -187,10 +189,9 @@ def amp_beside_full(
 
 
 class _BatchChanges(NamedTuple):
-    """What was found of one batch, and the index of each of its images."""
+    """Changes of one batch, of the output and of the layers."""
 
     changes: SecondPass
-    keys: NDArray[np.int64]
     layers: BatchOfLayers | None
 
 
@@ -206,8 +207,7 @@ def _batch_changes(model: Network, batch: Batch, setup: Setup, radii: Tensor) ->
     wrong = None if classes is None else _count_wrong(batch, classes, outputs.shape[1], setup)
     by_tau, by_eta = (np.stack(squares[first::2], axis=1) for first in (0, 1))
     return _BatchChanges(
-        SecondPass(outputs, by_tau, by_eta, wrong, columns.output, flips, shape=columns.shape),
-        batch.keys.numpy(),
+        SecondPass(batch.keys.numpy(), outputs, by_tau, by_eta, wrong, columns.output, flips, shape=columns.shape),
         columns.layers,
     )
 

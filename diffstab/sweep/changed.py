@@ -11,7 +11,8 @@ from typing import Any
 
 from ..options import LOCAL, MeasureOptions, TrainOptions
 from ..store import DONE, Row, Store
-from .jobs import MEASURE, Job, is_large, is_own_code, start_of
+from .content import is_large
+from .jobs import MEASURE, Job, is_own_code, start_of
 
 # Options that don't make the network: all others do, those too that come to be added.
 BESIDE = set(

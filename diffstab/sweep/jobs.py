@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import os
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +25,11 @@ from ..options import (
 from ..results import SCHEMA, StabilityResult
 from ..store import DONE, FAILED, WEIGHTS, Entry, asked_of, measured_entry
 from .code_files import imported_files
+from .content import content_of
 
 TRAIN, MEASURE = "train", "measure"
 Options = MeasureOptions | TrainOptions | StripeOptions | RegimeOptions
 KINDS: dict[str, type[Options]] = {TRAIN: TrainOptions, MEASURE: MeasureOptions, **OPTIONS}
-READ_UP_TO = 10**9  # bytes of a folder, to name it by its files' content
 THREADS = 1  # of a job: many jobs side by side use a machine better than one job on all its cores
 
 
@@ -104,12 +102,12 @@ def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> 
     content = {name: value for name, value in content.items() if name not in added or value != added[name]}
     content |= _model_files(content["model"]) if kind in (TRAIN, MEASURE) else {}
     if content.get("checkpoint") is not None:
-        content["checkpoint"] = _content(content["checkpoint"])
+        content["checkpoint"] = content_of(content["checkpoint"])
         content.pop("weights")
     if kind == MEASURE and content["batch_norm"] != "batch":
         content.pop("batch_size")
     if content.get("data_dir") is not None:
-        content["data_dir"] = _content(content["data_dir"])
+        content["data_dir"] = content_of(content["data_dir"])
     content |= {"schema": SCHEMA, "kind": kind, "trained_by": trained_by.id if trained_by else None}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -118,15 +116,15 @@ def _model_files(model: str) -> dict[str, Any]:
     """What a model's name reads from this machine: a folder's content, the file of own code and those it imports."""
     prefix, _, name = model.partition(":")
     if prefix == LOCAL:
-        return {"model": _content(name)}
+        return {"model": content_of(name)}
     if is_own_code(model):
         from ..models import code_file
 
         file = code_file(model)
         if file is None:
             return {}
-        imported = {name: _content(str(one)) for name, one in imported_files(file, prefix).items()}
-        return {"code": _content(str(file)), **({"imports": imported} if imported else {})}
+        imported = {name: content_of(str(one)) for name, one in imported_files(file, prefix).items()}
+        return {"code": content_of(str(file)), **({"imports": imported} if imported else {})}
     return {}
 
 
@@ -140,73 +138,6 @@ def start_of(options: TrainOptions) -> MeasureOptions:
     """The network that a training begins with, as a measurement names it."""
     named = {name: getattr(options, name) for name in ("model", "dataset", "data_dir", "seed")}
     return MeasureOptions(weights="init", **named)
-
-
-def _content(path: str) -> str:
-    """sha256 of a file, or of all files in a folder with their names; the path itself if it can't be read.
-
-    In a folder, what can't be read, such as a link to nothing, counts by its name.
-
-    Of a folder with more than 1 GB, the files count by their names and sizes: reading ImageNet takes an hour.
-    """
-    try:
-        if not os.path.isdir(path):
-            return _file_sha256(path, *_stamp(path))
-        files = {file: _stamp(file) if _readable(file) else None for file in _files_under(path)}
-        large = _are_large(stamp for stamp in files.values() if stamp)
-        digest = hashlib.sha256()
-        for file, stamp in files.items():
-            content = "" if stamp is None else f"{stamp[0]} bytes" if large else _file_sha256(file, *stamp)
-            digest.update(f"{Path(file).relative_to(path).as_posix()} {content}\n".encode())
-        return digest.hexdigest()
-    except OSError:  # which the job itself will tell
-        return f"unreadable: {path}"
-
-
-def is_large(path: str) -> bool:
-    """Whether a folder's files count by their names and sizes alone."""
-    try:
-        return _are_large(_stamp(file) for file in _files_under(path) if _readable(file))
-    except OSError:
-        return False
-
-
-def _are_large(stamps: Iterable[tuple[int, int]]) -> bool:
-    return sum(size for size, _ in stamps) > READ_UP_TO
-
-
-def _files_under(path: str) -> Iterator[str]:
-    """Behind links to folders as well, as classes and splits may be links; a link to a folder seen before alone."""
-    followed = {os.path.realpath(path)}
-    for root, folders, files in os.walk(path, followlinks=True):
-        for name in sorted(folders):
-            folder = os.path.join(root, name)
-            if os.path.islink(folder) and os.path.realpath(folder) in followed:
-                folders.remove(name)
-                yield folder
-            followed.add(os.path.realpath(folder))
-        folders.sort()
-        for name in sorted(files):
-            yield os.path.join(root, name)
-
-
-def _readable(path: str) -> bool:
-    return os.path.isfile(path) and os.access(path, os.R_OK)
-
-
-def _stamp(path: str) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
-
-
-@cache
-def _file_sha256(path: str, size: int, modified: int) -> str:
-    """Of a file as it was then: many jobs share one."""
-    with open(path, "rb") as stream:
-        digest = hashlib.sha256()
-        while block := stream.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def run_job(

@@ -155,7 +155,7 @@ def test_a_large_folder_of_weights_is_compared_too(tmp_path, monkeypatch):
     (tmp_path / "model.safetensors").write_bytes(b"1234")
     job = measure_job(MeasureOptions(model=f"local-dir:{tmp_path}"))
     assert not changed._can_change(job)
-    monkeypatch.setattr("diffstab.sweep.jobs.READ_UP_TO", 2)
+    monkeypatch.setattr("diffstab.sweep.content.READ_UP_TO", 2)
     assert changed._can_change(job)
 
 

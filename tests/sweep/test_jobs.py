@@ -80,8 +80,8 @@ def test_a_large_folders_files_count_by_name_and_size(tmp_path, monkeypatch):
     (folder / "1.png").write_bytes(b"one")
     options = MeasureOptions(dataset="folder", data_dir=str(folder))
     small = measure_job(options).id
-    monkeypatch.setattr("diffstab.sweep.jobs.READ_UP_TO", 2)
-    monkeypatch.setattr("diffstab.sweep.jobs._file_sha256", lambda *_: pytest.fail("a file was read"))
+    monkeypatch.setattr("diffstab.sweep.content.READ_UP_TO", 2)
+    monkeypatch.setattr("diffstab.sweep.content._file_sha256", lambda *_: pytest.fail("a file was read"))
     large = measure_job(options).id
     assert large != small
     (folder / "1.png").write_bytes(b"two")
