@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import pytest
 import torch
-from support.layered import SIZE, profile
+from support.layered import ENSEMBLE, SIZE, profile
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
@@ -138,3 +138,21 @@ def test_auto_takes_the_points_at_which_timm_reads_features():
     assert [layer.name for layer in result.layers] == [*points, "output"]
     depths = [layer.depth for layer in result.layers]
     assert depths == sorted(depths)
+
+
+@pytest.mark.parametrize(
+    "wrap", [nn.DataParallel, torch.compile, lambda network: torch.compile(nn.DataParallel(network))]
+)
+def test_layers_are_seen_through_what_wraps_a_network(network, images, wrap):
+    """Its own names, numbers and hashes; a network that hides them is refused."""
+    options = {"layers": "auto", "resamples": 100}
+    plain, wrapped = (measure(one, images, ENSEMBLE, **options) for one in (network, wrap(network)))
+    assert wrapped.layers == plain.layers
+    assert (wrapped.key, wrapped.model) == (plain.key, plain.model)
+    assert [layer.name for layer in wrapped.layers][:2] == ["2", "4"]
+
+
+def test_layers_of_a_network_compiled_in_place_are_refused(network, images):
+    network.compile()
+    with pytest.raises(ValueError, match=r"compiled in place .*which hides its layers; hand over one that was not"):
+        measure(network, images, ENSEMBLE, layers="auto")
