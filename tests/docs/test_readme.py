@@ -1,5 +1,6 @@
 """The README's Python lines run, and the commands it shows exist."""
 
+import json
 import re
 import shlex
 import shutil
@@ -33,6 +34,29 @@ def test_python_lines_of_the_pages_run(page, tmp_path, monkeypatch):
     names = {}
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
         exec(compile(block, page.name, "exec"), names)
+
+
+@pytest.mark.parametrize(
+    ("page", "command"),
+    [
+        ("quick-start.md", "measure --model lenet"),
+        ("your-own-model.md", "measure --model own:Net --checkpoint own.safetensors --images 200"),
+    ],
+)
+def test_numbers_of_a_page_are_the_commands(cli, page, command, tmp_path, monkeypatch):
+    """The first numbers that a newcomer sees are of the same images, whichever way they are had."""
+    monkeypatch.chdir(tmp_path)
+    names, text = {}, (ROOT / "docs" / page).read_text()
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, page, "exec"), names)
+        if found := re.search(r"^class Net.*?\n\n\n", block, re.DOTALL | re.MULTILINE):
+            Path("own.py").write_text(f"import torch\nfrom torch import nn\n\n\n{found[0]}")
+    answer = cli(*command.split(), "--json")
+    assert answer.exit_code == 0, answer.stderr
+    row, result = json.loads(answer.stdout), names["result"]
+    assert row["R"] == pytest.approx(result.R._asdict(), rel=1e-6)
+    assert (row["data_sha256"], row["weights_sha256"]) == (result.data_sha256, result.weights_sha256)
+    assert "classes" not in answer.stderr.replace("10 classes", "")  # a random choice has all of them
 
 
 def commands_of(page):
