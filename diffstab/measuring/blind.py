@@ -3,6 +3,7 @@
 Noise on such pixels counts in ||eta|| and changes nothing, so that R_f comes out too large.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -63,7 +64,7 @@ def _gradient(model: Network, images: Tensor, setup: Setup) -> Tensor | None:
     """Of a random combination of the outputs; None where there is none."""
     inputs = images.detach().requires_grad_()
     try:
-        with torch.enable_grad():
+        with torch.enable_grad(), warnings.catch_warnings(action="ignore"):  # of operations without a gradient
             output = network_output(model, inputs, setup)[0]
             direction = torch.randn(output.shape, generator=torch.Generator().manual_seed(1)).to(output)
             (found,) = torch.autograd.grad((output * direction).sum(), inputs)

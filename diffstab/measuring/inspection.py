@@ -146,6 +146,8 @@ class _Precisions(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = func(*args, **(kwargs or {}))
+        if func.namespace.startswith("quantized"):  # which may give floats again
+            self.found.add(QUANTISED[0])
         self.found |= {one.dtype for one in tree_leaves(given) if isinstance(one, Tensor) and one.numel() > 1}
         return given
 

@@ -136,6 +136,14 @@ def test_precision_that_a_network_lowers_is_told(network, images, lowered, how):
     assert last.weight.dtype == torch.float32
 
 
+@pytest.mark.filterwarnings("ignore:.*quantiz")
+def test_quantised_operations_are_told(images):
+    layers = nn.Sequential(nn.Flatten(), nn.Linear(561, 3))
+    found, notes = told(torch.ao.quantization.quantize_dynamic(layers, {nn.Linear}, dtype=torch.qint8), images)
+    assert found.precision == "mixed-quint8"
+    assert any("operations in quint8 by itself" in text for text in notes)
+
+
 def test_a_double_network_with_single_parts_is_told(network, images):
     double = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten()).double()
     plain, nothing = told(double, images.double())
