@@ -58,9 +58,11 @@ def changed_jobs(jobs: Iterable[Job], store: Store) -> dict[str, tuple[str, str]
     """
     networks, found = Networks(), dict[str, tuple[str, str]]()
     for job in jobs:
-        if store.is_done(job.id) and _can_change(job):
+        if store.is_done(job.id):
             row = store.row_of(job.id)
-            why = _difference(job, row, store, networks, found)
+            why = _other_batches(job, row)
+            if why is None and _can_change(job):
+                why = _difference(job, row, store, networks, found)
             if why is not None:
                 found[job.id] = (row["time"], why)
     return found
@@ -89,6 +91,14 @@ def _can_change(job: Job) -> bool:
     model = str(getattr(job.options, "model", ""))
     prefix, _, name = model.partition(":")
     return is_own_code(model) or (job.kind == MEASURE and prefix == LOCAL and is_large(name))
+
+
+def _other_batches(job: Job, row: Row) -> str | None:
+    """The size of batches is no part of a job's name: only measuring tells that a network mixes their images."""
+    then, now = row.get("batch_size"), getattr(job.options, "batch_size", None)
+    return (
+        f"was measured in batches of {then}, whose images it mixes" if row.get("mixes_images") and then != now else None
+    )
 
 
 def _difference(job: Job, row: Row, store: Store, networks: Networks, found: dict[str, tuple[str, str]]) -> str | None:

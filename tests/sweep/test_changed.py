@@ -187,3 +187,19 @@ def test_the_command_tells_it_before_and_after(cli, own, tmp_path):
     answer = cli("measure", "--model", name, *options)
     assert re.search("^kept in .*, in place of .*: the network or the images have changed", answer.stderr, re.M)
     assert "2 cells: 1 to run, 1 done" in cli(*words, "--dry-run").stdout
+
+
+def test_batches_count_for_a_network_that_mixes_their_images(own, tmp_path):
+    """Their size is no part of a job's name, since nothing but measuring tells that it matters."""
+    mixing = CODE.replace("    return net", "    return nn.Sequential(Mixed(), net)")
+    mixing += "\n\nclass Mixed(nn.Module):\n    def forward(self, x):\n        return x - x.mean(0)\n"
+    (file,) = tmp_path.glob("net_of_*.py")
+    file.write_text(mixing)
+    text = SPEC.replace("[0, 1]", "0, batch_size: SIZE")
+    _, _, (first,) = own(text.replace("SIZE", "10"))
+    assert (first["mixes_images"], first["batch_size"]) == (True, 10)
+    assert own(text.replace("SIZE", "10"))[0].skipped == 1
+    progress, told, (second,) = own(text.replace("SIZE", "5"))
+    assert (progress.done, second["batch_size"]) == (1, 5)
+    assert "the network was measured in batches of 10, whose images it mixes; the cell is run again" in told[0]
+    assert first["R"] != second["R"]
