@@ -24,7 +24,7 @@ from .modules import is_compiled
 from .network_state import Network
 from .setup import Setup
 
-SAME_IMAGES = 8  # that are run twice, to see whether the network gives the same outputs
+SAME_IMAGES = 4  # that are run again, to see whether the network gives the same outputs
 SAME_WITHIN = 1e-4  # of the outputs' norm; rounding on a GPU that sums in any order stays far below
 SAME_WITHIN_AMP = 0.05  # bfloat16 has 8 bits, and its kernels depend on the size of the batch
 MUCH = 0.1  # of the outputs' norm: no rounding
@@ -76,12 +76,11 @@ def inspect(
             that run beside their changes have other outputs than alone.
         MixesImagesError: If an image's output depends on the other images of its batch, which is not `whole`.
     """
-    expected = {} if setup.layers is None and whole else {} if setup.layers and setup.settings.amp else measured
     part = batch if whole else _in_other_company(batch)
     try:
-        (lowered, *_) = memory.run(lambda one: _run_twice(model, one, setup, expected), part)
+        (lowered, *_) = memory.run(lambda one: _run_again(model, one, setup, measured, alike=whole), part)
     except (RuntimeError, AssertionError):  # a network may be made for one size of batch
-        (lowered, *_) = memory.run(lambda one: _run_twice(model, one, setup, {}), batch)
+        (lowered, *_) = memory.run(lambda one: _run_again(model, one, setup, measured, alike=True), batch)
     return Inspected(lowered, blind_part(model, batch, setup))
 
 
@@ -94,23 +93,27 @@ def _in_other_company(batch: Batch) -> Batch:
     return Batch(keys, torch.cat([batch.images, batch.images.flip(-1)]), batch.labels.repeat(2))
 
 
-def _run_twice(model: Network, batch: Batch, setup: Setup, expected: Mapping[int, Array]) -> str | None:
-    """The lowest precision that ran. Raises as `inspect`."""
+def _run_again(model: Network, batch: Batch, setup: Setup, measured: Mapping[int, Array], *, alike: bool) -> str | None:
+    """The lowest precision that ran. Raises as `inspect`; `alike`: the batch is the one that was measured."""
     images = setup.base(setup.placed(batch))
-    first = flat(network_output(model, images, setup)[0])
     with nullcontext() if is_compiled(model) else _Precisions() as seen:
-        second = flat(network_output(model, images, setup)[0])
-    share = _difference(first, second)
-    if share > SAME_WITHIN:
-        raise ValueError(
-            f"the network gives other outputs for the same images, by {share:.1%}: something random is left on in "
-            "evaluation mode, such as torch.nn.functional.dropout without training=self.training; switch it off"
-        )
-    places = [place for place, key in enumerate(batch.keys.tolist()) if key in expected]
-    if places:
-        measured = torch.from_numpy(np.stack([expected[int(batch.keys[place])] for place in places]))
-        share = _difference(first[places], measured.to(first.device))
-        if share > (SAME_WITHIN_AMP if setup.settings.amp else SAME_WITHIN):
+        found = flat(network_output(model, images, setup)[0])
+    places = [place for place, key in enumerate(batch.keys.tolist()) if key in measured]
+    before = torch.from_numpy(np.stack([measured[int(batch.keys[place])] for place in places])).to(found.device)
+    share, lowered = (
+        _difference(found[places], before),
+        setup.settings.amp,
+    )  # whose rounding depends on the batch's size
+    if share > SAME_WITHIN or lowered:
+        own = _difference(found, flat(network_output(model, images, setup)[0]))
+        alone = setup.layers is None and alike and not lowered  # nothing differs from what was measured
+        if max(own, share if alone else 0.0) > SAME_WITHIN:
+            raise ValueError(
+                f"the network gives other outputs for the same images, by {max(own, share):.1%}: something random is "
+                "left on in evaluation mode, such as torch.nn.functional.dropout without training=self.training; "
+                "switch it off"
+            )
+        if not alone and share > (SAME_WITHIN_AMP if lowered else SAME_WITHIN) and not (setup.layers and lowered):
             _tell_mixing(model, images, share, setup)
     return None if seen is None else seen.below(setup.dtype)
 

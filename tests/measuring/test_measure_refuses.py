@@ -68,7 +68,7 @@ def fails_on(call: int, image: int):
         (nn.Flatten(), lambda x: x[0], {}, ValueError, r"\[N, C, H, W\] is needed"),
         (nn.Flatten(), lambda x: torch.ones_like(x), {}, ValueError, "change the images by no more than rounding"),
         (fails_on(0, 5), None, {}, ValueError, r"image 5 is not finite, at f\(x\)"),
-        (fails_on(6, 5), None, {"batch_size": 20}, ValueError, r"image 25 is not finite, at f\(x\)"),
+        (fails_on(5, 5), None, {"batch_size": 20}, ValueError, r"image 25 is not finite, at f\(x\)"),
         (fails_on(1, 7), None, {}, ValueError, r"image 7 is not finite, at f\(tau x\), draw 0"),
         (fails_on(4, 7), None, {"draws": 2}, ValueError, r"image 7 is not finite, at f\(x \+ eta\), draw 1"),
         (lambda x: [1, "two"], None, {}, TypeError, "the network returned a list"),
