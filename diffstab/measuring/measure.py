@@ -65,6 +65,10 @@ def measure(
     The network is run in evaluation mode, in IEEE float32 or float64, without gradients; it comes back in the modes it
     was given in. The global random state is not touched.
 
+    A few images tell whether the numbers can be trusted: `note` is told of images that are copies or of few classes, of
+    input that the network never sees, of precision that it lowers by itself, and of outputs that depend on the other
+    images of a batch, in which case batches are kept whole.
+
     Args:
         model: A network, or any callable from images `[B, C, H, W]` to outputs `[B, ...]`; modules that it calls are
             found and treated alike. Of several outputs the logits are measured, or the first tensor; the result says
@@ -103,7 +107,7 @@ def measure(
         ValueError: If a setting is unknown, or no layer has that name; if there are fewer than 2 images, or of another
             size than the ensemble's;
             if images or outputs are not finite; if nothing moves (T = 0); if R_f is not defined (f is constant); if the
-            network gives other outputs for the same images.
+            network gives other outputs for the same images, stays in training mode, or runs modules that were not found.
 
     >>> from diffstab import MaxEntropyEnsemble
     >>> images = torch.rand(50, 1, 16, 16)
