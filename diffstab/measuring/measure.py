@@ -107,7 +107,7 @@ def measure(
         ValueError: If a setting is unknown, or no layer has that name; if there are fewer than 2 images, or of another
             size than the ensemble's;
             if images or outputs are not finite; if nothing moves (T = 0); if R_f is not defined (f is constant); if the
-            network gives other outputs for the same images, stays in training mode, or runs modules that were not found.
+            network gives other outputs for the same images, stays in training mode, or runs modules that are hidden.
 
     >>> from diffstab import MaxEntropyEnsemble
     >>> images = torch.rand(50, 1, 16, 16)
