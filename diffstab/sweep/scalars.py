@@ -77,7 +77,7 @@ def _number(node: Node, wanted: Any) -> Any:
         if WHOLE.fullmatch(text) and len(text) <= MOST_DIGITS:
             return int(text)
         whole = float(text).is_integer() and abs(float(text)) < 2**53
-        raise node.refused(f"{node} is no whole number{f'; write {int(float(text))}' if whole else ''}")
+        raise node.refused(f"{node} is no whole number; write {int(float(text)) if whole else 'one in decimal digits'}")
     number = float(text)
     if not math.isfinite(number):
         raise node.refused(f"{node} is beyond any number that a computer holds; write a smaller one")

@@ -140,7 +140,7 @@ def _mapping(node: Any) -> dict[str, Node]:
         if key.value == "<<" and key.kind == "text":
             raise key.refused("merge keys (<<) are not read; write the values out")
         if key.kind not in ("text", "quoted"):
-            raise key.refused(f"the key {key} is no name")
+            raise key.refused(f"the key {key} is no name; a text is needed")
         if key.value in found:
             raise key.refused(
                 f"{key.value!r} comes twice, first in line {found[key.value].line}; leave one of them out"
