@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ..precision import sent
 from ..statistics import Array
 from .batches import Batch
 from .blind import Blind, blind_part
@@ -26,7 +27,7 @@ from .setup import Setup
 
 SAME_IMAGES = 4  # that are run again, to see whether the network gives the same outputs
 SAME_WITHIN = 1e-4  # of the outputs' norm; rounding on a GPU that sums in any order stays far below
-SAME_WITHIN_AMP = 0.05  # bfloat16 has 8 bits, and its kernels depend on the size of the batch
+SAME_WITHIN_AMP = 0.05  # under autocast: bfloat16 has 8 bits, and its kernels depend on the size of the batch
 MUCH = 0.1  # of the outputs' norm: no rounding
 LIKE = 0.1  # times the change by other company, and more: of the same kind
 QUANTISED = (torch.quint8, torch.qint8)
@@ -98,12 +99,9 @@ def _run_again(model: Network, batch: Batch, setup: Setup, measured: Mapping[int
     images = setup.base(setup.placed(batch))
     with nullcontext() if is_compiled(model) else _Precisions() as seen:
         found = flat(network_output(model, images, setup)[0])
-    places = [place for place, key in enumerate(batch.keys.tolist()) if key in measured]
-    before = torch.from_numpy(np.stack([measured[int(batch.keys[place])] for place in places])).to(found.device)
-    share, lowered = (
-        _difference(found[places], before),
-        setup.settings.amp,
-    )  # whose rounding depends on the batch's size
+    keys = [key for key in batch.keys.tolist() if key != BESIDE]  # which come first
+    before = sent(torch.from_numpy(np.stack([measured[key] for key in keys])), found.device)
+    share, lowered = _difference(found[: len(keys)], before), setup.settings.amp
     if share > SAME_WITHIN or lowered:
         own = _difference(found, flat(network_output(model, images, setup)[0]))
         alone = setup.layers is None and alike and not lowered  # nothing differs from what was measured

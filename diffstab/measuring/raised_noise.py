@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..precision import sent
 from ..statistics import Array
 from .batches import Batch
 from .forward import at_once, flat, network_output
@@ -84,7 +85,7 @@ class RaisedNoise:
         noisy = setup.noisy(images, setup.keys(batch, 0), LARGER * radii)
         output = flat(network_output(model, noisy, setup)[0])
         outputs, before = zip(*(self.measured[key] for key in batch.keys.tolist()), strict=True)
-        reference = torch.from_numpy(np.stack(outputs)).to(output.device)
+        reference = sent(torch.from_numpy(np.stack(outputs)), output.device)
         larger = (output - reference).square().sum(1).cpu().numpy()
         return {OUTPUT: np.stack([np.array(before), larger], axis=1)}
 

@@ -180,7 +180,7 @@ def told_of(chosen: Chosen, own: Mapping[str, Tensor], origin: str) -> str | Non
     told += ["parts that wrappers add to names taken out or put in"] if part.renamed else []
     told += [f"left out: {', '.join(part.outside[:SHOWN])}" + " ..." * (len(part.outside) > SHOWN)] * bool(part.outside)
     narrow = sorted({str(t.dtype) for n, t in part.state.items() if own[n].dtype.itemsize > t.dtype.itemsize})
-    told += [f"stored in half precision ({', '.join(narrow)})"] if narrow else []
+    told += [f"stored in half precision ({', '.join(narrow)})"] if narrow and told else []
     if chosen.others:
         told.append(f"others fit as well, under {_some(list(chosen.others))}: --weights-key chooses")
     return f"weights of {origin}: {'; '.join(told)}" if told else None

@@ -164,10 +164,12 @@ def test_what_is_no_whole_network_is_refused(tmp_path, content, message):
 
 def test_weights_in_half_precision_are_those_numbers_and_told(tmp_path):
     half = {name: v.half() if v.is_floating_point() else v for name, v in STATE.items()}
-    network, _, (note,) = loaded(tmp_path / "a.pt", half)
+    network, _, notes = loaded(tmp_path / "a.pt", half)
     assert same(network, {name: v.float() if v.is_floating_point() else v for name, v in half.items()})
     assert network.head.weight.dtype == torch.float32
-    assert "half precision (torch.float16)" in note
+    assert not notes  # kept networks are stored so; beside something else it is told
+    _, _, (note,) = loaded(tmp_path / "b.pt", {"net": half})
+    assert "read under 'net'; stored in half precision (torch.float16)" in note
 
 
 def test_safetensors_have_prefixes_taken_off_too(tmp_path):

@@ -271,14 +271,14 @@ def test_a_row_that_the_store_does_not_take_at_once(store: Store, monkeypatch: p
     refusals, add = [ValueError("locked"), ValueError("locked")], Store.add
     naps: list[float] = []
 
-    def reluctant(self: Store, entry: Entry) -> bool:
+    def reluctant(self: Store, entry: Entry, **options: Any) -> bool:
         if refusals:
             raise refusals.pop()
-        return add(self, entry)
+        return add(self, entry, **options)
 
     monkeypatch.setattr(Store, "add", reluctant)
     monkeypatch.setattr(time, "sleep", naps.append)
-    slurm._add(store, QuickTask(job(0)).run()[0])
+    slurm._add(store, QuickTask(job(0)).run()[0], None)
     assert store.status(job(0).id) == "done"
     assert naps == [1, 5]
 
