@@ -14,13 +14,12 @@ from ..provenance import git_commit, images_sha256, indices_sha256, network_sha2
 from ..results import ErrorRate, RawValues, StabilityResult
 from ..statistics import Array, Statistic, binomial_interval, largest_ratio
 from ..statistics import average as averaged
-from .batches import Images
+from .batches import Images, images_left
 from .first_pass import FirstPass
 from .layers.profile import layer_profile
 from .memory import Note
 from .modules import plain
 from .network_state import Network, batch_norm_used
-from .notes import images_left
 from .passes import Passes
 from .raised_noise import OUTPUT, noise_exponent
 from .second_pass import SecondPass

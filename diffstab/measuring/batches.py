@@ -179,3 +179,13 @@ def _loader_batches(loader: Iterable[Any]) -> Iterator[Batch]:
         known = _checked_labels(labels, len(images))
         yield Batch(torch.arange(start, start + len(images)), images, known)
         start += len(images)
+
+
+def images_left(images: Images, count: int) -> int:
+    """How many images a loader's last batch would have held, which it drops."""
+    if not isinstance(images, DataLoader) or not images.drop_last:
+        return 0
+    try:
+        return max(0, len(images.sampler) - count)  # type: ignore[arg-type]
+    except TypeError:  # a sampler without a length
+        return 0

@@ -43,7 +43,7 @@ def blind_part(model: Network, batch: Batch, setup: Setup) -> Blind | None:
     rng = torch.Generator().manual_seed(0)
 
     def noise() -> Tensor:
-        return (images.std() * torch.randn(images.shape, generator=rng, dtype=torch.float32).to(images)).to(images)
+        return images.std() * torch.randn(images.shape, generator=rng).to(images)
 
     unseen = torch.ones_like(images[0], dtype=torch.bool)
     for _ in range(ROUNDS):

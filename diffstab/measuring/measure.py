@@ -144,7 +144,7 @@ def measure(
         found = two_passes(model, batches, setup, processes, note or _warn, progress)
     result = assemble(model, images, found, start, note or _warn)
     if processes.first:
-        tell(found, images, note or _warn)
+        tell(found, result, images, note or _warn)
     return result
 
 

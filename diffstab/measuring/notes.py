@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
+from ..results import StabilityResult
 from .batches import Images
-from .first_pass import FirstPass
 from .inspection import Inspected
 from .memory import Note
 from .passes import Passes
@@ -19,15 +19,15 @@ ROUNDING = 100  # times the precision: changes that are smaller hold percents of
 FEW_CLASSES = 0.5  # of the classes that so many random images would have
 
 
-def tell(found: Passes, images: Images, note: Note) -> None:
+def tell(found: Passes, result: StabilityResult, images: Images, note: Note) -> None:
     """Tells all that two passes found out; see each function."""
     setup, first, _, second = found
     _rounding(second, setup, note)
     _precision(second.inspected, setup, note)
     _blind(second.inspected, note)
-    _copies(first, note)
+    _copies(result, note)
     _few_classes(first.labels, classes_of(images), note)
-    _left(images, len(first.keys), note)
+    _left(result, note)
     _maps(second, setup, note)
 
 
@@ -61,13 +61,13 @@ def _blind(found: Inspected, note: Note) -> None:
         )
 
 
-def _copies(first: FirstPass, note: Note) -> None:
+def _copies(result: StabilityResult, note: Note) -> None:
     """Images that came more than once."""
-    different = len(set(first.digests.values()))
-    if different < len(first.keys):
+    if result.copies:
         note(
-            f"{len(first.keys) - different} of {len(first.keys)} images are copies of others; the intervals count each "
-            f"of the {different} different ones once; does the loader repeat images, or draw them with replacement?"
+            f"{result.copies} of {result.images} images are copies of others; the intervals count each of the "
+            f"{result.images - result.copies} different ones once; does the loader repeat images, or draw them with "
+            "replacement?"
         )
 
 
@@ -91,21 +91,11 @@ def _few_classes(labels: NDArray[np.int64], classes: int | None, note: Note) -> 
         )
 
 
-def _left(images: Images, count: int, note: Note) -> None:
+def _left(result: StabilityResult, note: Note) -> None:
     """Images of a loader that it leaves out at its end."""
-    left = images_left(images, count)
-    if left:
-        note(f"{left} of {count + left} images never came: the loader drops its last batch (drop_last=True)")
-
-
-def images_left(images: Images, count: int) -> int:
-    """How many images a loader's last batch would have held, which it drops."""
-    if not isinstance(images, DataLoader) or not images.drop_last:
-        return 0
-    try:
-        return max(0, len(images.sampler) - count)  # type: ignore[arg-type]
-    except TypeError:  # a sampler without a length
-        return 0
+    if result.images_left:
+        total = result.images + result.images_left
+        note(f"{result.images_left} of {total} images never came: the loader drops its last batch (drop_last=True)")
 
 
 def _maps(second: SecondPass, setup: Setup, note: Note) -> None:
