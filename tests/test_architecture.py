@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "diffstab"
 FLOORS = (
-    "checks writing precision processes provenance",
+    "checks reading writing precision processes provenance",
     "options streams",
     "fields statistics data",
     "perturbations transforms models results",
