@@ -75,3 +75,18 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def refuse_links(root: Path, path: Path) -> None:
+    """Raises ValueError if a folder below `root`, on the way to `path`, is a link."""
+    for folder in (path, *path.parents):
+        if folder == root:
+            return
+        if folder.is_symlink():
+            raise ValueError(
+                f"{str(folder)!r} is a link, through which nothing is written; move what it leads to there"
+            )
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Stub."""

@@ -8,7 +8,7 @@ import click
 
 from ..options import DEFAULTS
 from .echo import echo, echo_json
-from .stores import opened, tell_unlike
+from .stores import opened
 from .tables import print_columns
 
 if TYPE_CHECKING:
@@ -32,11 +32,10 @@ def compare(
     A NETWORK is a model's name, or filters that choose one: model=fc_l4,weights=init. Without any, all in the STORE.
     The intervals are of 95 %, over the choice of images, which all networks share; p is of a ratio of 1.
     """
-    from ..store import compare_rows, is_measured, select
+    from ..store import compare_rows
 
     kept = opened(store)
     found = compare_rows(kept, networks, filters, resamples=resamples, seed=seed)
-    tell_unlike(select(list(filter(is_measured, kept.rows())), filters))
     seen = {place.name for one in found for place in one.ranking}
     for name in networks:
         if name not in seen:

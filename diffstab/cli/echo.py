@@ -6,6 +6,8 @@ through this file alone.
 
 import json
 import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,9 +23,33 @@ def echo(text: object = "", *, err: bool = False) -> None:
     click.echo(escaped(str(text)), err=err)
 
 
+def echo_lines(texts: Iterable[str]) -> None:
+    """Prints lines on stdout, many at a time."""
+    for some in batched(texts):
+        click.echo("\n".join(map(escaped, some)))
+
+
 def echo_json(value: Any) -> None:
-    """Prints a value as JSON on stdout, in ASCII."""
-    click.echo(json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f"))
+    """Prints a value as JSON on stdout, in ASCII; of what comes one by one, a list."""
+    if not isinstance(value, Iterator):
+        click.echo(_json(value))
+        return
+    between = "["
+    for some in batched(value):
+        click.echo(between + ", ".join(map(_json, some)), nl=False)
+        between = ", "
+    click.echo("]" if between != "[" else "[]")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f")
+
+
+def batched(values: Iterable[Any], size: int = 1000) -> Iterator[list[Any]]:
+    """Lists of so many values."""
+    rest = iter(values)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def echo_file(content: bytes) -> None:

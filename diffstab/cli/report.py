@@ -6,7 +6,7 @@ import click
 
 from ..options import DEFAULTS
 from .echo import echo
-from .stores import opened, tell_unlike
+from .stores import opened
 
 
 @click.command()
@@ -39,7 +39,6 @@ def report(
     check_writable(output)
     kept = opened(store)
     rows = select(kept.rows(), filters)
-    tell_unlike(rows)
     named = title or f"Stability: {store.resolve().name}"
     content = report_page(rows, kept.raw, title=named, most=most, resamples=resamples, seed=seed).encode()
     write_atomically(output, content)

@@ -1,7 +1,7 @@
 """`diffstab results`: what a store holds, chosen, shown, written for other programs, checked."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -9,11 +9,8 @@ from ..options import AVERAGES, EXPORTS, MEDIAN_RULES, PAIR_RULES
 from .echo import echo, echo_file, echo_json
 from .errors import OneLineGroup
 from .options import output_option, store_option
-from .stores import chosen, one_row, opened, tell_unlike
-from .tables import print_columns
-
-if TYPE_CHECKING:
-    pass
+from .stores import chosen, one_row, opened
+from .tables import Columns, print_columns
 
 OVERVIEW = {
     "key": "key",
@@ -49,21 +46,15 @@ def results() -> None:
 @filter_argument
 @json_option
 def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
-    """One line per cell: what was measured, and R_f.
-
-    The status of a row that is not what its checksum and its key say is marked `changed`.
-    """
-    rows = chosen(store, filters)
+    """One line per cell: what was measured, and R_f."""
     if as_json:
-        tell_unlike(rows)
-        echo_json(rows)
+        echo_json(chosen(store, filters, keep=lambda row: True).each())
         return
-    from ..store import value_at
+    from ..store import getter
 
-    unlike = {row["key"] for row in tell_unlike(rows)}
-    table = [[value_at(row, column) for column in OVERVIEW.values()] for row in rows]
-    marked = [[*line[:-1], f"{line[-1]}, changed" if line[0] in unlike else line[-1]] for line in table]
-    print_columns(list(OVERVIEW), [[str(line[0])[:12], *line[1:]] for line in marked])
+    table, (_, *values) = Columns(list(OVERVIEW)), [getter(column) for column in OVERVIEW.values()]
+    found = chosen(store, filters, lambda row: table.line([row["key"][:12], *[value(row) for value in values]]))
+    table.print(found.kept())
 
 
 @results.command()
@@ -101,12 +92,15 @@ def query(
     store: Path, filters: tuple[str, ...], columns: str, sort: str | None, limit: int | None, as_json: bool
 ) -> None:
     """Any columns of the rows that pass all filters."""
-    from ..store import in_order, value_at
+    from ..store import getter, order_of
 
     names = [name.strip() for name in columns.split(",")]
-    rows = chosen(store, filters, [*names, *([sort] if sort else [])])
-    rows = in_order(rows, sort) if sort else rows
-    table = [[value_at(row, name) for name in names] for row in rows[:limit]]
+    needed = [*names, *([sort] if sort else [])]
+    values = [getter(name) for name in needed]
+    lines = list(chosen(store, filters, lambda row: [value(row) for value in values], needed).kept())
+    if sort:
+        lines.sort(key=lambda line: order_of(line[-1]))
+    table = [line[: len(names)] for line in lines[:limit]]
     if as_json:
         echo_json([dict(zip(names, line, strict=True)) for line in table])
     else:
@@ -126,7 +120,7 @@ def export(
     from ..store import exported
     from ..writing import write_atomically
 
-    rows = chosen(store, filters)
+    rows = chosen(store, filters, keep=lambda row: True).rows()
     content = exported(rows, file_format, for_spreadsheets=for_spreadsheets)
     if output is not None:
         write_atomically(output, content)
@@ -152,7 +146,7 @@ def recompute(store: Path, filters: tuple[str, ...], **statistic: Any) -> None:
     from ..store import recompute_all, select
 
     target = opened(store)
-    added, there, failures = recompute_all(target, select(target.rows(), filters), **statistic)
+    added, there, failures = recompute_all(target, select(target.each(), filters), **statistic)
     for failure in failures:
         echo(f"note: {failure}", err=True)
     echo(f"{added} rows added, {there} were there, {len(failures)} can't be recomputed")

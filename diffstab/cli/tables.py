@@ -1,10 +1,11 @@
 """Tables on stdout, whole in a terminal and in a pipe: rows of a store, and one measurement with its layers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ..checks import escaped
-from .echo import echo, line, plain_console
+from .echo import echo_lines, line, plain_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,28 +14,47 @@ if TYPE_CHECKING:
     from ..statistics import Interval
 
 WIDTH = 110  # characters; layers need them
+SEPARATOR = "\t"  # of cells in a line that is kept; cells show it as \\t
 MEANINGS = {"D": "deformation / other image", "G": "noise / other image", "R": "deformation / noise"}
 RATES = {"test_error": "test error", "flips_deformation": "flips by deformation", "flips_noise": "flips by noise"}
 
 
 def shown(value: Any) -> str:
     """A value as a table's cell: four digits are enough to look at."""
-    if value is None:
-        return "-"
+    if type(value) is str:
+        return escaped(value)
     if isinstance(value, float):
         return f"{value:.4g}"
-    return escaped(str(value))
+    return "-" if value is None else escaped(str(value))
 
 
-def print_columns(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+class Columns:
+    """A table whose lines come one by one, each kept as one text, and are printed when all widths are known."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = [shown(name) for name in names]
+        self._widths = [len(name) for name in self._names]
+        self._left = list(range(len(self._names)))  # columns without a number
+
+    def line(self, values: Sequence[Any]) -> str:
+        """A line, as `print` takes it."""
+        cells = [shown(value) for value in values]
+        self._widths = list(map(max, self._widths, map(len, cells)))
+        if self._left:
+            self._left = [k for k in self._left if not isinstance(values[k], (int, float))]
+        return SEPARATOR.join(cells)
+
+    def print(self, lines: Iterable[str]) -> None:
+        """A header and the lines, numbers to the right."""
+        form = "  ".join(f"%-{width}s" if k in self._left else f"%{width}s" for k, width in enumerate(self._widths))
+        head = SEPARATOR.join(self._names)
+        echo_lines((form % tuple(line.split(SEPARATOR))).rstrip() for line in chain([head], lines))
+
+
+def print_columns(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A header and one line per row, numbers to the right."""
-    columns = [shown(name) for name in columns]
-    texts = [[shown(value) for value in row] for row in rows]
-    widths = [max([len(name), *(len(row[k]) for row in texts)]) for k, name in enumerate(columns)]
-    right = [any(isinstance(row[k], (int, float)) for row in rows) for k in range(len(columns))]
-    for texts_of_line in [list(columns), *texts]:
-        cells = [text.rjust(w) if r else text.ljust(w) for text, w, r in zip(texts_of_line, widths, right, strict=True)]
-        echo("  ".join(cells).rstrip())
+    table = Columns(columns)
+    table.print([table.line(row) for row in rows])
 
 
 def print_results(result: "StabilityResult", init: "StabilityResult | None") -> None:

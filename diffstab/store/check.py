@@ -1,14 +1,15 @@
 """Whether a store is whole: every line, every hash, every sidecar."""
 
-import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..results import SCHEMA, content_key
 from . import sidecar
-from .entry import checksum, is_measured
-from .parts import Row, being_written, part_files
+from .entry import Row, is_measured
+from .lines import fault_in, row_in
+from .parts import PartReader
 from .store import Store
 
 
@@ -30,27 +31,36 @@ def check(store: Store) -> Iterator[Problem]:
     there and have the hash in their name.
     """
     seen: set[tuple[str, str]] = set()
-    for path in part_files(store.folder / "rows"):
-        *lines, last = path.read_bytes().split(b"\n")
-        lines += [last] if last and not being_written(path) else []
-        for number, line in enumerate(lines, start=1):
-            if line:
-                for text in _wrong(store.folder, line, seen):
-                    yield Problem(f"{path.relative_to(store.folder)}, line {number}", text)
+    reader = PartReader(store.folder / "rows")
+    for line in reader.new_lines():
+        for text in _wrong(store.folder, line.content, seen):
+            yield Problem(f"rows/{line.file}, line {line.number}", text)
+    for problem in reader.problems:
+        yield Problem(*f"rows/{problem}".split(": ", 1))
+    yield from _odd_files(store.folder / "rows")
+
+
+def _odd_files(folder: Path) -> Iterator[Problem]:
+    """Files that are taken for part files by their names and are none."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.endswith(".jsonl") and not entry.is_file(follow_symlinks=False):
+                yield Problem(f"rows/{entry.name}", "a link or no regular file; it is left out")
 
 
 def _wrong(folder: Path, line: bytes, seen: set[tuple[str, str]]) -> Iterator[str]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        row = None
-    if not isinstance(row, dict):
+    row = row_in(line)
+    if row is None:
         yield "torn or damaged: not a row"
         return
     if row.get("schema") != SCHEMA:
-        yield f"schema {row.get('schema')!r}, this diffstab knows {SCHEMA}"
+        yield f"schema {row.get('schema')!r:.60}, this diffstab knows {SCHEMA}"
         return
-    yield from unlike_itself(row)
+    fault = fault_in(row, line)
+    if fault is not None:
+        yield fault
+    if is_measured(row) and not _has_its_key(row):
+        yield "its key is not the one of its settings"
     for kind, column in sidecar.COLUMN.items():
         if row.get(column) and (kind, str(row[column])) not in seen:
             seen.add((kind, str(row[column])))
@@ -60,18 +70,8 @@ def _wrong(folder: Path, line: bytes, seen: set[tuple[str, str]]) -> Iterator[st
                 yield str(error)
 
 
-def unlike_itself(row: Row) -> list[str]:
-    """Why a row is not what its checksum and its key say; nothing of one that is."""
-    found = []
-    if row.get("checksum") != checksum(row):
-        found.append("changed since it was written (its checksum differs)")
-    if is_measured(row) and not _has_its_key(row):
-        found.append("its key is not the one of its settings")
-    return found
-
-
 def _has_its_key(row: Row) -> bool:
     try:
         return bool(row["key"] == content_key(row))
-    except KeyError:
+    except (KeyError, TypeError, ValueError):
         return False

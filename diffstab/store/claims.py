@@ -8,7 +8,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from .locks import try_lock
+from ..writing import make_folder, refuse_links
+from .locks import lock_file, try_lock
 
 
 class Claims:
@@ -24,11 +25,9 @@ class Claims:
 
     def take(self, job: str) -> bool:
         """Whether the job can be run here: False while another process runs it. Raises ValueError on a full disk."""
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self._folder / job, os.O_CREAT | os.O_RDWR, 0o666)
-        except OSError as error:
-            raise ValueError(f"{str(self._folder)!r} can't be written ({error.strerror})") from error
+        refuse_links(self._folder.parent, self._folder)
+        make_folder(self._folder)
+        handle = lock_file(self._folder / job)
         if try_lock(handle) is False:
             os.close(handle)
             return False

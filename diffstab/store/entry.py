@@ -10,8 +10,8 @@ from typing import Any
 
 from ..results import SCHEMA, StabilityResult
 from . import sidecar
-from .parts import Row
 
+Row = dict[str, Any]
 DONE, FAILED = "done", "failed"
 
 
@@ -41,36 +41,28 @@ def is_measured(row: Row) -> bool:
     return row.get("status") == DONE and row.get("kind") == "measure"
 
 
-def takes_over(new: Row, old: Row) -> bool:
-    """Whether a job's line counts in place of another one, in whatever order they are read.
+def now_after(earlier: str | None) -> str:
+    """The time; if a row's time, which another clock or program wrote, is not earlier, one that is later than that.
 
-    The later line counts, but a failure hides no measurement; unless it says up to which time they are replaced.
-
-    >>> takes_over({"status": "failed", "time": "2"}, {"status": "done", "time": "1"})
-    False
-    >>> takes_over({"status": "failed", "time": "2", "replaces": "1"}, {"status": "done", "time": "1"})
-    True
+    >>> now_after("2999-01-01T00:00:00.000000+00:00")
+    '2999-01-01T00:00:00.000001+00:00'
     """
-    done, was_done = (row["status"] == DONE for row in (new, old))
-    if done == was_done:
-        return bool(old["time"] <= new["time"])
-    return not _replaces(old, new) if done else _replaces(new, old)
-
-
-def _replaces(failure: Row, row: Row) -> bool:
-    return bool(row["time"] <= str(failure.get("replaces", "")))
-
-
-def now_after(earlier: Row | None) -> str:
-    """The time, later than that of an earlier row: clocks of machines differ."""
-    now = datetime.now(UTC)
-    if earlier is not None:
-        with contextlib.suppress(ValueError, TypeError):  # a time that another program wrote
-            now = max(now, datetime.fromisoformat(earlier["time"]) + timedelta(microseconds=1))
-    return now.isoformat(timespec="microseconds")
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    if earlier is None or now > earlier:
+        return now
+    with contextlib.suppress(ValueError, OverflowError):
+        later = (datetime.fromisoformat(earlier) + timedelta(microseconds=1)).isoformat(timespec="microseconds")
+        if later > earlier:
+            return later
+    return f"{earlier}~"  # of whatever form it is
 
 
 def checksum(row: Row) -> str:
     """sha256 of a row's content, whatever the order of its fields."""
+    return hashlib.sha256(without_checksum(row)).hexdigest()
+
+
+def without_checksum(row: Row) -> bytes:
+    """What the checksum is taken of. Raises ValueError of numbers that are none, TypeError of what JSON can't hold."""
     content = {name: value for name, value in row.items() if name != "checksum"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..checks import one_of
 from ..options import EXPORTS
-from .parts import Row
+from .entry import Row
 from .table import FIRST, LAYER_COLUMNS, Flat, columns_of, flat, layer_lines, without_layers
 
 OF_LAYERS = "model weights dataset images draws transform cutoff delta seed key".split()

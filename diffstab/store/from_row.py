@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..options import GIVEN, WEIGHTS, MeasureOptions
-from .entry import is_measured
-from .parts import Row
+from .entry import Row, is_measured
 from .store import Store
 
 # Columns of a row that are options by the same name.

@@ -5,6 +5,7 @@ counts once, but a torn line is left alone and only reported.
 """
 
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE = 600.0  # seconds; a holder appends one row, which takes milliseconds, but a thousand nodes may wait
+LOCK_FILE = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 if sys.platform == "win32":
 
@@ -33,6 +35,18 @@ else:
         return True
 
 
+def lock_file(path: Path) -> int:
+    """Opens a lock file, made where there is none. Raises ValueError if it can't be, or is a link or no file."""
+    try:
+        handle = os.open(path, LOCK_FILE, 0o666)
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} can't be written ({error.strerror}); allow it, or move it away") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ValueError(f"{str(path)!r} is no regular file; move it away")
+    return handle
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds the lock file `path`.
@@ -40,10 +54,7 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         ValueError: If it can't be made, or another process holds it for ten minutes.
     """
-    try:
-        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
-    except OSError as error:
-        raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
+    handle = lock_file(path)
     try:
         deadline = time.monotonic() + PATIENCE
         while try_lock(handle) is False:

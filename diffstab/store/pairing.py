@@ -1,17 +1,17 @@
 """Networks of a store that were measured on the same images, fields and noise, side by side."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..checks import some
 from ..results import RawValues
 from ..statistics import PairedComparison, PairedSample, Ranked, Statistic, compare_all, rank
-from .entry import is_measured
-from .parts import Row
+from .entry import Row, is_measured
 from .setting import SETTING, setting_values
 from .store import Store
-from .table import select, value_at
+from .table import Filters, select, value_at
 
 Block = tuple[int, str]  # seed and images
 RawOf = Callable[[Row], RawValues]
@@ -63,10 +63,10 @@ def compare_rows(
     Raises:
         ValueError: If a name means no row, or several under one setting and seed; if no setting is shared.
     """
-    rows = select([row for row in store.rows() if is_measured(row)], filters)
     if len(set(networks)) < len(networks):
         raise ValueError(f"networks are {', '.join(networks)}; two or more different ones are needed")
-    found = {name: _meant(name, rows) for name in networks} if networks else networks_of(rows)
+    rows = filter(is_measured, store.each())
+    found = _meant(networks, rows, Filters(filters)) if networks else networks_of(select(rows, filters))
     return [compare_shared(one, store.raw, resamples=resamples, seed=seed) for one in shared_settings(found)]
 
 
@@ -143,12 +143,24 @@ def _sharing(blocks: dict[str, dict[Block, Row]]) -> dict[str, dict[Block, Row]]
     return {name: own for name, own in blocks.items() if most in own}
 
 
-def _meant(name: str, rows: Sequence[Row]) -> list[Row]:
-    filters = name.split(",") if any(sign in name for sign in "=<>") else [f"model={name}"]
-    found = select(rows, filters)
-    if not found:
-        models = ", ".join(dict.fromkeys(str(row["model"]) for row in rows)) or "none"
-        raise ValueError(f"no measurement is of {name!r}; the models there are: {models}")
+def _meant(networks: Sequence[str], rows: Iterable[Row], wanted: Filters) -> dict[str, list[Row]]:
+    """The rows of each network, in one pass: the others need not fit into memory."""
+    own = {
+        name: Filters(name.split(",") if any(sign in name for sign in "=<>") else [f"model={name}"])
+        for name in networks
+    }
+    found: dict[str, list[Row]] = {name: [] for name in networks}
+    models: dict[str, None] = {}
+    for row in filter(wanted, rows):
+        models[row["model"]] = None
+        for name, passes in own.items():
+            if passes(row):
+                found[name].append(row)
+    for filters in (wanted, *own.values()):
+        filters.refuse_unknown()
+    for name in networks:
+        if not found[name]:
+            raise ValueError(f"no measurement is of {name!r}; the models there are: {some(models) or 'none'}")
     return found
 
 

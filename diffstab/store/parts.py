@@ -1,26 +1,26 @@
 """Part files: one JSON row a line, append-only, one file per writer.
 
-A writer holds the lock of its file for as long as it lives and never opens another's, so that folders can be copied
-together: names are unique and a later copy of a file only adds lines. A line counts once its newline is there.
+A writer holds the lock of its file for as long as it lives and never writes to another's, so that folders can be copied
+together: names are unique and a later copy of a file only adds lines. A line counts once its newline is there, or it is
+whole and its writer is dead.
 """
 
-import gc
-import json
 import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, NamedTuple
 
-import orjson
-
+from ..reading import open_regular
+from .entry import Row, checksum
+from .lines import Line, as_line, row_in
 from .locks import try_lock
 
-Row = dict[str, Any]
+BLOCK = 2**18  # bytes that are read at a time
+LARGEST_LINE = 2**25  # bytes
 
 
 class PartWriter:
@@ -31,8 +31,12 @@ class PartWriter:
         self._handle: int | None = None
 
     def append(self, row: Row) -> None:
-        """Writes one row, to the disk. Raises ValueError if it can't be written whole; nothing of it is left then."""
-        line = json.dumps(row, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        """Writes one row with its checksum, to the disk.
+
+        Raises:
+            ValueError: If it can't be written whole; nothing of it is left then.
+        """
+        line = as_line(row)
         try:
             if self._handle is None:
                 self._handle = self._open()
@@ -65,18 +69,22 @@ class PartWriter:
 
 
 def part_files(folder: Path) -> list[Path]:
-    """The part files of a folder, by name. Raises ValueError if it can't be read."""
+    """The part files of a folder, by name: regular files, and no links. Raises ValueError if it can't be read."""
     try:
         with os.scandir(folder) as entries:
-            return [
-                folder / name for name in sorted(e.name for e in entries if e.name.endswith(".jsonl") and e.is_file())
-            ]
+            found = [e.name for e in entries if e.name.endswith(".jsonl") and e.is_file(follow_symlinks=False)]
     except OSError as error:
-        raise ValueError(f"{str(folder)!r} can't be read ({error.strerror})") from error
+        raise ValueError(f"{str(folder)!r} can't be read ({error.strerror}); allow it, or move it away") from error
+    return [folder / name for name in sorted(found)]
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+class RawLine(NamedTuple):
+    """A line as it stands in a part file: the file's name, the line's number from 1, its first byte, its content."""
+
+    file: str
+    number: int
+    start: int
+    content: bytes
 
 
 @dataclass
@@ -84,115 +92,88 @@ class PartReader:
     """Reads what was added to the part files of a folder since it last looked.
 
     Attributes:
-        problems: What could not be read, by file and line.
+        problems: What could not be read, by file.
     """
 
     folder: Path
     problems: list[str] = field(default_factory=list)
     _ends: dict[str, int] = field(default_factory=dict)
     _lines: dict[str, int] = field(default_factory=dict)
+    _torn: set[tuple[str, int]] = field(default_factory=set)
 
-    def new_rows(self) -> list[Row]:
-        """Rows of complete lines not given before, file by file."""
-        rows: list[Row] = []
-        with _no_garbage_collection():
-            for path in part_files(self.folder):
-                if path.stat().st_size > self._ends.get(path.name, 0):
-                    rows += self._parsed(path.name, self._complete_lines(path.name))
-        return rows
-
-    def _complete_lines(self, name: str) -> bytes:
-        start = self._ends.get(name, 0)
-        try:
-            with open(self.folder / name, "rb") as stream:
-                stream.seek(start)
-                content = stream.read()
-        except OSError as error:
-            raise ValueError(f"{str(self.folder / name)!r} can't be read ({error.strerror})") from error
-        complete = content[: content.rfind(b"\n") + 1]
-        self._ends[name] = start + len(complete)
-        return complete
-
-    def _parsed(self, name: str, complete: bytes) -> list[Row]:
-        count = complete.count(b"\n")
-        first = self._lines.get(name, 0) + 1
-        self._lines[name] = first + count - 1
-        try:
-            rows = orjson.loads(b"[" + complete[:-1].replace(b"\n", b",") + b"]")  # all at once
-            if len(rows) == count and all(type(row) is dict for row in rows):
-                return list(rows)
-        except (orjson.JSONDecodeError, RecursionError):
-            pass
-        rows = []
-        for number, line in enumerate(complete.split(b"\n")[:-1], start=first):
+    def new_lines(self) -> Iterator[RawLine]:
+        """Complete lines not given before, file by file, a few megabytes in memory at a time."""
+        for path in part_files(self.folder):
             try:
-                row = json.loads(line, parse_constant=_no_number)
-            except (ValueError, RecursionError):
-                row = None
-            if isinstance(row, dict):
-                rows.append(row)
-            else:
-                self.problems.append(f"{name}, line {number}: not a row; it is left out")
-        return rows
+                if path.stat().st_size > self._ends.get(path.name, 0):
+                    with open_regular(path) as stream:
+                        yield from self._added(path, stream)
+            except OSError as error:
+                raise ValueError(
+                    f"{str(path)!r} can't be read ({error.strerror}); allow it, or move it away"
+                ) from error
 
+    def rows_of(self, lines: Iterable[Line]) -> Iterator[Row]:
+        """The rows of lines, read again. Raises ValueError if a file is not as it was."""
+        name, stream = "", None
+        try:
+            for line in lines:
+                if stream is None or line.file != name:
+                    if stream is not None:
+                        stream.close()
+                    name, stream = line.file, open_regular(self.folder / line.file)
+                stream.seek(line.start)
+                row = row_in(stream.read(line.length))
+                if row is None or row.get("key") != line.key:
+                    raise ValueError(f"{str(self.folder / name)!r} was changed while it was read; open the store again")
+                yield row
+        except OSError as error:
+            place = str(self.folder / name)
+            raise ValueError(f"{place!r} can't be read again ({error.strerror}); open the store again") from error
+        finally:
+            if stream is not None:
+                stream.close()
 
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Collecting while many rows come in looks through all of them again and again, which takes a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+    def _added(self, path: Path, stream: BinaryIO) -> Iterator[RawLine]:
+        rest = b""
+        stream.seek(self._ends.get(path.name, 0))
+        while block := stream.read(BLOCK):
+            block = rest + block
+            end = block.rfind(b"\n") + 1
+            yield from self._complete(path.name, block[:end])
+            rest = block[end:]
+            if len(rest) > LARGEST_LINE:
+                text = f"{path.name}: a line has more than {LARGEST_LINE:,} bytes; it is left out, and what follows"
+                self.problems.append(text)
+                self._ends[path.name] = 2**63
+                return
+        if rest and not being_written(path):
+            yield from self._last(path.name, rest)
+
+    def _complete(self, name: str, block: bytes) -> Iterator[RawLine]:
+        """Lines that end in a newline."""
+        start, number = self._ends.get(name, 0), self._lines.get(name, 0)
+        for content in block.split(b"\n")[:-1]:
+            number += 1
+            if content:
+                yield RawLine(name, number, start, content)
+            start += len(content) + 1
+        self._ends[name], self._lines[name] = start, number
+
+    def _last(self, name: str, content: bytes) -> Iterator[RawLine]:
+        """A last line without its newline, whose writer is dead."""
+        start, row = self._ends.get(name, 0), row_in(content)
+        if row is not None and row.get("checksum") == checksum(row):
+            self._ends[name] = start + len(content)
+            yield RawLine(name, self._lines.get(name, 0) + 1, start, content)
+        elif (name, start) not in self._torn:
+            self._torn.add((name, start))
+            self.problems.append(
+                f"{name}: the last line is torn ({len(content):,} bytes); it is left out, so its cell is measured again"
+            )
 
 
 def being_written(path: Path) -> bool:
     """Whether the file's writer lives."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        return try_lock(handle) is False
-    finally:
-        os.close(handle)
-
-
-def mend(path: Path) -> str | None:
-    """Cuts off, or ends, a last line whose writer died while writing it; what was done in words, None for nothing.
-
-    A line that is still being written is left alone: its writer holds the file's lock.
-    """
-    with open(path, "rb") as stream:
-        if stream.seek(0, os.SEEK_END) == 0:
-            return None
-        stream.seek(-1, os.SEEK_END)
-        if stream.read() == b"\n":
-            return None
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND)
-    except OSError as error:
-        return f"{path.name}: the last line is torn and can't be mended ({error.strerror}); it is left out"
-    try:
-        free = try_lock(handle)
-        if not free:
-            return None if free is False else f"{path.name}: the last line is torn; it is left out"
-        return _mend_locked(path, handle)
-    finally:
-        os.close(handle)
-
-
-def _mend_locked(path: Path, handle: int) -> str | None:
-    content = path.read_bytes()
-    end = content.rfind(b"\n") + 1
-    torn = content[end:]
-    if not torn:
-        return None
-    try:
-        whole = isinstance(json.loads(torn), dict)
-    except (ValueError, RecursionError):
-        whole = False
-    if whole:
-        os.write(handle, b"\n")
-        return f"{path.name}: the last line lacked its end, which is mended; no row is lost"
-    os.ftruncate(handle, end)
-    return f"{path.name}: the last line was torn ({len(torn)} bytes) and is cut off; its cell will be measured again"
+    with open_regular(path) as stream:
+        return try_lock(stream.fileno()) is False

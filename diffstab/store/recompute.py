@@ -8,8 +8,7 @@ from ..checks import one_of
 from ..options import AVERAGES, MEDIAN_RULES, PAIR_RULES
 from ..results import SCHEMA, LayerStability, RawValues, content_key
 from ..statistics import Interval, Statistic
-from .entry import Entry, is_measured
-from .parts import Row
+from .entry import Entry, Row, is_measured
 from .store import Store
 
 

@@ -1,65 +1,88 @@
-"""Whether a row holds what every reader of a store counts on, whoever wrote it."""
+"""Whether a row holds what every reader of a store counts on, whoever wrote it.
 
-import math
+A million rows come through here, so that the types of a row's columns are looked up as one.
+"""
+
 from collections.abc import Mapping
+from operator import itemgetter
+from types import NoneType
 from typing import Any
 
 from ..results import KEY_NAMES
-from .parts import Row
+from .entry import Row
 
 OF_DEFORMATIONS = {"cutoff", "cutoff_rule", "temperature", "delta_rule"}  # which other transformations have not
-MEASURED = frozenset({*KEY_NAMES, "D", "G", "R", "dataset", "convention", "images"}) - OF_DEFORMATIONS  # in every row
-TEXTS = (
+TEXTS = itemgetter(*(
     "model network_sha256 weights_sha256 data_sha256 dataset convention interpolation average noise_radius_rule "
     "radius_average median_rule pairs batch_norm precision"
-).split()
-COUNTS = ("draws", "images", "resamples", "seed")
+).split())  # fmt: skip
+COUNTS = itemgetter("draws", "images", "resamples", "seed")
+INTERVALS = itemgetter("D", "G", "R")
+MEASURED = itemgetter(
+    *({*KEY_NAMES, "D", "G", "R", "dataset", "convention", "images"} - OF_DEFORMATIONS)
+)  # in each row
+# Columns that may be missing, but not be odd.
 NUMBERS = ("cutoff", "temperature", "delta", "noise_norm", "noise_radius", "fold_fraction", "clamped_fraction")
 RATES = ("test_error", "flips_deformation", "flips_noise", "lipschitz")
 MORE_TEXTS = "weights weights_tag weights_key head model_source split transform cutoff_rule delta_rule".split()
 MORE_MAPPINGS = ("asked", "training", "versions", "preprocessing", "model_options")
+NUMERIC = {int, float}  # and no bool
+MOST_SHAPES = 10_000
+_known: dict[tuple[tuple[str, ...], tuple[type, ...]], bool] = {}  # whether rows of these columns and types fit
 
 
 def is_measurement(row: Row) -> bool:
-    """Whether the columns of a measurement are there, each of its kind; others may be missing, but not be odd.
+    """Whether the columns of a measurement, read from JSON, are there, each of its kind; others may be missing.
 
     >>> is_measurement({"model": "lenet"})
     False
     """
-    if not row.keys() >= MEASURED:
-        return False
+    shape = (tuple(row), tuple(map(type, row.values())))
+    fits = _known.get(shape)
+    if fits is None:
+        if len(_known) > MOST_SHAPES:  # of a store that has another one in each row
+            _known.clear()
+        fits = _known[shape] = _types_fit(row)
     return (
-        all(isinstance(row[name], str) for name in TEXTS)
-        and all(_is_count(row[name]) for name in COUNTS)
-        and all(_is_interval(row[name]) for name in "DGR")
-        and all(row.get(name) is None or _is_number(row[name]) for name in NUMBERS)
-        and all(row.get(name) is None or _is_interval(row[name]) for name in RATES)
-        and all(row.get(name) is None or isinstance(row[name], str) for name in MORE_TEXTS)
-        and all(row.get(name) is None or isinstance(row[name], Mapping) for name in MORE_MAPPINGS)
+        fits
+        and min(COUNTS(row)) >= 0
+        and all(map(_is_interval, INTERVALS(row)))
+        and all(map(_is_interval, [rate for rate in map(row.get, RATES) if rate is not None]))
         and _are_layers(row.get("layers"))
     )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _types_fit(row: Row) -> bool:
+    try:
+        MEASURED(row), INTERVALS(row)
+        texts, counts = set(map(type, TEXTS(row))), set(map(type, COUNTS(row)))
+    except KeyError:
+        return False
+    return (
+        texts == {str}
+        and counts == {int}
+        and all(type(row.get(name)) in {*NUMERIC, NoneType} for name in NUMBERS)
+        and all(type(row.get(name)) in {str, NoneType} for name in MORE_TEXTS)
+        and all(type(row.get(name)) in {dict, NoneType} for name in MORE_MAPPINGS)
+    )
 
 
 def _is_interval(value: Any) -> bool:
-    ends = ("value", "low", "high")
-    return isinstance(value, Mapping) and all(_is_number(value.get(end)) for end in ends)
+    try:
+        middle, low, high = type(value["value"]), type(value["low"]), type(value["high"])
+    except (KeyError, TypeError):
+        return False
+    return middle is low is high is float or {middle, low, high} <= NUMERIC
 
 
 def _are_layers(layers: Any) -> bool:
-    if layers is None:
-        return True
-    return isinstance(layers, list) and all(
-        isinstance(layer, Mapping)
-        and isinstance(layer.get("name"), str)
-        and _is_number(layer.get("depth"))
-        and all(_is_interval(layer.get(letter)) for letter in "DGR")
-        for layer in layers
+    return layers is None or (
+        isinstance(layers, list)
+        and all(
+            isinstance(layer, Mapping)
+            and isinstance(layer.get("name"), str)
+            and type(layer.get("depth")) in NUMERIC
+            and all(_is_interval(layer.get(letter)) for letter in "DGR")
+            for layer in layers
+        )
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..options import DIFFEO
-from .parts import Row
+from .entry import Row
 
 SETTING = tuple(
     "dataset split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation average "

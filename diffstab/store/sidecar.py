@@ -6,17 +6,41 @@ can be copied together.
 
 import hashlib
 import io
+import os
+import struct
 import zipfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from stat import S_ISREG
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..reading import open_regular, read_bytes
 from ..results import RawValues
-from ..writing import make_folder, write_atomically
+from ..writing import make_folder, refuse_links, write_atomically
 
 RAW, WEIGHTS = "raw", "weights"
 SUFFIX = {RAW: ".npz", WEIGHTS: ".safetensors"}
 COLUMN = {RAW: "raw", WEIGHTS: "checkpoint_sha256"}  # of the row, where the hash stands
+LARGEST = 2**34  # bytes of a sidecar
+MOST_UNPACKED, SPARE = 100, 2**26  # times an archive's size, and bytes: outputs hardly shrink, flips may all be 0
+ZIP_BEGINS, ZIP_ENDS, ZIP_END = b"PK\x03\x04", b"PK\x05\x06", 22  # bytes of the record that ends an archive
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, MemoryError)
+DIMENSIONS: dict[str, tuple[str, ...]] = {  # of each array: N images, K outputs, L layers, P pairs
+    **dict.fromkeys(("indices", "image_norm", "copies"), ("N",)),
+    **dict.fromkeys(("deformation", "noise", "displacement_norm", "gradient_norm"), ("N", "draws")),
+    **dict.fromkeys(("flips_deformation", "flips_noise"), ("N", "draws")),
+    "outputs": ("N", "K"),
+    **dict.fromkeys(("deformation_by_output", "noise_by_output"), ("N", "draws", "K")),
+    "noise_exponent": (),
+    **dict.fromkeys(("layer_deformation", "layer_noise"), ("N", "L", "draws")),
+    **dict.fromkeys(("layer_first", "layer_second"), ("P",)),
+    "layer_distances": ("L", "P"),
+    **dict.fromkeys(("layer_mean_distance", "layer_noise_exponent"), ("L",)),
+}
 
 
 def sha256(content: bytes) -> str:
@@ -33,17 +57,50 @@ def write(folder: Path, kind: str, content: bytes) -> str:
     """Writes a sidecar, whole or not at all, unless it is there and whole; its sha256."""
     digest = sha256(content)
     path = path_of(folder, kind, digest)
-    if not path.exists() or sha256(path.read_bytes()) != digest:
+    refuse_links(folder, path.parent)
+    if stamp(folder, kind, digest) is None or sha256_of(path) != digest:
         make_folder(path.parent)
         write_atomically(path, content)
     return digest
 
 
+def stamp(folder: Path, kind: str, digest: str) -> tuple[int, int] | None:
+    """Size and time of a sidecar; None where there is no regular file."""
+    try:
+        status = os.stat(path_of(folder, kind, digest))
+    except (OSError, ValueError):  # a digest that is no name of a file
+        return None
+    return (status.st_size, status.st_mtime_ns) if S_ISREG(status.st_mode) else None
+
+
+def is_whole(folder: Path, kind: str, digest: str) -> bool:
+    """Whether weights have the hash in their name, and raw values the two ends of an archive, which is soon seen."""
+    path = path_of(folder, kind, digest)
+    try:
+        if kind == WEIGHTS:
+            return sha256_of(path) == digest
+        with open_regular(path) as stream:
+            begins = stream.read(len(ZIP_BEGINS)) == ZIP_BEGINS
+            stream.seek(-ZIP_END, os.SEEK_END)
+            return begins and stream.read().startswith(ZIP_ENDS)
+    except (OSError, ValueError):
+        return False
+
+
+def sha256_of(path: Path) -> str:
+    """Of a regular file. Raises as `open_regular`."""
+    digest = hashlib.sha256()
+    with open_regular(path) as stream:
+        while block := stream.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def read(folder: Path, kind: str, digest: str) -> bytes:
-    """The content. Raises ValueError if the file is missing or has another hash."""
+    """The content. Raises ValueError if the file is missing, special, too large or has another hash."""
     path = path_of(folder, kind, str(digest))
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, most=LARGEST)
     except OSError as error:
         raise ValueError(f"sidecar {str(path)!r} can't be read ({error.strerror}); copy it with its row") from error
     if sha256(content) != digest:
@@ -62,12 +119,52 @@ def packed(raw: RawValues) -> bytes:
     return buffer.getvalue()
 
 
-def unpacked(content: bytes) -> RawValues:
-    """What `packed` packed. Raises ValueError if it is something else."""
+def unpacked(content: bytes, row: Mapping[str, Any]) -> RawValues:
+    """What `packed` packed of a row's measurement.
+
+    Raises:
+        ValueError: If it is something else, or its arrays are not those of so many images, draws and layers; nothing
+            is unpacked that is larger than these, or a hundred times its packed size.
+    """
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        whole = {name: a if a.dtype == np.int64 else a.astype(np.float64, copy=False) for name, a in arrays.items()}
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _refuse_large(archive, len(content))
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+        for name, array in found.items():
+            _refuse_other(name, array, row)
+        whole = {name: a if a.dtype == np.int64 else a.astype(np.float64, copy=False) for name, a in found.items()}
         return RawValues.of_arrays(whole)
-    except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"the sidecar holds no raw values ({error})") from error
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        NotImplementedError,
+        *ZIP_ERRORS,
+    ) as error:
+        raise ValueError(f"the sidecar holds no raw values of its row ({error}); measure the row again") from error
+
+
+def _refuse_large(archive: zipfile.ZipFile, packed_size: int) -> None:
+    """Raises ValueError before anything is unpacked."""
+    members = archive.infolist()
+    unknown = [member.filename for member in members if member.filename.removesuffix(".npy") not in DIMENSIONS]
+    if unknown or len({member.filename for member in members}) < len(members):
+        raise ValueError(f"it has members {[member.filename for member in members][:3]!r}, unknown or twice")
+    size, most = sum(member.file_size for member in members), MOST_UNPACKED * packed_size + SPARE
+    if size > most:
+        raise ValueError(f"it unpacks to {size:,} bytes; at most {most:,} are allowed for {packed_size:,} packed ones")
+
+
+def _refuse_other(name: str, array: NDArray[Any], row: Mapping[str, Any]) -> None:
+    """Raises ValueError if an array is not of the row's images, draws and layers."""
+    known = {"N": row["images"], "draws": row["draws"]}
+    wanted = DIMENSIONS[name]
+    fits = len(array.shape) == len(wanted) and all(
+        known.get(letter, size) == size for letter, size in zip(wanted, array.shape, strict=True)
+    )
+    if not fits or array.dtype not in (np.int64, np.float32, np.float64):
+        raise ValueError(f"{name} is {array.dtype} {array.shape}; it must be numbers [{', '.join(wanted)}] of {known}")

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 from ..options import TrainOptions
 from ..results import StabilityResult
+from .entry import Row
 from .from_row import ASKED
-from .parts import Row
 
 Column = str
 Flat = dict[Column, Any]
@@ -73,10 +74,21 @@ def value_at(row: Row, column: Column) -> Any:
     >>> value_at({"R": {"value": 1.0}}, "R.value")
     1.0
     """
-    value: Any = row
-    for name in column.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return None if isinstance(value, dict) else value
+    return getter(column)(row)
+
+
+@cache
+def getter(column: Column) -> Callable[[Row], Any]:
+    """`value_at` of one column."""
+    name, *inner = column.split(".")
+
+    def value_of(row: Row) -> Any:
+        value = row.get(name)
+        for one in inner:
+            value = value.get(one) if isinstance(value, dict) else None
+        return None if isinstance(value, dict) else value
+
+    return value_of
 
 
 def columns_of(rows: Iterable[Flat]) -> list[Column]:
@@ -88,42 +100,75 @@ def columns_of(rows: Iterable[Flat]) -> list[Column]:
     return [name for name in FIRST if name in names] + middle + [name for name in LAST if name in names]
 
 
-def select(rows: Iterable[Row], filters: Sequence[str]) -> list[Row]:
-    """The rows that pass every filter: `model=resnet*`, `R.value<0.5`, `seed!=0`, `status=done`.
+class Filters:
+    """Filters of rows that come one by one: `model=resnet*`, `R.value<0.5`, `seed!=0`, `status=done`.
 
     Numbers are compared as numbers, texts by shell patterns; `none` stands for a missing value.
+
+    Args:
+        filters: A row has to pass every one.
+        columns: Further ones that there have to be.
+
+    Raises:
+        ValueError: If a filter has another form.
+
+    >>> passes = Filters(["seed<2"])
+    >>> passes({"seed": 1}), passes({"seed": 2})
+    (True, False)
+    """
+
+    def __init__(self, filters: Sequence[str], columns: Sequence[Column] = ()) -> None:
+        self._filters = [_parsed(text) for text in filters]
+        named = [name for name, *_ in self._filters] + list(columns)
+        self._unseen = [name for name in dict.fromkeys(named) if name not in STANDARD]
+        self._shapes: set[tuple[str, ...]] = set()
+        self._columns: set[Column] = set()
+
+    def __call__(self, row: Row) -> bool:
+        """Whether a row passes."""
+        if self._unseen:
+            self._look(row)
+        return all(_passes(value_at(row, name), comparison, wanted) for name, comparison, wanted in self._filters)
+
+    def _look(self, row: Row) -> None:
+        self._unseen = [name for name in self._unseen if value_at(row, name) is None]
+        shape = tuple(row)
+        if shape not in self._shapes:
+            self._shapes.add(shape)
+            self._columns.update(flat(row))
+
+    def refuse_unknown(self) -> None:
+        """Raises ValueError, with the nearest one, if no row had one of the columns; one that stands empty is one."""
+        for column in self._unseen if self._shapes else ():
+            if column not in self._columns:
+                known = STANDARD | self._columns
+                inner = [name for name in sorted(known) if name.startswith(f"{column}.")]
+                near = [name for name in inner if name.endswith(".value")] or inner
+                near = near or get_close_matches(column, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else "; results show KEY tells the columns of a row"
+                raise ValueError(f"no row has a column {column!r}{hint}")
+
+
+def select(rows: Iterable[Row], filters: Sequence[str]) -> list[Row]:
+    """The rows that pass every one of `Filters`.
 
     Raises:
         ValueError: If a filter has another form, or names a column that no row has.
     """
-    rows = list(rows)
-    found = rows
-    for name, comparison, wanted in [_parsed(text) for text in filters]:
-        require_column(name, rows)
-        found = [row for row in found if _passes(value_at(row, name), comparison, wanted)]
+    passes = Filters(filters)
+    found = [row for row in rows if passes(row)]
+    passes.refuse_unknown()
     return found
 
 
-def require_column(column: Column, rows: Sequence[Row]) -> None:
-    """Raises ValueError, with the nearest one, if there is no such column; one that stands empty is one."""
-    if not rows or any(value_at(row, column) is not None for row in rows):
-        return
-    known = {*STANDARD, *(name for row in rows for name in flat(row))}
-    if column not in known:
-        inner = [name for name in sorted(known) if name.startswith(f"{column}.")]
-        near = [name for name in inner if name.endswith(".value")] or inner or get_close_matches(column, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"no row has a column {column!r}{hint}")
-
-
 def in_order(rows: Sequence[Row], column: Column) -> list[Row]:
-    """Rising by a column: numbers, then texts, then rows without a value."""
+    """Rising by a column, as `order_of` has it."""
+    return sorted(rows, key=lambda row: order_of(value_at(row, column)))
 
-    def place(row: Row) -> tuple[int, Any]:
-        value = value_at(row, column)
-        return (2, 0) if value is None else (1, value) if isinstance(value, str) else (0, value)
 
-    return sorted(rows, key=place)
+def order_of(value: Any) -> tuple[int, Any]:
+    """By which values of a column are sorted: numbers, then texts, then what is missing."""
+    return (2, 0) if value is None else (1, value) if isinstance(value, str) else (0, value)
 
 
 def _parsed(text: str) -> tuple[Column, str, str]:

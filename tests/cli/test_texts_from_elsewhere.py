@@ -15,7 +15,7 @@ from diffstab.checks import escaped
 from diffstab.cli.echo import echo_file, line, plain_console
 from diffstab.figures.points.networks import labels_of
 from diffstab.pages.page import page, safe_json
-from diffstab.store.entry import checksum, measured_entry
+from diffstab.store.entry import measured_entry
 from diffstab.store.export import exported
 
 CLI = Path(__file__).parents[2] / "diffstab" / "cli"
@@ -134,25 +134,25 @@ def test_pages_and_figures_show_such_letters():
     assert labels_of([f"a{TITLE}", "$x^$"]) == {f"a{TITLE}": escaped(f"a{TITLE}"), "$x^$": r"\$x^\$"}
 
 
-def test_rows_that_are_not_what_they_say_are_marked(cli, tmp_path):
+def test_rows_that_were_edited_are_left_out_everywhere_and_told(cli, tmp_path):
     store = Store(tmp_path / "store", create=True)
     for seed in (0, 1, 2):
         store.add(measured(seed, resamples=100))
     store.close()
     (path,) = (tmp_path / "store" / "rows").iterdir()
     first, second, third = path.read_text().splitlines()
-    other = {**json.loads(second), "cutoff": 4.0}
-    other["checksum"] = checksum(other)
-    path.write_text("\n".join([first.replace('"draws":1', '"draws":2'), json.dumps(other), third]) + "\n")
-    answer = cli("results", "list", "--store", tmp_path / "store")
-    lines = answer.stdout.splitlines()[1:]
-    assert [one.endswith("done, changed") for one in lines] == [True, True, False]
-    assert "note: 2 of 3 rows are not what was written, or what their keys say" in answer.stderr
-    assert cli("results", "list", "--store", tmp_path / "store", "--json").stderr == answer.stderr
-    words = ("report", tmp_path / "store", "-o", tmp_path / "page.html", "--resamples", 100)
-    assert "note: 2 of 3 rows are not what was written" in cli(*words).stderr
-    assert "2 of 3" in cli("results", "list", "--store", tmp_path / "store", "seed>=0").stderr
-    assert cli("results", "list", "--store", tmp_path / "store", "seed=2").stderr == ""
+    edited = json.dumps({**json.loads(second), "R": {"value": 1e-9, "low": 0.0, "high": 1.0}})
+    path.write_text("\n".join([first, edited, third]) + "\n")
+    page = tmp_path / "page.html"
+    for words in ("results list", "results list --json", "results query", "results export", "report", "compare"):
+        command, *more = words.split()
+        where = ["--store", store.folder] if command == "results" else [store.folder]
+        answer = cli(command, *more, *where, *(["-o", page, "--resamples", 100] if command == "report" else []))
+        note = f"note: {path.name}, line 2: changed since it was written (its checksum differs); it is left out\n"
+        assert answer.stderr.startswith(note), words
+        assert "1e-09" not in answer.stdout + (page.read_text() if page.exists() else ""), words
+    assert len(Store(store.folder)) == 2
+    assert "changed since it was written" in cli("results", "check", "--store", store.folder).stdout
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "＝"])

@@ -88,5 +88,7 @@ def test_a_failure_hides_a_row_if_it_replaces_that_one(store):
 
 
 def test_a_row_is_later_than_the_one_it_replaces_whatever_the_clocks_say():
-    assert now_after({"time": "2999-01-01T00:00:00.000000+00:00"}) == "2999-01-01T00:00:00.000001+00:00"
-    assert now_after({"time": "another form"}) > now_after(None)[:10]
+    assert now_after("2999-01-01T00:00:00.000000+00:00") == "2999-01-01T00:00:00.000001+00:00"
+    assert now_after("1999-01-01T00:00:00.000000+00:00")[:2] == now_after(None)[:2]
+    for odd in ("another form", "9999-12-31T23:59:59.999999+00:00", "2999-01-01", "29990101T00", "~", ""):
+        assert now_after(odd) > odd
