@@ -25,7 +25,7 @@ from ..writing import make_folder, refuse_links, write_atomically
 RAW, WEIGHTS = "raw", "weights"
 SUFFIX = {RAW: ".npz", WEIGHTS: ".safetensors"}
 COLUMN = {RAW: "raw", WEIGHTS: "checkpoint_sha256"}  # of the row, where the hash stands
-LARGEST = 2**34  # bytes of a sidecar
+LARGEST = {RAW: 2**31, WEIGHTS: 2**33}  # bytes of a file
 MOST_UNPACKED, SPARE = 100, 2**26  # times an archive's size, and bytes: outputs hardly shrink, flips may all be 0
 ZIP_BEGINS, ZIP_ENDS, ZIP_END = b"PK\x03\x04", b"PK\x05\x06", 22  # bytes of the record that ends an archive
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, MemoryError)
@@ -58,7 +58,8 @@ def write(folder: Path, kind: str, content: bytes) -> str:
     digest = sha256(content)
     path = path_of(folder, kind, digest)
     refuse_links(folder, path.parent)
-    if stamp(folder, kind, digest) is None or sha256_of(path) != digest:
+    there = stamp(folder, kind, digest)
+    if there is None or there[0] != len(content) or sha256_of(path, kind) != digest:
         make_folder(path.parent)
         write_atomically(path, content)
     return digest
@@ -78,7 +79,7 @@ def is_whole(folder: Path, kind: str, digest: str) -> bool:
     path = path_of(folder, kind, digest)
     try:
         if kind == WEIGHTS:
-            return sha256_of(path) == digest
+            return sha256_of(path, kind) == digest
         with open_regular(path) as stream:
             begins = stream.read(len(ZIP_BEGINS)) == ZIP_BEGINS
             stream.seek(-ZIP_END, os.SEEK_END)
@@ -87,10 +88,10 @@ def is_whole(folder: Path, kind: str, digest: str) -> bool:
         return False
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: Path, kind: str) -> str:
     """Of a regular file. Raises as `open_regular`."""
     digest = hashlib.sha256()
-    with open_regular(path) as stream:
+    with open_regular(path, most=LARGEST[kind]) as stream:
         while block := stream.read(2**20):
             digest.update(block)
     return digest.hexdigest()
@@ -100,7 +101,7 @@ def read(folder: Path, kind: str, digest: str) -> bytes:
     """The content. Raises ValueError if the file is missing, special, too large or has another hash."""
     path = path_of(folder, kind, str(digest))
     try:
-        content = read_bytes(path, most=LARGEST)
+        content = read_bytes(path, most=LARGEST[kind])
     except OSError as error:
         raise ValueError(f"sidecar {str(path)!r} can't be read ({error.strerror}); copy it with its row") from error
     if sha256(content) != digest:

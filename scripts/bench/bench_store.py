@@ -1,69 +1,99 @@
-"""Time to open a store of 100,000 rows, relative to bare json.loads of its lines; and to filter and export it.
+"""Time and memory of a large store, relative to bare orjson.loads of its lines: listed, filtered, compared. On Linux.
 
 python scripts/bench/bench_store.py
+python scripts/bench/bench_store.py --rows 1000000
 """
 
 import hashlib
-import json
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import click
+import orjson
 import torch
-from benchmarking import describe_machine, medians
+from benchmarking import describe_machine
 
 from diffstab import MaxEntropyEnsemble, Store, load_dataset, load_model, measure
-from diffstab.store import exported, measured_entry, select
+from diffstab.results import content_key
+from diffstab.store import measured_entry
+from diffstab.store.lines import as_line
+
+MODELS = 1000
+COMMANDS = {
+    "results list": ["results", "list"],
+    "results list seed=7": ["results", "list", "seed=7"],
+    "results query, two filters": ["results", "query", "model=net00*", "R.value<9", "--sort", "seed"],
+    "compare of two networks": ["compare", "net0", "net1", "--resamples", "100"],
+}
 
 
 def fill(folder: Path, rows: int, parts: int) -> None:
-    """Part files of real rows that differ in key, job and seed; the sidecars are left out."""
-    data = load_dataset("mnist5k")
+    """Part files of real rows that differ in model, key, job and seed; of the sidecars one is shared by all."""
     network = load_model("fc_l4", dataset="mnist5k")
-    result = measure(network, data, MaxEntropyEnsemble(28, delta=1.0), indices=torch.arange(50))
-    row = measured_entry(result, asked={"images": 50, "draws": 1, "until_precision": None}, training=None).row
-    Store(folder, create=True)
-    for part in range(parts):
-        with open(folder / "rows" / f"part-{part}.jsonl", "w") as stream:
-            for number in range(part, rows, parts):
-                digest = hashlib.sha256(str(number).encode()).hexdigest()
-                own = {**row, "key": digest, "job": digest, "raw": digest, "checksum": digest, "seed": number}
-                stream.write(json.dumps(own, separators=(",", ":")) + "\n")
+    result = measure(network, load_dataset("mnist5k"), MaxEntropyEnsemble(28, delta=1.0), count=50)
+    store = Store(folder, create=True)
+    store.add(measured_entry(result, asked={"images": 50, "draws": 1, "until_precision": None}))
+    (row,) = store.rows()
+    store.close()
+    streams = [open(folder / "rows" / f"part-{part}.jsonl", "wb") for part in range(parts)]  # noqa: SIM115
+    for number in range(rows):
+        own = {**row, "job": hashlib.sha256(str(number).encode()).hexdigest()}
+        own |= {"model": f"net{number % MODELS}", "seed": number // MODELS}
+        own["key"] = content_key(own)
+        streams[number * parts // rows].write(as_line(own))
+    for stream in streams:
+        stream.close()
+
+
+def bare(folder: Path) -> None:
+    """What reading the lines takes at least."""
+    for path in sorted((folder / "rows").iterdir()):
+        with open(path, "rb") as stream:
+            for line in stream:
+                orjson.loads(line)
+
+
+def run(folder: Path, words: list[str]) -> tuple[float, float]:
+    """Seconds of a command in a process of its own, and gigabytes at its peak."""
+    where = [str(folder)] if words[0] == "compare" else ["--store", str(folder)]
+    options = 1 if words[0] == "compare" else 2
+    code = (
+        "import sys; from diffstab.cli import main; main(sys.argv[1:], standalone_mode=False); "
+        "(peak,) = [line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')]; "
+        "print(int(peak) / 2**20, file=sys.stderr)"
+    )
+    start = time.perf_counter()
+    command = [sys.executable, "-c", code, *words[:options], *where, *words[options:]]
+    answer = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True)
+    return time.perf_counter() - start, float(answer.stderr.splitlines()[-1])
 
 
 @click.command()
 @click.option("--rows", default=100_000, show_default=True)
 @click.option("--parts", default=50, show_default=True)
-@click.option("--rounds", default=5, show_default=True)
+@click.option("--rounds", default=3, show_default=True)
 def main(rows: int, parts: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "store"
         fill(folder, rows, parts)
-        files = sorted((folder / "rows").iterdir())
-        size = sum(path.stat().st_size for path in files)
-
-        def bare() -> None:
-            for path in files:
-                for line in path.read_bytes().splitlines():
-                    json.loads(line)
-
-        seconds = medians({"open": lambda: Store(folder), "bare": bare}, rounds=rounds, warmup=1)
-        found = Store(folder).rows()
-        assert len(found) == rows
+        size = sum(path.stat().st_size for path in (folder / "rows").iterdir())
+        found: dict[str, list[tuple[float, float]]] = {what: [] for what in ("bare", *COMMANDS)}
+        for _ in range(rounds):
+            start = time.perf_counter()
+            bare(folder)
+            found["bare"].append((time.perf_counter() - start, 0.0))
+            for what, words in COMMANDS.items():
+                found[what].append(run(folder, words))
         print(describe_machine(torch.device("cpu")))
-        print(f"{rows:,} rows in {parts} part files, {size / 1e6:.0f} MB")
-        ratio = seconds["open"] / seconds["bare"]
-        print(f"open the store: {seconds['open']:.2f} s, {ratio:.2f} of bare json.loads line by line")
-        after = medians(
-            {
-                "two filters": lambda: select(found, [f"seed<{rows // 2}", "model=fc*"]),
-                "export csv": lambda: exported(found, "csv"),
-            },
-            rounds=3,
-            warmup=0,
-        )
-        for what, time in after.items():
-            print(f"{what}: {time:.2f} s")
+        print(f"{rows:,} rows in {parts} part files, {size / 1e9:.2f} GB; medians of {rounds} rounds")
+        least = sorted(found.pop("bare"))[rounds // 2][0]
+        print(f"bare orjson.loads line by line: {least:.2f} s")
+        for what, runs in found.items():
+            seconds, memory = (sorted(values)[rounds // 2] for values in zip(*runs, strict=True))
+            print(f"{what}: {seconds:.2f} s, {seconds / least:.1f} of bare; {memory:.2f} GB")
 
 
 if __name__ == "__main__":
