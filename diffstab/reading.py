@@ -5,8 +5,10 @@ A pipe would wait for ever, a device has no end. Links are followed to read, nev
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+
+LARGEST_TEXT = 10_000_000  # bytes of a spec, of a network's config, of a list of images
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -35,7 +37,7 @@ def is_regular(path: str | Path) -> bool:
         return False
 
 
-def open_regular(path: str | Path, *, most: int | None = None) -> BinaryIO:
+def open_regular(path: str | Path, *, most: int | None = None) -> BufferedReader:
     """Opens a regular file for reading.
 
     Args:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..store import DONE, FAILED, Claims, Entry, Row, Store
+from ..writing import refuse_links
 from .changed import changed_jobs, version_notes
 from .executors.base import Executor, Task
 from .jobs import Job, failed_entry
@@ -184,7 +185,9 @@ class _Sweep:
         self._listener.changed(self.progress)
 
     def _scratch(self, job: Job) -> Path:
-        return (self._store.folder / "training" / job.id[:16]).absolute()
+        scratch = self._store.folder / "training" / job.id[:16]
+        refuse_links(self._store.folder, scratch)
+        return scratch.absolute()
 
     def _keep(self, task: Task, entries: list[Entry]) -> None:
         if self._executor.keeps_rows:
