@@ -51,6 +51,7 @@ def folder_config(folder: Path) -> dict[str, Any]:
     if not path.exists():
         found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
         raise ValueError(f"model is '{LOCAL}:{folder}'; config.json was looked for, and there is: {found or 'nothing'}")
+    refuse_special(path)
     try:
         config: dict[str, Any] = json.loads(read_text(path, most=LARGEST_TEXT))
         config["architecture"]

@@ -74,14 +74,14 @@ def test_no_worker_outlives_its_executor():
 def test_no_worker_outlives_a_killed_parent():
     """Not even one in the middle of a long job."""
     script = f"""
-import sys, time
+import os, sys, time
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from support.probes import probe
 from diffstab.sweep import LocalExecutor
 executor = LocalExecutor(jobs=1, threads=1)
 executor.submit(probe("sleep:100"))
-words = executor._slots[0].worker._words
-while "asleep" not in open(words).read():
+words = executor._slots[0].worker._words.fileno()
+while b"asleep" not in os.pread(words, 10**6, 0):
     time.sleep(0.05)
 print("busy", flush=True)
 time.sleep(100)
