@@ -204,7 +204,7 @@ def _mode_for(path: Path) -> int:
         mode = os.lstat(path).st_mode
         if stat.S_ISREG(mode):
             if not os.access(path, os.W_OK):
-                raise ValueError(f"{str(path)!r} can't be written (it is write-protected)")
+                raise ValueError(f"{str(path)!r} can't be written (it is write-protected); allow it, or name another")
             return mode & 0o777
     return 0o666 & ~_umask()
 
