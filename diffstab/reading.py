@@ -73,7 +73,7 @@ def refuse_special(path: str | Path) -> None:
 def read_bytes(path: str | Path, *, most: int) -> bytes:
     """The content of a regular file. Raises as `open_regular`, of files that grow or tell no size too."""
     with open_regular(path, most=most) as stream:
-        content = stream.read(most + 1)
+        content = stream.read(most + 1) or b""  # None of a file of the system's that would wait
     if len(content) > most:
         raise ValueError(f"{str(path)!r} has more than {most:,} bytes, which is the most allowed")
     return content

@@ -90,8 +90,11 @@ def _tiny_files(split: str, bases: list[Path]) -> Listing:
 
 
 def _text(path: Path) -> str:
-    """A list of images or classes."""
-    return read_bytes(path, most=LARGEST_TEXT).decode("utf-8", "replace")
+    """A list of images or classes. Raises ValueError if it can't be read."""
+    try:
+        return read_bytes(path, most=LARGEST_TEXT).decode("utf-8", "replace")
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} can't be read ({error.strerror})") from error
 
 
 def imagenet(split: str, data_dir: Path, download: bool) -> FileImages:

@@ -1,5 +1,6 @@
 """Files of weights: what kind a file is, and its tensors. Nothing in a file is run as code."""
 
+import os
 import pickle
 import re
 import warnings
@@ -11,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ..reading import open_regular, refuse_special
+from ..reading import open_regular
 
 DAMAGED = (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 PLAIN = "save it as .safetensors, or with torch.save(network.state_dict(), ...)"
@@ -59,11 +60,7 @@ def read_file(path: Path) -> Any:
     Raises:
         ValueError: If the file is missing, truncated, of another kind, or holds pickled code.
     """
-    if path.is_dir():
-        raise ValueError(f"checkpoint is {str(path)!r}, a folder; name the file of weights in it")
-    if not path.exists():
-        raise ValueError(f"checkpoint is {str(path)!r}; there is no such file")
-    refuse_special(path)
+    _refuse_no_file(path)
     try:
         kind, reason = _kind(path)
         if reason is None:
@@ -76,6 +73,17 @@ def read_file(path: Path) -> Any:
     except DAMAGED as error:
         raise ValueError(f"checkpoint {str(path)!r} is truncated or damaged; copy or save it again") from error
     raise ValueError(f"checkpoint {str(path)!r} is {reason}")
+
+
+def _refuse_no_file(path: Path) -> None:
+    if os.path.isdir(path):
+        raise ValueError(f"checkpoint is {str(path)!r}, a folder; name the file of weights in it")
+    try:
+        open_regular(path).close()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ValueError(f"checkpoint is {str(path)!r}; there is no such file") from error
+    except OSError as error:
+        raise ValueError(f"checkpoint {str(path)!r} can't be read ({error.strerror})") from error
 
 
 def _load_plain(path: Path) -> Any:

@@ -224,3 +224,24 @@ def test_a_zip_file_that_unpacks_to_more_than_it_is_is_refused(tmp_path, way):
                 archive.filelist.append(again)
     with pytest.raises(ValueError, match=r"is a zip file of packed members, which torch.save does not write; save it"):
         read_checkpoint(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_a_file_that_may_not_be_read_is_told_as_such(tmp_path, monkeypatch, suffix):
+    (tmp_path / f"a.{suffix}").write_bytes(b"")
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.open", refused)
+    with pytest.raises(ValueError, match=rf"checkpoint .*a.{suffix}' can't be read \(Permission denied\)"):
+        read_checkpoint(tmp_path / f"a.{suffix}")
+
+
+def test_names_that_no_file_can_have_are_told(tmp_path):
+    (tmp_path / "file").touch()
+    for name in ("none.pt", "file/a.pt"):
+        with pytest.raises(ValueError, match="there is no such file"):
+            read_checkpoint(tmp_path / name)
+    with pytest.raises(ValueError, match=r"can't be read \(File name too long\)"):
+        read_checkpoint(tmp_path / ("a" * 300))
