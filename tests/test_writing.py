@@ -204,7 +204,6 @@ def test_in_a_folder_of_others_no_link_is_followed(tmp_path):
     assert (root / "b").read_bytes() == b"new"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="terminals and pipes of POSIX")
 def test_devices_and_pipes_that_the_user_names_are_written_to(tmp_path):
     """A terminal of our own stands for devices: a fault here would replace a device of the machine's."""
     ours, theirs = os.openpty()
