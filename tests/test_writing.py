@@ -126,9 +126,10 @@ def test_names_as_long_as_a_system_takes_are_written_and_longer_ones_told(tmp_pa
     write_atomically(tmp_path / LONG, b"a")
     check_writable(tmp_path / LONG)
     assert names(tmp_path) == [LONG]
-    for write in (check_writable, lambda path: write_atomically(path, b"")):
-        with pytest.raises(ValueError, match=r"can't be written \(File name too long\)"):
-            write(tmp_path / f"{LONG}6")
+    for write in (check_writable, lambda path, within: write_atomically(path, b"", within=within)):
+        for within in (None, tmp_path):
+            with pytest.raises(ValueError, match=r"can't be written \(File name too long\)"):
+                write(tmp_path / f"{LONG}6", within=within)
     assert names(tmp_path) == [LONG]
 
 
