@@ -5,8 +5,10 @@ A pipe would wait for ever, a device has no end. Links are followed to read, nev
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+
+LARGEST_TEXT = 10_000_000  # bytes of a spec, of a network's config, of a list of images
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -35,7 +37,7 @@ def is_regular(path: str | Path) -> bool:
         return False
 
 
-def open_regular(path: str | Path, *, most: int | None = None) -> BinaryIO:
+def open_regular(path: str | Path, *, most: int | None = None) -> BufferedReader:
     """Opens a regular file for reading.
 
     Args:
@@ -71,7 +73,7 @@ def refuse_special(path: str | Path) -> None:
 def read_bytes(path: str | Path, *, most: int) -> bytes:
     """The content of a regular file. Raises as `open_regular`, of files that grow or tell no size too."""
     with open_regular(path, most=most) as stream:
-        content = stream.read(most + 1)
+        content = stream.read(most + 1) or b""  # None of a file of the system's that would wait
     if len(content) > most:
         raise ValueError(f"{str(path)!r} has more than {most:,} bytes, which is the most allowed")
     return content

@@ -2,9 +2,12 @@
 
 import os
 import socket
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
+from diffstab import reading
 from diffstab.reading import is_regular, open_regular, read_bytes, read_text
 
 
@@ -48,3 +51,12 @@ def test_nothing_and_names_that_no_file_can_have_are_no_regular_files(tmp_path):
     assert not is_regular("a\0b")
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "none")
+
+
+def test_a_file_that_would_wait_is_empty(tmp_path, monkeypatch):
+    """As some of /proc: reading gives None."""
+    (tmp_path / "a").touch()
+    monkeypatch.setattr(
+        reading, "open_regular", lambda path, most: nullcontext(SimpleNamespace(read=lambda count: None))
+    )
+    assert read_bytes(tmp_path / "a", most=1) == b""

@@ -4,6 +4,7 @@ Letters that would, or that change the reading order, are shown escaped, as `\\x
 through this file alone.
 """
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,13 @@ from ..checks import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+def show_all() -> None:
+    """Makes stdout and stderr show letters that their encoding lacks, as those of Latin-1, escaped; no text fails."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def echo(text: object = "", *, err: bool = False) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .echo import echo
+from .echo import echo, show_all
 
 
 class OneLineErrors(click.Command):
@@ -17,6 +17,7 @@ class OneLineErrors(click.Command):
         extra["standalone_mode"] = False
         if not standalone_mode:
             return super().main(*args, **extra)
+        show_all()
         try:
             status = super().main(*args, **extra)
         except click.exceptions.NoArgsIsHelpError as error:

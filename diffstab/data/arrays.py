@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..checks import reason, some
 from ..options import split_of
+from ..reading import is_regular, kind_of
 from .layout import found_in, read_or_fetch, root_of
 from .preprocessing import Preprocessing
 from .raw import ArrayImages
@@ -131,6 +132,9 @@ def _fault(files: Files, root: Path, error: Exception) -> str:
     from torchvision.datasets.utils import check_integrity
 
     folder = root / files.inner
+    special = [file for file in files.checksums if (folder / file).exists() and not is_regular(folder / file)]
+    if special:
+        return f"{special[0]} in {str(folder)!r} is {kind_of(folder / special[0])}; bring the published file"
     missing = [file for file in files.checksums if not (folder / file).is_file()]
     if missing:
         place = folder if folder.is_dir() else root

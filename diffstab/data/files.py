@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from ..checks import some
+from ..reading import open_regular
 
 # not every decoder of Pillow's: those of rare formats can be made to run for hours by a broken header
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "TGA", "JPEG2000", "AVIF")
@@ -31,6 +32,7 @@ class LeftOut:
         junk: Paths that are hidden or of the system's, a folder as one.
         others: Number of files that are no images, by the ending of their names.
         links: Paths of links to folders, which are not followed.
+        special: Paths of pipes, sockets and devices.
         empty: Names of folders beside classes, without an image.
         beside: Names of folders, and images, beside the folder that is read.
     """
@@ -39,6 +41,7 @@ class LeftOut:
         self.junk: set[str] = set()
         self.others: Counter[str] = Counter()
         self.links: set[str] = set()
+        self.special: set[str] = set()
         self.empty: list[str] = []
         self.beside: list[str] = []
 
@@ -49,12 +52,16 @@ class LeftOut:
             classes: Those that are counted, where there are empty ones.
             published: Whether the files are a published data set's, which has lists beside its images.
         """
-        junk, links = (some(sorted(set(map(os.path.basename, paths)))) for paths in (self.junk, self.links))
+        places = (self.junk, self.links, self.special)
+        junk, links, special = (some(sorted(set(map(os.path.basename, paths)))) for paths in places)
         others = some(f"{ending or 'without ending'} {count}" for ending, count in self.others.most_common())
         told = {
             f"{counted(len(self.junk), 'hidden or system entry', 'hidden or system entries')} ({junk})": self.junk,
             f"{counted(self.others.total(), 'file')} of other kinds ({others})": self.others and not published,
             f"{counted(len(self.links), 'link')} to folders ({links})": self.links and not published,
+            f"{counted(len(self.special), 'pipe, socket or device', 'pipes, sockets or devices')} ({special})": (
+                self.special
+            ),
             f"{counted(len(self.empty), 'folder')} without images ({some(self.empty)}): no class, so labels number the "
             f"other {classes}": self.empty,
             f"beside the folder that is read: {some(self.beside)}": self.beside,
@@ -118,11 +125,18 @@ def image_files(folder: Path, *, recursive: bool = True, left: LeftOut | None = 
             found += image_files(Path(entry.path), left=left) if recursive else []
         elif entry.is_symlink() and entry.is_dir():
             left.links |= {entry.path} if recursive else set()
+        elif is_special(entry):
+            left.special.add(entry.path)
         elif is_image(entry.name):
             found.append(Path(entry.path))
         else:
             left.others[os.path.splitext(entry.name)[1].lower()] += 1
     return found
+
+
+def is_special(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry, no folder, is a pipe, a socket or a device, or leads to one."""
+    return not entry.is_file() and os.path.exists(entry.path)
 
 
 def folders_of(folder: Path, left: LeftOut | None = None) -> list[Path]:
@@ -145,7 +159,7 @@ def holds_image(folder: Path, *, recursive: bool = True) -> bool:
     for entry in entries_of(folder):
         if entry.is_dir(follow_symlinks=False):
             inner.append(Path(entry.path))
-        elif is_image(entry.name) and not (entry.is_symlink() and entry.is_dir()):
+        elif is_image(entry.name) and not entry.is_dir() and not is_special(entry):
             return True
     return recursive and any(holds_image(one) for one in inner)
 
@@ -158,7 +172,8 @@ def read_image(path: Path) -> Image.Image:
     """
     Image.init()
     try:
-        with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+        formats = [name for name in FORMATS if name in Image.OPEN]
+        with open_regular(path) as file, Image.open(file, formats=formats) as image:
             image.load()
             read: Image.Image = image.copy()
     except Exception as error:  # decoders of hostile files raise whatever they like
@@ -175,7 +190,8 @@ def is_turned(path: Path) -> bool:
     """
     Image.init()
     try:
-        with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN and name != "TIFF"]) as image:
+        formats = [name for name in FORMATS if name in Image.OPEN and name != "TIFF"]
+        with open_regular(path) as file, Image.open(file, formats=formats) as image:
             turned: bool = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) in range(2, 9)
             return turned
     except Exception:  # as in `read_image`

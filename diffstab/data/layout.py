@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from shutil import copyfile
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from ..checks import reason, some
+from ..writing import temporary_folder
 
 Read = TypeVar("Read")
 
@@ -61,8 +61,8 @@ def read_or_fetch(
             raise
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=root, prefix=".download-") as folder, redirect_stdout(sys.stderr), _tame_archives():
-            _fetch_into(Path(folder), root, fetch, list(archives))
+        with temporary_folder(root, "download") as folder, redirect_stdout(sys.stderr), _tame_archives():
+            _fetch_into(folder, root, fetch, list(archives))
     except Exception as error:  # networks, archives and disks each have their own
         raise ValueError(
             f"{name} could not be fetched into {str(root)!r} ({reason(error)}); "

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..checks import some
 from ..options import split_of
+from ..reading import LARGEST_TEXT, read_bytes
 from .files import LeftOut, image_files
 from .folder import photograph_preprocessing
 from .layout import found_in, read_or_fetch, root_of
@@ -75,17 +76,25 @@ def _tiny_files(split: str, bases: list[Path]) -> Listing:
     synsets, annotations = folder.parent / "wnids.txt", folder / "val_annotations.txt"
     told = None
     if synsets.is_file():
-        told = sorted(set(synsets.read_text("utf-8", "replace").split()))
+        told = sorted(set(_text(synsets).split()))
         _check_classes(title, synsets, told, 200, way_out)
     if split == "train" or not annotations.is_file():
         return _by_folder(title, folder, 200, way_out, told)
     if told is None:
         raise ValueError(f"{title}: looked for wnids.txt, the names of the classes, in {found_in(folder.parent)}")
     named = []
-    for line, text in enumerate(annotations.read_text("utf-8", "replace").splitlines(), start=1):
+    for line, text in enumerate(_text(annotations).splitlines(), start=1):
         image, _, rest = text.partition("\t")  # then the synset and the four sides of a box
         named.append(Named(line, image, rest.partition("\t")[0]))
     return _by_annotation(title, folder / "images", annotations, named, told)
+
+
+def _text(path: Path) -> str:
+    """A list of images or classes. Raises ValueError if it can't be read."""
+    try:
+        return read_bytes(path, most=LARGEST_TEXT).decode("utf-8", "replace")
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} can't be read ({error.strerror})") from error
 
 
 def imagenet(split: str, data_dir: Path, download: bool) -> FileImages:
@@ -111,10 +120,9 @@ def _kaggle_val(title: str, folder: Path, data_dir: Path) -> Listing:
             f"{title}: {str(folder)!r} holds images that are in no class folders; "
             f"sort them into folders such as n01440764, or put Kaggle's {KAGGLE_LABELS} into {str(data_dir)!r}"
         )
-    with solution.open(newline="", encoding="utf-8", errors="replace") as lines:
-        rows = csv.reader(lines)
-        next(rows, None)  # ImageId,PredictionString
-        named = [Named(rows.line_num, f"{row[0]}.JPEG", "".join(row[1:]).partition(" ")[0]) for row in rows if row]
+    rows = csv.reader(_text(solution).splitlines(keepends=True))
+    next(rows, None)  # ImageId,PredictionString
+    named = [Named(rows.line_num, f"{row[0]}.JPEG", "".join(row[1:]).partition(" ")[0]) for row in rows if row]
     train = folder.parent / "train"
     classes = (_class_folders(train) if train.is_dir() else []) or sorted({entry.synset for entry in named})
     _check_classes(title, train if train.is_dir() else solution, classes, 1000, "bring the whole of them")

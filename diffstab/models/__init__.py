@@ -17,3 +17,4 @@ from .paper import FC_WIDTH, PAPER_NETS, Traits, traits_of
 from .resolve import LoadedModel, resolve_model
 from .sources import Shape
 from .transfer import read_out, start_from_imagenet
+from .weight_files import is_swelling

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..reading import LARGEST_TEXT, open_regular, read_text
 from .alpha import AlphaNetwork, alpha_in
 from .state_dicts import State, state_dicts, told_of, weights_for
 from .weight_files import read_file
@@ -25,7 +26,7 @@ def read_manifest() -> list[dict[str, Any]]:
     path = pretrained_folder() / "manifest.json"
     if not path.exists():
         return []
-    entries: list[dict[str, Any]] = json.loads(path.read_text())["checkpoints"]
+    entries: list[dict[str, Any]] = json.loads(read_text(path, most=LARGEST_TEXT))["checkpoints"]
     return entries
 
 
@@ -39,7 +40,7 @@ def pretrained_weights(name: str, dataset: str) -> State:
     for entry in entries:
         if (entry["model"], entry["dataset"]) == (name, dataset):
             path = pretrained_folder() / entry["file"]
-            if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
+            if not path.exists() or _sha256(path) != entry["sha256"]:
                 raise ValueError(f"{str(path)!r} is missing or damaged (sha256 differs from the manifest's)")
             return read_checkpoint(path)
     kept = ", ".join(f"{entry['model']} on {entry['dataset']}" for entry in entries) or "none"
@@ -47,6 +48,11 @@ def pretrained_weights(name: str, dataset: str) -> State:
         f"no pretrained {name} on {dataset} is kept with the package (kept: {kept}); "
         "use --weights init or --checkpoint FILE"
     )
+
+
+def _sha256(path: Path) -> str:
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_checkpoint(path: Path) -> State:

@@ -11,6 +11,7 @@ from torch import nn
 from ..checks import in_short
 from ..data import Preprocessing
 from ..options import HUB, LOCAL
+from ..reading import LARGEST_TEXT, read_text, refuse_special
 from .card import Architecture, Card
 from .fetching import fetched, hub_url, is_in_hub_cache, torch_hub_file
 from .weight_files import read_file
@@ -47,11 +48,12 @@ def hub_card(name: str) -> Card:
 def folder_config(folder: Path) -> dict[str, Any]:
     """The config.json of a folder in the hub's layout. Raises ValueError if there is none or it can't be read."""
     path = folder / "config.json"
-    if not path.is_file():
+    if not path.exists():
         found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
         raise ValueError(f"model is '{LOCAL}:{folder}'; config.json was looked for, and there is: {found or 'nothing'}")
+    refuse_special(path)
     try:
-        config: dict[str, Any] = json.loads(path.read_text())
+        config: dict[str, Any] = json.loads(read_text(path, most=LARGEST_TEXT))
         config["architecture"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{str(path)!r} is no network's config.json ({type(error).__name__}: {error})") from error
@@ -59,9 +61,12 @@ def folder_config(folder: Path) -> dict[str, Any]:
 
 
 def refuse_without_weights(folder: Path) -> None:
-    """Raises ValueError if a folder holds no file of weights."""
-    if not any((folder / file).is_file() for file in WEIGHT_FILES):
+    """Raises ValueError if a folder holds no file of weights, or something else by the name of one."""
+    there = [folder / file for file in WEIGHT_FILES if (folder / file).exists()]
+    if not there:
         raise ValueError(f"{str(folder)!r} holds no weights; looked for {' and '.join(WEIGHT_FILES)}")
+    for file in there:
+        refuse_special(file)
 
 
 def key_in_folder(folder: Path) -> tuple[str | None, str | None]:

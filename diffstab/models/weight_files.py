@@ -1,5 +1,6 @@
 """Files of weights: what kind a file is, and its tensors. Nothing in a file is run as code."""
 
+import os
 import pickle
 import re
 import warnings
@@ -10,6 +11,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+
+from ..reading import open_regular
 
 DAMAGED = (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 PLAIN = "save it as .safetensors, or with torch.save(network.state_dict(), ...)"
@@ -57,10 +60,7 @@ def read_file(path: Path) -> Any:
     Raises:
         ValueError: If the file is missing, truncated, of another kind, or holds pickled code.
     """
-    if path.is_dir():
-        raise ValueError(f"checkpoint is {str(path)!r}, a folder; name the file of weights in it")
-    if not path.is_file():
-        raise ValueError(f"checkpoint is {str(path)!r}; there is no such file")
+    _refuse_no_file(path)
     try:
         kind, reason = _kind(path)
         if reason is None:
@@ -75,11 +75,23 @@ def read_file(path: Path) -> Any:
     raise ValueError(f"checkpoint {str(path)!r} is {reason}")
 
 
+def _refuse_no_file(path: Path) -> None:
+    if os.path.isdir(path):
+        raise ValueError(f"checkpoint is {str(path)!r}, a folder; name the file of weights in it")
+    try:
+        open_regular(path).close()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ValueError(f"checkpoint is {str(path)!r}; there is no such file") from error
+    except OSError as error:
+        raise ValueError(f"checkpoint {str(path)!r} can't be read ({error.strerror})") from error
+
+
 def _load_plain(path: Path) -> Any:
     """What torch.save wrote, if it is tensors, numbers, containers and settings. weights_only runs no code."""
     with warnings.catch_warnings(), torch.serialization.safe_globals([(Unread, name) for name in SETTINGS]):
         warnings.simplefilter("ignore")  # of pickles; what they hold is refused
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with open_regular(path) as file:
+            return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _planted(error: Exception) -> str:
@@ -94,7 +106,7 @@ def _kind(path: Path) -> tuple[str, str | None]:
     Raises:
         ValueError: If it is of no known kind.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(32)
     if start[8:9] == b"{":  # eight bytes of length, then a JSON header
         return "safetensors", None
@@ -108,10 +120,17 @@ def _kind(path: Path) -> tuple[str, str | None]:
     raise ValueError(f"{str(path)!r} starts with {start[:9]!r}")
 
 
+def is_swelling(archive: zipfile.ZipFile, size: int) -> bool:
+    """Whether a zip file's members are packed, or more than the file of that size holds."""
+    members = archive.infolist()
+    stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+    return not stored or sum(member.file_size for member in members) > size
+
+
 def _archive(path: Path) -> str | None:
     """Why a zip file holds no weights alone; None where torch.save wrote it."""
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        names, swells = archive.namelist(), is_swelling(archive, path.stat().st_size)
     endings = {name.rpartition("/")[2] for name in names}
     if "constants.pkl" in endings:
         return TORCHSCRIPT
@@ -119,4 +138,6 @@ def _archive(path: Path) -> str | None:
         return EXPORTED
     if names and all(name.endswith(".npy") for name in names):
         return f"an archive of NumPy (.npz); {PLAIN}"
+    if swells:
+        return f"a zip file of packed members, which torch.save does not write; {PLAIN}"
     return None if "data.pkl" in endings else f"a zip file that torch.save did not write; unpack it, or {PLAIN}"

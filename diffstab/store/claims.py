@@ -8,8 +8,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from ..writing import make_folder, refuse_links
-from .locks import lock_file, try_lock
+from ..writing import make_folder, refuse_links, try_lock
+from .locks import lock_file
 
 
 class Claims:

@@ -6,33 +6,15 @@ counts once, but a torn line is left alone and only reported.
 
 import os
 import stat
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..writing import try_lock
+
 PATIENCE = 600.0  # seconds; a holder appends one row, which takes milliseconds, but a thousand nodes may wait
 LOCK_FILE = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-
-if sys.platform == "win32":
-
-    def try_lock(handle: int) -> bool | None:
-        """Locks an open file for this process alone; False if another holds it, None where there are no locks."""
-        return None
-
-else:
-    import fcntl
-
-    def try_lock(handle: int) -> bool | None:
-        """Locks an open file for this process alone; False if another holds it, None where there are no locks."""
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # a disk without locks
-            return None
-        return True
 
 
 def lock_file(path: Path) -> int:

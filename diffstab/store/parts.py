@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ..reading import open_regular
+from ..writing import try_lock
 from .entry import Row, checksum
 from .lines import Line, as_line, row_in
-from .locks import try_lock
 
 BLOCK = 2**18  # bytes that are read at a time
 LARGEST_LINE = 2**25  # bytes

@@ -10,7 +10,7 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -53,6 +53,14 @@ def path_of(folder: Path, kind: str, digest: str) -> Path:
     return folder / kind / digest[:2] / f"{digest}{SUFFIX[kind]}"
 
 
+def folders(folder: Path) -> Iterator[Path]:
+    """Those in which sidecars of a store lie, but for links."""
+    for kind in SUFFIX:
+        if (folder / kind).is_dir() and not (folder / kind).is_symlink():
+            with os.scandir(folder / kind) as entries:
+                yield from [Path(one.path) for one in entries if one.is_dir(follow_symlinks=False)]
+
+
 def write(folder: Path, kind: str, content: bytes) -> str:
     """Writes a sidecar, whole or not at all, unless it is there and whole; its sha256."""
     digest = sha256(content)
@@ -61,7 +69,7 @@ def write(folder: Path, kind: str, content: bytes) -> str:
     there = stamp(folder, kind, digest)
     if there is None or there[0] != len(content) or sha256_of(path, kind) != digest:
         make_folder(path.parent)
-        write_atomically(path, content)
+        write_atomically(path, content, within=folder)
     return digest
 
 

@@ -69,13 +69,14 @@ class Store:
             raise ValueError(f"{str(self.folder)!r} holds other files and is no store; name a new or empty folder")
         refuse_links(self.folder, rows)
         make_folder(rows)
-        check_writable(rows / "part.jsonl")
+        check_writable(rows / "part.jsonl", within=self.folder)
 
     def _sign(self) -> None:
         meta = self.folder / "store.json"
         if not meta.exists():
-            write_atomically(meta, json.dumps({"format": FORMAT, "schema": SCHEMA}).encode() + b"\n")
-        for folder in (self.folder, *(self.folder / kind for kind in sidecar.SUFFIX)):
+            content = json.dumps({"format": FORMAT, "schema": SCHEMA}).encode() + b"\n"
+            write_atomically(meta, content, within=self.folder)
+        for folder in sidecar.folders(self.folder):
             remove_leftovers(folder)
 
     def _check_schema(self) -> None:

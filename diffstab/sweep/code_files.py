@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from ..reading import LARGEST_TEXT, read_bytes
+
 
 def imported_files(file: Path, module: str) -> dict[str, Path]:
     """The files that a module's file imports, and those that these import, by their place below the code's folder.
@@ -51,7 +53,7 @@ def _installed() -> list[Path]:
 def _names_in(file: Path, size: int, modified: int) -> list[tuple[int, str]]:
     """(level, dotted name) of everything that may be a module, anywhere in a file as it was then."""
     found: dict[tuple[int, str], None] = {}
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in ast.walk(ast.parse(read_bytes(file, most=LARGEST_TEXT))):
         if isinstance(node, ast.Import):
             found |= dict.fromkeys((0, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

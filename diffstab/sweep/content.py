@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from ..reading import is_regular, open_regular
+
 READ_UP_TO = 10**9  # bytes of a folder; beyond, its files count by their names and sizes
 
 
@@ -19,27 +21,27 @@ def content_of(path: str) -> str:
     try:
         if not os.path.isdir(path):
             return _file_sha256(path, *_stamp(path))
-        files = {file: _stamp(file) if _readable(file) else None for file in _files_under(path)}
-        large = _are_large(stamp for stamp in files.values() if stamp)
+        files = {file: _readable(file) for file in _files_under(path)}
+        large = _are_large(files.values())
         digest = hashlib.sha256()
         for file, stamp in files.items():
             content = "" if stamp is None else f"{stamp[0]} bytes" if large else _file_sha256(file, *stamp)
             digest.update(f"{Path(file).relative_to(path).as_posix()} {content}\n".encode())
         return digest.hexdigest()
-    except OSError:  # which the job itself will tell
+    except (OSError, ValueError):  # which the job itself will tell
         return f"unreadable: {path}"
 
 
 def is_large(path: str) -> bool:
     """Whether a folder's files count by their names and sizes alone."""
     try:
-        return _are_large(_stamp(file) for file in _files_under(path) if _readable(file))
+        return _are_large(_readable(file) for file in _files_under(path))
     except OSError:
         return False
 
 
-def _are_large(stamps: Iterable[tuple[int, int]]) -> bool:
-    return sum(size for size, _ in stamps) > READ_UP_TO
+def _are_large(stamps: Iterable[tuple[int, int] | None]) -> bool:
+    return sum(stamp[0] for stamp in stamps if stamp) > READ_UP_TO
 
 
 def _files_under(path: str) -> Iterator[str]:
@@ -57,8 +59,12 @@ def _files_under(path: str) -> Iterator[str]:
             yield os.path.join(root, name)
 
 
-def _readable(path: str) -> bool:
-    return os.path.isfile(path) and os.access(path, os.R_OK)
+def _readable(path: str) -> tuple[int, int] | None:
+    """The stamp of a regular file that may be read; None for what else lies there or is gone by now."""
+    try:
+        return _stamp(path) if is_regular(path) and os.access(path, os.R_OK) else None
+    except OSError:
+        return None
 
 
 def _stamp(path: str) -> tuple[int, int]:
@@ -69,7 +75,7 @@ def _stamp(path: str) -> tuple[int, int]:
 @cache
 def _file_sha256(path: str, size: int, modified: int) -> str:
     """Of a file as it was then: many jobs share one."""
-    with open(path, "rb") as stream:
+    with open_regular(path) as stream:
         digest = hashlib.sha256()
         while block := stream.read(2**20):
             digest.update(block)

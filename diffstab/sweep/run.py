@@ -185,9 +185,9 @@ class _Sweep:
         self._listener.changed(self.progress)
 
     def _scratch(self, job: Job) -> Path:
-        folder = (self._store.folder / "training" / job.id[:16]).absolute()
-        refuse_links(self._store.folder.absolute(), folder)
-        return folder
+        scratch = self._store.folder / "training" / job.id[:16]
+        refuse_links(self._store.folder, scratch)
+        return scratch.absolute()
 
     def _keep(self, task: Task, entries: list[Entry]) -> None:
         if self._executor.keeps_rows:

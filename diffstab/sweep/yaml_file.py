@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from ..checks import escaped
+from ..reading import LARGEST_TEXT, read_text
 
-LARGEST_FILE = 10_000_000  # bytes
 SHOWN = 200  # characters of a value in a message
 KEPT = "\t\u200c\u200d\xad"  # tabs, which YAML takes in places, and joiners and hyphens of other scripts
 KINDS = {  # of plain values, by YAML's own tags
@@ -104,10 +104,8 @@ def read_yaml(path: Path) -> Node:
 
 
 def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ValueError(f"{str(path)!r} has {path.stat().st_size:,} bytes; a spec is at most {LARGEST_FILE:,}")
-        return path.read_text(encoding="utf-8-sig")  # a byte order mark at the beginning means nothing in UTF-8
+    try:  # a byte order mark at the beginning means nothing in UTF-8
+        return read_text(path, most=LARGEST_TEXT, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise ValueError(f"{str(path)!r} can't be read ({why}); name a YAML file") from error

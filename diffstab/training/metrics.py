@@ -27,7 +27,7 @@ def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
         ValueError: If it can't be written.
     """
     lines = "".join(json.dumps(line) + "\n" for line in history)
-    write_atomically(folder / METRICS, lines.encode())
+    write_atomically(folder / METRICS, lines.encode(), within=folder)
 
 
 class TensorBoardLogger:

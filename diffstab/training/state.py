@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
-from ..models import fill
+from ..models import fill, is_swelling
 from ..options import EXECUTION, TrainOptions
+from ..reading import open_regular
 from ..writing import check_writable, make_folder, write_atomically
 
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
@@ -101,7 +102,7 @@ def recipe_of(options: TrainOptions) -> RecipeDict:
 def prepare(folder: Path) -> Path:
     """Makes the folder of a run; the path of its checkpoint. Raises ValueError now if it can't be written."""
     make_folder(folder)
-    check_writable(folder / CHECKPOINT)
+    check_writable(folder / CHECKPOINT, within=folder)
     return folder / CHECKPOINT
 
 
@@ -114,7 +115,7 @@ def write_state(path: Path, state: TrainingState, recipe: RecipeDict) -> None:
     stream = io.BytesIO()
     torch.save({**state.to_dict(), "recipe": recipe}, stream)
     new = path.with_name("checkpoint.new.pt")
-    write_atomically(new, stream.getvalue())
+    write_atomically(new, stream.getvalue(), within=path.parent)
     try:
         if path.exists():
             os.replace(path, path.with_name(PREVIOUS))
@@ -159,11 +160,13 @@ def read_last(path: Path, recipe: RecipeDict, note: Callable[[str], None]) -> tu
 def _read(path: Path) -> dict[str, Any]:
     """What `write_state` wrote. Raises ValueError if the file can't be read, is damaged or holds something else."""
     try:
-        file = path.read_bytes()
+        with open_regular(path) as stream:
+            file = stream.read()
     except OSError as error:
         raise ValueError(f"checkpoint {str(path)!r} can't be read ({error.strerror})") from error
     try:
-        damaged = zipfile.ZipFile(io.BytesIO(file)).testzip()  # torch.load checks no sums
+        archive = zipfile.ZipFile(io.BytesIO(file))
+        damaged = is_swelling(archive, len(file)) or archive.testzip()  # torch.load checks no sums
         content = None if damaged else torch.load(io.BytesIO(file), map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise errors of many modules
         raise ValueError(_unusable(path)) from error

@@ -78,6 +78,6 @@ def write_network(
     if preprocessing is not None:
         config[PREPROCESSING] = preprocessing.to_dict()
     path = folder / WEIGHTS_FILE
-    write_atomically(path, weights)
-    write_atomically(path.with_name(CONFIG), json.dumps(config, indent=2).encode() + b"\n")
+    write_atomically(path, weights, within=folder)
+    write_atomically(path.with_name(CONFIG), json.dumps(config, indent=2).encode() + b"\n", within=folder)
     return path

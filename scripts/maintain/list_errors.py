@@ -19,7 +19,7 @@ from diffstab.writing import write_atomically
 ROOT = Path(__file__).resolve().parents[2]
 PAGE, CURES = ROOT / "docs" / "errors.md", ROOT / "docs" / "cures.yaml"
 PLACES = {
-    "Options and settings": "__init__ checks writing options results",
+    "Options and settings": "__init__ checks reading writing options results",
     "Measuring": "measuring processes perturbations streams",
     "Fields and deformation": "fields",
     "Networks and weights": "models",

@@ -2,17 +2,23 @@
 
 import ast
 import json
+import os
 import re
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
+from PIL import Image
 from support.measured_rows import row
 from support.measured_stores import failed, measured
 
 from diffstab import Store
 from diffstab.checks import escaped
+from diffstab.cli import main
 from diffstab.cli.echo import echo_file, line, plain_console
+from diffstab.figures.drawing.files import table_csv
 from diffstab.figures.points.networks import labels_of
 from diffstab.pages.page import page, safe_json
 from diffstab.store.entry import measured_entry
@@ -183,3 +189,38 @@ net.add_module({OVERRIDE.replace(".", "")!r}, nn.Linear(784, 10))
     assert answer.exit_code == 0, answer.output
     assert_harmless(answer.output)
     assert r"\u202egpjexe" in answer.stdout
+
+
+MEASURE = "measure --model fc_l2 --weights init --images 5 --resamples 100 --dataset folder --data-dir 日本 --store 店"
+COMMANDS = f"""{MEASURE}
+{MEASURE} --json
+{MEASURE} --seed 1 --output 行.json --report 表.html
+results list --store 店
+results export --store 店 -o 表.csv
+results check --store 店
+report 店 -o 表.html --resamples 100
+deform 日本/α/1.png 日.png
+explore 日本/α/1.png -o 日.html"""
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "cp1252", "ascii"])
+def test_letters_that_a_terminals_encoding_lacks_stop_no_command(tmp_path, monkeypatch, charset):
+    """Nor do names of folders that are no text."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("α", os.fsdecode(b"odd\xff")):
+        (Path("日本") / name).mkdir(parents=True)
+        for number in range(3):
+            picture = np.random.default_rng(number).integers(0, 256, (28, 28), dtype=np.uint8)
+            Image.fromarray(picture).save(Path("日本") / name / f"{number}.png")
+    told = ""
+    for words in COMMANDS.splitlines():
+        answer = CliRunner(charset=charset).invoke(main, words.split())
+        assert answer.exit_code == 0, (words, answer.output)
+        told += answer.output
+    assert r"odd\udcff 3" in told
+    assert charset == "ascii" or r"\u65e5.png: " in told  # for ASCII click takes UTF-8
+    assert json.loads(Path("行.json").read_text())["dataset"] == "folder"
+
+
+def test_tables_of_figures_hold_names_that_are_no_text():
+    assert table_csv([{"model": "net\udcff"}]) == b"model\nnet\\udcff\n"

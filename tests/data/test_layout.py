@@ -6,6 +6,7 @@ import tarfile
 import pytest
 
 from diffstab.data.layout import read_or_fetch
+from diffstab.writing import PART
 
 
 def archive(names):
@@ -35,3 +36,22 @@ def test_an_archive_writes_nothing_outside_its_folder(name, tmp_path):
         read_or_fetch("x", root, read, fetch)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert tarfile.TarFile.extraction_filter is before
+
+
+def test_what_a_killed_download_left_is_removed_by_the_next(tmp_path):
+    left = tmp_path / f".download.x{PART}"
+    (left / "deep").mkdir(parents=True)
+    (left / "deep" / "file").write_text("half")
+    there = []
+
+    def read():
+        if not there:
+            raise ValueError("nothing is there")
+        return there
+
+    def fetch(folder):
+        (folder / "data").write_text("whole")
+        there.append("data")
+
+    assert read_or_fetch("x", tmp_path, read, fetch) == ["data"]
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]

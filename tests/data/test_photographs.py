@@ -162,3 +162,12 @@ def test_imagenet_is_never_fetched(large, network):
     with pytest.raises(ValueError, match=r"ImageNet can't be fetched by a program: get it from image-net\.org"):
         load_dataset("imagenet", data_dir=large, download=True)
     assert not network.asked
+
+
+def test_lists_that_may_not_be_read_are_told(tiny, monkeypatch):
+    def refused(path, *_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.open", refused)
+    with pytest.raises(ValueError, match=r"wnids.txt' can't be read \(Permission denied\)"):
+        load_dataset("tinyimagenet", data_dir=tiny, split="val")

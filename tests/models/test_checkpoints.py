@@ -2,6 +2,9 @@
 
 import json
 import pickle
+import struct
+import zipfile
+from copy import copy
 
 import pytest
 import torch
@@ -181,3 +184,64 @@ def test_missing_or_changed_kept_weights_are_refused(tmp_path, monkeypatch):
 def test_weights_must_be_known():
     with pytest.raises(ValueError, match="weights is 'imagenet'; allowed: pretrained, init"):
         load_model("lenet", weights="imagenet")
+
+
+def test_a_header_that_claims_more_than_the_file_is_told(tmp_path):
+    header = json.dumps({"a": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}}).encode()
+    for size, text in ((len(header), header), (2**62, header), (10**8, b"{" * 20)):
+        (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", size) + text + bytes(8))
+        with pytest.raises(ValueError, match=r"a.safetensors' is truncated or damaged; copy or save it again"):
+            read_checkpoint(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_tensors_that_claim_more_than_the_file_holds_are_told(tmp_path, legacy):
+    torch.save({"a": torch.zeros(1234567)}, tmp_path / "a.pt", _use_new_zipfile_serialization=not legacy)
+    content = (tmp_path / "a.pt").read_bytes()
+    assert content.count(struct.pack("<I", 1234567)[:3]) >= 2
+    (tmp_path / "a.pt").write_bytes(content.replace(struct.pack("<I", 1234567)[:3], b"\xff\xff\xff"))
+    with pytest.raises(ValueError, match="truncated or damaged"):
+        read_checkpoint(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("way", ["packed", "overlapping"])
+def test_a_zip_file_that_unpacks_to_more_than_it_is_is_refused(tmp_path, way):
+    torch.save({"a": torch.zeros(10)}, tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.pt") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    stored = zipfile.ZIP_DEFLATED if way == "packed" else zipfile.ZIP_STORED
+    with zipfile.ZipFile(tmp_path / "a.pt", "w", stored) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        if way == "packed":
+            archive.writestr("archive/data/9", bytes(10**7))
+        else:
+            archive.writestr("archive/data/9", bytes(10**5))
+            one = archive.infolist()[-1]
+            for number in range(10, 20):
+                again = copy(one)
+                again.filename = f"archive/data/{number}"
+                archive.filelist.append(again)
+    with pytest.raises(ValueError, match=r"is a zip file of packed members, which torch.save does not write; save it"):
+        read_checkpoint(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_a_file_that_may_not_be_read_is_told_as_such(tmp_path, monkeypatch, suffix):
+    (tmp_path / f"a.{suffix}").write_bytes(b"")
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.open", refused)
+    with pytest.raises(ValueError, match=rf"checkpoint .*a.{suffix}' can't be read \(Permission denied\)"):
+        read_checkpoint(tmp_path / f"a.{suffix}")
+
+
+def test_names_that_no_file_can_have_are_told(tmp_path):
+    (tmp_path / "file").touch()
+    for name in ("none.pt", "file/a.pt"):
+        with pytest.raises(ValueError, match="there is no such file"):
+            read_checkpoint(tmp_path / name)
+    with pytest.raises(ValueError, match=r"can't be read \(File name too long\)"):
+        read_checkpoint(tmp_path / ("a" * 300))

@@ -14,7 +14,7 @@ from diffstab import Store
 from diffstab.results.result import SCHEMA
 from diffstab.store.check import check
 from diffstab.store.entry import checksum
-from diffstab.store.locks import try_lock
+from diffstab.writing import try_lock
 
 
 def as_line(row):
@@ -75,7 +75,7 @@ def test_a_damaged_line_costs_one_row_and_is_reported(store):
 
 def test_a_lock_is_one_process_alone_and_falls_with_it(tmp_path):
     path = tmp_path / "lock"
-    script = "import os, sys, time; from diffstab.store.locks import try_lock; " + (
+    script = "import os, sys, time; from diffstab.writing import try_lock; " + (
         f"h = os.open({str(path)!r}, os.O_CREAT | os.O_RDWR); print(try_lock(h), flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as holder:

@@ -16,6 +16,7 @@ from diffstab.store import Claims, sidecar
 from diffstab.store.check import check
 from diffstab.store.entry import checksum, measured_entry
 from diffstab.store.lines import as_line, is_as_written, row_in
+from diffstab.writing import PART
 
 
 def raw_of(store, row):
@@ -230,3 +231,19 @@ def test_a_line_is_told_from_a_changed_one_however_it_is_written(value):
         changed = text.replace(b'"k"', b'"j"')
         assert not is_as_written(row_in(changed), changed)
     assert not is_as_written({**written, "checksum": "\ud800"}, line.replace(b'"checksum"', b'"other"'))
+
+
+def test_what_a_killed_writer_left_goes_when_a_writer_opens_the_store(store, tmp_path):
+    folder = raw_of(store, store.rows()[0]).parent
+    left, other = folder / f".x.npz.abc{PART}", folder / ".other"
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (store.folder / "raw" / "zz").symlink_to(outside)
+    for path in (left, other, outside / left.name):
+        path.write_bytes(b"")
+    Store(store.folder)
+    assert left.exists()
+    Store(store.folder, create=True)
+    assert not left.exists()
+    assert other.exists()
+    assert (outside / left.name).exists()

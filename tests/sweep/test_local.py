@@ -71,22 +71,28 @@ def test_no_worker_outlives_its_executor():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sessions and signals of POSIX")
-def test_no_worker_outlives_a_killed_parent():
+def test_no_worker_outlives_a_killed_parent_and_no_file_either(tmp_path):
     """Not even one in the middle of a long job."""
     script = f"""
-import sys, time
+import os, sys, time
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from support.probes import probe
 from diffstab.sweep import LocalExecutor
 executor = LocalExecutor(jobs=1, threads=1)
 executor.submit(probe("sleep:100"))
-words = executor._slots[0].worker._words
-while "asleep" not in open(words).read():
+words = executor._slots[0].worker._words.fileno()
+while b"asleep" not in os.pread(words, 10**6, 0):
     time.sleep(0.05)
 print("busy", flush=True)
 time.sleep(100)
 """
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
     try:
         assert parent.stdout.readline() == "busy\n"
         parent.kill()
@@ -99,6 +105,7 @@ time.sleep(100)
                 break
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        assert list(tmp_path.iterdir()) == []
     finally:
         parent.stdout.close()
         with contextlib.suppress(ProcessLookupError):

@@ -261,6 +261,13 @@ def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
         SlurmExecutor(tmp_path, cluster="local")
 
 
+def test_a_store_whose_folder_of_logs_is_a_link_is_refused(tmp_path: Path) -> None:
+    folder = Store(tmp_path / "store", create=True).folder
+    (folder / "slurm").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match="slurm' is a link; nothing is written through it"):
+        SlurmExecutor(folder, cluster="local")
+
+
 def test_without_submitit_the_package_to_install_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(ValueError, match=r"needs the package submitit: pip install 'diffstab\[slurm\]'"):

@@ -41,7 +41,7 @@ def table_csv(lines: Sequence[Mapping[str, Any]]) -> bytes:
     writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="backslashreplace")  # names that are no text
 
 
 def write_files(stem: Path, figure: "Figure", table: bytes, *, title: str, origin: Mapping[str, Any]) -> list[Path]:

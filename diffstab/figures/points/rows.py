@@ -1,11 +1,13 @@
 """Rows of a store, from its folder or from the CSV file that `diffstab results export` writes of it."""
 
 import csv
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...reading import open_regular
 from ...store import Row, Store
 
 NUMBER = re.compile(r"[+-]?(\d+|\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
@@ -35,11 +37,11 @@ def read_rows(path: str | Path) -> tuple[list[Row], list[str]]:
 
 def _csv_rows(path: Path) -> list[Row]:
     try:
-        with open(path, encoding="utf-8", newline="") as stream:
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
             columns = reader.fieldnames or []
             lines = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         why = getattr(error, "strerror", None) or error
         raise ValueError(f"{str(path)!r} can't be read ({why}); a store's folder or its CSV file is needed") from error
     _refuse_other_tables(path, columns, lines)

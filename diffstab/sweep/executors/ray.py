@@ -16,6 +16,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+from ...reading import open_regular
 from ..jobs import failed_entry
 from .base import Executor, Finished, Task
 from .local import usable_cores
@@ -126,8 +127,9 @@ class RayExecutor(Executor):
             return None
         if str(path) not in self._shipped:
             try:
-                self._shipped[str(path)] = self._ray.put(Path(path).read_bytes())
-            except OSError:
+                with open_regular(path) as file:
+                    self._shipped[str(path)] = self._ray.put(file.read())
+            except (OSError, ValueError):
                 return None
         return self._shipped[str(path)]
 

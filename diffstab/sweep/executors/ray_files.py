@@ -10,6 +10,7 @@ from typing import Any
 
 from ...options import MeasureOptions
 from ...store import Entry
+from ...writing import temporary_folder
 from .base import Task
 
 
@@ -45,8 +46,8 @@ def run_shipped(task: Task, setting: Setting, trained: bytes | None, given: byte
     """
     if not setting.gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # else tasks that asked for none would share the node's GPUs
-    with _working_in(setting.folder), tempfile.TemporaryDirectory(prefix="diffstab-") as folder:
-        local, originals = _unpacked(task, Path(folder), trained, given)
+    with _working_in(setting.folder), temporary_folder(Path(tempfile.gettempdir()), "diffstab") as folder:
+        local, originals = _unpacked(task, folder, trained, given)
         return [Entry(_renamed(entry.row, originals), entry.sidecars) for entry in local.run(setting.threads)]
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from ...checks import positive_integer
 from ...store import Entry, Row, Store
+from ...writing import refuse_links
 from ..jobs import failed_entry
 from .base import Executor, Finished, Task
 from .local import usable_cores
@@ -132,6 +133,7 @@ class SlurmExecutor(Executor):
         self._waiting: list[Task] = []
         self._flights: list[_Flight] = []
         self._next_look = 0.0
+        refuse_links(self._store.folder, self._store.folder / FOLDER)
         self._sender = _sender(self._store.folder / FOLDER, cluster)
         own = {"cpus_per_task": cpus, "gpus_per_node": gpus or None, "tasks_per_node": 1, "nodes": 1}
         named = {"timeout_min": TIMEOUT, "name": "diffstab", **named_parameters(parameters), **own}

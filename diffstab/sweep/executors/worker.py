@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from multiprocessing import current_process, get_context, parent_process, set_start_method
 from multiprocessing.connection import Connection
-from pathlib import Path
+from typing import Any
 
 from ...store import Entry
 from .base import Task
@@ -28,15 +28,17 @@ class Worker:
     """
 
     def __init__(self, threads: int, gpu: str | None) -> None:
-        handle, self._words = tempfile.mkstemp(prefix="diffstab-worker-")
-        os.close(handle)
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115  without a name, so that nothing is left of it
+        words = None if sys.platform == "win32" else Connection(os.dup(self._words.fileno()))  # a handle that is shared
         context = get_context("spawn")
         self.channel, theirs = context.Pipe()
-        arguments = (theirs, threads, gpu, self._words)
+        arguments = (theirs, threads, gpu, words)
         self._process = context.Process(target=work, args=arguments, name="diffstab-worker", daemon=True)
         with _without_main_script():
             self._process.start()
         theirs.close()
+        if words is not None:
+            words.close()
 
     def give(self, task: Task) -> None:
         """Sends a task; where the worker has died, `take` will tell."""
@@ -56,7 +58,8 @@ class Worker:
         how = f"exit status {code}"
         if code is not None and code < 0:
             how = signal.Signals(-code).name + (" (out of memory?)" if -code == signal.SIGKILL else "")
-        words = Path(self._words).read_text(errors="replace").strip().splitlines()
+        self._words.seek(0)
+        words = self._words.read().decode(errors="replace").strip().splitlines()
         return how + (f"; its last words: {words[-1][:200]}" if words else "")
 
     def end(self) -> None:
@@ -64,8 +67,7 @@ class Worker:
         self._process.kill()
         self._process.join()
         self.channel.close()
-        with contextlib.suppress(OSError):
-            os.unlink(self._words)
+        self._words.close()
 
 
 @contextlib.contextmanager
@@ -82,16 +84,25 @@ def _without_main_script() -> Iterator[None]:
             setattr(main, name, value)
 
 
-def work(channel: "Connection[list[Entry], Task]", threads: int, gpu: str | None, words: str) -> None:
-    """A worker's life: tasks in, rows out, until its parent closes the channel or dies."""
+def work(
+    channel: "Connection[list[Entry], Task]", threads: int, gpu: str | None, words: "Connection[Any, Any] | None"
+) -> None:
+    """A worker's life: tasks in, rows out, until its parent closes the channel or dies.
+
+    Args:
+        channel: For tasks and rows.
+        threads: That torch may use.
+        gpu: The only CUDA device that it sees, if given.
+        words: An open file for what is printed, of which the parent tells the end if this process dies.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then ends its workers
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     # it ends with its parent in any case, and loaders need processes of their own, which a daemon may not have
     current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     set_start_method(None, force=True)  # which start as in any process: spawned ones would each import torch
-    handle = os.open(words, os.O_WRONLY | os.O_APPEND)
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
+    if words is not None:
+        os.dup2(words.fileno(), 1)
+        os.dup2(words.fileno(), 2)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     while True:
@@ -99,7 +110,9 @@ def work(channel: "Connection[list[Entry], Task]", threads: int, gpu: str | None
             task = channel.recv()
         except EOFError:
             return
-        os.ftruncate(handle, 0)
+        if words is not None:
+            os.ftruncate(words.fileno(), 0)
+            os.lseek(words.fileno(), 0, os.SEEK_SET)
         channel.send(task.run(threads))
 
 
