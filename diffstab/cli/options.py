@@ -94,6 +94,13 @@ preprocessing_options = together(
     click.option("--std", metavar="S[,S,S]", help="Likewise."),
     click.option("--exif-orientation", is_flag=True, help="Turn image files as their EXIF tag says."),
 )
+trust_option = click.option(
+    "--trust",
+    multiple=True,
+    metavar="NAME",
+    callback=none_if_empty,
+    help="What a row or a folder's config.json names may be run, read or fetched; repeat each name.",
+)
 interpolation_option = click.option(
     "--interpolation", type=click.Choice(INTERPOLATIONS), default=DEFAULTS.interpolation, show_default=True
 )

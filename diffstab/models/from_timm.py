@@ -17,6 +17,7 @@ from .weight_files import read_file
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 TAKEN_FIRST = ("state_dict_ema", "model_ema", "state_dict", "model")  # by timm, in this order
+CONFIG = "config.json"
 NEEDED = {"input_size": "--img-size", "mean": "--mean", "std": "--std"}
 
 
@@ -46,7 +47,7 @@ def hub_card(name: str) -> Card:
 
 def folder_config(folder: Path) -> dict[str, Any]:
     """The config.json of a folder in the hub's layout. Raises ValueError if there is none or it can't be read."""
-    path = folder / "config.json"
+    path = folder / CONFIG
     if not path.is_file():
         found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
         raise ValueError(f"model is '{LOCAL}:{folder}'; config.json was looked for, and there is: {found or 'nothing'}")

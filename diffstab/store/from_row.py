@@ -1,9 +1,11 @@
 """A measurement asked for again, from its row."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..options import GIVEN, WEIGHTS, MeasureOptions
+from ..checks import refuse_untrusted
+from ..options import GIVEN, HUB, LOCAL, WEIGHTS, MeasureOptions, leads_out
 from .entry import is_measured
 from .parts import Row
 from .store import Store
@@ -19,6 +21,7 @@ ASKED = tuple(
     "temperature checkpoint weights_key img_size crop_pct mean std exif_orientation channels_last compile".split()
 )
 CHANGES_NOTHING = 1e-6  # relative
+OWN_WEIGHTS = "own"  # of own code, as it gives them
 
 
 def asked_of(options: MeasureOptions) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def asked_of(options: MeasureOptions) -> dict[str, Any]:
     return told | {name: value for name in ASKED if (value := getattr(options, name)) != getattr(usual, name)}
 
 
-def options_of(row: Row, store: Store) -> MeasureOptions:
+def options_of(row: Row, store: Store, trust: Iterable[str] = ()) -> MeasureOptions:
     """The options that give a row's numbers again.
 
     Where images and draws were added until the interval was narrow, those that were reached.
@@ -36,10 +39,14 @@ def options_of(row: Row, store: Store) -> MeasureOptions:
     Args:
         row: Of a measurement.
         store: Where it lies, and the weights that were trained for it.
+        trust: Names from the row that may be run, read or fetched: its own code, folder or hub's network, checkpoint,
+            data folder, and each argument of the network as NAME=VALUE. A row may come from anybody, so measuring it
+            again does nothing with these unless they are repeated here. The networks of the libraries, embedded images
+            and weights that lie in the store need no trust.
 
     Raises:
-        ValueError: If the row is no measurement of a named network, was recomputed from another one, or its trained
-            weights are missing.
+        ValueError: If the row is no measurement of a named network, was recomputed from another one, its trained
+            weights are missing, or it names what is not trusted.
     """
     key = str(row.get("key"))[:12]
     if not is_measured(row):
@@ -54,7 +61,30 @@ def options_of(row: Row, store: Store) -> MeasureOptions:
     found = {name: row.get(name) for name in SAME} | {new: row.get(old) for old, new in RENAMED.items()}
     found |= {name: asked[name] for name in ASKED if name in asked}
     found |= _network(row, asked, store) | _noise_and_size(row, asked) | _numbers(row)
-    return MeasureOptions.of({name: value for name, value in found.items() if value is not None})
+    found["trust"] = list(trust) or None
+    options = MeasureOptions.of({name: value for name, value in found.items() if value is not None})
+    refuse_untrusted(f"the row {key}", _leading_out(options, in_store=bool(row.get("training"))), options.trusted)
+    return options
+
+
+def _leading_out(options: MeasureOptions, *, in_store: bool) -> dict[str, str]:
+    """What a row's options would run, read or fetch beside the libraries and its store: the kind of each by its name.
+
+    Args:
+        options: Of the row.
+        in_store: Whether their checkpoint lies in its store, named by its hash.
+    """
+    found = {}
+    if leads_out(options.model):
+        prefix = options.model.partition(":")[0]
+        found[options.model] = {HUB: "the hub's network", LOCAL: "the folder"}.get(prefix, "own code")
+    if options.checkpoint is not None and not in_store:
+        found[options.checkpoint] = "the checkpoint"
+    if options.data_dir is not None:
+        found[options.data_dir] = "the data folder"
+    for name, value in options.arguments.items():  # constructors read files by some, and own code does what it likes
+        found[f"{name}={value if isinstance(value, str) else json.dumps(value)}"] = "the argument"
+    return found
 
 
 def _network(row: Row, asked: Mapping[str, Any], store: Store) -> dict[str, Any]:
@@ -63,6 +93,8 @@ def _network(row: Row, asked: Mapping[str, Any], store: Store) -> dict[str, Any]
     weights: dict[str, Any] = {"weights": row["weights"]}
     if row.get("training"):
         weights = {"checkpoint": store.weights(store.row_of(row["training"]["job"]))}
+    elif row["weights"] == OWN_WEIGHTS:
+        weights = {}
     elif row["weights"] not in WEIGHTS:
         weights = {"checkpoint": asked.get("checkpoint", row["weights"])}
     batch_norm = None if row["batch_norm"] == "none" else row["batch_norm"]
