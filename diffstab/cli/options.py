@@ -99,7 +99,7 @@ trust_option = click.option(
     multiple=True,
     metavar="NAME",
     callback=none_if_empty,
-    help="What a row or a folder's config.json names may be run, read or fetched; repeat each name.",
+    help="Own code, file, folder or hub's network to use although a row, a config.json or a dry run names it.",
 )
 interpolation_option = click.option(
     "--interpolation", type=click.Choice(INTERPOLATIONS), default=DEFAULTS.interpolation, show_default=True

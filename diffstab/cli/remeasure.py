@@ -13,16 +13,7 @@ if TYPE_CHECKING:
     from ..options import MeasureOptions
     from ..store import Row
 
-BESIDE = {
-    "from_row",
-    "store",
-    "output",
-    "report",
-    "as_json",
-    "device",
-    "workers",
-    "trust",
-}  # options that go with a row's
+BESIDE = set("from_row store output report as_json device workers trust".split())  # options that go with a row's
 HASHES = {"weights_sha256": "weights", "network_sha256": "layers", "data_sha256": "images"}
 
 
