@@ -17,7 +17,6 @@ from .weight_files import read_file
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 TAKEN_FIRST = ("state_dict_ema", "model_ema", "state_dict", "model")  # by timm, in this order
-CONFIG = "config.json"
 NEEDED = {"input_size": "--img-size", "mean": "--mean", "std": "--std"}
 
 
@@ -47,7 +46,7 @@ def hub_card(name: str) -> Card:
 
 def folder_config(folder: Path) -> dict[str, Any]:
     """The config.json of a folder in the hub's layout. Raises ValueError if there is none or it can't be read."""
-    path = folder / CONFIG
+    path = folder / "config.json"
     if not path.is_file():
         found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
         raise ValueError(f"model is '{LOCAL}:{folder}'; config.json was looked for, and there is: {found or 'nothing'}")
@@ -77,12 +76,15 @@ def key_in_folder(folder: Path) -> tuple[str | None, str | None]:
 
 
 def folder_card(folder: Path) -> Card:
-    """Of a folder that holds config.json and weights of one of timm's networks."""
+    """Of a folder that holds config.json and weights of one of timm's networks. Raises ValueError if it is damaged."""
     folder_config(folder)
     from timm.models._hub import load_model_config_from_path  # with what its arguments say of channels and size
 
-    config, *_ = load_model_config_from_path(folder)
-    return _card(config, f"{LOCAL}:{folder}", tag=None, published=True)
+    try:
+        config, *_ = load_model_config_from_path(folder)
+        return _card(config, f"{LOCAL}:{folder}", tag=None, published=True)
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:  # any value may be of any kind
+        raise ValueError(f"{str(folder / 'config.json')!r} can't be understood ({in_short(error)})") from error
 
 
 def _card(config: Mapping[str, Any], source: str, *, tag: str | None, published: bool) -> Card:
@@ -134,6 +136,8 @@ def build_timm(source: str, name: str, architecture: Architecture, card: Card, *
     if not pretrained or source == LOCAL:
         try:
             network: nn.Module = timm.create_model(spec, pretrained=pretrained, **arguments)
+            if any(value.is_meta for value in network.state_dict().values()):
+                raise ValueError("its weights are on the device meta, which holds no numbers")
         except Exception as error:  # each network has its own
             raise ValueError(f"{shown} can't be built with {arguments} ({in_short(error)})") from error
         return network

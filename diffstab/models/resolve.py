@@ -11,7 +11,7 @@ from ..options import HUB, LOCAL, OWN, WEIGHTS, leads_out
 from .building import build
 from .card import Asked, Card, Override
 from .fetching import refuse_if_unreachable
-from .from_timm import CONFIG, folder_card, hub_card, refuse_without_weights, timm_card
+from .from_timm import folder_card, hub_card, refuse_without_weights, timm_card
 from .from_torchvision import torchvision_card
 from .kept_folder import KeptNetwork, fitted, kept_network
 from .sources import Shape, find, is_known_without_timm, is_library_net
@@ -94,7 +94,7 @@ def resolve_model(
         made = _resolved(source, name, shape, usual, asked)
         return made if source == OWN else replace(made, name=spec)
     if leads_out(kept.spec):
-        refuse_untrusted(f"{str(Path(name) / CONFIG)!r}", {kept.spec: "the network"}, trust)
+        refuse_untrusted(f"{str(Path(name) / 'config.json')!r}", {kept.spec: "the network"}, trust)
     made = _of_kept(kept, usual, asked)
     return replace(made, name=spec, source=source, weights="pretrained" if asked.published else made.weights)
 
