@@ -38,6 +38,7 @@ from .choices import (
     DIFFEO,
     INTERPOLATIONS,
     MOST_DRAWS,
+    MOST_OUTPUTS,
     MOST_RESAMPLES,
     NOISE_RADIUS_RULES,
     PRECISIONS,
@@ -217,7 +218,7 @@ class MeasureOptions(CommandOptions):
         self._check("dataset", lambda _, value: dataset_named(value))
         self._check("split", lambda _, value: split_named(value))
         self._check("download exif_orientation", true_or_false)
-        self._check("num_classes in_chans", positive_integer)
+        self._check("num_classes in_chans", positive_integer, most=MOST_OUTPUTS)
         self._check("img_size", positive_integer, least=2)
         self._check("model_kwargs", key_values)
         self._check("trust", names_in)

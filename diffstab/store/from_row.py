@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..checks import refuse_untrusted
-from ..options import GIVEN, HUB, LOCAL, WEIGHTS, MeasureOptions, leads_out
+from ..options import GIVEN, HUB, LOCAL, OWN, WEIGHTS, MeasureOptions, leads_out
 from .entry import is_measured
 from .parts import Row
 from .store import Store
@@ -55,8 +55,10 @@ def options_of(row: Row, store: Store, trust: Iterable[str] = ()) -> MeasureOpti
         raise ValueError(
             f"the row {key} was recomputed from {str(row['recomputed_from'])[:12]}; measure that one, then recompute"
         )
-    if row["model_source"] == "python":
+    if row.get("model_source") == OWN and not leads_out(str(row["model"])):
         raise ValueError(f"the row {key} is of a Python object, {row['model']}, which its row can't make again")
+    if row.get("weights") is None:
+        raise ValueError(f"the row {key} does not tell its weights; a row that diffstab measure made is needed")
     asked = row.get("asked") or {}
     found = {name: row.get(name) for name in SAME} | {new: row.get(old) for old, new in RENAMED.items()}
     found |= {name: asked[name] for name in ASKED if name in asked}
@@ -92,7 +94,7 @@ def _network(row: Row, asked: Mapping[str, Any], store: Store) -> dict[str, Any]
     named = {name: more.pop(name, None) for name in ("num_classes", "in_chans")}
     weights: dict[str, Any] = {"weights": row["weights"]}
     if row.get("training"):
-        weights = {"checkpoint": store.weights(store.row_of(row["training"]["job"]))}
+        weights = {"checkpoint": store.weights(_training(row, store))}
     elif row["weights"] == OWN_WEIGHTS:
         weights = {}
     elif row["weights"] not in WEIGHTS:
@@ -101,10 +103,19 @@ def _network(row: Row, asked: Mapping[str, Any], store: Store) -> dict[str, Any]
     return {**named, "model_kwargs": more or None, **weights, "batch_norm": batch_norm}
 
 
+def _training(row: Row, store: Store) -> Row:
+    """The row of the training whose weights a row measures."""
+    job = str(row["training"].get("job"))
+    found = store.row_of(job) if store.status(job) is not None else {}
+    if "checkpoint_sha256" not in found:
+        raise ValueError(f"the weights are of the training {job[:12]}, which the store does not have; copy it there")
+    return found
+
+
 def _noise_and_size(row: Row, asked: Mapping[str, Any]) -> dict[str, Any]:
     delta = None if "temperature" in asked else row.get("delta")
     if row["noise_radius_rule"] == GIVEN:
-        return {"delta": delta, "noise_radius": None, "noise_norm": row["noise_norm"]}
+        return {"delta": delta, "noise_radius": None, "noise_norm": row.get("noise_norm")}
     return {"delta": delta}
 
 

@@ -1,19 +1,17 @@
 """Folders and repositories of weights that strangers made: no code of theirs runs, nothing else is read or fetched."""
 
 import json
-import sys
 
 import pytest
 import torch
 from huggingface_hub import constants
-from safetensors.torch import save, save_file
+from safetensors.torch import save_file
 from support.hostile import told_by
-from support.named_networks import DIGITS, GRAY, ON_DIGITS, ON_PHOTOS, made
-from support.planted import Pickled, heard, package, ran
+from support.named_networks import ON_DIGITS, ON_PHOTOS, made
+from support.planted import Pickled, forget, heard, package, ran, trained
 
 from diffstab.models.load import load_model
 from diffstab.models.resolve import resolve_model
-from diffstab.training.trained import write_network
 
 pytestmark = pytest.mark.usefixtures("nothing_global_changes")
 
@@ -38,8 +36,7 @@ def place(tmp_path, monkeypatch, caches):
     save_file(made("test_resnet", num_classes=7).state_dict(), tmp_path / "SECRET")
     torch.save({"a": Pickled()}, tmp_path / "SECRET.bin")
     yield tmp_path
-    for name in ("planted", "planted.nets"):
-        sys.modules.pop(name, None)
+    forget()
 
 
 def folder_of(folder, more, weights=True):
@@ -92,17 +89,9 @@ def test_a_damaged_config_is_told(place, more):
         resolve_model(folder_of(place / "net", more), **ON_PHOTOS)
 
 
-def trained_folder(folder, model):
-    """As `diffstab train` leaves one of that model."""
-    folder.mkdir()
-    weights = {"1.weight": torch.zeros(10, 784), "1.bias": torch.arange(10.0)}
-    write_network(folder, save(weights), model, DIGITS, GRAY)
-    return f"local-dir:{folder}"
-
-
 def test_own_code_that_a_folder_names_runs_only_if_its_name_is_repeated(place):
     model = package(place)
-    spec = trained_folder(place / "run", model)
+    spec = trained(place / "run", model)
     for trust in ((), ["planted.nets"], [spec], ["planted.nets:Build", "*"]):
         with pytest.raises(ValueError, match=f"config.json' names the network '{model}'; repeat .*: --trust {model}$"):
             load_model(spec, dataset="mnist5k", trust=trust)
@@ -116,7 +105,7 @@ def test_own_code_that_a_folder_names_runs_only_if_its_name_is_repeated(place):
 def test_what_a_folder_leads_to_is_not_looked_at(place, caches, model):
     package(place)
     with heard() as opened, pytest.raises(ValueError, match=r"names the network .*repeat what you trust"):
-        resolve_model(trained_folder(place / "run", model), **ON_DIGITS)
+        resolve_model(trained(place / "run", model), **ON_DIGITS)
     assert not ran()
     assert not [name for name in opened if "SECRET" in name or "planted" in name]
     assert not caches
@@ -125,4 +114,4 @@ def test_what_a_folder_leads_to_is_not_looked_at(place, caches, model):
 @pytest.mark.parametrize("model", [5, None, ["lenet"], ""])
 def test_a_folder_of_no_name_is_told(place, model):
     with pytest.raises(ValueError, match=r"config.json' can't be understood"):
-        resolve_model(trained_folder(place / "run", model), **ON_DIGITS)
+        resolve_model(trained(place / "run", model), **ON_DIGITS)

@@ -5,9 +5,25 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+from safetensors.torch import save
+from support.named_networks import DIGITS, GRAY
+
+from diffstab.training.trained import write_network
+
 MARK = "PWNED"  # in the current folder
 RUNS = f"import pathlib\npathlib.Path({MARK!r}).touch()\n"
-BUILDS = "from torch import nn\n\n\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n"
+BUILDS = """
+from torch import nn
+
+
+def build():
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+
+
+def wide(width):
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, width))
+"""
 EVENTS = {"open", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"}
 
 _listening: list[list[str]] = []
@@ -50,6 +66,20 @@ def package(folder, name="planted"):
     (place / "__init__.py").write_text(RUNS)
     (place / "nets.py").write_text(RUNS + BUILDS)
     return f"{name}.nets:build"
+
+
+def forget():
+    """Modules of the package, so that another test imports its own."""
+    for name in ("planted", "planted.nets"):
+        sys.modules.pop(name, None)
+
+
+def trained(folder, model):
+    """A folder as `diffstab train` leaves one of that model; its outputs for a black image are 0 to 9."""
+    folder.mkdir()
+    weights = {"1.weight": torch.arange(7840.0).reshape(10, 784).sin(), "1.bias": torch.arange(10.0)}
+    write_network(folder, save(weights), model, DIGITS, GRAY)
+    return f"local-dir:{folder}"
 
 
 def everything(folder):
