@@ -7,8 +7,12 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save
+from support.measured_stores import measured
 from support.named_networks import DIGITS, GRAY
 
+from diffstab import Store
+from diffstab.results.result import content_key
+from diffstab.store.entry import Entry, measured_entry
 from diffstab.training.trained import write_network
 
 MARK = "PWNED"  # in the current folder
@@ -89,3 +93,15 @@ def everything(folder):
         content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
         found[str(path.relative_to(folder))] = (content, path.lstat().st_mtime_ns)
     return found
+
+
+def forged(folder, **changes):
+    """A store of one measured row with these columns, its key and checksum as they should be; the key."""
+    row = measured_entry(measured(resamples=100)).row
+    row |= {"model_source": "timm", "dataset": "mnist5k", "split": "test", "images": 10, "weights": "init"}
+    row |= {"asked": {}, **changes}
+    row["key"] = content_key(row)
+    store = Store(folder, create=True)
+    store.add(Entry(row))
+    store.close()
+    return row["key"]
