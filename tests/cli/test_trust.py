@@ -128,17 +128,19 @@ def test_a_folder_of_own_code_needs_trust(cli, place, words):
 
 
 def test_a_sweep_takes_trust_from_its_spec(cli, place):
-    (place / "spec.yaml").write_text("measure: {model: 'local-dir:run', images: 10, resamples: 100}")
+    spec = "measure: {{model: 'local-dir:run', images: 10, resamples: 100, trust: '{}'}}"
+    (place / "spec.yaml").write_text(spec.format("planted.nets"))
     answer = cli("sweep", "spec.yaml", "--store", "S", "--jobs", 1)
     assert "failed" in answer.stderr
     assert not ran()
+    (row,) = Store("S").rows()  # trust is no part of what is measured, and not kept for others
+    assert "trust" not in row
     answer = cli("sweep", "spec.yaml", "--store", "S", "--jobs", 1, "--trust", "planted.nets:build")
     assert answer.exit_code == 2
     assert "takes it from its spec, as in trust: NAME" in answer.stderr
-    trusts = "measure: {model: 'local-dir:run', images: 10, resamples: 100, trust: 'planted.nets:build'}"
-    (place / "spec.yaml").write_text(trusts)
+    (place / "spec.yaml").write_text(spec.format("planted.nets:build"))
     answer = cli("sweep", "spec.yaml", "--store", "S", "--jobs", 1, "--retry-failed")
     assert answer.exit_code == 0, answer.stderr
-    (row,) = Store("S").rows()  # trust is no part of what is measured, and not kept for others
+    (row,) = Store("S").rows()
     assert row["status"] == "done"
     assert "trust" not in {**row, **row["asked"]}
