@@ -42,10 +42,10 @@ def place(tmp_path, monkeypatch):
     """A folder with modules, packages and a pickle that all leave a mark when they run."""
     monkeypatch.chdir(tmp_path)
     package(tmp_path)
-    for name in ("single.py", "below/file.py", "deep/er/x.py"):  # deep is a folder without __init__.py
+    for name in ("single.py", "below/file.py", "deep/er/x.py", "deep/far/x.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(RUNS + BUILDS)
-    (tmp_path / "deep" / "er" / "__init__.py").write_text(RUNS)
+    (tmp_path / "deep" / "er" / "__init__.py").write_text(RUNS)  # deep and far have none
     torch.save(Pickled(), "SECRET.pt")
     trained(tmp_path / "run", "planted.nets:build")
     yield tmp_path
@@ -117,7 +117,9 @@ def test_cells_are_named_without_importing_the_packages_around(place, model):
 
 def test_modules_are_found_where_python_finds_them(place):
     """Installed ones, built-in ones, those within packages, and those for which a package adds a folder."""
-    for name in "torch.nn.functional os.path sys json planted.nets deep.er.x deep.er deep single".split():
+    for (
+        name
+    ) in "torch.nn.functional os.path sys json planted.nets deep.er.x deep.er deep deep.far.x deep.far single".split():
         assert module_exists(name), name
     for name in "planted.none single.none none deep.none none.at.all planted-1 json.none".split():
         assert not module_exists(name), name
