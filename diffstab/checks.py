@@ -108,7 +108,7 @@ def key_values(option: str, value: Any) -> str:
     '{"drop_rate": 0.1, "norm": "batch"}'
     """
     if isinstance(value, str):
-        value = _json_object(value) or shlex.split(value)
+        value = _json("{", value) or shlex.split(value)
     if not isinstance(value, (Mapping, list, tuple)):
         raise TypeError(f"{option} is {value!r}; a mapping, or texts such as depth=12, is needed")
     if not isinstance(value, Mapping):
@@ -122,10 +122,38 @@ def key_values(option: str, value: Any) -> str:
         raise TypeError(f"{option} is {value!r}; numbers, texts, true, false, null and lists are needed") from error
 
 
-def _json_object(text: str) -> Any:
+def names_in(option: str, value: Any) -> str:
+    """One name, several, or a JSON list of them, as a JSON list. Raises TypeError or ValueError.
+
+    >>> names_in("trust", "net.py:Net"), names_in("trust", '["a:b", "c:d"]')
+    ('["net.py:Net"]', '["a:b", "c:d"]')
+    """
+    listed = _json("[", value) if isinstance(value, str) else value
+    names = [value] if listed is None else listed
+    if not isinstance(names, (list, tuple)) or not names:
+        raise TypeError(f"{option} is {value!r}; a name, or a list of names, is needed")
+    return json.dumps([a_text(option, name) for name in names])
+
+
+def refuse_untrusted(whose: str, named: Mapping[str, str], trust: Iterable[str]) -> None:
+    """Raises ValueError if something leads out of a file that others may have made, and its name is not repeated.
+
+    Args:
+        whose: The row or file that names it.
+        named: The kind of what is named, such as `own code`, by its name.
+        trust: Names that the user repeats.
+    """
+    left = {name: kind for name, kind in named.items() if name not in set(trust)}
+    if left:
+        told = ", ".join(f"{kind} {name!r}" for name, kind in left.items())
+        options = " ".join(f"--trust {shlex.quote(name)}" for name in left)
+        raise ValueError(f"{whose} names {told}; repeat what you trust, each by its name: {options}")
+
+
+def _json(beginning: str, text: str) -> Any:
     try:
-        return json.loads(text) if text.lstrip().startswith("{") else None
-    except ValueError:
+        return json.loads(text) if text.lstrip().startswith(beginning) else None
+    except (ValueError, RecursionError):
         return None
 
 

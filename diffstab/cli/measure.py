@@ -20,6 +20,7 @@ from .options import (
     preprocessing_options,
     seed_option,
     store_option,
+    trust_option,
 )
 from .remeasure import asked_by_row, tell_differences
 from .tables import print_results
@@ -70,6 +71,7 @@ USUAL = MeasureOptions()
 @device_option
 @store_option(required=False, help="Also keep the result and its raw values in this store.")
 @click.option("--from-row", metavar="KEY", help="Measure a row of the --store again: it says what; and compare.")
+@trust_option
 @output_option("--output", help="Also write the JSON object to this file.")
 @output_option("--report", help="Also write a page of the result, with plots, to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")

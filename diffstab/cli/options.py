@@ -94,6 +94,13 @@ preprocessing_options = together(
     click.option("--std", metavar="S[,S,S]", help="Likewise."),
     click.option("--exif-orientation", is_flag=True, help="Turn image files as their EXIF tag says."),
 )
+trust_option = click.option(
+    "--trust",
+    multiple=True,
+    metavar="NAME",
+    callback=none_if_empty,
+    help="Own code, file, folder or hub's network to use although a row, a config.json or a dry run names it.",
+)
 interpolation_option = click.option(
     "--interpolation", type=click.Choice(INTERPOLATIONS), default=DEFAULTS.interpolation, show_default=True
 )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..options import MeasureOptions
     from ..store import Row
 
-BESIDE = {"from_row", "store", "output", "report", "as_json", "device", "workers"}  # options that go with a row's
+BESIDE = set("from_row store output report as_json device workers trust".split())  # options that go with a row's
 HASHES = {"weights_sha256": "weights", "network_sha256": "layers", "data_sha256": "images"}
 
 
@@ -21,7 +21,8 @@ def asked_by_row(store: Path | None, key: str, options: dict[str, Any]) -> "tupl
     """The row, and its options with the device and workers asked for now.
 
     Raises:
-        ValueError: If there is no such row, it can't be measured again, or options are given that it has itself.
+        ValueError: If there is no such row, it can't be measured again, it names what is not trusted, or options are
+            given that it has itself.
     """
     from dataclasses import replace
 
@@ -37,7 +38,8 @@ def asked_by_row(store: Path | None, key: str, options: dict[str, Any]) -> "tupl
         raise ValueError(f"{named} and --from-row are given; the row says what is measured, so leave the others out")
     kept = opened(store)
     row = one_row(kept, key)
-    return row, replace(options_of(row, kept), device=options["device"], workers=options["workers"])
+    again = options_of(row, kept, trust=options["trust"] or ())
+    return row, replace(again, device=options["device"], workers=options["workers"])
 
 
 def tell_differences(row: "Row", result: dict[str, Any]) -> bool:

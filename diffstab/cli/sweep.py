@@ -1,13 +1,14 @@
 """`diffstab sweep`: the cells of a YAML grid, run where they are not in the store yet."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .echo import echo, echo_json
 from .executors import executor_of, executor_options, listening
-from .options import store_option
+from .options import store_option, trust_option
 from .stores import tell_notes
 
 if TYPE_CHECKING:
@@ -18,12 +19,22 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("spec", metavar="SPEC.yaml", type=click.Path(path_type=Path))
 @store_option(help="Folder of the results; made where there is none.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be run.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be run; nothing is written, and no code imported.")
+@trust_option
 @click.option("--yes", is_flag=True, help="Run a grid of more than 1,000 cells.")
 @click.option("--retry-failed", is_flag=True, help="Run cells again that failed before.")
 @executor_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object in the end.")
-def sweep(spec: Path, store: Path, dry_run: bool, yes: bool, retry_failed: bool, as_json: bool, **where: Any) -> None:
+def sweep(
+    spec: Path,
+    store: Path,
+    dry_run: bool,
+    trust: list[str] | None,
+    yes: bool,
+    retry_failed: bool,
+    as_json: bool,
+    **where: Any,
+) -> None:
     """Run a grid of trainings and measurements; stopped at any point, the same command goes on where it was.
 
     Exit status 1 if a cell failed, now or before; its row tells why, and --retry-failed runs it again.
@@ -34,8 +45,10 @@ def sweep(spec: Path, store: Path, dry_run: bool, yes: bool, retry_failed: bool,
     for note in plan.notes:
         echo(f"note: {note}", err=True)
     if dry_run:
-        tell_plan(plan, store, retry_failed, as_json)
+        tell_plan(plan, store, retry_failed, as_json, trust or [])
         return
+    if trust:
+        raise ValueError("trust is given without dry_run; a sweep that runs takes it from its spec, as in trust: NAME")
     from ..store import Store
     from ..sweep import run_sweep
 
@@ -50,16 +63,23 @@ def sweep(spec: Path, store: Path, dry_run: bool, yes: bool, retry_failed: bool,
     click.get_current_context().exit(1 if progress.failed or progress.failed_before else 0)
 
 
-def tell_plan(plan: "Spec", folder: Path, retry_failed: bool, as_json: bool) -> None:
-    """Which cells there are, and which of them the store has; a store is not made."""
+def tell_plan(plan: "Spec", folder: Path, retry_failed: bool, as_json: bool, trust: list[str]) -> None:
+    """Which cells there are, and which of them the store has; a store is not made.
+
+    Own code is run, and compared with the store, only if `trust` has its name.
+    """
     from ..store import DONE, FAILED, Store
-    from ..sweep import changed_jobs
+    from ..sweep import built_models, changed_jobs
 
     store = Store(folder) if (folder / "rows").is_dir() else None
     if store is not None:
         tell_notes(store)
     status = {job.id: (store.status(job.id) if store else None) or "to run" for job in plan.jobs}
-    status |= dict.fromkeys(changed_jobs(plan.jobs, store) if store else (), "to run")
+    unseen = [name for name in built_models(plan.jobs, store) if name not in trust] if store else []
+    if unseen:
+        told, options = ", ".join(map(repr, unseen)), " ".join(f"--trust {quote(name)}" for name in unseen)
+        echo(f"note: a dry run does not build {told} to see whether it has changed; {options} does", err=True)
+    status |= dict.fromkeys(changed_jobs(plan.jobs, store, unseen) if store else (), "to run")
     if retry_failed:
         status = {job: "to run" if found == FAILED else found for job, found in status.items()}
     counts = {name: list(status.values()).count(name) for name in ("to run", DONE, FAILED)}

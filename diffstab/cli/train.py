@@ -11,7 +11,7 @@ import click
 
 from ..options import CUTOFF_RULES, LOSSES, OPTIMIZERS, RECIPES, SCHEDULES, SELECTIONS, STARTS, TrainOptions
 from .echo import echo, echo_json
-from .options import Decorator
+from .options import Decorator, trust_option
 
 if TYPE_CHECKING:
     from ..training import EpochReport, Logger, Trained
@@ -61,6 +61,7 @@ def option(flags: str, **settings: Any) -> Decorator:
 @option("--channels-last/--no-channels-last", help="Memory layout.")
 @option("--compile/--no-compile", help="torch.compile the network.")
 @option("--stability-images", type=int, help="Test images to measure R_f on after 0, 1, 2, 4, ... epochs; 0: none.")
+@trust_option
 @option("--device", help="auto, cpu, cuda, cuda:1, mps.")
 @click.option("--output", metavar="DIR", required=True, help="Folder of the run; a stopped run there goes on.")
 @click.option("--resume", is_flag=True, help="Refuse to start anew: there must be a checkpoint in DIR.")

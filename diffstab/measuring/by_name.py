@@ -133,6 +133,7 @@ def _model(options: MeasureOptions, dataset: ImageSet) -> LoadedModel:
         usual=dataset.preprocessing,
         override=Override(**options.override),
         seed=options.seed,
+        trust=options.trusted,
     )
 
 

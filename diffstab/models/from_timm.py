@@ -81,12 +81,15 @@ def key_in_folder(folder: Path) -> tuple[str | None, str | None]:
 
 
 def folder_card(folder: Path) -> Card:
-    """Of a folder that holds config.json and weights of one of timm's networks."""
+    """Of a folder that holds config.json and weights of one of timm's networks. Raises ValueError if it is damaged."""
     folder_config(folder)
     from timm.models._hub import load_model_config_from_path  # with what its arguments say of channels and size
 
-    config, *_ = load_model_config_from_path(folder)
-    return _card(config, f"{LOCAL}:{folder}", tag=None, published=True)
+    try:
+        config, *_ = load_model_config_from_path(folder)
+        return _card(config, f"{LOCAL}:{folder}", tag=None, published=True)
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:  # any value may be of any kind
+        raise ValueError(f"{str(folder / 'config.json')!r} can't be understood ({in_short(error)})") from error
 
 
 def _card(config: Mapping[str, Any], source: str, *, tag: str | None, published: bool) -> Card:
@@ -138,6 +141,8 @@ def build_timm(source: str, name: str, architecture: Architecture, card: Card, *
     if not pretrained or source == LOCAL:
         try:
             network: nn.Module = timm.create_model(spec, pretrained=pretrained, **arguments)
+            if any(value.is_meta for value in network.state_dict().values()):
+                raise ValueError("its weights are on the device meta, which holds no numbers")
         except Exception as error:  # each network has its own
             raise ValueError(f"{shown} can't be built with {arguments} ({in_short(error)})") from error
         return network

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..checks import a_text
 from ..data import Preprocessing
 from .from_timm import folder_config
 from .sources import Shape
@@ -33,7 +34,8 @@ def kept_network(folder: Path) -> KeptNetwork | None:
         told: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in config[PREPROCESSING].items()}
         channels, height, width = config["input_size"]
         shape = Shape(channels, height, width, config["num_classes"])
-        return KeptNetwork(config["architecture"], shape, Preprocessing(**told), folder / WEIGHTS_FILE)
+        spec = a_text("architecture", config["architecture"])
+        return KeptNetwork(spec, shape, Preprocessing(**told), folder / WEIGHTS_FILE)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{str(folder / 'config.json')!r} can't be understood ({error})") from error
 

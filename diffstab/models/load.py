@@ -1,7 +1,7 @@
 """Networks by name, with their weights: the paper's small-image nets, timm's, torchvision's, hubs' and your own."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ def load_model(
     model_kwargs: Mapping[str, Any] | None = None,
     data_dir: str | Path | None = None,
     seed: int = 0,
+    trust: Iterable[str] = (),
     note: Callable[[str], None] | None = None,
 ) -> nn.Module:
     """The network named `spec`, in evaluation mode.
@@ -52,11 +53,14 @@ def load_model(
         model_kwargs: Further arguments of the network's constructor.
         data_dir: The data set's folder, where it has one.
         seed: Of the initialisation. The global random state is not touched.
+        trust: Names that the config.json of a folder of weights may lead to: own code, a hub's or another folder's
+            network. Others than the libraries' are refused, as a folder may come from anybody.
         note: Called with what the user should know of the weights; None makes it a warning.
 
     Raises:
         ValueError: If name, data set or weights are unknown, the weights can't be had, or the checkpoint can't be read
-            or is for another network or number of classes; if published weights leave more than the head random.
+            or is for another network or number of classes; if published weights leave more than the head random; if a
+            folder leads to what is not trusted.
 
     >>> import torch
     >>> net = load_model("fc_l4", weights="init")
@@ -76,6 +80,7 @@ def load_model(
         model_kwargs=model_kwargs,
         usual=images.preprocessing,
         seed=seed,
+        trust=trust,
     )
     for text in loaded.notes:
         (note or _warn)(text)

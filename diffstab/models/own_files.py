@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from itertools import accumulate
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -43,11 +44,17 @@ def place_of(spec: str) -> Place:
 
 
 def module_exists(name: str) -> bool:
-    """Whether there is a module of that name, in the current folder or installed; it may fail when it is imported."""
+    """Whether there is a module of that name, in the current folder or installed; it may fail when it is imported.
+
+    Packages are imported only where none of their files is the module: they may make it, or look for it elsewhere.
+    """
     if not all(part.isidentifier() for part in name.split(".")):
         return False
+    if _spec_of(name) is not None:
+        return True
     try:
-        return _spec_of(name) is not None
+        with _first_on_path(os.getcwd()):
+            return find_spec(name) is not None
     except (ModuleNotFoundError, ValueError):  # no such parent package; a script's own __main__
         return False
     except Exception:  # a parent package is there and fails, which `build_own` will tell
@@ -55,22 +62,46 @@ def module_exists(name: str) -> bool:
 
 
 def code_file(spec: str) -> Path | None:
-    """The file of a spec's module, where it has one."""
+    """The file of a spec's module, where it has one. Nothing is imported."""
     place = place_of(spec)
     return place.file or _origin(place.module)
 
 
 def _origin(module: str) -> Path | None:
-    try:
-        found = _spec_of(module) if module_exists(module) else None
-    except Exception:  # a parent package fails
-        return None
+    found = _spec_of(module)
     return Path(found.origin) if found and found.origin and Path(found.origin).is_file() else None
 
 
 def _spec_of(name: str) -> ModuleSpec | None:
+    """Where a module is, without importing the packages around it, as `importlib.util.find_spec` does."""
+    if name in sys.modules:
+        return getattr(sys.modules[name], "__spec__", None)
+    spec: ModuleSpec | None = None
+    folders: list[str] | None = None
     with _first_on_path(os.getcwd()):
-        return find_spec(name)
+        for whole in accumulate(name.split("."), "{}.{}".format):
+            if spec is not None and folders is None:  # a module, and no package
+                return None
+            parent = sys.modules.get(whole)
+            spec = getattr(parent, "__spec__", None) if parent else _looked_for(whole, folders)
+            if spec is None:
+                return None
+            folders = list(getattr(parent, "__path__", None) or spec.submodule_search_locations or ()) or None
+    return spec
+
+
+def _looked_for(whole: str, folders: list[str] | None) -> ModuleSpec | None:
+    """As `import` looks for it, in the folders of its package; without those, for one that is in no package."""
+    for finder in sys.meta_path:
+        try:
+            spec = finder.find_spec(whole, folders)
+        except KeyError:  # a folder without __init__.py in another one, which Python looks for among imported modules
+            spec = ModuleSpec(whole, None, is_package=True)
+            places = (Path(folder, whole.rpartition(".")[2]) for folder in folders or ())
+            spec.submodule_search_locations = [str(place) for place in places if place.is_dir()]
+        if spec is not None:
+            return spec
+    return None
 
 
 @contextmanager

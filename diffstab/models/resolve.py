@@ -1,13 +1,13 @@
 """From a model's name to the network with its weights and the preprocessing that they ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..checks import one_of
+from ..checks import one_of, refuse_untrusted
 from ..data import Preprocessing
-from ..options import HUB, LOCAL, OWN, WEIGHTS
+from ..options import HUB, LOCAL, OWN, WEIGHTS, leads_out
 from .building import build
 from .card import Asked, Card, Override
 from .fetching import refuse_if_unreachable
@@ -65,11 +65,12 @@ def resolve_model(
     usual: Preprocessing | None = None,
     override: Override = Override(),  # noqa: B008
     seed: int = 0,
+    trust: Iterable[str] = (),
 ) -> LoadedModel:
     """As `load_model`, with where the network and its weights came from and how images become its input.
 
     Args:
-        spec, weights, checkpoint, weights_key, num_classes, in_chans, model_kwargs, seed: As in `load_model`.
+        spec, weights, checkpoint, weights_key, num_classes, in_chans, model_kwargs, seed, trust: As in `load_model`.
         shape: Of the data set's images, as networks that are trained on them see them.
         dataset: The data set's name.
         usual: Preprocessing of networks that are trained on them; None: images come as tensors of that shape.
@@ -92,6 +93,8 @@ def resolve_model(
     if kept is None:
         made = _resolved(source, name, shape, usual, asked)
         return made if source == OWN else replace(made, name=spec)
+    if leads_out(kept.spec):
+        refuse_untrusted(f"{str(Path(name) / 'config.json')!r}", {kept.spec: "the network"}, trust)
     made = _of_kept(kept, usual, asked)
     return replace(made, name=spec, source=source, weights="pretrained" if asked.published else made.weights)
 

@@ -53,7 +53,7 @@ from .data_names import (
 )
 from .experiments import FIRST_LOSS, OPTIONS, REGIME, STRIPE, RegimeOptions, StripeOptions
 from .measure import ADDED, DEFAULTS, ENSEMBLE, USUAL, MeasureOptions, MeasureSettings
-from .model_names import HUB, LIBRARIES, LOCAL, OWN, PREFIXES, base_and_width, base_name
+from .model_names import HUB, LIBRARIES, LOCAL, OWN, PREFIXES, base_and_width, base_name, leads_out
 from .train import (
     ADDED_TO_TRAINING,
     LOSSES,

@@ -3,6 +3,7 @@
 It imports nothing heavy.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from difflib import get_close_matches
@@ -39,6 +40,12 @@ class CommandOptions:
         """Every option by name: plain numbers, strings and None."""
         return asdict(self)  # type: ignore[call-overload, no-any-return]
 
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The names in `trust`."""
+        names: str | None = getattr(self, "trust", None)
+        return tuple(json.loads(names)) if names else ()
+
     def _refuse_none(self) -> None:
         """None stands only where the default is None."""
         for f in fields(self):  # type: ignore[arg-type]
@@ -54,4 +61,4 @@ class CommandOptions:
 
 
 # No part of what is measured or trained: the same numbers come wherever it runs.
-EXECUTION = ("workers", "device", "download")
+EXECUTION = ("workers", "device", "download", "trust")

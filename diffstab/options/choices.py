@@ -31,6 +31,7 @@ EXPORTS = ("csv", "parquet", "timm", "layers")
 KEEP_OUTPUTS_UP_TO = 100  # outputs whose squared changes are kept one by one, so that any median can be taken later
 
 MOST_DRAWS = 100_000  # per image; more would take days, and is a slip of the keys
+MOST_OUTPUTS = 1_000_000  # of a network; label sets have up to some 20,000
 MOST_RESAMPLES = 1_000_000
 
 DEFAULT_MODEL = "resnet18"

@@ -17,6 +17,7 @@ from ..checks import (
     crop_share,
     finite_at_least_zero,
     key_values,
+    names_in,
     one_of,
     positive_integer,
     true_or_false,
@@ -37,6 +38,7 @@ from .choices import (
     DIFFEO,
     INTERPOLATIONS,
     MOST_DRAWS,
+    MOST_OUTPUTS,
     MOST_RESAMPLES,
     NOISE_RADIUS_RULES,
     PRECISIONS,
@@ -126,6 +128,8 @@ class MeasureOptions(CommandOptions):
         precision: `float32` or `float64`, of network and images.
         amp: The network under autocast.
         channels_last, compile: The network's memory layout, and torch.compile; they change rounding.
+        trust: Names of own code, folders and hubs that a folder's config.json may lead to: one, or several, kept as
+            a JSON list; no part of what it is.
         workers, device: Where it runs; no part of what it is.
 
     The others are those of `MeasureSettings`, `options.Convention` and `MaxEntropyEnsemble`.
@@ -174,6 +178,7 @@ class MeasureOptions(CommandOptions):
     channels_last: bool = False
     compile: bool = False
     workers: int = 0
+    trust: str | None = None
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -213,9 +218,10 @@ class MeasureOptions(CommandOptions):
         self._check("dataset", lambda _, value: dataset_named(value))
         self._check("split", lambda _, value: split_named(value))
         self._check("download exif_orientation", true_or_false)
-        self._check("num_classes in_chans", positive_integer)
+        self._check("num_classes in_chans", positive_integer, most=MOST_OUTPUTS)
         self._check("img_size", positive_integer, least=2)
         self._check("model_kwargs", key_values)
+        self._check("trust", names_in)
         self._check("crop_pct", lambda name, value: crop_share(name, a_number(name, value)))
         self._check("mean std", channel_values)
         for name in ("num_classes", "in_chans"):

@@ -6,6 +6,17 @@ LIBRARIES = ("paper", "timm", "torchvision")  # a bare name is looked for in thi
 HUB, LOCAL, OWN = "hf-hub", "local-dir", "python"
 PREFIXES = (*LIBRARIES, HUB, LOCAL)  # any other one is a module of own code
 
+
+def leads_out(model: str) -> bool:
+    """Whether a network's name leads to code, a hub or a folder: to more than the libraries that are installed.
+
+    >>> [leads_out(name) for name in ("lenet", "timm:resnet18", "hf-hub:user/net", "net.py:Net")]
+    [False, False, True, True]
+    """
+    prefix, colon, _ = model.partition(":")
+    return bool(colon) and prefix not in LIBRARIES
+
+
 WIDTH = re.compile(r"(.+)-w(\d+(?:\.\d+)?)")
 LEAST_WIDTH, LARGEST_WIDTH = 1e-3, 1e2
 

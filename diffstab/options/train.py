@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..checks import a_number, a_text, above_zero, one_of, positive_integer, true_or_false
+from ..checks import a_number, a_text, above_zero, names_in, one_of, positive_integer, true_or_false
 from .base import CommandOptions
 from .choices import CUTOFF_RULES, DEFAULT_DATASET, DEFAULT_MODEL, refuse_no_mode
 from .data_names import dataset_named
@@ -130,6 +130,7 @@ class TrainOptions(CommandOptions):
         seed: Of the initialisation, the order of the images, and whatever else is drawn.
         compile: Whether torch compiles the network.
         stability_images: Test images on which R_f is measured after 0, 1, 2, 4, ... epochs; 0 measures none.
+        trust: Names that a folder's config.json may lead to, as in `MeasureOptions`; no part of what it is.
         device: Where it runs; no part of what it is.
 
     The others are those of `Recipe`.
@@ -172,11 +173,13 @@ class TrainOptions(CommandOptions):
     channels_last: bool | None = None
     compile: bool = False
     stability_images: int = 0
+    trust: str | None = None
     device: str = "auto"
 
     def __post_init__(self) -> None:
         self._refuse_none()
         self._check("model dataset data_dir device", a_text)
+        self._check("trust", names_in)
         self._check("dataset", lambda _, value: dataset_named(value))
         recipe = recipe_for(self.recipe, self.model)
         for name in (f.name for f in fields(recipe)):

@@ -15,7 +15,7 @@ measuring, store, results, models, options and the ground floor.
 2
 """
 
-from .changed import changed_jobs
+from .changed import built_models, changed_jobs
 from .executors.base import Executor, InlineExecutor, Task
 from .executors.local import LocalExecutor
 from .jobs import THREADS, Job, experiment_job, measure_job, measured_row, run_job, train_job

@@ -5,7 +5,7 @@ its weights: its network is built and compared with the row, once for each set o
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -49,19 +49,26 @@ def _hashes(options: MeasureOptions) -> Hashes:
         return f"{type(error).__name__}: {error}"
 
 
-def changed_jobs(jobs: Iterable[Job], store: Store) -> dict[str, tuple[str, str]]:
+def built_models(jobs: Iterable[Job], store: Store) -> list[str]:
+    """Models of done jobs, each once, that are built to be compared with their rows: own code runs for that."""
+    done = (job for job in jobs if store.is_done(job.id) and _can_change(job))
+    return list(dict.fromkeys(str(getattr(job.options, "model", "")) for job in done))
+
+
+def changed_jobs(jobs: Iterable[Job], store: Store, unseen: Collection[str] = ()) -> dict[str, tuple[str, str]]:
     """Done jobs whose row is of another network: the row's time and what differs, by job.
 
     Args:
         jobs: Of a sweep, trainings before the measurements that need them.
         store: That has their rows.
+        unseen: Models that are not built; their rows are taken as they are.
     """
     networks, found = Networks(), dict[str, tuple[str, str]]()
     for job in jobs:
         if store.is_done(job.id):
             row = store.row_of(job.id)
             why = _other_batches(job, row)
-            if why is None and _can_change(job):
+            if why is None and _can_change(job) and getattr(job.options, "model", None) not in unseen:
                 why = _difference(job, row, store, networks, found)
             if why is not None:
                 found[job.id] = (row["time"], why)

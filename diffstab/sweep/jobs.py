@@ -76,7 +76,7 @@ def changed_options(options: Options) -> dict[str, Any]:
     for name in ruling:
         if getattr(options, name) != getattr(type(options)(), name):
             told[name] = getattr(options, name)
-    return {name: value for name, value in told.items() if name != "model" and value is not None}
+    return {name: value for name, value in told.items() if name not in ("model", "trust") and value is not None}
 
 
 def train_job(options: TrainOptions) -> Job:
@@ -136,7 +136,7 @@ def is_own_code(model: str) -> bool:
 
 def start_of(options: TrainOptions) -> MeasureOptions:
     """The network that a training begins with, as a measurement names it."""
-    named = {name: getattr(options, name) for name in ("model", "dataset", "data_dir", "seed")}
+    named = {name: getattr(options, name) for name in ("model", "dataset", "data_dir", "seed", "trust")}
     return MeasureOptions(weights="init", **named)
 
 
@@ -186,7 +186,7 @@ def measured_row(job: Job, result: StabilityResult) -> Entry:
 
 
 def _training(job: Job) -> dict[str, Any] | None:
-    return None if job.trained_by is None else {"job": job.trained_by.id, **job.trained_by.options.to_dict()}
+    return None if job.trained_by is None else {"job": job.trained_by.id, **_told(job.trained_by.options)}
 
 
 def _trained(job: Job, scratch: Path | None) -> Entry:
@@ -199,7 +199,7 @@ def _trained(job: Job, scratch: Path | None) -> Entry:
     trained = train(options, folder=scratch, device=chosen_device(options.device))
     row = {
         **_head(job, DONE),
-        **options.to_dict(),
+        **_told(options),
         "test_error": {"value": trained.test_error},
         "epoch": trained.epoch,
         "train_loss": trained.train_loss,
@@ -221,7 +221,7 @@ def _origin() -> dict[str, Any]:
 
 def failed_entry(job: Job, kind: str, message: str, where: str | None = None) -> Entry:
     """The row of a job that failed: its options and the error."""
-    options = job.options.to_dict()
+    options = _told(job.options)
     names = {"noise_radius": "noise_radius_rule", "layers": "layers_asked"}  # as rows of measurements have them
     renamed = {new: options.pop(old) for old, new in names.items() if old in options}
     training = _training(job)
@@ -229,6 +229,11 @@ def failed_entry(job: Job, kind: str, message: str, where: str | None = None) ->
         options["weights"] = TRAIN
     error = {"type": kind, "message": message, "traceback": where}
     return Entry({**_head(job, FAILED), **options, **renamed, "training": training, "error": error})
+
+
+def _told(options: Options) -> dict[str, Any]:
+    """What a row keeps of the options: not whom its user trusts, which others have to say for themselves."""
+    return {name: value for name, value in options.to_dict().items() if name != "trust"}
 
 
 def _head(job: Job, status: str) -> dict[str, Any]:

@@ -120,7 +120,9 @@ def epochs_of(options: TrainOptions, size: int, full: int) -> int:
 
 def fresh_state(options: TrainOptions, shape: Shape, device: torch.device, epochs: int) -> TrainingState:
     """Before the first epoch: the network where it starts, tried on one image, and its optimiser and schedule."""
-    loaded = resolve_model(options.model, shape, dataset=options.dataset, weights="init", seed=options.seed)
+    loaded = resolve_model(
+        options.model, shape, dataset=options.dataset, weights="init", seed=options.seed, trust=options.trusted
+    )
     network = loaded.network
     if options.start == "imagenet":
         start_from_imagenet(network, options.model, shape.channels)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
+from support.planted import forget, package, trained
 
 from diffstab import Store
 from diffstab.cli.remeasure import tell_differences
@@ -24,7 +26,18 @@ ASKED = [
     "--model lenet --weights init --batch-norm running --layers *1* --channels-last",
     "--model fc_l4 --until-precision 1.5",
     "--model fc_l4 --checkpoint weights.safetensors --amp",
+    "--model planted.nets:build --seed 3",
+    "--model planted.nets:wide --weights init --model-kwargs width=7",
+    "--model local-dir:run",
+    "--dataset folder --data-dir pictures --model fc_l2 --weights init --img-size 16 --in-chans 1",
 ]
+TRUST = {  # what a row may not lead to unasked
+    "weights.safetensors": ["weights.safetensors"],
+    "nets:build": ["planted.nets:build"],
+    "nets:wide": ["planted.nets:wide", "width=7"],
+    "run": ["local-dir:run", "planted.nets:build"],
+    "pictures": ["pictures"],
+}
 SWEEP = """
 train: {model: fc_l2, recipe: laptop, epochs: 2, train_size: 1000}
 measure: {weights: train, images: 30, resamples: 100}
@@ -33,17 +46,24 @@ measure: {weights: train, images: 30, resamples: 100}
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
+    """To work in, with own code, a network of it that was trained, and pictures."""
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    trained(tmp_path / "run", package(tmp_path))
+    (tmp_path / "pictures").mkdir()
+    for level in range(0, 240, 60):
+        Image.effect_noise((24, 20), level + 9).save(tmp_path / "pictures" / f"{level}.png")
+    yield tmp_path
+    forget()
 
 
 @pytest.mark.parametrize("asked", ASKED)
 def test_a_row_gives_its_numbers_again(cli, folder, asked):
     shutil.copy(PRETRAINED / "fc_l4-mnist5k" / "model.safetensors", folder / "weights.safetensors")
-    first = cli("measure", *asked.split(), *SMALL, "--store", "kept", "--json")
+    trust = [word for text, names in TRUST.items() if text in asked for name in names for word in ("--trust", name)]
+    first = cli("measure", *asked.split(), *SMALL, "--store", "kept", "--json", *trust)
     assert first.exit_code == 0, first.stderr
     told = json.loads(first.stdout)
-    again = cli("measure", "--from-row", told["key"][:10], "--store", "kept", "--json")
+    again = cli("measure", "--from-row", told["key"][:10], "--store", "kept", "--json", *trust)
     assert again.exit_code == 0, again.stderr
     assert f"row {told['key'][:12]}: the same D, G and R to 1e-06" in again.stderr
     found = json.loads(again.stdout)
