@@ -109,8 +109,8 @@ def _alike(values: list[Any]) -> list[Any]:
     if (kinds <= {int, float} and float in kinds) or (int in kinds and any(_is_huge(value) for value in values)):
         return [None if value is None else float(value) for value in values]
     if len(kinds) > 1:
-        return [None if value is None else str(value) for value in values]
-    return values
+        values = [None if value is None else str(value) for value in values]
+    return [value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value for value in values]
 
 
 def _is_huge(value: Any) -> bool:

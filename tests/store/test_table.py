@@ -71,13 +71,14 @@ def test_csv_has_a_column_for_each_nested_value(store):
 def test_parquet_has_the_same_table(store):
     parquet = pytest.importorskip("pyarrow.parquet")
     store.add(measured(2**64 - 1))  # larger than any integer of Parquet's
-    store.add(failed("job"))
+    store.add(failed("job", "no \udcff"))  # of a path that is no UTF-8
     table = parquet.read_table(io.BytesIO(exported(store.rows(), "parquet"))).to_pylist()
     for line, row in zip(table, store.rows(), strict=True):
         one = flat(row)
         for name in ("model", "R.value", "key", "cutoff"):
             assert line.get(name) == one.get(name)
     assert [line["seed"] for line in table][:4] == [0.0, 1.0, 2.0, 2.0**64]
+    assert table[4]["error.message"] == r"no \udcff"
 
 
 def test_the_csv_for_timm_joins_on_its_names(store):
