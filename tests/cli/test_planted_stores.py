@@ -62,7 +62,6 @@ def everywhere(folder):
     (folder / "metrics.jsonl").write_text('{"epoch": 1}\n')
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("words", READING)
 def test_reading_rows_runs_and_opens_nothing_that_they_name(cli, store, words):
     key = Store(store).rows()[0]["key"]
