@@ -1,7 +1,7 @@
 """Files appear whole or not at all."""
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 
@@ -17,8 +17,10 @@ def check_writable(path: Path) -> None:
 
 
 def _temporary(path: Path) -> tuple[int, str]:
+    """A new file beside it, with the permissions that the process gives to new files."""
+    name = f"{path.parent / f'.{path.name}.'}{secrets.token_hex(4)}"
     try:
-        return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        return os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666), name
     except OSError as error:
         raise ValueError(f"{str(path)!r} can't be written ({error.strerror})") from error
 
@@ -52,7 +54,6 @@ def write_atomically(path: Path, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())  # or the name could reach the disk before the content
-        os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException as error:
         os.unlink(name)
@@ -69,9 +70,3 @@ def _target(path: Path) -> Path:
 def _is_special(path: Path) -> bool:
     """Whether it is a device or a pipe, which is written to and not replaced."""
     return path.exists() and not path.is_file()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
