@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 import torch
+from support.threaded import THREADS, together
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
@@ -20,20 +21,7 @@ from diffstab.processes import taking_turns
 
 ENSEMBLE = MaxEntropyEnsemble((17, 11), 3, delta=1.0)
 CPU = torch.device("cpu")
-THREADS = 8
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def together(work, items):
-    """What `work` gives for each item, in as many threads that begin at once."""
-    begin = threading.Barrier(THREADS)
-
-    def one(item):
-        begin.wait(60)
-        return work(item)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(one, items, timeout=300))
 
 
 def values(result):
