@@ -36,7 +36,9 @@ def image(number):
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])
 def test_keyed_streams_give_the_images_of_one_thread(hurried, interpolation):
-    shared = {(h, w): MaxEntropyEnsemble((h, w), 3 if h == 17 else 5, delta=1.0) for h in (17, 18, 19) for w in (11, 12)}
+    shared = {
+        (h, w): MaxEntropyEnsemble((h, w), 3 if h == 17 else 5, delta=1.0) for h in (17, 18, 19) for w in (11, 12)
+    }
 
     def one(number):
         x = image(number)
