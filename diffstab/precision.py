@@ -4,8 +4,11 @@ TF32 and bfloat16 lose the small differences that are measured: at ||eta|| / ||x
 2.4 times too large in TF32 and 112 times in bfloat16. A sampling grid would be off by tenths of a pixel.
 """
 
-from collections.abc import Callable, Iterator
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -43,6 +46,8 @@ def tensor_of(array: NDArray[Any]) -> Tensor:
 def ieee_float32(device: torch.device, *, matmul_only: bool = False) -> Iterator[None]:
     """No TF32, no bfloat16 products and no autocast on `device` inside; the settings are put back, also by an error.
 
+    The settings are the whole process's: of several threads inside, the last one to leave puts them back.
+
     Args:
         device: Whose autocast is switched off.
         matmul_only: For code without convolutions; fewer settings to read.
@@ -50,7 +55,8 @@ def ieee_float32(device: torch.device, *, matmul_only: bool = False) -> Iterator
     if torch.compiler.is_compiling():  # which can't follow changes of settings: they are as they were outside
         yield
         return
-    restore = _raise_precision(matmul_only)
+    products = (_MATMUL,) if matmul_only else (_MATMUL, _LAYERS)
+    _enter(products)
     try:
         if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
             with torch.autocast(device.type, enabled=False):
@@ -58,31 +64,52 @@ def ieee_float32(device: torch.device, *, matmul_only: bool = False) -> Iterator
         else:
             yield
     finally:
-        for put_back in reversed(restore):
-            put_back()
+        _leave(products)
 
 
-def _raise_precision(matmul_only: bool) -> list[Restore]:
-    """Sets every product to IEEE float32; what puts the old settings back.
+@dataclass
+class _Products:
+    """Some of torch's products, how many are inside that need them in IEEE float32, and what puts them back."""
+
+    set_ieee: Callable[[], list[Restore]]
+    inside: int = 0
+    restore: list[Restore] = field(default_factory=list)
+
+
+def _enter(products: Sequence[_Products]) -> None:
+    with _CHANGING:
+        for one in products:
+            one.restore += one.set_ieee()  # each time: a network may have changed them in between
+            one.inside += 1
+
+
+def _leave(products: Sequence[_Products]) -> None:
+    with _CHANGING:
+        for one in reversed(products):
+            one.inside -= 1
+            while one.restore and not one.inside:
+                one.restore.pop()()
+
+
+def _set_matmul() -> list[Restore]:
+    """Sets matrix products to IEEE float32; what puts the old settings back.
 
     torch has an old and a new way to set this, and its old getters raise once the new way was used. Here the old way
     is taken where it still answers, so that a network that asks the old getters keeps working.
     """
-    cuda, cudnn, mkldnn = torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
+    backends: Any = torch.backends  # its newer attributes are not annotated
+    pairs = ((backends.cuda.matmul, backends.cudnn), (backends.mkldnn.matmul, backends.mkldnn))
+    return [restore for product, parent in pairs for restore in _set_ieee(product, parent)]
+
+
+def _set_layers() -> list[Restore]:
+    """Likewise convolutions and recurrent layers."""
+    backends: Any = torch.backends
     restore: list[Restore] = []
-    new: Any = torch.backends  # its newer attributes are not annotated
-    for product, parent in ((cuda.matmul, cudnn), (new.mkldnn.matmul, mkldnn)):
-        restore += _set_ieee(product, parent)
-    if not matmul_only:
-        with suppress(RuntimeError):  # the new way was used
-            restore += _set(cudnn, "allow_tf32", False)
-        for product, parent in (
-            (new.cudnn.conv, cudnn),
-            (new.cudnn.rnn, cudnn),
-            (new.mkldnn.conv, mkldnn),
-            (new.mkldnn.rnn, mkldnn),
-        ):
-            restore += _set_ieee(product, parent)
+    with suppress(RuntimeError):  # the new way was used
+        restore += _set(backends.cudnn, "allow_tf32", False)
+    for parent in (backends.cudnn, backends.mkldnn):
+        restore += [*_set_ieee(parent.conv, parent), *_set_ieee(parent.rnn, parent)]
     return restore
 
 
@@ -103,3 +130,9 @@ def _set_ieee(product: Any, parent: Any) -> list[Restore]:
     inherited = parent.fp32_precision == before
     product.fp32_precision = "ieee"
     return [partial(setattr, product, "fp32_precision", "none" if inherited else before)]
+
+
+_MATMUL, _LAYERS = _Products(_set_matmul), _Products(_set_layers)
+_CHANGING = threading.Lock()
+if hasattr(os, "register_at_fork"):  # so that a process forked meanwhile finds it free
+    os.register_at_fork(before=_CHANGING.acquire, after_in_parent=_CHANGING.release, after_in_child=_CHANGING.release)

@@ -1,7 +1,13 @@
-"""Several processes, as `torchrun` starts them: a training shares every batch out, a measurement shares out images."""
+"""Several processes, as `torchrun` starts them: a training shares every batch out, a measurement shares out images.
+
+The threads of one process take turns. Measuring, training and building networks change what belongs to the whole
+process: the modes, buffers and hooks of networks, which may share parts, the global random generators, torch's number
+of threads, `sys.path`.
+"""
 
 import gc
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +21,33 @@ from torch import Tensor, nn
 LONGEST = timedelta(days=1)  # that processes wait for one another; torchrun ends all when one has died
 T = TypeVar("T")
 DEVICES = ("cpu", "cuda", "mps", "xpu")
+
+
+class _Turn:
+    """The lock that threads take turns with."""
+
+    def __init__(self) -> None:
+        self.renew()
+        if hasattr(os, "register_at_fork"):  # a forked process would wait for a thread that it does not have
+            os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        """Makes another lock, which nobody holds."""
+        self.lock = threading.RLock()
+
+
+_TURN = _Turn()
+
+
+@contextmanager
+def taking_turns() -> Iterator[None]:
+    """Waits until no other thread of this process is inside; a thread that is inside may enter again.
+
+    >>> with taking_turns(), taking_turns():
+    ...     pass
+    """
+    with _TURN.lock:
+        yield
 
 
 class OtherProcessFailedError(Exception):

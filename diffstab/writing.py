@@ -6,6 +6,7 @@ there are no locks (Windows, some network disks) nothing is taken for a dead one
 
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 PART = ".diffstab-part"  # ends the name of a temporary; files of other programs don't
+NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
 LONGEST = 100  # bytes of a target's name that its temporary's repeats: a system takes 143 to 255 in all
 
 if sys.platform == "win32":
@@ -84,7 +86,8 @@ def write_atomically(path: Path, content: bytes, *, within: Path | None = None) 
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())  # or the name could reach the disk before the content
-            os.chmod(name, mode)
+            if mode is not None:
+                os.chmod(name, mode)
             if sys.platform == "win32":
                 stream.close()  # which renames no open file
             os.replace(name, path)
@@ -165,7 +168,8 @@ def _temporary(path: Path) -> Iterator[tuple[BinaryIO, str]]:
 def _locked_file(path: Path) -> tuple[int, str]:
     remove_leftovers(path.parent, path.name)
     while True:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path.name), suffix=PART)
+        name = f"{path.parent / _prefix(path.name)}{secrets.token_hex(4)}{PART}"
+        handle = os.open(name, NEW_FILE, 0o666)  # with the permissions that the process gives to new files
         if try_lock(handle) is not False and os.path.lexists(name):
             return handle, name
         os.close(handle)  # another writer saw it before it was locked, and removes it
@@ -198,18 +202,12 @@ def _is_special(path: Path) -> bool:
     return os.path.exists(path) and not os.path.isfile(path)
 
 
-def _mode_for(path: Path) -> int:
-    """The permissions of the file that is replaced, or a new one's. Raises ValueError if it is write-protected."""
+def _mode_for(path: Path) -> int | None:
+    """The permissions of the file that is replaced; None of a new one. Raises ValueError if it is write-protected."""
     with suppress(FileNotFoundError):
         mode = os.lstat(path).st_mode
         if stat.S_ISREG(mode):
             if not os.access(path, os.W_OK):
                 raise ValueError(f"{str(path)!r} can't be written (it is write-protected); allow it, or name another")
             return mode & 0o777
-    return 0o666 & ~_umask()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    return None

@@ -223,3 +223,15 @@ def test_devices_and_pipes_that_the_user_names_are_written_to(tmp_path):
         pytest.raises(ValueError, match=r"can't be written \(No such device"),
     ):
         write_atomically(tmp_path / "socket", b"abc")
+
+
+def test_no_mask_of_the_process_changes_meanwhile(tmp_path, monkeypatch):
+    """Another thread would make files for everybody, or keep the wrong mask."""
+    before = os.umask(0o027)
+    monkeypatch.setattr("os.umask", None)
+    try:
+        write_atomically(tmp_path / "a", b"1")
+    finally:
+        monkeypatch.undo()
+        os.umask(before)
+    assert oct((tmp_path / "a").stat().st_mode & 0o777) == "0o640"

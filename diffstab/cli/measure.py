@@ -1,7 +1,7 @@
 """`diffstab measure`: R_f of a network on a data set."""
 
 import json
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,29 +118,38 @@ def measure(
             raise SystemExit(2) from None
     if not processes.first:
         return
-    tell(results, output, report, as_json)
+    with ExitStack() as after:  # printing comes last, since it may fail; each is done where one before it fails, too
+        after.callback(show, results, as_json)
+        after.callback(write_files, results, output, report)
+        for asked, found in zip(wanted if kept is not None else (), results, strict=False):
+            keep(kept, asked, found)
     if before is not None and not tell_differences(before, results[0].to_dict()):
         raise SystemExit(1)
-    for asked, found in zip(wanted if kept is not None else (), results, strict=False):
-        keep(kept, asked, found)  # last: what was measured is shown even if the store can't be written
 
 
-def tell(results: "list[StabilityResult]", output: Path | None, report: Path | None, as_json: bool) -> None:
-    """A network's numbers, and those at initialisation if there are two: on stdout, as JSON, as a page."""
+def write_files(results: "list[StabilityResult]", output: Path | None, report: Path | None) -> None:
+    """A network's numbers, and those at initialisation if there are two: as JSON, and as a page."""
     from ..writing import write_atomically
 
-    result, init = results[0], results[1] if len(results) > 1 else None
-    row = result.to_dict() | ({"init": init.to_dict()} if init else {})
     if output is not None:
-        write_atomically(output, json.dumps(row, indent=2, allow_nan=False).encode() + b"\n")
-    if as_json:
-        echo_json(row)
-    else:
-        print_results(result, init)
+        write_atomically(output, json.dumps(together(results), indent=2, allow_nan=False).encode() + b"\n")
     if report is not None:
         from ..pages import results_page
 
         write_atomically(report, results_page(results).encode())
+
+
+def show(results: "list[StabilityResult]", as_json: bool) -> None:
+    """The same on stdout, as JSON or as a table."""
+    if as_json:
+        echo_json(together(results))
+    else:
+        print_results(results[0], results[1] if len(results) > 1 else None)
+
+
+def together(results: "list[StabilityResult]") -> dict[str, Any]:
+    """One object for both."""
+    return results[0].to_dict() | ({"init": results[1].to_dict()} if len(results) > 1 else {})
 
 
 def keep(store: Any, options: MeasureOptions, result: "StabilityResult") -> None:

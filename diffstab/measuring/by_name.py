@@ -11,7 +11,7 @@ from ..fields import MaxEntropyEnsemble
 from ..models import LoadedModel, Override, Shape, label_map, resolve_model
 from ..options import DIFFEO, ENSEMBLE, MeasureOptions
 from ..perturbations import Transformation, transformation_named
-from ..processes import ALONE, Processes, chosen_device, local_device
+from ..processes import ALONE, Processes, chosen_device, local_device, taking_turns
 from ..provenance import network_sha256, weights_sha256
 from ..results import weights_shown
 from ..streams import choose
@@ -44,6 +44,7 @@ class Reporter:
             self.notes(f"note: {text}")
 
 
+@taking_turns()
 def measure_cell(
     options: MeasureOptions, reporter: Reporter | None = None, processes: Processes = ALONE
 ) -> "StabilityResult":
@@ -91,6 +92,7 @@ def measure_cell(
     return _named(result, loaded, images, reporter)
 
 
+@taking_turns()
 def network_hashes(options: MeasureOptions) -> tuple[str | None, str | None]:
     """`network_sha256` and `weights_sha256` of the network that the options name; it is built, and not run.
 

@@ -17,7 +17,7 @@ from ..checks import positive_integer
 from ..options import DEFAULT_CONVENTION, DEFAULTS, Convention, MeasureSettings, chosen, convention_named, layer_text
 from ..perturbations import Transformation
 from ..precision import ieee_float32
-from ..processes import ALONE, Processes
+from ..processes import ALONE, Processes, taking_turns
 from ..results import StabilityResult
 from ..statistics import Statistic
 from ..streams import choose, untouched_global_state
@@ -33,6 +33,7 @@ from .second_pass import Progress
 from .setup import LabelOutputs, Setup
 
 
+@taking_turns()
 def measure(
     model: Network,
     images: Images,
@@ -64,6 +65,11 @@ def measure(
 
     The network is run in evaluation mode, in IEEE float32 or float64, without gradients; it comes back in the modes it
     was given in. The global random state is not touched.
+
+    Several threads may measure the same networks or others: measurements of one process take turns, so they give the
+    numbers of one thread. Leave the networks alone meanwhile, draw nothing from the global random generators, which
+    are put back, and let nothing that `measure` calls wait for another thread that measures. To use several cores or
+    GPUs at once take processes: a sweep, or `torchrun`.
 
     A few images tell whether the numbers can be trusted: `note` is told of images that are copies or of few classes, of
     input that the network never sees, of precision that it lowers by itself, and of outputs that depend on the other

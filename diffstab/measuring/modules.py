@@ -5,6 +5,7 @@ arguments and an object's attributes, so that a network is measured in evaluatio
 it is wrapped.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -113,10 +114,11 @@ def finding_hidden(model: Any) -> Iterator[None]:
         ValueError: If it is in training mode and has parameters or buffers, or drops values out; or if a module holds
             it without having registered it, so that the hash of its weights leaves it out.
     """
+    thread = threading.get_ident()  # the hook is called of what other threads run, too
     known, rooted = {id(module) for module in modules_in(model)}, isinstance(model, nn.Module)
 
     def look(module: nn.Module, inputs: Any) -> None:
-        if id(module) in known or getattr(module, "_is_replica", False):
+        if threading.get_ident() != thread or id(module) in known or getattr(module, "_is_replica", False):
             return
         known.update(id(one) for one in module.modules())
         held = any(True for _ in (*module.parameters(), *module.buffers()))

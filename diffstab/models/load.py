@@ -32,7 +32,7 @@ def load_model(
 
     Its images are those of `load_dataset(dataset, preprocessing=...)` with the preprocessing that
     `models.resolve_model` gives along with the network; for networks that were trained on the data set, that is the
-    data set's own.
+    data set's own. In several threads networks are built in turn; see `measure`.
 
     Args:
         spec: A bare name: the paper's net of that name where the images have at most 64 pixels a side, otherwise

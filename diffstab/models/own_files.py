@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from ..processes import taking_turns
+
 
 class Place(NamedTuple):
     """A module by its name, or a file that no module's name means; and the name of what is called in it."""
@@ -167,9 +169,10 @@ def _is_loose(module: ModuleType) -> bool:
 @contextmanager
 def _first_on_path(folder: str) -> Iterator[None]:
     """Modules are looked for in that folder first, as `python -m` and `python FILE` do."""
-    sys.path.insert(0, folder)
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
+    with taking_turns():
+        sys.path.insert(0, folder)
+        importlib.invalidate_caches()
+        try:
+            yield
+        finally:
+            sys.path.remove(folder)

@@ -8,6 +8,7 @@ from typing import Any
 from ..checks import one_of, refuse_untrusted
 from ..data import Preprocessing
 from ..options import HUB, LOCAL, OWN, WEIGHTS, leads_out
+from ..processes import taking_turns
 from .building import build
 from .card import Asked, Card, Override
 from .fetching import refuse_if_unreachable
@@ -51,6 +52,7 @@ class LoadedModel:
     assumed: str | None = None
 
 
+@taking_turns()
 def resolve_model(
     spec: str,
     shape: Shape,

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -145,26 +146,40 @@ def run_job(
 ) -> list[Entry]:
     """Runs a job and returns its rows with their sidecars; a job that fails returns one row that says why.
 
+    In one process jobs take turns.
+
     Args:
         job: What to do.
         checkpoint: The weights that `job.trained_by` gave.
         scratch: Where a training keeps its state, so that it goes on where it was stopped.
         threads: Of torch. Sums in float32 depend on them by 1e-6, so executors don't choose them by what runs beside.
     """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
     try:
-        if isinstance(job.options, StripeOptions | RegimeOptions):
-            return [Entry({**_head(job, DONE), **job.options.to_dict(), **run_experiment(job.options), **_origin()})]
-        return [_trained(job, scratch) if job.kind == TRAIN else _measured(job, checkpoint)]
+        with _threads(threads):
+            if isinstance(job.options, StripeOptions | RegimeOptions):
+                row = {**_head(job, DONE), **job.options.to_dict(), **run_experiment(job.options), **_origin()}
+                return [Entry(row)]
+            return [_trained(job, scratch) if job.kind == TRAIN else _measured(job, checkpoint)]
     except (ValueError, TypeError) as error:  # the library's own words, which say it all
         return [failed_entry(job, type(error).__name__, str(error))]
     except Exception as error:  # one bad model never stops a sweep, whatever its code raises
         return [failed_entry(job, type(error).__name__, str(error), traceback.format_exc(limit=-5))]
-    finally:
-        torch.set_num_threads(before)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """So many threads of torch inside; they are the whole process's, so jobs take turns."""
+    import torch
+
+    from ..processes import taking_turns
+
+    with taking_turns():
+        before = torch.get_num_threads()
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 def _measured(job: Job, checkpoint: Path | None) -> Entry:

@@ -11,8 +11,11 @@ from typing import Any
 import yaml
 
 from ..checks import escaped
-from ..reading import LARGEST_TEXT, read_text
+from ..reading import read_text
 
+LARGEST_FILE = 1_000_000  # bytes
+MOST_VALUES = 20_000  # names, values, lists and mappings; YAML is read at some 10,000 of them a second
+LONGEST_TEXT = 5_000  # characters of a value
 SHOWN = 200  # characters of a value in a message
 KEPT = "\t\u200c\u200d\xad"  # tabs, which YAML takes in places, and joiners and hyphens of other scripts
 KINDS = {  # of plain values, by YAML's own tags
@@ -68,7 +71,9 @@ class Node:
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes without aliases (a short file can stand for a huge one) and without tags."""
+    """Composes nodes without aliases (a short file can stand for a huge one) and without tags; not too many of them."""
+
+    count = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event: Any = self.peek_event()
@@ -77,6 +82,13 @@ class _Loader(yaml.SafeLoader):
             raise PlacedError(line, column, "aliases (*name) are not read; write the value out")
         if getattr(event, "tag", None) is not None:
             raise PlacedError(line, column, f"tags ({event.tag}) are not read; write the value alone")
+        self.count += 1
+        if self.count > MOST_VALUES:
+            text = f"the file holds more than {MOST_VALUES:,} names and values, the most allowed; split it"
+            raise PlacedError(line, column, text)
+        if len(getattr(event, "value", "")) > LONGEST_TEXT:
+            text = f"a text has {len(event.value):,} characters; at most {LONGEST_TEXT:,} are allowed"
+            raise PlacedError(line, column, text)
         return super().compose_node(parent, index)
 
 
@@ -104,8 +116,9 @@ def read_yaml(path: Path) -> Node:
 
 
 def _text(path: Path) -> str:
-    try:  # a byte order mark at the beginning means nothing in UTF-8
-        return read_text(path, most=LARGEST_TEXT, encoding="utf-8-sig")
+    try:
+        # a byte order mark at the beginning means nothing in UTF-8
+        return read_text(path, most=LARGEST_FILE, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise ValueError(f"{str(path)!r} can't be read ({why}); name a YAML file") from error

@@ -18,7 +18,7 @@ from ..data import TensorImageSet
 from ..measuring import told_as_value_error
 from ..models import AlphaNetwork, Shape, resolve_model, start_from_imagenet
 from ..options import TrainOptions
-from ..processes import ALONE, Processes
+from ..processes import ALONE, Processes, taking_turns
 from ..streams import untouched_global_state
 from .augment import Augmentation
 from .epoch import NotFiniteError, Trainer, TrainingStoppedError, measure_error
@@ -55,6 +55,7 @@ class EpochReport:
 Progress = Callable[[EpochReport], None]
 
 
+@taking_turns()
 def train(
     options: TrainOptions,
     *,
@@ -69,6 +70,10 @@ def train(
     """A network of the model that `options` name, trained on their data set.
 
     The global random states of Python, numpy and torch are not touched.
+
+    Trainings and measurements of one process take turns, whichever threads they are called in; other threads must draw
+    nothing from the global random generators meanwhile. To train several networks at once take processes, as a sweep
+    does.
 
     Args:
         options: What to train, and how. Their `device` is not read here.

@@ -31,6 +31,11 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
     Numbers are drawn from torch's global generator, which a `DataLoader` seeds anew in each worker, on the CPU
     whatever the images' device.
 
+    Several threads may use one transform. They draw from the one global generator in whichever order they come, so the
+    law of the fields is right, a seed repeats none of them, and `rejected` may miss some. Threads whose fields are to
+    be repeated take a transform with a generator each; loaders with workers need neither. While another thread
+    measures, trains or builds a network, which puts the global generator back, numbers drawn from it may come twice.
+
     Args:
         cutoff: c, or `(low, high)`, whole numbers, for a random one.
         temperature: T, `(low, high)`, or `range`: from T_min, where delta is half a pixel, to T_max, where half of the

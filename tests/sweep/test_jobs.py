@@ -1,6 +1,8 @@
 """A job's id is what is asked for; a job that fails is a row that says why."""
 
 import pytest
+import torch
+from support.threaded import THREADS, together
 
 from diffstab.options import LIBRARIES
 from diffstab.options.measure import MeasureOptions
@@ -145,3 +147,11 @@ def test_an_unexpected_error_is_kept_with_its_place(monkeypatch):
     (entry,) = run_job(measure_job(MeasureOptions()))
     assert entry.row["error"]["type"] == "ZeroDivisionError"
     assert "in broken" in entry.row["error"]["traceback"]
+
+
+def test_jobs_in_several_threads_are_those_of_one_and_leave_torchs_threads(two_threads):
+    jobs = [measure_job(MeasureOptions(model="fc_l2", images=5, resamples=100, seed=seed)) for seed in range(THREADS)]
+    wanted = [run_job(job)[0].row["R"] for job in jobs]
+    assert [entries[0].row["R"] for entries in together(run_job, jobs)] == wanted
+    assert torch.get_num_threads() == 2
+    assert together(lambda _: torch.get_num_threads(), jobs) == [2] * THREADS

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from support.stopped_runs import OPTIONS
+from support.threaded import THREADS, together
 from torch import nn
 
 from diffstab.data.images import TensorImageSet
@@ -159,3 +160,14 @@ def test_layout_and_compilation_change_no_weight_by_more_than_rounding(name, mod
     plain, other = (train(replace(options, **{name: on})).network.state_dict() for on in (False, True))
     for key, value in plain.items():
         torch.testing.assert_close(other[key], value, rtol=1e-3, atol=1e-5)
+
+
+def test_trainings_in_several_threads_give_the_weights_of_one(dropout_net, few_digits, one_thread):
+    """Dropout draws from the global generator, which each step seeds."""
+    options = [TrainOptions(model="x", recipe="laptop", epochs=1, seed=seed) for seed in range(THREADS)]
+    before = torch.get_rng_state()
+    wanted = [train(one).network.state_dict() for one in options]
+    found = [one.network.state_dict() for one in together(train, options)]
+    for own, other in zip(found, wanted, strict=True):
+        assert all(torch.equal(own[name], other[name]) for name in other)
+    assert torch.equal(torch.get_rng_state(), before)
