@@ -52,14 +52,12 @@ def read_split(name: str, split: str, folders: Sequence[Path], inner: str) -> li
     Raises:
         ValueError: If files are missing, damaged, larger than the published ones, or those of another data set.
     """
-    found = [{file: _find(folder / file) for file in FILES[split]} for folder in folders]
-    for paths in found:
-        if all(paths.values()):
-            return [_read(name, file, path) for file, path in paths.items() if path]
-    place, paths = next(
-        (pair for pair in zip(folders, found, strict=True) if pair[0].is_dir()), (folders[-1], found[-1])
-    )
-    missing = [file for file, path in paths.items() if path is None]
+    for folder in folders:
+        paths = {file: path for file in FILES[split] if (path := _find(folder / file))}
+        if len(paths) == len(FILES[split]):
+            return [_read(name, file, path) for file, path in paths.items()]
+    place = next((folder for folder in folders if folder.is_dir()), folders[-1])
+    missing = [file for file in FILES[split] if not _find(place / file)]
     wanted = some([f"{inner}/{missing[0]}", *missing[1:]])
     raise ValueError(f"looked for {wanted} (or {PACKED}) in {found_in(place)}; name the folder that holds them")
 
