@@ -25,7 +25,7 @@ figure_options = together(
         type=click.Choice((*PRESETS, OWN)),
         default=PRESETS[0],
         show_default=True,
-        help="Its sweep: for two cores, or as in the paper; `own` draws whatever rows the store has.",
+        help="Its sweep: for two cores, as in the paper, or on FashionMNIST; `own` draws whatever rows the store has.",
     ),
     click.option(
         "--store", type=click.Path(path_type=Path), default=STORE, show_default=True, help="Or a CSV export of one."

@@ -22,7 +22,7 @@ from .options import (
     store_option,
     trust_option,
 )
-from .remeasure import asked_by_row, tell_differences
+from .remeasure import asked_by_row, mend, tell_differences
 from .tables import print_results
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def measure(
     R_f near 1: deformations change the output as much as noise of the same size does. Well below 1: the network is
     stable to deformations. Several processes: torchrun -m diffstab measure ...
     """
-    before = None
+    before, origin = None, store
     if options["convention"] == BOTH and from_row is None:
         refuse_beside_both(with_init=with_init, store=store, report=report)
         with watched() as reporter:
@@ -123,8 +123,10 @@ def measure(
         after.callback(write_files, results, output, report)
         for asked, found in zip(wanted if kept is not None else (), results, strict=False):
             keep(kept, asked, found)
-    if before is not None and not tell_differences(before, results[0].to_dict()):
-        raise SystemExit(1)
+    if before is not None and origin is not None:
+        if not tell_differences(before, results[0].to_dict()):
+            raise SystemExit(1)
+        mend(origin, before, results[0])
 
 
 def write_files(results: "list[StabilityResult]", output: Path | None, report: Path | None) -> None:

@@ -11,6 +11,7 @@ from .stores import one_row, opened
 
 if TYPE_CHECKING:
     from ..options import MeasureOptions
+    from ..results import StabilityResult
     from ..store import Row
 
 BESIDE = set("from_row store output report as_json device workers trust".split())  # options that go with a row's
@@ -61,3 +62,13 @@ def tell_differences(row: "Row", result: dict[str, Any]) -> bool:
     why = f"; in the row there were other {', '.join(others)}" if others else ""
     echo(f"{name}: others than in the row, relatively {told}{why}", err=True)
     return False
+
+
+def mend(store: Path, row: "Row", result: "StabilityResult") -> None:
+    """Puts a row's raw values back into its store if they are missing or damaged there, and says so on stderr."""
+    from ..store import Store
+
+    kept = Store(store)
+    if kept.mend(row, result.raw):
+        echo(f"row {row['key'][:12]}: its raw values were missing or damaged, and are put back", err=True)
+    kept.close()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..checks import reason, some
 from ..options import split_of
 from ..reading import is_regular, kind_of
+from .idx import read_split
 from .layout import found_in, read_or_fetch, root_of
 from .preprocessing import Preprocessing
 from .raw import ArrayImages
@@ -88,17 +89,20 @@ def svhn(split: str, data_dir: Path, download: bool) -> ArrayImages:
 
 
 def _idx(name: str, kind: Any, split: str, data_dir: Path, download: bool) -> ArrayImages:
+    """In torchvision's folder or in `data_dir` itself; torchvision alone fetches them."""
     split = split_of(name, split, ("train", "test"))
     inner = f"{kind.__name__}/raw"
-    packed = [file for file, _ in kind.resources]
-    data = _read(
-        f"{name}/{split}",
-        Files(inner, {file.removesuffix(".gz"): None for file in packed}, tuple(f"{inner}/{file}" for file in packed)),
-        lambda root, fetch: kind(root, train=split == "train", download=fetch),
-        data_dir,
-        download,
-    )
-    return _images(name, split, data.data.numpy(), data.targets.numpy(), 10, kind.classes)
+    root = root_of(data_dir, inner)
+
+    def read() -> list[NDArray[np.uint8]]:
+        try:
+            return read_split(name, split, (root / inner, data_dir), inner)
+        except ValueError as error:
+            raise ValueError(f"{name}/{split}: {error}, or use --download") from error
+
+    fetch = (lambda folder: kind(folder, download=True)) if download else None
+    pixels, labels = read_or_fetch(name, root, read, fetch, [f"{inner}/{file}" for file, _ in kind.resources])
+    return _images(name, split, pixels, labels.astype(np.int64), 10, kind.classes)
 
 
 def _cifar(name: str, kind: Any, classes: int, split: str, data_dir: Path, download: bool) -> ArrayImages:

@@ -25,8 +25,8 @@ STORED_SETS: dict[str, Callable[[str, Path, bool], RawImages]] = {
     "folder": folder,
 }
 LAYOUTS = {  # what lies in data_dir
-    "mnist": "MNIST/raw",
-    "fashionmnist": "FashionMNIST/raw",
+    "mnist": "its IDX files or MNIST/raw",
+    "fashionmnist": "its IDX files or FashionMNIST/raw",
     "cifar10": "cifar-10-batches-py",
     "cifar100": "cifar-100-python",
     "svhn": "train_32x32.mat, test_32x32.mat or extra_32x32.mat",

@@ -129,9 +129,10 @@ def test_whatever_rows_there_are_are_drawn(cli, filled):
     [
         (["fig3-delta"], "no figure is called 'fig3-delta'; did you mean 'fig03-delta'?"),
         (["fig13-mnist"], "fig13-mnist has no preset 'laptop'; allowed: paper, own"),
+        (["fig02-sphere", "--preset", "fashion"], "fig02-sphere has no preset 'fashion'; allowed: laptop, paper, own"),
         ([NAME, "--preset", "own", "--run"], "preset is own and there is --run; run your own sweep"),
         ([NAME, "--preset", "own", "--store", "nothing.csv"], "nothing.csv"),
-        ([NAME, "--preset", "small"], "'small' is not one of 'laptop', 'paper', 'own'"),
+        ([NAME, "--preset", "small"], "'small' is not one of 'laptop', 'paper', 'fashion', 'own'"),
     ],
 )
 def test_what_cannot_be_drawn_is_told_in_one_line(cli, tmp_path, monkeypatch, arguments, message):

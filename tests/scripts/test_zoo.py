@@ -103,6 +103,21 @@ def test_a_zoo_that_was_killed_ends_in_the_same_table(cli, tiny_zoo, tmp_path):
     assert relation(cli, kept / "zoo-mnist5k.csv", tmp_path / "figure-csv") == (first, rows)
 
 
+def test_the_zoo_of_fashion_is_whole_seeds_of_the_papers_networks_by_one_rule():
+    jobs = read_spec(train_zoo.ZOO["fashion"]).jobs
+    trained = [job.options for job in jobs if job.kind == "train"]
+    networks = {job.options.model for job in read_spec(train_zoo.ZOO["laptop"]).jobs}
+    assert [options.seed for options in trained] == [seed for seed in range(5) for _ in networks]
+    for seed in range(5):
+        assert {options.model for options in trained if options.seed == seed} == networks
+    assert {(options.train_size, options.select, options.holdout) for options in trained} == {(None, "last", 0)}
+    assert {options.schedule for options in trained} == {"cosine"}
+    measured = [job for job in jobs if job.kind == "measure"]
+    assert len(measured) == 2 * len(trained)
+    assert {job.options.images for job in measured} == {2000}
+    assert len({job.trained_by.id for job in measured if job.trained_by}) == len(trained)
+
+
 def test_a_zoo_tells_bad_input_in_one_line(cli, tiny_zoo, tmp_path):
     answer = run_zoo(cli, tmp_path / "zoo", "--executor", "abacus")
     assert answer.exit_code == 2

@@ -132,3 +132,21 @@ def test_an_object_of_python_can_not_be_named_again(folder):
     row = {"status": "done", "kind": "measure", "key": "a", "model": "Net", "model_source": "python"}
     with pytest.raises(ValueError, match="is of a Python object, Net"):
         options_of(row, store)
+
+
+def test_lost_raw_values_are_put_back_and_a_sweep_misses_them(cli, tmp_path):
+    (tmp_path / "sweep.yaml").write_text("measure: {model: fc_l4, images: 30, resamples: 100}")
+    words = ("sweep", tmp_path / "sweep.yaml", "--store", tmp_path / "s")
+    assert "1 done" in cli(*words).stdout
+    (row,) = Store(tmp_path / "s").rows()
+    (path,) = (tmp_path / "s" / "raw").glob("*/*")
+    whole = path.read_bytes()
+    for damage in (path.unlink, lambda: path.write_bytes(whole[:-1])):
+        damage()
+        assert "1 to run, 0 done" in cli(*words, "--dry-run").stdout
+        answer = cli("measure", "--from-row", row["key"], "--store", tmp_path / "s", "--device", "cpu")
+        assert f"row {row['key'][:12]}: its raw values were missing or damaged, and are put back" in answer.stderr
+        assert "0 to run, 1 done" in cli(*words, "--dry-run").stdout
+        assert Store(tmp_path / "s").raw(Store(tmp_path / "s").rows()[0]).deformation.shape == (30, 1)
+    path.write_bytes(whole[:-1])
+    assert "1 cells: 1 done, 0 failed, 0 were in the store" in cli(*words).stdout

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..drawing.lines import Drawn
 
-PRESETS = ("laptop", "paper")
+PRESETS = ("laptop", "paper", "fashion")
 FOLDER = Path(__file__).parent / "presets"
 SIDES = {"laptop": 128, "paper": 320}  # of the images of figures that need no network, pixels
 FEW = {"laptop": 6, "paper": 6}  # where each pixel is shown
@@ -38,7 +38,7 @@ class FigureKind:
     @property
     def presets(self) -> tuple[str, ...]:
         """Those that it can be made with."""
-        return tuple(name for name in PRESETS if not self.sweeps or self.sweep_files(name))
+        return tuple(name for name in PRESETS if (self.sweep_files(name) if self.sweeps else name in self.sides))
 
     def sweep_files(self, preset: str) -> list[Path]:
         """Of the sweeps that the preset has."""
