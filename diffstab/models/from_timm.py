@@ -142,7 +142,7 @@ def build_timm(source: str, name: str, architecture: Architecture, card: Card, *
         try:
             network: nn.Module = timm.create_model(spec, pretrained=pretrained, **arguments)
             if any(value.is_meta for value in network.state_dict().values()):
-                raise ValueError("its weights are on the device meta, which holds no numbers")
+                raise ValueError("its weights are on the device meta; one that holds numbers is needed")
         except Exception as error:  # each network has its own
             raise ValueError(f"{shown} can't be built with {arguments} ({in_short(error)})") from error
         return network
