@@ -7,6 +7,7 @@ can be copied together.
 import hashlib
 import io
 import os
+import re
 import struct
 import zipfile
 import zlib
@@ -25,6 +26,7 @@ from ..writing import make_folder, refuse_links, write_atomically
 RAW, WEIGHTS = "raw", "weights"
 SUFFIX = {RAW: ".npz", WEIGHTS: ".safetensors"}
 COLUMN = {RAW: "raw", WEIGHTS: "checkpoint_sha256"}  # of the row, where the hash stands
+DIGEST = re.compile("[0-9a-f]{64}")
 LARGEST = {RAW: 2**31, WEIGHTS: 2**33}  # bytes of a file
 MOST_UNPACKED, SPARE = 100, 2**26  # times an archive's size, and bytes: outputs hardly shrink, flips may all be 0
 ZIP_BEGINS, ZIP_ENDS, ZIP_END = b"PK\x03\x04", b"PK\x05\x06", 22  # bytes of the record that ends an archive
@@ -49,7 +51,11 @@ def sha256(content: bytes) -> str:
 
 
 def path_of(folder: Path, kind: str, digest: str) -> Path:
-    """Where a sidecar of a store lies: `KIND/ab/abcd....SUFFIX`."""
+    """Where a sidecar of a store lies: `KIND/ab/abcd....SUFFIX`. Raises ValueError if the digest is none."""
+    if not DIGEST.fullmatch(digest):
+        raise ValueError(
+            f"a sidecar is named {digest!r:.80}; 64 hexadecimal digits are needed, so measure the row again"
+        )
     return folder / kind / digest[:2] / f"{digest}{SUFFIX[kind]}"
 
 
@@ -84,8 +90,8 @@ def stamp(folder: Path, kind: str, digest: str) -> tuple[int, int] | None:
 
 def is_whole(folder: Path, kind: str, digest: str) -> bool:
     """Whether weights have the hash in their name, and raw values the two ends of an archive, which is soon seen."""
-    path = path_of(folder, kind, digest)
     try:
+        path = path_of(folder, kind, digest)
         if kind == WEIGHTS:
             return sha256_of(path, kind) == digest
         with open_regular(path) as stream:
