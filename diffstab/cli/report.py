@@ -40,6 +40,11 @@ def report(
     kept = opened(store)
     rows = select(kept.rows(), filters)
     named = title or f"Stability: {store.resolve().name}"
-    content = report_page(rows, kept.raw, title=named, most=most, resamples=resamples, seed=seed).encode()
+
+    def note(text: str) -> None:
+        echo(f"note: {text}", err=True)
+
+    options: dict[str, int] = {"most": most, "resamples": resamples, "seed": seed}
+    content = report_page(rows, kept.raw, title=named, note=note, **options).encode()
     write_atomically(output, content)
     echo(f"{output}: {len(rows)} rows, {len(content) / 1000:.0f} kB; open it in a browser")

@@ -1,7 +1,8 @@
 """The report: the measurements of a store on one page, with the plots and comparisons that people ask for."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from heapq import heappush, heappushpop
 from typing import Any
 
 from ..options import DEFAULTS
@@ -24,6 +25,7 @@ from .page import STATIC, page
 from .paired import MOST_COMPARED, Matrix, matrices_of
 
 SCRIPTS = ("rows.js", "statistics.js", "plot.js", "matrix.js", "table.js", "report.js")
+MOST_ROWS = 20_000  # on a page, of measurements and of failures: 5 MB, which browsers still sort and filter at once
 COUNTS = ("images", "draws", "temperature")  # what a measurement took, or what follows from delta and the size
 WAY = tuple(column for column in SETTING if column not in COUNTS)  # rows that share these stand in one plot
 SWEPT = ("delta", "delta_rule", "noise_norm")  # along a curve
@@ -31,23 +33,26 @@ FAMILY = tuple(column for column in WAY if column not in SWEPT)
 
 
 def report_page(
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     raw_of: RawOf | None = None,
     *,
     title: str,
     most: int = MOST_COMPARED,
     resamples: int = DEFAULTS.resamples,
     seed: int = DEFAULTS.seed,
+    note: Callable[[str], None] | None = None,
 ) -> str:
     """The HTML file.
 
     Args:
-        rows: Of a store; trainings are left out, failures are listed.
+        rows: Of a store; trainings are left out, failures are listed. Of more than 20,000 of a kind the newest are
+            taken, which a note on the page tells.
         raw_of: The per-image values behind a row, such as `Store.raw`, for paired comparisons; None leaves them out.
         title: Of the page.
         most: Networks in a paired comparison; of more, those of lowest R_f.
         resamples: Of the images, behind the comparisons.
         seed: Of the resamples.
+        note: Called with what is left out.
 
     Raises:
         ValueError: If no row is a measurement, or an option is out of range.
@@ -57,9 +62,11 @@ def report_page(
     >>> report_page([row], title="One network").startswith("<!DOCTYPE html>")
     True
     """
-    measured = [row for row in rows if is_measured(row)]
+    count, trainings, (made, failed) = _taken(rows)
+    measured = made.rows()
     if not measured:
-        raise ValueError(f"none of {len(rows)} rows is a measurement; measure some, or filter less")
+        raise ValueError(f"none of {count} rows is a measurement; measure some, or filter less")
+    left_out = [text for one, name in ((made, "measurements"), (failed, "failures")) for text in one.told(name)]
     ways = [setting_values(row, WAY) for row in measured]
     families = [setting_values(row, FAMILY) for row in measured]
     matrices, notes = matrices_of(measured, raw_of, most, resamples=resamples, seed=seed)
@@ -73,10 +80,12 @@ def report_page(
         "network": _places([_network(row) for row in measured]),
         "layers": layers_of(measured),
         "matrices": [_placed(matrix, ways) for matrix in matrices],
-        "failures": _failures(rows),
-        "notes": notes,
-        "trainings": sum(row.get("kind") == "train" and row.get("status") != FAILED for row in rows),
+        "failures": _failures(failed.rows()),
+        "notes": [*left_out, *notes],
+        "trainings": trainings,
     }
+    for text in left_out:
+        (note or _silent)(text)
     body = (STATIC / "report.html").read_text("utf-8")
     return page(title, body, ["page.css", "report.css"], SCRIPTS, data)
 
@@ -134,6 +143,45 @@ def _network(row: Row) -> str:
     return repr((row["model"], row.get("weights") == "init", sorted(told.items(), key=str)))
 
 
+def _silent(text: str) -> None:
+    """Without a `note`, the page alone tells."""
+
+
+class _Newest:
+    """The newest rows of those that come, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.kept: list[tuple[str, int, Row]] = []
+
+    def add(self, row: Row) -> None:
+        self.count += 1
+        push = heappush if len(self.kept) < MOST_ROWS else heappushpop
+        push(self.kept, (str(row.get("time", "")), self.count, row))
+
+    def rows(self) -> list[Row]:
+        return [row for _, _, row in sorted(self.kept, key=lambda one: one[1])]
+
+    def told(self, name: str) -> list[str]:
+        """A note on those that are left out, if there are any."""
+        more = f"{len(self.kept):,} of {self.count:,} {name} are on the page, the newest; --where FILTER chooses others"
+        return [more] if self.count > len(self.kept) else []
+
+
+def _taken(rows: Iterable[Row]) -> tuple[int, int, tuple[_Newest, _Newest]]:
+    """How many rows there are, how many trainings among them, and the measurements and failures for the page."""
+    count, trainings, made, failed = 0, 0, _Newest(), _Newest()
+    for row in rows:
+        count += 1
+        if is_measured(row):
+            made.add(row)
+        elif row.get("status") == FAILED:
+            failed.add(row)
+        else:
+            trainings += row.get("kind") == "train"
+    return count, trainings, (made, failed)
+
+
 def _failures(rows: Sequence[Row]) -> list[dict[str, str]]:
     names = ("model", "kind", "error.type", "error.message", "job")
-    return [{name: str(value_at(row, name) or "") for name in names} for row in rows if row.get("status") == FAILED]
+    return [{name: str(value_at(row, name) or "") for name in names} for row in rows]

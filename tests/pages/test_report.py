@@ -100,6 +100,29 @@ def test_bad_input_is_told_in_one_line(cli, store, tmp_path, monkeypatch, argume
     assert not list(tmp_path.iterdir())
 
 
+def test_of_very_many_rows_the_newest_are_on_the_page(cli, store, tmp_path, monkeypatch):
+    def rows():
+        """An iterator; the oldest come last."""
+        for k in range(20_030):
+            yield {**row("net", k), "time": f"2026-01-01T00:00:00.{20_030 - k:06}+00:00"}
+        yield {"key": "f", "kind": "measure", "status": "failed", "model": "net", "error": {"type": "ValueError"}}
+
+    told = []
+    page = report_page(rows(), title="", note=told.append)
+    assert told == ["20,000 of 20,030 measurements are on the page, the newest; --where FILTER chooses others"]
+    data = data_of(page)
+    assert data["notes"] == told
+    assert (data["count"], len(data["failures"])) == (20_000, 1)
+    assert data["columns"]["training.seed"]["of"] == list(range(20_000))
+    assert len(page) < 5_000_000
+    monkeypatch.setattr("diffstab.pages.report.MOST_ROWS", 4)
+    answer = report(cli, store.folder, "-o", tmp_path / "page.html", "--resamples", "100")
+    assert f"note: 4 of {len(store)} measurements are on the page, the newest" in answer.stderr
+    newest = sorted(store.rows(), key=lambda one: one["time"])[-4:]
+    keys = data_of((tmp_path / "page.html").read_text())["columns"]["key"]["of"]
+    assert keys == [one["key"] for one in store.rows() if one in newest]
+
+
 def test_a_measurement_writes_its_page(cli, tmp_path):
     words = "measure --model fc_l4 --images 20 --resamples 200 --layers auto --with-init --json --report".split()
     answer = cli(*words, str(tmp_path / "page.html"))

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from support.browsing import SIZES, assert_accessible, opened, settled
-from support.reported import NAME, data_of, some_rows
+from support.reported import FORMULA, NAME, data_of, some_rows
 
 from diffstab.store.export import exported
 
@@ -92,11 +92,11 @@ def test_pointing_tells_and_a_click_highlights_a_network_everywhere(page):
 
 def test_the_keyboard_alone_does_it(page):
     reached = []
-    for _ in range(12):
+    for _ in range(13):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.parentElement.id"))
     assert reached[:6] == ["way", "filter", "quantity", "error", "depth", "delta"]
-    assert reached[6:9] == ["csv", "json", ""] or reached[6:8] == ["csv", "json"]
+    assert reached[6:9] == ["csv", "spreadsheets", "json"]
     page.locator("#error svg").focus()
     told = []
     for _ in range(3):
@@ -151,6 +151,14 @@ def test_files_to_save_hold_the_rows_shown(page):
     wanted = list(csv.DictReader(io.StringIO(exported(rows, "csv").decode())))
     assert sorted(one["key"] for one in found) == sorted(one["key"] for one in wanted)
     assert list(found[0]) == list(wanted[0])
+    page.locator("label", has_text="for spreadsheets").click()
+    with page.expect_download() as download:
+        page.locator("#csv").click()
+    with open(download.value.path(), encoding="utf-8", newline="") as stream:
+        defused = {one["key"]: one for one in csv.DictReader(stream)}
+    wanted = csv.DictReader(io.StringIO(exported(rows, "csv", for_spreadsheets=True).decode()))
+    assert {key: one["model"] for key, one in defused.items()} == {one["key"]: one["model"] for one in wanted}
+    assert {one["model"] for one in defused.values() if one["model"].startswith("'")} == {f"'{FORMULA}"}
     with page.expect_download() as download:
         page.locator("#json").click()
     assert len(json.loads(download.value.path().read_text())) == len(rows)

@@ -11,6 +11,7 @@ from support.measured_rows import row
 
 from diffstab.pages.columns import columnar
 from diffstab.statistics.correlation import correlation_interval, fitted_power_law
+from diffstab.store import export
 from diffstab.store.export import exported
 from diffstab.store.table import columns_of, flat, in_order, select, value_at
 
@@ -102,6 +103,20 @@ def test_files_hold_what_an_export_holds():
     kept = [{name: value for name, value in flat(one).items() if value is not None} for one in ROWS]
     kept[2]["seed_of_images"] = str(2**64 - 1)
     assert json.loads(objects) == kept
+
+
+@needs_node
+@pytest.mark.parametrize("begin", export.FORMULA)
+def test_for_spreadsheets_no_text_begins_as_a_formula(begin):
+    rows = [{**row(f"{begin}1+1", 0, R=0.5), "seed": -1}]
+    ask = """({ Rows }, data) => {
+      const rows = Rows.decode(data), names = Object.keys(data.columns);
+      return [true, false].map((spreadsheets) => Rows.csv(rows, names, spreadsheets));
+    }"""
+    found = in_node(ask, {"count": 1, "columns": columnar(rows)}, "rows.js")
+    for text, model in zip(found, (f"'{begin}1+1", f"{begin}1+1"), strict=True):
+        own = next(csv.DictReader(io.StringIO(text, newline="")))
+        assert (own["model"], own["seed"]) == (model, "-1")
 
 
 def test_columns_hold_every_value():

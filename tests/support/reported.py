@@ -11,6 +11,7 @@ from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
 
+FORMULA = "=cmd|' /C calc'!A0"
 NAME = "</script><img src=x onerror=alert(1)> & 'it'"
 IMAGES = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)).mul(4).exp()
 
@@ -39,7 +40,7 @@ def some_rows():
     rows += [row(f"net{k}", 0, R=0.9 + 0.02 * k, error=0.9, weights="init") for k in range(6)]
     rows += [row("net2", 0, R=R, delta=delta) for delta, R in ((0.1, 3.0), (0.5, 1.2), (2.0, 0.2))]
     rows += [row("net3", 0, R=0.5, convention="reference"), row("net4", 0, R=1.5, precision="amp-bfloat16")]
-    rows += [row(NAME, 0, R=2.5, error=0.0)]
+    rows += [row(NAME, 0, R=2.5, error=0.0), row(FORMULA, 0, R=2.6, error=0.0)]
     rows = [{**one, "radius_average": "median", "weights_sha256": one["model"] + one["weights"]} for one in rows]
     failed = {"type": "ValueError", "message": f"no such model {NAME}", "traceback": ""}
     return [*rows, {"key": "f", "kind": "measure", "status": "failed", "model": NAME, "job": "j", "error": failed}]

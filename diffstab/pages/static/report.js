@@ -238,7 +238,7 @@
   $("quantity").addEventListener("change", render);
   $("none").addEventListener("click", () => { state.chosen.clear(); highlight(); });
   $("more").addEventListener("click", () => { state.all = true; table(); });
-  $("csv").addEventListener("click", () => save("results.csv", Rows.csv(shown.map((place) => rows[place]), names), "text/csv"));
+  $("csv").addEventListener("click", () => save("results.csv", Rows.csv(shown.map((place) => rows[place]), names, $("spreadsheets").checked), "text/csv"));
   $("json").addEventListener("click", () => save("results.json", Rows.json(shown.map((place) => rows[place])), "application/json"));
   let width = innerWidth;
   addEventListener("resize", () => { if (width !== innerWidth) render(); width = innerWidth; });

@@ -61,13 +61,17 @@ const Rows = (() => {
     });
   }
 
+  // as `results export --for-spreadsheets`: an apostrophe before texts that begin as a formula
+  const defused = (value) => (typeof value === "string" && /^[=+\-@\t\r\n＝＋－＠]/.test(value) ? `'${value}` : value);
+
   const cell = (value) => {
     const text = value === undefined ? "" : typeof value === "boolean" ? (value ? "True" : "False") : String(value);
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
 
-  const csv = (rows, names) =>
-    [names, ...rows.map((row) => names.map((name) => row.get(name)))].map((line) => line.map(cell).join(",") + "\n").join("");
+  const csv = (rows, names, forSpreadsheets = false) =>
+    [names, ...rows.map((row) => names.map((name) => row.get(name)))]
+      .map((line) => line.map((value) => cell(forSpreadsheets ? defused(value) : value)).join(",") + "\n").join("");
 
   const json = (rows) => JSON.stringify(rows.map((row) => Object.fromEntries(row)), null, 1) + "\n";
 
