@@ -74,7 +74,7 @@ def tell_plan(plan: "Spec", folder: Path, retry_failed: bool, as_json: bool, tru
     store = Store(folder) if (folder / "rows").is_dir() else None
     if store is not None:
         tell_notes(store)
-    status = {job.id: (store.status(job.id) if store else None) or "to run" for job in plan.jobs}
+    status = {job.id: kept_status(store, job.id) for job in plan.jobs}
     unseen = [name for name in built_models(plan.jobs, store) if name not in trust] if store else []
     if unseen:
         told, options = ", ".join(map(repr, unseen)), " ".join(f"--trust {quote(name)}" for name in unseen)
@@ -90,6 +90,15 @@ def tell_plan(plan: "Spec", folder: Path, retry_failed: bool, as_json: bool, tru
     for job in plan.jobs:
         echo(f"{status[job.id]:<7} {job}")
     echo(f"{len(plan.jobs)} cells: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+
+
+def kept_status(store: "Store | None", job: str) -> str:
+    """`done`, with the weights and raw values that the job gave, `failed`, or `to run`."""
+    from ..store import DONE, FAILED
+
+    if store is None or store.status(job) is None:
+        return "to run"
+    return FAILED if store.status(job) == FAILED else DONE if store.is_done(job) else "to run"
 
 
 def tell_summary(progress: "Progress", plan: "Spec", store: "Store", as_json: bool) -> None:

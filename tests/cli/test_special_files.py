@@ -48,6 +48,8 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "config.json").write_text(json.dumps({"architecture": "test_resnet", "num_classes": 10}))
     save_file({"a": torch.zeros(1)}, tmp_path / "net" / "model.safetensors")
+    (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+    (tmp_path / "MNIST" / "raw" / "t10k-labels-idx1-ubyte").write_bytes(b"")
     return tmp_path
 
 

@@ -114,8 +114,9 @@ def test_the_row_says_the_split_and_the_orientation_and_can_be_measured_again(cl
     assert rows[True]["data_sha256"] != rows[False]["data_sha256"]
     assert rows[True]["R"] != rows[False]["R"]
     store = Store(folder.parent / "store")
-    assert {options_of(row, store).exif_orientation for row in store.rows()} == {True, False}
-    again = cli("measure", "--from-row", rows[True]["key"], "--store", folder.parent / "store")
+    trust = [str(folder)]
+    assert {options_of(row, store, trust).exif_orientation for row in store.rows()} == {True, False}
+    again = cli("measure", "--from-row", rows[True]["key"], "--store", folder.parent / "store", "--trust", folder)
     assert "the same D, G and R" in again.stderr
 
 
