@@ -92,13 +92,13 @@ def _idx(name: str, kind: Any, split: str, data_dir: Path, download: bool) -> Ar
     """In torchvision's folder or in `data_dir` itself; torchvision alone fetches them."""
     split = split_of(name, split, ("train", "test"))
     inner = f"{kind.__name__}/raw"
-    root = root_of(data_dir, inner)
+    root, title = root_of(data_dir, inner), f"{name}/{split}"
 
     def read() -> list[NDArray[np.uint8]]:
         try:
             return read_split(name, split, (root / inner, data_dir), inner)
         except ValueError as error:
-            raise ValueError(f"{name}/{split}: {error}, or use --download") from error
+            raise ValueError(f"{title}: {error}, or use --download") from error
 
     fetch = (lambda folder: kind(folder, download=True)) if download else None
     pixels, labels = read_or_fetch(name, root, read, fetch, [f"{inner}/{file}" for file, _ in kind.resources])

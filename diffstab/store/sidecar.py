@@ -168,7 +168,9 @@ def _refuse_large(archive: zipfile.ZipFile, packed_size: int) -> None:
     members = archive.infolist()
     unknown = [member.filename for member in members if member.filename.removesuffix(".npy") not in DIMENSIONS]
     if unknown or len({member.filename for member in members}) < len(members):
-        raise ValueError(f"it has members {[member.filename for member in members][:3]!r}, unknown or twice")
+        raise ValueError(
+            f"it has members {[member.filename for member in members][:3]!r}, unknown or twice; those of raw values are needed"
+        )
     size, most = sum(member.file_size for member in members), MOST_UNPACKED * packed_size + SPARE
     if size > most:
         raise ValueError(f"it unpacks to {size:,} bytes; at most {most:,} are allowed for {packed_size:,} packed ones")
