@@ -84,10 +84,16 @@ def timm_name(row: Flat) -> str:
 
 def _written(columns: list[str], flats: Sequence[Flat]) -> bytes:
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    # of texts with a return alone some releases of csv quote none, and readers take it for the end of a line
+    quoting = csv.QUOTE_ALL if any(_has_return(flat_row) for flat_row in flats) else csv.QUOTE_MINIMAL
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n", quoting=quoting)
     writer.writeheader()
     writer.writerows(flats)
     return text.getvalue().encode(errors="backslashreplace")
+
+
+def _has_return(row: Flat) -> bool:
+    return any(isinstance(value, str) and "\r" in value for value in (*row, *row.values()))
 
 
 def _parquet(rows: Sequence[Row]) -> bytes:

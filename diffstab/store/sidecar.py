@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import some
 from ..reading import open_regular, read_bytes
 from ..results import RawValues
 from ..writing import make_folder, refuse_links, write_atomically
@@ -166,11 +167,9 @@ def unpacked(content: bytes, row: Mapping[str, Any]) -> RawValues:
 def _refuse_large(archive: zipfile.ZipFile, packed_size: int) -> None:
     """Raises ValueError before anything is unpacked."""
     members = archive.infolist()
-    unknown = [member.filename for member in members if member.filename.removesuffix(".npy") not in DIMENSIONS]
-    if unknown or len({member.filename for member in members}) < len(members):
-        raise ValueError(
-            f"it has members {[member.filename for member in members][:3]!r}, unknown or twice; those of raw values are needed"
-        )
+    names = [member.filename for member in members]
+    if len(set(names)) < len(names) or any(name.removesuffix(".npy") not in DIMENSIONS for name in names):
+        raise ValueError(f"it has members {some(names)}, unknown or twice; those of raw values are needed")
     size, most = sum(member.file_size for member in members), MOST_UNPACKED * packed_size + SPARE
     if size > most:
         raise ValueError(f"it unpacks to {size:,} bytes; at most {most:,} are allowed for {packed_size:,} packed ones")

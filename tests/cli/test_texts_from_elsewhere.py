@@ -1,6 +1,8 @@
 """Names in a stranger's store, file or network never steer the terminal, hide, or change the reading order."""
 
 import ast
+import csv
+import io
 import json
 import os
 import re
@@ -172,6 +174,14 @@ def test_a_spreadsheet_finds_no_formula(cli, begin):
     assert ",-1," in text  # a number
     with pytest.raises(ValueError, match="for_spreadsheets is for CSV"):
         exported([one], "parquet", for_spreadsheets=True)
+
+
+def test_a_return_ends_no_line_of_a_csv():
+    rows = [{**row("a\r=1+1"), "seed": 2}, row("b")]
+    for content in (exported(rows, "csv"), exported(rows, "csv", for_spreadsheets=True)):
+        lines = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+        assert [line["model"] for line in lines] == ["a\r=1+1", "b"]
+        assert lines[0]["seed"] == "2"
 
 
 def test_layers_are_named_harmlessly(cli, tmp_path, monkeypatch):
