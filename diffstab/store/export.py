@@ -85,8 +85,14 @@ def timm_name(row: Flat) -> str:
 def _written(columns: list[str], flats: Sequence[Flat]) -> bytes:
     text = io.StringIO()
     # of texts with a return alone some releases of csv quote none, and readers take it for the end of a line
-    quoting = csv.QUOTE_ALL if any(_has_return(flat_row) for flat_row in flats) else csv.QUOTE_MINIMAL
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n", quoting=quoting)
+    all_texts = any(map(_has_return, flats))
+    writer = csv.DictWriter(
+        text,
+        columns,
+        extrasaction="ignore",
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if all_texts else csv.QUOTE_MINIMAL,
+    )
     writer.writeheader()
     writer.writerows(flats)
     return text.getvalue().encode(errors="backslashreplace")
