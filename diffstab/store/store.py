@@ -82,12 +82,14 @@ class Store:
     def _check_schema(self) -> None:
         meta = self.folder / "store.json"
         try:
-            schema = json.loads(read_bytes(meta, most=LARGEST_META))["schema"]
+            content = json.loads(read_bytes(meta, most=LARGEST_META))
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"{str(meta)!r} is damaged ({error}); it should say the store's schema") from error
-        self._refuse_newer(schema)
+        if not isinstance(content, dict) or "schema" not in content:
+            raise ValueError(f"{str(meta)!r} is damaged (no schema is in it); it should say the store's schema")
+        self._refuse_newer(content["schema"])
 
     def _refuse_newer(self, schema: object) -> None:
         if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= SCHEMA:

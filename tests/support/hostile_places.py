@@ -35,19 +35,18 @@ def _watch(event, arguments):
     if event in CODE:
         _guard["broken"].append((event, arguments))
     elif event == "open" and isinstance(arguments[0], (str, bytes)) and (arguments[2] or 0) & WRITES:
-        _allow(event, arguments[0], allowed)
+        _allow(arguments[0], allowed, follows=not (arguments[2] or 0) & os.O_NOFOLLOW)
     elif event in CHANGES:
         for path in arguments[: 2 if event in ("os.rename", "os.link") else 1]:
             if isinstance(path, (str, bytes, os.PathLike)):
-                _allow(event, path, allowed)
+                _allow(path, allowed, follows=False)
 
 
-def _allow(event, path, allowed):
-    place = (
-        os.path.realpath(os.fsdecode(path)) if event == "open" else os.path.realpath(os.path.dirname(os.fsdecode(path)))
-    )
+def _allow(path, allowed, *, follows):
+    path = os.fsdecode(path)
+    place = os.path.realpath(path) if follows else os.path.realpath(os.path.dirname(path))
     if not place.startswith((*allowed, "/dev/", "/proc/")):
-        _guard["broken"].append((event, path))
+        _guard["broken"].append(path)
 
 
 sys.addaudithook(_watch)
