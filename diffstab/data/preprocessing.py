@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from ..checks import crop_share, one_of
+from ..checks import a_number, above_zero, crop_share, one_of
 
 CROP_MODES = ("center", "squash", "border")
 RESAMPLINGS = {
@@ -19,6 +19,7 @@ RESAMPLINGS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+LARGEST_SIDE = 2**16
 COLOUR_MODES = {1: "L", 3: "RGB"}  # of PIL, by the number of channels
 Statistics = tuple[Sequence[float], Sequence[float]]
 
@@ -60,11 +61,14 @@ class Preprocessing:
             raise ValueError(
                 f"mean is {self.mean} and std is {self.std}; as many of each as the input has channels, 1 or 3"
             )
-        if min(self.std) <= 0:
-            raise ValueError(f"std is {self.std}; each value must be above 0")
-        if min(*self.size, *(self.resize or ())) < 1:
+        for mean, std in zip(self.mean, self.std, strict=True):
+            a_number("mean", mean)
+            above_zero("std", std)
+        sides = (*self.size, *(self.resize or ()))
+        if any(type(side) is not int for side in sides) or min(sides) < 1 or max(sides) > LARGEST_SIDE:
             raise ValueError(
-                f"images of size {self.size}, from {self.resize}, are asked for; each side must have at least 1 pixel"
+                f"images of size {self.size}, from {self.resize}, are asked for; each side must have 1 to "
+                f"{LARGEST_SIDE:,} pixels"
             )
 
     @property

@@ -4,12 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..checks import a_text
+from ..checks import a_text, positive_integer
 from ..data import Preprocessing
+from ..options import MOST_OUTPUTS
 from .from_timm import folder_config
 from .sources import Shape
 
 PREPROCESSING, WEIGHTS_FILE = "preprocessing", "model.safetensors"
+MOST_INPUTS = 2**22  # values of an image
 
 
 class KeptNetwork(NamedTuple):
@@ -32,8 +34,16 @@ def kept_network(folder: Path) -> KeptNetwork | None:
         return None
     try:
         told: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in config[PREPROCESSING].items()}
-        channels, height, width = config["input_size"]
-        shape = Shape(channels, height, width, config["num_classes"])
+        size = config["input_size"]
+        if not isinstance(size, list) or len(size) != 3:
+            raise ValueError(f"input_size is {size!r}; a list [C, H, W] is needed")
+        channels, height, width = (positive_integer("input_size", side) for side in size)
+        if channels * height * width > MOST_INPUTS:
+            raise ValueError(
+                f"input_size is {channels} x {height} x {width}; at most {MOST_INPUTS:,} values are allowed"
+            )
+        classes = positive_integer("num_classes", config["num_classes"], most=MOST_OUTPUTS)
+        shape = Shape(channels, height, width, classes)
         spec = a_text("architecture", config["architecture"])
         return KeptNetwork(spec, shape, Preprocessing(**told), folder / WEIGHTS_FILE)
     except (KeyError, TypeError, ValueError) as error:

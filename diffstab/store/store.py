@@ -86,7 +86,8 @@ class Store:
         except FileNotFoundError:
             return
         except (OSError, ValueError, RecursionError) as error:
-            raise ValueError(f"{str(meta)!r} is damaged ({error}); it should say the store's schema") from error
+            why = "it nests too deeply" if isinstance(error, RecursionError) else error
+            raise ValueError(f"{str(meta)!r} is damaged ({why}); it should say the store's schema") from error
         if not isinstance(content, dict) or "schema" not in content:
             raise ValueError(f"{str(meta)!r} is damaged (no schema is in it); it should say the store's schema")
         self._refuse_newer(content["schema"])
