@@ -90,14 +90,14 @@ def svhn(split: str, data_dir: Path, download: bool) -> ArrayImages:
 def _idx(name: str, kind: Any, split: str, data_dir: Path, download: bool) -> ArrayImages:
     """In torchvision's folder or in `data_dir` itself; torchvision alone fetches them."""
     split = split_of(name, split, ("train", "test"))
-    inner = f"{kind.__name__}/raw"
+    title, inner = f"{name}/{split}", f"{kind.__name__}/raw"
     root = root_of(data_dir, inner)
 
     def read() -> list[NDArray[np.uint8]]:
         try:
             return read_split(name, split, (root / inner, data_dir), inner)
         except ValueError as error:
-            raise ValueError(f"{name}/{split}: {error}, or use --download") from error
+            raise ValueError(f"{title}: {error}, or use --download") from error
 
     fetch = (lambda folder: kind(folder, download=True)) if download else None
     pixels, labels = read_or_fetch(name, root, read, fetch, [f"{inner}/{file}" for file, _ in kind.resources])
