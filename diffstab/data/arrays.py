@@ -91,8 +91,8 @@ def svhn(split: str, data_dir: Path, download: bool) -> ArrayImages:
 def _idx(name: str, kind: Any, split: str, data_dir: Path, download: bool) -> ArrayImages:
     """In torchvision's folder or in `data_dir` itself; torchvision alone fetches them."""
     split = split_of(name, split, ("train", "test"))
-    inner = f"{kind.__name__}/raw"
-    root, title = root_of(data_dir, inner), f"{name}/{split}"
+    title, inner = f"{name}/{split}", f"{kind.__name__}/raw"
+    root = root_of(data_dir, inner)
 
     def read() -> list[NDArray[np.uint8]]:
         try:
