@@ -77,7 +77,8 @@ def test_nothing_in_a_folder_runs_hangs_or_writes_outside(template, tmp_path, mo
             with suppress(IndexError):  # nothing is left
                 spoil(rng, given_, outside)
         before = {path.name: path.read_bytes() for path in outside.iterdir()}
-        for name in rng.sample(sorted(USES), 2):
+        named = USES.keys() - ({"training"} if (given_ / "net").is_symlink() else set())  # which the user names
+        for name in rng.sample(sorted(named), 2):
             with guarded(given_):
                 told = told_by(lambda name=name: USES[name](given_))
             assert not any(word in (told or "") for word in RAW), told
