@@ -123,7 +123,7 @@ def image_files(folder: Path, *, recursive: bool = True, left: LeftOut | None = 
     for entry in entries_of(folder, left):
         if entry.is_dir(follow_symlinks=False):
             found += image_files(Path(entry.path), left=left) if recursive else []
-        elif entry.is_symlink() and entry.is_dir():
+        elif entry.is_symlink() and is_folder(entry):
             left.links |= {entry.path} if recursive else set()
         elif is_special(entry):
             left.special.add(entry.path)
@@ -134,16 +134,23 @@ def image_files(folder: Path, *, recursive: bool = True, left: LeftOut | None = 
     return found
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one; a link to itself, of which the entry would raise OSError, is none."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)
+
+
 def is_special(entry: os.DirEntry[str]) -> bool:
     """Whether an entry, no folder, is a pipe, a socket or a device, or leads to one."""
-    return not entry.is_file() and os.path.exists(entry.path)
+    if entry.is_file(follow_symlinks=False):  # known without a look at it
+        return False
+    return os.path.exists(entry.path) and not os.path.isfile(entry.path)
 
 
 def folders_of(folder: Path, left: LeftOut | None = None) -> list[Path]:
     """The folders in a folder, sorted, and links to folders but for those that lead back to where they lie."""
     found = []
     for entry in entries_of(folder, left):
-        if not entry.is_dir():
+        if not is_folder(entry):
             continue
         if entry.is_symlink() and Path(entry.path).resolve() in (folder.resolve(), *folder.resolve().parents):
             if left is not None:
@@ -159,7 +166,7 @@ def holds_image(folder: Path, *, recursive: bool = True) -> bool:
     for entry in entries_of(folder):
         if entry.is_dir(follow_symlinks=False):
             inner.append(Path(entry.path))
-        elif is_image(entry.name) and not entry.is_dir() and not is_special(entry):
+        elif is_image(entry.name) and not is_folder(entry) and not is_special(entry):
             return True
     return recursive and any(holds_image(one) for one in inner)
 

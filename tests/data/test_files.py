@@ -151,3 +151,15 @@ def test_of_an_animation_the_first_image_is_read_and_transparency_is_dropped(tmp
     left = LeftOut()
     assert [read_image(path).mode for path in image_files(tmp_path, left=left)] == ["RGB"] * 3 + ["P", "RGBA", "RGB"]
     assert left.notes() == []
+
+
+def test_a_link_to_itself_is_left_out(tmp_path):
+    for name in ("a/one.png", "b/two.png"):
+        (tmp_path / name).parent.mkdir()
+        Image.new("L", (20, 20)).save(tmp_path / name)
+    (tmp_path / "c").symlink_to("c")
+    (tmp_path / "a" / "z.png").symlink_to("z.png")
+    data = load_dataset("folder", data_dir=tmp_path)
+    assert data.class_names == ("a", "b")
+    with pytest.raises(ValueError, match=r"z.png' can't be read as an image"):
+        [data[index] for index in range(len(data))]
