@@ -53,11 +53,16 @@ def folder_config(folder: Path) -> dict[str, Any]:
         raise ValueError(f"model is '{LOCAL}:{folder}'; config.json was looked for, and there is: {found or 'nothing'}")
     refuse_special(path)
     try:
-        config: dict[str, Any] = json.loads(read_text(path, most=LARGEST_TEXT))
-        config["architecture"]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{str(path)!r} is no network's config.json ({type(error).__name__}: {error})") from error
-    return config
+        config = json.loads(read_text(path, most=LARGEST_TEXT))
+        why = None if isinstance(config, dict) and "architecture" in config else "it names no architecture"
+    except RecursionError:
+        why = "it nests too deeply"
+    except (OSError, ValueError) as error:
+        why = str(error)
+    if why is not None:
+        raise ValueError(f"{str(path)!r} is no network's config.json ({why})")
+    told: dict[str, Any] = config
+    return told
 
 
 def refuse_without_weights(folder: Path) -> None:

@@ -86,6 +86,8 @@ def spoil(rng, root: Path, outside: Path):
         shutil.rmtree(path)
     else:
         path.unlink()
+    if os.path.lexists(path):  # an odd name that was taken before: writing to a pipe would wait
+        return
     with suppress(OSError, RuntimeError):  # a name that is too long, or there; torch tells it in its way
         rng.choice(WAYS)(rng, path, outside)
 
