@@ -160,14 +160,15 @@ def read_last(path: Path, recipe: RecipeDict, note: Callable[[str], None]) -> tu
 def _read(path: Path) -> dict[str, Any]:
     """What `write_state` wrote. Raises ValueError if the file can't be read, is damaged or holds something else."""
     try:
-        with open_regular(path) as stream:
-            file = stream.read()
+        stream = open_regular(path)
     except OSError as error:
         raise ValueError(f"checkpoint {str(path)!r} can't be read ({error.strerror})") from error
     try:
-        archive = zipfile.ZipFile(io.BytesIO(file))
-        damaged = is_swelling(archive, len(file)) or archive.testzip()  # torch.load checks no sums
-        content = None if damaged else torch.load(io.BytesIO(file), map_location="cpu", weights_only=True)
+        with stream:  # nothing is read whole before it is known for an archive
+            archive, size = zipfile.ZipFile(stream), os.fstat(stream.fileno()).st_size
+            damaged = is_swelling(archive, size) or archive.testzip()  # torch.load checks no sums
+            stream.seek(0)
+            content = None if damaged else torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise errors of many modules
         raise ValueError(_unusable(path)) from error
     if not isinstance(content, dict) or not content.keys() >= CONTENT:

@@ -66,7 +66,7 @@ def odd_rows(rng):
     [
         ("R", {"value": 0.5, "low": None, "high": 1.0}), ("D", 0.5), ("draws", 1.5), ("draws", -1), ("seed", True),
         ("model", None), ("cutoff", "3"), ("layers", [{"name": "fc"}]), ("layers", {}), ("test_error", 0.1),
-        ("transform", 3), ("asked", []), ("noise_radius", float("inf")),
+        ("transform", 3), ("asked", []), ("noise_radius", "1"),
     ],
 )  # fmt: skip
 def test_a_measurement_holds_each_column_as_its_kind(name, value):

@@ -247,3 +247,10 @@ def test_what_a_killed_writer_left_goes_when_a_writer_opens_the_store(store, tmp
     assert not left.exists()
     assert other.exists()
     assert (outside / left.name).exists()
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+def test_numbers_that_are_not_finite_make_no_row(number):
+    assert row_in(f'{{"R": {number}}}'.encode()) is None
+    assert row_in(f'{{"R": {number}, "path": "\\ud800"}}'.encode()) is None  # which takes the other reader
+    assert row_in(b'{"path": "\\ud800"}') == {"path": "\ud800"}
