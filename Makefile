@@ -50,9 +50,9 @@ coverage: $(VENV)/installed-dev
 mutants: $(VENV)/installed-dev
 	$(BIN)/python scripts/maintain/check_mutants.py --output docs/mutants.csv
 
-# Twenty times as many hostile files, options, specs, stores and command lines, and other ones than the tests'.
+# Twenty times as many hostile files, folders, options, specs, stores and command lines, and other ones than the tests'.
 fuzz: $(VENV)/installed-dev
-	DIFFSTAB_FUZZ=20 $(BIN)/pytest -n 2 -k hostile tests
+	DIFFSTAB_FUZZ=20 $(BIN)/pytest -n 2 -k 'hostile or spoiled' tests
 
 # On a machine with a GPU: agreement with the CPU, waits, memory, speed; eight minutes. Results go to gpu/.
 # It takes the virtual environment if there is one, otherwise a Python with torch, torchvision, timm and pytest.
