@@ -33,20 +33,21 @@ class Columns:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = [shown(name) for name in names]
-        self._widths = [len(name) for name in self._names]
+        self._lengths = {tuple(map(len, self._names))}  # of cells side by side; there are few
         self._left = list(range(len(self._names)))  # columns without a number
 
     def line(self, values: Sequence[Any]) -> str:
         """A line, as `print` takes it."""
         cells = [shown(value) for value in values]
-        self._widths = list(map(max, self._widths, map(len, cells)))
+        self._lengths.add(tuple(map(len, cells)))
         if self._left:
             self._left = [k for k in self._left if not isinstance(values[k], (int, float))]
         return SEPARATOR.join(cells)
 
     def print(self, lines: Iterable[str]) -> None:
         """A header and the lines, numbers to the right."""
-        form = "  ".join(f"%-{width}s" if k in self._left else f"%{width}s" for k, width in enumerate(self._widths))
+        widths = [max(lengths) for lengths in zip(*self._lengths, strict=True)]
+        form = "  ".join(f"%-{width}s" if k in self._left else f"%{width}s" for k, width in enumerate(widths))
         head = SEPARATOR.join(self._names)
         echo_lines((form % tuple(line.split(SEPARATOR))).rstrip() for line in chain([head], lines))
 

@@ -28,7 +28,8 @@ MORE_TEXTS = "weights weights_tag weights_key head model_source split transform 
 MORE_MAPPINGS = ("asked", "training", "versions", "preprocessing", "model_options")
 NUMERIC = {int, float}  # and no bool
 MOST_SHAPES = 10_000
-_known: dict[tuple[tuple[str, ...], tuple[type, ...]], bool] = {}  # whether rows of these columns and types fit
+# by the columns and types of a row, its intervals; none where they don't fit
+_known: dict[tuple[tuple[str, ...], tuple[type, ...]], tuple[str, ...]] = {}
 
 
 def is_measurement(row: Row) -> bool:
@@ -38,18 +39,21 @@ def is_measurement(row: Row) -> bool:
     False
     """
     shape = (tuple(row), tuple(map(type, row.values())))
-    fits = _known.get(shape)
-    if fits is None:
+    intervals = _known.get(shape)
+    if intervals is None:
         if len(_known) > MOST_SHAPES:  # of a store that has another one in each row
             _known.clear()
-        fits = _known[shape] = _types_fit(row)
+        intervals = _known[shape] = _intervals_of(row) if _types_fit(row) else ()
     return (
-        fits
+        len(intervals) > 0
         and min(COUNTS(row)) >= 0
-        and all(map(_is_interval, INTERVALS(row)))
-        and all(map(_is_interval, [rate for rate in map(row.get, RATES) if rate is not None]))
+        and all(map(_is_interval, [row[name] for name in intervals]))
         and _are_layers(row.get("layers"))
     )
+
+
+def _intervals_of(row: Row) -> tuple[str, ...]:
+    return ("D", "G", "R", *(name for name in RATES if row.get(name) is not None))
 
 
 def _types_fit(row: Row) -> bool:
