@@ -8,6 +8,7 @@ import stat
 from io import BufferedReader
 from pathlib import Path
 
+BLOCK = 2**20
 LARGEST_TEXT = 10_000_000  # bytes of a spec, of a network's config, of a list of images
 
 KINDS = {
@@ -73,7 +74,10 @@ def refuse_special(path: str | Path) -> None:
 def read_bytes(path: str | Path, *, most: int) -> bytes:
     """The content of a regular file. Raises as `open_regular`, of files that grow or tell no size too."""
     with open_regular(path, most=most) as stream:
-        content = stream.read(most + 1) or b""  # None of a file of the system's that would wait
+        size = os.fstat(stream.fileno()).st_size
+        content = stream.read(min(size, most) + 1) or b""  # None of a file of the system's that would wait
+        while size < len(content) <= most and (block := stream.read(BLOCK)):  # of a file that tells no size, or grows
+            content += block
     if len(content) > most:
         raise ValueError(f"{str(path)!r} has more than {most:,} bytes, which is the most allowed")
     return content

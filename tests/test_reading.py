@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tracemalloc
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -56,7 +57,17 @@ def test_nothing_and_names_that_no_file_can_have_are_no_regular_files(tmp_path):
 def test_a_file_that_would_wait_is_empty(tmp_path, monkeypatch):
     """As some of /proc: reading gives None."""
     (tmp_path / "a").touch()
-    monkeypatch.setattr(
-        reading, "open_regular", lambda path, most: nullcontext(SimpleNamespace(read=lambda count: None))
-    )
-    assert read_bytes(tmp_path / "a", most=1) == b""
+    with open(tmp_path / "a", "rb") as real:
+        waiting = SimpleNamespace(read=lambda count: None, fileno=real.fileno)
+        monkeypatch.setattr(reading, "open_regular", lambda path, most: nullcontext(waiting))
+        assert read_bytes(tmp_path / "a", most=1) == b""
+
+
+def test_no_memory_is_taken_for_more_than_a_file_holds(tmp_path):
+    (tmp_path / "a").write_bytes(b"a" * 1000)
+    tracemalloc.start()
+    try:
+        assert len(read_bytes(tmp_path / "a", most=2**40)) == 1000
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 from support.measured_stores import failed, measured
 
 from diffstab import MaxEntropyEnsemble, Store, measure
-from diffstab.store import sidecar
+from diffstab.store import compare_rows, select, sidecar
 from diffstab.store.check import check
 from diffstab.store.entry import checksum, measured_entry
+from diffstab.store.lines import as_line
 
 
 def part(store):
@@ -128,3 +130,27 @@ def test_what_is_no_store_is_refused(tmp_path):
     with pytest.raises(ValueError, match="can't be made"):
         Store(tmp_path / "other" / "file" / "store", create=True)
     assert [path.name for path in tmp_path.rglob("*")] == ["other", "file"]
+
+
+def test_a_store_is_listed_and_compared_without_holding_its_rows(store):
+    """Of 4,000 rows with 10 MB of texts, what is held at once stays below 4 MB."""
+    (row, *_) = store.rows()
+    store.close()
+    with open(store.folder / "rows" / "many.jsonl", "wb") as stream:
+        for number in range(4000):
+            more = {"key": f"{number:064d}", "job": None, "model": f"net{number}", "note": "x" * 2500}
+            stream.write(as_line({name: value for name, value in {**row, **more}.items() if value is not None}))
+    uses = {
+        "list": lambda: list(Store(store.folder, keep=lambda row: row["key"][:12]).kept()),
+        "each": lambda: sum(1 for _ in Store(store.folder).each()),
+        "filter": lambda: select(Store(store.folder).each(), ["model=net7"]),
+        "compare": lambda: compare_rows(Store(store.folder), ["net7", "net8"], [], resamples=100, seed=0),
+    }
+    for name, use in uses.items():
+        use()  # what is imported and cached once does not count
+        tracemalloc.start()
+        try:
+            use()
+            assert tracemalloc.get_traced_memory()[1] < 4e6, name
+        finally:
+            tracemalloc.stop()
