@@ -81,7 +81,7 @@ BAD = [
     ("measure --crop-pct 1.5", "crop_pct is 1.5; it must be 0.01 to 1"),
     ("measure --crop-pct 1e-320", "crop_pct is 9.99989e-321; it must be 0.01 to 1"),
     ("measure --mean 0.5,0.5", "mean is '0.5,0.5'; one number, or one for each of 3 channels, is needed"),
-    ("measure --std 0", "std is (0.0,)"),
+    ("measure --std 0", "std is 0; it must be above 0"),
     ("measure --amp --precision float64", "amp is on and precision is 'float64'; give one of the two"),
     ("measure --precision float16", "'--precision': 'float16' is not one of 'float32', 'float64'"),
     ("measure --output missing/row.json", "'missing/row.json' can't be written"),
