@@ -40,7 +40,7 @@ SIZES = [
     ({"resamples": 10**9}, "resamples is 1000000000; it must be at most"),
     ({"model_options": {"num_classes": 10**9}}, "num_classes is 1000000000; it must be at most"),
     ({"model_options": {"in_chans": 10**9}}, "in_chans is 1000000000; it must be at most"),
-    ({"asked": {"img_size": 10**9}}, "does not fit into memory"),
+    ({"asked": {"img_size": 10**9}}, "each side must have 1 to"),
 ]
 
 
