@@ -1,7 +1,7 @@
 """`diffstab results`: what a store holds, chosen, shown, written for other programs, checked."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,10 @@ from .options import output_option, store_option
 from .stores import chosen, one_row, opened
 from .tables import Columns, print_columns
 
-OVERVIEW = {
+if TYPE_CHECKING:
+    from ..store import Row
+
+OVERVIEW = {  # the key, plain columns, nested ones, the status
     "key": "key",
     "kind": "kind",
     "model": "model",
@@ -52,9 +55,14 @@ def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
         return
     from ..store import getter
 
-    table, (_, *values) = Columns(list(OVERVIEW)), [getter(column) for column in OVERVIEW.values()]
-    found = chosen(store, filters, lambda row: table.line([row["key"][:12], *[value(row) for value in values]]))
-    table.print(found.kept())
+    table, nested = Columns(list(OVERVIEW)), [getter(column) for column in OVERVIEW.values() if "." in column]
+    plain = [column for column in OVERVIEW.values() if "." not in column][1:-1]
+
+    def line(row: "Row") -> str:
+        get = row.get
+        return table.line([row["key"][:12], *map(get, plain), *[value(row) for value in nested], row["status"]])
+
+    table.print(chosen(store, filters, line).kept())
 
 
 @results.command()

@@ -22,7 +22,7 @@ RATES = {"test_error": "test error", "flips_deformation": "flips by deformation"
 def shown(value: Any) -> str:
     """A value as a table's cell: four digits are enough to look at."""
     if type(value) is str:
-        return escaped(value)
+        return value if value.isascii() and value.isprintable() else escaped(value)
     if isinstance(value, float):
         return f"{value:.4g}"
     return "-" if value is None else escaped(str(value))
@@ -34,20 +34,20 @@ class Columns:
     def __init__(self, names: Sequence[str]) -> None:
         self._names = [shown(name) for name in names]
         self._lengths = {tuple(map(len, self._names))}  # of cells side by side; there are few
-        self._left = list(range(len(self._names)))  # columns without a number
+        self._types: set[tuple[type, ...]] = {(str,) * len(self._names)}  # of values side by side
 
     def line(self, values: Sequence[Any]) -> str:
         """A line, as `print` takes it."""
         cells = [shown(value) for value in values]
         self._lengths.add(tuple(map(len, cells)))
-        if self._left:
-            self._left = [k for k in self._left if not isinstance(values[k], (int, float))]
+        self._types.add(tuple(map(type, values)))
         return SEPARATOR.join(cells)
 
     def print(self, lines: Iterable[str]) -> None:
         """A header and the lines, numbers to the right."""
         widths = [max(lengths) for lengths in zip(*self._lengths, strict=True)]
-        form = "  ".join(f"%-{width}s" if k in self._left else f"%{width}s" for k, width in enumerate(widths))
+        right = [any(issubclass(kind, (int, float)) for kind in kinds) for kinds in zip(*self._types, strict=True)]
+        form = "  ".join(f"%{'' if number else '-'}{width}s" for width, number in zip(widths, right, strict=True))
         head = SEPARATOR.join(self._names)
         echo_lines((form % tuple(line.split(SEPARATOR))).rstrip() for line in chain([head], lines))
 

@@ -78,13 +78,14 @@ def is_as_written(row: Row, line: bytes = b"") -> bool:
     """
     if _is_sorted(row) and line[-ENDING:-1] == CHECKSUM % hashlib.sha256(line[:-ENDING] + b"}").hexdigest().encode():
         return True  # as `as_line` writes it, three times as fast
-    content = row.copy()
-    told = content.pop("checksum", None)
+    told = row.pop("checksum", None)
     try:  # the same bytes six times as fast, but for other alphabets and some exponents
-        if hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest() == told:
+        if hashlib.sha256(orjson.dumps(row, option=orjson.OPT_SORT_KEYS)).hexdigest() == told:
             return True
     except TypeError:
         pass
+    finally:
+        row["checksum"] = told
     try:
         return bool(told == checksum(row))
     except (TypeError, ValueError, RecursionError):
@@ -99,12 +100,11 @@ def _is_sorted(row: Row) -> bool:
 
 def fault_in(row: Row, line: bytes) -> str | None:
     """Why a row, read from that line, is left out; None if it counts."""
-    for name in ("key", "time", "status"):
-        if type(row.get(name)) is not str:
-            return f"a row without {name}, or with one that is no text"
-    for name in ("job", "kind"):
-        if not isinstance(row.get(name), (str, NoneType)):
-            return f"a row whose {name} is no text"
+    get = row.get
+    if not type(get("key")) is type(get("time")) is type(get("status")) is str:
+        return "a row without key, time or status, or with one that is no text"
+    if {type(get("job")), type(get("kind"))} - {str, NoneType}:
+        return "a row whose job or kind is no text"
     if is_measured(row) and not is_measurement(row):
         return "a measurement that lacks a column, or holds one of another kind"
     return None if is_as_written(row, line) else CHANGED
