@@ -32,9 +32,9 @@ def check(store: Store) -> Iterator[Problem]:
     """
     seen: set[tuple[str, str]] = set()
     reader = PartReader(store.folder / "rows")
-    for line in reader.new_lines():
-        for text in _wrong(store.folder, line.content, seen):
-            yield Problem(f"rows/{line.file}, line {line.number}", text)
+    for file, number, _, content in reader.new_lines():
+        for text in _wrong(store.folder, content, seen):
+            yield Problem(f"rows/{file}, line {number}", text)
     for problem in reader.problems:
         yield Problem(*f"rows/{problem}".split(": ", 1))
     yield from _odd_files(store.folder / "rows")

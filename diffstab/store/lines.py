@@ -12,6 +12,7 @@ import orjson
 from .entry import Row, checksum, is_measured, without_checksum
 from .row_check import is_measurement
 
+TEXT_OR_NONE = {str, NoneType}
 CHECKSUM = b',"checksum":"%s"'
 ENDING = len(CHECKSUM) - 2 + 64 + 1  # bytes from there to the end of a line
 CHANGED = "changed since it was written (its checksum differs)"
@@ -103,7 +104,7 @@ def fault_in(row: Row, line: bytes) -> str | None:
     get = row.get
     if not type(get("key")) is type(get("time")) is type(get("status")) is str:
         return "a row without key, time or status, or with one that is no text"
-    if {type(get("job")), type(get("kind"))} - {str, NoneType}:
+    if type(get("job")) not in TEXT_OR_NONE or type(get("kind")) not in TEXT_OR_NONE:
         return "a row whose job or kind is no text"
     if is_measured(row) and not is_measurement(row):
         return "a measurement that lacks a column, or holds one of another kind"

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from ..reading import open_regular
 from ..writing import try_lock
@@ -78,13 +78,8 @@ def part_files(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(found)]
 
 
-class RawLine(NamedTuple):
-    """A line as it stands in a part file: the file's name, the line's number from 1, its first byte, its content."""
-
-    file: str
-    number: int
-    start: int
-    content: bytes
+# A line as it stands in a part file: the file's name, the line's number from 1, its first byte, its content.
+RawLine = tuple[str, int, int, bytes]
 
 
 @dataclass
@@ -156,7 +151,7 @@ class PartReader:
         for content in block.split(b"\n")[:-1]:
             number += 1
             if content:
-                yield RawLine(name, number, start, content)
+                yield name, number, start, content
             start += len(content) + 1
         self._ends[name], self._lines[name] = start, number
 
@@ -165,7 +160,7 @@ class PartReader:
         start, row = self._ends.get(name, 0), row_in(content)
         if row is not None and row.get("checksum") == checksum(row):
             self._ends[name] = start + len(content)
-            yield RawLine(name, self._lines.get(name, 0) + 1, start, content)
+            yield name, self._lines.get(name, 0) + 1, start, content
         elif (name, start) not in self._torn:
             self._torn.add((name, start))
             self.problems.append(

@@ -101,7 +101,7 @@ class Store:
 
     def refresh(self) -> None:
         """Takes in rows that other writers have added."""
-        left = 0
+        left, take, keep = 0, self._index.take, self._keep
         with self._turn, _no_garbage_collection():
             for file, number, start, content in self._reader.new_lines():
                 row = row_in(content)
@@ -114,9 +114,9 @@ class Store:
                         self.notes.append(f"{file}, line {number}: {fault}; it is left out")
                     continue
                 line = remembered(row, file, start, len(content))
-                if self._keep is not None:
-                    line.kept = self._keep(row)
-                self._index.take(line)
+                if keep is not None:
+                    line.kept = keep(row)
+                take(line)
             if left > MOST_NOTES:
                 self.notes.append(f"{left - MOST_NOTES:,} more lines are left out; diffstab results check tells each")
             self.notes += self._reader.problems
