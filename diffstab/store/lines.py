@@ -102,8 +102,8 @@ def _is_sorted(row: Row) -> bool:
 def fault_in(row: Row, line: bytes) -> str | None:
     """Why a row, read from that line, is left out; None if it counts."""
     get = row.get
-    if not type(get("key")) is type(get("time")) is type(get("status")) is str:
-        return "a row without key, time or status, or with one that is no text"
+    if "schema" not in row or not type(get("key")) is type(get("time")) is type(get("status")) is str:
+        return "a row without schema, key, time or status, or with one of these three that is no text"
     if type(get("job")) not in TEXT_OR_NONE or type(get("kind")) not in TEXT_OR_NONE:
         return "a row whose job or kind is no text"
     if is_measured(row) and not is_measurement(row):

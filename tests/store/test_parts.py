@@ -184,3 +184,11 @@ for number in range(300):
     lines = [line for path in (tmp_path / "s" / "rows").iterdir() for line in path.read_text().splitlines()]
     assert len(lines) == 300
     assert len(Store(tmp_path / "s")) == 300
+
+
+def test_a_row_without_a_schema_is_left_out(store):
+    row = {name: value for name, value in store.rows()[0].items() if name not in ("schema", "checksum")}
+    (store.folder / "rows" / "odd.jsonl").write_bytes(as_line({**row, "key": "other", "job": "other"}))
+    again = Store(store.folder)
+    assert len(again) == 3
+    assert again.notes[0].startswith("odd.jsonl, line 1: a row without schema")
