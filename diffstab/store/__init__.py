@@ -33,7 +33,6 @@ from .table import (
     columns_of,
     flat,
     getter,
-    in_order,
     layer_lines,
     order_of,
     select,

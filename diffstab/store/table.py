@@ -161,11 +161,6 @@ def select(rows: Iterable[Row], filters: Sequence[str]) -> list[Row]:
     return found
 
 
-def in_order(rows: Sequence[Row], column: Column) -> list[Row]:
-    """Rising by a column, as `order_of` has it."""
-    return sorted(rows, key=lambda row: order_of(value_at(row, column)))
-
-
 def order_of(value: Any) -> tuple[int, Any]:
     """By which values of a column are sorted: numbers, then texts, then what is missing."""
     return (2, 0) if value is None else (1, value) if isinstance(value, str) else (0, value)

@@ -13,7 +13,7 @@ from diffstab.pages.columns import columnar
 from diffstab.statistics.correlation import correlation_interval, fitted_power_law
 from diffstab.store import export
 from diffstab.store.export import exported
-from diffstab.store.table import columns_of, flat, in_order, select, value_at
+from diffstab.store.table import columns_of, flat, order_of, select, value_at
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +82,8 @@ def test_order_is_that_of_the_command_line(column):
       return [false, true].map((falling) => Rows.inOrder(rows, places, column, falling));
     }"""
     rising, falling = in_node(ask, {"data": columns(), "column": column}, "rows.js")
-    assert [ROWS[place]["key"] for place in rising] == [one["key"] for one in in_order(ROWS, column)]
+    wanted = sorted(ROWS, key=lambda row: order_of(value_at(row, column)))
+    assert [ROWS[place]["key"] for place in rising] == [one["key"] for one in wanted]
     known = [value_at(ROWS[place], column) for place in falling]
     without = known.count(None)
     assert known == sorted(known[: len(known) - without], reverse=True) + [None] * without
