@@ -4,7 +4,7 @@
     python scripts/plot_error_vs_rf.py zoo -o zoo.png
 
 Killed at any point and started again, it goes on. The presets are zoo.laptop.yaml, for an hour of two cores,
-zoo.fashion.yaml, for a night or a day, and zoo.paper.yaml, for GPUs, in diffstab/figures/paper/presets; every option of
+zoo.fashion.yaml, for half a day, and zoo.paper.yaml, for GPUs, in diffstab/figures/paper/presets; every option of
 `diffstab sweep` works here, such as --executor ray. With --keep the first seed's weights go to pretrained/, the rows of
 all seeds to pretrained/zoo-DATASET.csv.
 """

@@ -111,7 +111,7 @@ def test_the_zoo_of_fashion_is_whole_seeds_of_the_papers_networks_by_one_rule():
     for seed in range(5):
         assert {options.model for options in trained if options.seed == seed} == networks
     assert {(options.train_size, options.select, options.holdout) for options in trained} == {(None, "last", 0)}
-    assert {options.schedule for options in trained} == {"cosine"}
+    assert {(options.schedule, options.batch_size) for options in trained} == {("cosine", 64)}
     measured = [job for job in jobs if job.kind == "measure"]
     assert len(measured) == 2 * len(trained)
     assert {job.options.images for job in measured} == {2000}
