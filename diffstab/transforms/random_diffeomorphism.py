@@ -13,7 +13,7 @@ from ..checks import finite_at_least_zero, one_of
 from ..fields import DisplacementField
 from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF, INTERPOLATIONS
 from .apply import apply_field, batch_of, moved_by
-from .law import RANGE, UNIFORM, Amount, FieldLaw, Shape
+from .law import DEFAULT_P, DEFAULT_TEMPERATURE, UNIFORM, Amount, FieldLaw, Shape
 from .scripted import ScriptedDiffeomorphism
 
 KINDS = (torch.Tensor, PIL.Image.Image)
@@ -73,7 +73,7 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
         cutoff: Amount = DEFAULT_CUTOFF,
         temperature: Amount | str | None = None,
         delta: Amount | None = None,
-        p: float = 1.0,
+        p: float = DEFAULT_P,
         interpolation: str = "bilinear",
         per_image: bool = True,
         only_diffeomorphisms: bool = False,
@@ -89,7 +89,7 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
         super().__init__()
         self.law = FieldLaw(
             cutoff=cutoff,
-            temperature=RANGE if temperature is None and delta is None else temperature,
+            temperature=DEFAULT_TEMPERATURE if temperature is None and delta is None else temperature,
             delta=delta,
             cutoff_shape=cutoff_shape,
             temperature_shape=temperature_shape,
