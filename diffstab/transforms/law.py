@@ -59,7 +59,7 @@ class FieldLaw:
             where 1 % of the fields fold, `range` from T_min to T_max (Sec. 2.2).
         delta: Root-mean-square displacement in pixels, or `(low, high)`, in place of T.
         cutoff_shape, temperature_shape: (s, r) of the Beta laws in these ranges; the second is delta's too.
-        temperature_rule: `monte-carlo` or `asymptotic`: how T_min and T_max are found.
+        temperature_rule: `monte-carlo` or `asymptotic`: how the ends of `range` are found.
         only_diffeomorphisms: Whether fields that fold are drawn again, at the same cutoff and temperature.
         convention, cutoff_rule, delta_rule: As for `MaxEntropyEnsemble`.
 
