@@ -26,16 +26,18 @@ def test_fixed_law_is_the_ensemble():
         torch.testing.assert_close(ours.coefficients, theirs.coefficients, rtol=1e-6, atol=0)
 
 
-@pytest.mark.parametrize(
-    ("size", "cutoff"), [((28, 28), 3), ((32, 48), (2, 5)), ((64, 40), 10), ((12, 9), 5), ((5, 5), 3)]
-)
+@pytest.mark.parametrize(("size", "cutoff"), [((28, 28), 3), ((32, 48), (2, 5)), ((64, 40), 10)])
 def test_less_than_1_in_100_mild_fields_folds(size, cutoff):
-    """Of 2,000; at the upper end, which 500 fields tell, the chance is 0.01 with a standard error of 0.0045."""
     field = FieldLaw(cutoff=cutoff, temperature="mild").draw(2000, size, generator(4)).field
     assert int(field.folds().sum()) <= 20
-    assert mean_square(field).mean() > 0.01
-    worst = FieldLaw(cutoff=cutoff, temperature="mild", temperature_shape=(1e10, 1e10)).draw(2000, size, generator(5))
-    assert int(worst.field.folds().sum()) <= 2000 * (0.01 + 5 * 0.0045)
+
+
+@pytest.mark.parametrize(("size", "cutoff"), [((28, 28), 3), ((32, 48), (2, 5)), ((12, 9), 5), ((5, 5), 3)])
+def test_about_1_in_100_of_the_largest_mild_fields_folds(size, cutoff):
+    """500 other fields tell where: a standard error of 0.0045. On (12, 9) and (5, 5) all fields are the largest."""
+    law = FieldLaw(cutoff=cutoff, temperature="mild", temperature_shape=(1e10, 1e10))
+    field = law.draw(2000, size, generator(5)).field
+    assert 0 < int(field.folds().sum()) <= 2000 * (0.01 + 5 * 0.0045)
 
 
 @pytest.mark.parametrize("side", [28, 64])
