@@ -1,12 +1,14 @@
 """A probe measures what `measure` does, at its steps, and leaves the training as it was bit for bit."""
 
 import json
+import os
 import pickle
 import random
 import subprocess
 import sys
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +16,13 @@ import torch
 from support.stopped_runs import OPTIONS
 from support.watched_trainings import IMAGES, PlainTraining, RandomImages, everything
 
+import diffstab
 from diffstab import StabilityProbe, measure
 from diffstab.data.load import load_dataset
+from diffstab.models import Shape
 from diffstab.options.train import TrainOptions
 from diffstab.streams import choose
-from diffstab.training.loop import train
+from diffstab.training.loop import fresh_state, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = {"count": 12, "resamples": 100}
@@ -183,11 +187,6 @@ def test_two_processes_train_on_while_the_first_measures(tmp_path):
 
 
 def _with_support():
-    import os
-    from pathlib import Path
-
-    import diffstab
-
     places = (Path(__file__).parents[1], Path(diffstab.__file__).parents[1], os.environ.get("PYTHONPATH", ""))
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
 
@@ -204,6 +203,10 @@ def test_the_own_loop_keeps_the_numbers_that_measure_gives(tmp_path):
     test = load_dataset("mnist5k", split="test").images[::19]
     result = measure(trained.network, test, delta=1.0, cutoff=3, indices=choose(15, len(test), 2), seed=2)
     assert {name: lines[-1][name] for name in "DGR"} == {name: getattr(result, name).value for name in "DGR"}
+    fresh = fresh_state(options, Shape(1, 28, 28, 10), torch.device("cpu"), options.epochs).kept
+    begin = {"indices": choose(15, len(test), 2), "seed": 2, "batch_norm": "batch"}  # App. E.1
+    result = measure(fresh, test, delta=1.0, cutoff=3, **begin)
+    assert {name: lines[0][name] for name in "DGR"} == {name: getattr(result, name).value for name in "DGR"}
     assert trained.weights() == train(replace(options, stability_images=0)).weights()
 
 
