@@ -37,7 +37,8 @@ def shown(result: StabilityResult) -> str:
 @click.option("--images", default=DEFAULT_IMAGES)
 @click.option("--seed", default=DEFAULTS.seed)
 def main(images: int, seed: int) -> None:
-    table = Table(title="relative stability R_f (95 % interval)", box=None, title_justify="left", header_style="bold")
+    title = "relative stability R_f (95 % interval); lower is more stable"
+    table = Table(title=title, box=None, title_justify="left", header_style="bold")
     for column in ("network", "images", "test error", "R_f trained", "R_f at initialisation"):
         table.add_column(column)
     for entry in read_manifest():

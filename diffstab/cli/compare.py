@@ -27,7 +27,9 @@ MANY_PAIRS = 50
 def compare(
     store: Path, networks: tuple[str, ...], filters: tuple[str, ...], resamples: int, seed: int, as_json: bool
 ) -> None:
-    """Rank networks by R_f and compare them in pairs, over the images, fields and noise that all of them saw.
+    """Rank networks by R_f (lower is more stable) and compare them in pairs.
+
+    Over the images, fields and noise that all of them saw.
 
     A NETWORK is a model's name, or filters that choose one: model=fc_l4,weights=init. Without any, all in the STORE.
     The intervals are of 95 %, over the choice of images, which all networks share; p is of a ratio of 1.
@@ -68,11 +70,9 @@ def finite(interval: Any) -> dict[str, float | None]:
 
 def print_comparison(one: "Comparison") -> None:
     """The setting, the ranking, the pairs."""
-    from ..results import told_setting
-
     if len(one.pairs) <= MANY_PAIRS:
         echo_lines(str(one).split("\n"))
         return
-    echo(told_setting(one.setting, one.seeds))
+    echo_lines(one.headlines())
     print_columns(*one.ranking_table())
     echo(f"{len(one.pairs)} pairs: name some networks, or --json for all")

@@ -7,14 +7,16 @@ from typing import Any
 
 from ..checks import LARGEST_SEED, positive_integer, some
 from ..options import DEFAULTS, MOST_RESAMPLES
-from ..statistics import PairedComparison, PairedSample, Ranked, Statistic, compare_all, rank
+from ..statistics import Interval, PairedComparison, PairedSample, Ranked, Statistic, compare_all, rank
 from .aligned import columns
 from .plot import optional, plotted_ranking
 from .raw_values import RawValues
 from .result import StabilityResult
 from .row import SETTING, Row, setting_values, told_setting, value_at
+from .words import LOWER
 
 Block = tuple[int, str]  # seed and images
+NOT_TOLD_APART = 0.05  # p
 RawOf = Callable[[Row], RawValues]
 
 
@@ -35,11 +37,22 @@ class Comparison:
     pairs: list[tuple[str, str, PairedComparison]]
 
     def __str__(self) -> str:
-        parts = [[told_setting(self.setting, self.seeds)], columns(*self.ranking_table()), [""]]
+        parts = [self.headlines(), columns(*self.ranking_table()), [""]]
         return "\n".join(line for part in [*parts, columns(*self.pairs_table())] for line in part)
 
     def __repr__(self) -> str:
         return f"<Comparison of {some([place.name for place in self.ranking])}: {len(self.pairs)} pairs>"
+
+    def headlines(self) -> list[str]:
+        """The setting, and in words which network is the most stable and how sure that is."""
+        (best, next_best), told = self.ranking[:2], told_setting(self.setting, self.seeds)
+        first, _, pair = next(one for one in self.pairs if {best.name, next_best.name} == set(one[:2]))
+        lower = _inverse(pair.ratio) if first == best.name else pair.ratio
+        if pair.p_holm < NOT_TOLD_APART:
+            answer = f"{best.name} is the most stable: its R_f is {lower} times lower than that of {next_best.name}"
+        else:
+            answer = f"{best.name} and {next_best.name} are not told apart: p (Holm) = {p_text(pair.p_holm)}"
+        return [f"{told}; R_f: {LOWER}", answer]
 
     def ranking_table(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """Names of columns, and a line per network from the most stable one."""
@@ -81,6 +94,10 @@ class Comparison:
     def plot(self, ax: Any = None) -> Any:
         """Draws R_f of the networks with 95 % intervals, the most stable at the top; matplotlib is needed for it."""
         return plotted_ranking([place.name for place in self.ranking], [place.R for place in self.ranking], ax)
+
+
+def _inverse(ratio: Interval) -> Interval:
+    return Interval(*(1 / end if end else float("inf") for end in (ratio.value, ratio.high, ratio.low)))
 
 
 def p_text(p: float) -> str:

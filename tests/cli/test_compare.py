@@ -143,10 +143,12 @@ def test_the_command_prints_a_ranking_and_pairs(cli, store):
     assert answer.exit_code == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert lines[0] == (
-        "60 images of random, draws: 1, seed 0, 1; c = 3, delta = 1 px, bilinear, median, paper convention"
+        "60 images of random, draws: 1, seed 0, 1; c = 3, delta = 1 px, bilinear, median, paper "
+        "convention; R_f: lower is more stable"
     )
-    assert lines[1].split() == "rank network R_f 95 % interval rank, 95 %".split()
-    assert len(lines) == 10
+    assert "the most stable: its R_f is" in lines[1]
+    assert lines[2].split() == "rank network R_f 95 % interval rank, 95 %".split()
+    assert len(lines) == 11
     told = json.loads(cli("compare", store.folder, "sharp", "blurred", "flat", "--json").stdout)
     assert [len(one["pairs"]) for one in told] == [3, 1]
     assert all(0 <= pair["p_value"] <= pair["p_holm"] <= 1 for pair in told[0]["pairs"])

@@ -88,6 +88,19 @@ def test_ratios_are_of_the_numbers_and_mirror(results):
         np.testing.assert_allclose(np.log([*other.ratio]), -np.log([*pair.ratio])[[0, 2, 1]], atol=1e-9)
 
 
+def test_the_most_stable_network_is_named_unless_it_is_not_told_apart(trained, images, results):
+    same = measure(trained["base"], images, name="same")
+    answer = compare({"base": results["base"], "same": same}).headlines()[1]
+    assert answer == "base and same are not told apart: p (Holm) = 1"
+    flat = measure(nn.Sequential(nn.AvgPool2d(4), nn.Flatten()), images)
+    ratio = results["base"].R.value / flat.R.value
+    for pair in ({"base": results["base"], "flat": flat}, {"flat": flat, "base": results["base"]}):
+        answer = compare(pair).headlines()[1]
+        best, other = ("flat", "base") if ratio > 1 else ("base", "flat")
+        assert answer.startswith(f"{best} is the most stable: its R_f is {max(ratio, 1 / ratio):.3g} (")
+        assert answer.endswith(f") times lower than that of {other}")
+
+
 def test_several_seeds_count_together(trained, images):
     both = {name: [measure(one, images, seed=seed) for seed in (0, 1)] for name, one in trained.items()}
     assert compare(both).seeds == [0, 1]
