@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..measuring import Reporter
 
 Clock = Callable[[], float]
+Wait = Callable[[Event, float], bool]  # for an event, so many seconds; True if it came
 
 SOON, FIRST, EVERY = 2.0, 5.0, 10.0  # seconds: a silent command speaks; progress is told for the first time, and again
 
@@ -47,8 +48,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def to_stderr(text: str) -> None:
+    """Prints a line on stderr."""
+    echo(text, err=True)
+
+
 @contextmanager
-def watched(*, quiet: bool = False, clock: Clock = time.monotonic) -> "Iterator[Reporter]":
+def watched(*, quiet: bool = False, clock: Clock = time.monotonic, wait: Wait = Event.wait) -> "Iterator[Reporter]":
     """A reporter that shows title and bar on stderr; off a terminal, lines in place of a bar; nothing if `quiet`.
 
     The title comes only when images have gone through, so that bad input gets its one line and nothing else.
@@ -61,12 +67,14 @@ def watched(*, quiet: bool = False, clock: Clock = time.monotonic) -> "Iterator[
     columns = TextColumn("forward passes"), BarColumn(), TextColumn("{task.completed}/{task.total}")
     bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
     shown = bar if console.is_terminal else nullcontext()  # elsewhere rich before 14.3 ends a bar with an empty line
+    loading = ExitStack()
 
     class Shown(Reporter):
         title: str | None = None
         pace = Pace(clock)
 
         def begins(self, title: str) -> None:
+            loading.close()
             self.title, self.pace = title, Pace(clock)
 
         def moves(self, done: int, total: int) -> None:
@@ -83,18 +91,20 @@ def watched(*, quiet: bool = False, clock: Clock = time.monotonic) -> "Iterator[
         def notes(self, text: str) -> None:
             line(console, text)
 
-    with shown:
+    with shown, loading:
         task = bar.add_task("", total=None)
+        loading.enter_context(saying("loading the network and the images", wait, lambda text: line(console, text)))
         yield Shown()
 
 
 @contextmanager
-def saying(text: str, wait: Callable[[Event, float], bool] = Event.wait) -> Iterator[None]:
+def saying(text: str, wait: Wait = Event.wait, say: Callable[[str], None] = to_stderr) -> Iterator[None]:
     """Says on stderr what is being done if it takes longer than 2 s, and every 10 s that it still is.
 
     Args:
         text: What is done, as in `reading results`.
-        wait: Waits for an event for so many seconds; True if it came.
+        wait: Waits for its end.
+        say: Prints a line.
     """
     ended = Event()
 
@@ -102,7 +112,7 @@ def saying(text: str, wait: Callable[[Event, float], bool] = Event.wait) -> Iter
         pause, seconds = SOON, 0.0
         while not wait(ended, pause):
             seconds += pause
-            echo(f"{text} ..." if pause == SOON else f"{text}: {duration(seconds)} so far", err=True)
+            say(f"{text} ..." if pause == SOON else f"{text}: {duration(seconds)} so far")
             pause = EVERY
 
     voice = Thread(target=speak, daemon=True)

@@ -1,5 +1,6 @@
 """What stderr says while a command works: in lines, every few seconds, and nothing of what is quick."""
 
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -50,6 +51,21 @@ def test_a_quick_measurement_is_told_by_its_title_alone(capsys):
         clock.now += 4
         reporter.moves(50, 50)
     assert capsys.readouterr().err == "lenet on 50 images\n"
+
+
+def test_a_network_that_loads_slowly_is_told(capsys):
+    said = Event()
+
+    def wait(ended, seconds):
+        if said.is_set():
+            return ended.wait(60)
+        said.set()
+        return False
+
+    with watched(wait=wait) as reporter:
+        said.wait(60)
+        reporter.begins("lenet")
+        assert capsys.readouterr().err == "loading the network and the images ...\n"
 
 
 def test_other_processes_say_nothing(capsys):
