@@ -1,5 +1,7 @@
-"""What a user is told beside the numbers: whatever could make them mean something else than they seem to."""
+"""What a user is told beside the numbers: how far it is, and whatever could make them mean something else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from .batches import Images
 from .inspection import Inspected
 from .memory import Note
 from .passes import Passes
-from .second_pass import SecondPass
+from .second_pass import Progress, SecondPass
 from .setup import Setup
 
 ROUNDING = 100  # times the precision: changes that are smaller hold percents of rounding
@@ -119,3 +121,20 @@ def is_map(shape: tuple[int, ...]) -> bool:
     (False, False, True, True)
     """
     return len(shape) >= 2 and int(np.prod(shape[1:])) > 1 and (len(shape) > 2 or shape[0] > 1)
+
+
+@contextmanager
+def progress_bar(progress: Progress | bool | None) -> Iterator[Progress | None]:
+    """What is called with (images done, their total): the function itself, a bar on stderr for True, or None."""
+    if not isinstance(progress, bool):
+        yield progress
+        return
+    if not progress:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("forward passes", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
