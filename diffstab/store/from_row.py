@@ -80,7 +80,7 @@ def command_beside(row: Row, other: Row, store: Store) -> str | None:
     try:
         options, goal = _options(row, store), _options(other, store)
         options = replace(options, **{name: getattr(goal, name) for name in TAKEN}, **seen)
-    except ValueError:
+    except (ValueError, TypeError, KeyError):  # what an older or a stranger's row does not tell
         return None
     return " ".join(["diffstab", "measure", *map(quote, _words(options)), "--store", quote(str(store.folder))])
 
@@ -89,7 +89,7 @@ def _seen_alike(row: Row, other: Row) -> dict[str, Any] | None:
     """Options that give a network the input that another one got; None if there are none."""
     own, goal = (one.get("preprocessing") or {} for one in (row, other))
     differ = {name for name in {*own, *goal} if own.get(name) != goal.get(name)} - {"source"}
-    if row["dataset"] != other["dataset"] or not differ:
+    if row.get("dataset") != other.get("dataset") or not differ:
         return {}
     if not own or not goal or not differ <= {"mean", "std"}:
         return None

@@ -9,6 +9,7 @@ from ..checks import some
 from ..results import RawValues
 from ..statistics import PairedComparison, PairedSample, Ranked, Statistic, compare_all, rank
 from .entry import Row, is_measured
+from .from_row import command_beside
 from .setting import SETTING, setting_values
 from .store import Store
 from .table import Filters, select, value_at
@@ -47,6 +48,14 @@ class Shared:
     rows: dict[str, list[Row]]
 
 
+class NothingSharedError(ValueError):
+    """No setting is shared by two networks. `rows`: one of the first network and one of the second."""
+
+    def __init__(self, text: str, rows: tuple[Row, Row]) -> None:
+        super().__init__(text)
+        self.rows = rows
+
+
 def compare_rows(
     store: Store, networks: Sequence[str], filters: Sequence[str], *, resamples: int, seed: int
 ) -> list[Comparison]:
@@ -61,13 +70,20 @@ def compare_rows(
         seed: Of the resamples.
 
     Raises:
-        ValueError: If a name means no row, or several under one setting and seed; if no setting is shared.
+        ValueError: If a name means no row, or several under one setting and seed; if no setting is shared, with the
+            command that measures one network as the other was measured.
     """
     if len(set(networks)) < len(networks):
         raise ValueError(f"networks are {', '.join(networks)}; two or more different ones are needed")
     rows = filter(is_measured, store.each())
     found = _meant(networks, rows, Filters(filters)) if networks else networks_of(select(rows, filters))
-    return [compare_shared(one, store.raw, resamples=resamples, seed=seed) for one in shared_settings(found)]
+    try:
+        shared = shared_settings(found)
+    except NothingSharedError as error:
+        first, second = error.rows
+        command = command_beside(second, first, store) or command_beside(first, second, store)
+        raise ValueError(f"{error}: {command}") if command else error from None
+    return [compare_shared(one, store.raw, resamples=resamples, seed=seed) for one in shared]
 
 
 def networks_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -111,7 +127,7 @@ def shared_settings(networks: Mapping[str, Sequence[Row]]) -> list[Shared]:
             chosen = {name: [own[block] for block in common] for name, own in blocks.items()}
             shared.append(Shared(dict(zip(SETTING, setting, strict=True)), chosen))
     if not shared:
-        raise ValueError(_nothing_shared(measured))
+        raise NothingSharedError(_nothing_shared(measured), _first_rows(measured))
     return shared
 
 
@@ -201,10 +217,16 @@ def _other_images(one: Row, other: Row) -> str:
     return f"other preprocessing: {', '.join(differ)}" if differ and seen[1] else "other seeds or images"
 
 
+def _first_rows(measured: dict[str, dict[tuple[Any, ...], dict[Block, Row]]]) -> tuple[Row, Row]:
+    """A row of each of the first two networks."""
+    first, second = (next(iter(next(iter(found.values())).values())) for found in list(measured.values())[:2])
+    return first, second
+
+
 def _nothing_shared(measured: dict[str, dict[tuple[Any, ...], dict[Block, Row]]]) -> str:
     """Why no setting can be compared: the columns in which the first two networks differ."""
     (first, one), (second, other) = list(measured.items())[:2]
     own, theirs = next(iter(one)), next(iter(other))
     differ = [f"{name} {a} and {b}" for name, a, b in zip(SETTING, own, theirs, strict=True) if a != b]
-    text = ", ".join(differ) or _other_images(*(next(iter(found[own].values())) for found in (one, other)))
+    text = ", ".join(differ) or _other_images(*_first_rows(measured))
     return f"{first} and {second} share no measurement ({text}); measure them with the same images, settings and seed"
