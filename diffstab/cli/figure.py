@@ -13,7 +13,6 @@ from .help import FIGURE_GROUPS, Command
 from .options import Decorator, together, where_option
 from .progress import saying
 from .stores import tell_notes
-from .tables import shown
 
 if TYPE_CHECKING:
     from ..sweep import Job
@@ -214,5 +213,7 @@ def summary(table: list[dict[str, Any]], setting: dict[str, Any]) -> str:
         parts = [str(setting[name]) for name in ("dataset", "split") if setting.get(name) is not None]
         source = f" of {'/'.join(parts)}" if "dataset" in setting else ""
         told.append(f"{setting['images']} images{source}")
+    from ..results import shown
+
     told += [f"{name} = {shown(setting[name])}" for name in ("cutoff", "delta") if setting.get(name) is not None]
     return "; ".join([*told, *([str(setting["average"])] if "average" in setting else [])])

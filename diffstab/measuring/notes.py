@@ -82,15 +82,24 @@ def classes_of(images: Images) -> int | None:
 
 def _few_classes(labels: NDArray[np.int64], classes: int | None, note: Note) -> None:
     """Images that are no random choice: of far fewer classes than one would have."""
-    found = len(np.unique(labels))
-    if not classes or labels.min() < 0:
-        return
-    usual = classes * (1 - (1 - 1 / classes) ** len(labels))
-    if found < FEW_CLASSES * usual:
+    if are_of_few_classes(labels, classes):
         note(
-            f"the {len(labels)} images are of {found} of the {classes} classes, where a random choice would have about "
-            f"{usual:.0f}, so the numbers are not the data set's; choose images at random, as count= does"
+            f"the {len(labels)} images are of {len(np.unique(labels))} of the {classes} classes, where a random choice "
+            f"would have about {_usual(classes or 0, len(labels)):.0f}, so the numbers are not the data set's; choose "
+            "images at random, as count= does"
         )
+
+
+def are_of_few_classes(labels: NDArray[np.int64], classes: int | None) -> bool:
+    """Whether images are of far fewer classes than so many random ones of the data set would be."""
+    if not classes or labels.min() < 0:
+        return False
+    return len(np.unique(labels)) < FEW_CLASSES * _usual(classes, len(labels))
+
+
+def _usual(classes: int, images: int) -> float:
+    """Classes that so many random images would have."""
+    return float(classes * (1 - (1 - 1 / classes) ** images))
 
 
 def _left(result: StabilityResult, note: Note) -> None:
