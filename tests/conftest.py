@@ -50,6 +50,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order[item.path])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_progress():
+    """On a busy machine commands would say that they are still at work; the tests of progress bring a clock."""
+    from diffstab.cli import progress
+
+    progress.SOON = progress.FIRST = 3600.0
+
+
 @pytest.fixture(scope="session")
 def cli() -> Callable[..., Result]:
     """Runs a command, `diffstab` unless another one is given: cli("measure", "--images", 20)."""

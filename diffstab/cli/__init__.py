@@ -24,7 +24,14 @@ from .train import train
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="diffstab")
 def main() -> None:
-    """Measure how stable a vision network is to smooth deformations, relative to noise."""
+    """Measure how stable a vision network is to smooth deformations, relative to noise.
+
+    \b
+    Examples:
+      diffstab measure resnet18
+      diffstab deform chelsea deformed.png
+      diffstab sweep --example
+    """
 
 
 for command in (measure, train, sweep, figure, results, compare, report, models, field, deform, explore):

@@ -8,6 +8,9 @@ import click
 
 from ..options import DEFAULTS
 from .echo import echo, echo_json, echo_lines
+from .help import Command
+from .options import where_option
+from .progress import saying
 from .stores import opened
 from .tables import print_columns
 
@@ -17,12 +20,14 @@ if TYPE_CHECKING:
 MANY_PAIRS = 50
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("store", metavar="STORE", type=click.Path(path_type=Path))
 @click.argument("networks", metavar="[NETWORK]...", nargs=-1)
-@click.option("--where", "filters", metavar="FILTER", multiple=True, help="Only these rows, as cutoff=3 or 'seed<4'.")
-@click.option("--resamples", type=int, default=DEFAULTS.resamples, show_default=True, help="Of the images.")
-@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Of the resamples.")
+@where_option
+@click.option(
+    "--resamples", type=int, default=DEFAULTS.resamples, show_default=True, help="Bootstrap resamples of the images."
+)
+@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Seed of the resamples.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def compare(
     store: Path, networks: tuple[str, ...], filters: tuple[str, ...], resamples: int, seed: int, as_json: bool
@@ -33,11 +38,17 @@ def compare(
 
     A NETWORK is a model's name, or filters that choose one: model=fc_l4,weights=init. Without any, all in the STORE.
     The intervals are of 95 %, over the choice of images, which all networks share; p is of a ratio of 1.
+
+    \b
+    Examples:
+      diffstab compare results
+      diffstab compare results lenet resnet18 --where weights=pretrained
     """
     from ..store import compare_rows
 
     kept = opened(store)
-    found = compare_rows(kept, networks, filters, resamples=resamples, seed=seed)
+    with saying("comparing the networks"):
+        found = compare_rows(kept, networks, filters, resamples=resamples, seed=seed)
     seen = {place.name for one in found for place in one.ranking}
     for name in networks:
         if name not in seen:

@@ -8,29 +8,46 @@ import click
 
 from ..options import ENSEMBLE
 from .echo import echo
+from .help import PHOTOS_TOLD, Command
 from .options import ensemble_options, interpolation_option, make_ensemble, seed_option
+from .progress import saying
+from .stores import tell_photo
 
 # the mode in which an image of each mode is deformed; RGB for the others
 PLAIN = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "RGBA": "RGBA"}
 
 
-@click.command()
+@click.command(cls=Command, epilog=PHOTOS_TOLD)
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @ensemble_options()
 @interpolation_option
 @seed_option
-@click.option("--draw", type=int, default=0, show_default=True, help="Number of the draw: another one, another field.")
+@click.option("--draw", type=int, default=0, show_default=True, help="Number of the random field.")
 def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int, **options: Any) -> None:
     """Deform one image file.
 
-    delta is in pixels of that image; OUT's ending decides its format.
+    IN is a file or, where there is no file of that name, a photograph that comes with the package. delta is in pixels
+    of that image; OUT's ending decides its format.
+
+    \b
+    Examples:
+      diffstab deform chelsea deformed.png --delta 4
+      diffstab deform photo.jpg deformed.png --cutoff 10 --draw 1
     """
+    with saying(f"deforming {source}"):
+        told = deformed_file(source, target, interpolation, seed, draw, options)
+    tell_photo(source)
+    echo(told)
+
+
+def deformed_file(source: Path, target: Path, interpolation: str, seed: int, draw: int, options: dict[str, Any]) -> str:
+    """Writes the deformed image, and tells the ensemble and the field in a line."""
     import numpy as np
     import torch
     from PIL import Image, ImageOps
 
-    from ..data import read_image
+    from ..data import image_path, read_image
     from ..fields import deform as deform_images
     from ..streams import StreamKeys
     from ..writing import check_writable, write_atomically
@@ -40,7 +57,7 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
     if file_format not in Image.SAVE:
         raise ValueError(f"OUT is {str(target)!r}; an ending such as .png or .jpg is needed")
     check_writable(target)
-    image = ImageOps.exif_transpose(read_image(source))
+    image = ImageOps.exif_transpose(read_image(image_path(source)))
     image = image.convert(PLAIN.get(image.mode, "RGB"))
     ensemble = make_ensemble((image.height, image.width), **{key: options[key] for key in ENSEMBLE})
     field = ensemble.sample(keys, dtype=torch.float64)
@@ -49,7 +66,7 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
     result = Image.fromarray(deformed.permute(1, 2, 0).squeeze(2).numpy())
     write_atomically(target, encoded(result, str(file_format)))
     folds = "folds" if bool(field.folds()) else "does not fold"
-    echo(f"{target}: {ensemble.delta:.3g} px RMS expected, T = {ensemble.temperature:.3g}; the field {folds}")
+    return f"{target}: {ensemble.delta:.3g} px RMS expected, T = {ensemble.temperature:.3g}; the field {folds}"
 
 
 def encoded(image: Any, file_format: str) -> bytes:

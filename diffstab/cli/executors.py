@@ -11,6 +11,7 @@ import click
 from ..checks import escaped
 from .echo import echo, line, plain_console
 from .options import together
+from .progress import Clock, Pace, duration
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -19,17 +20,32 @@ if TYPE_CHECKING:
 
 EXECUTORS = ("local", "ray", "slurm")
 executor_options = together(
-    click.option("--executor", type=click.Choice(EXECUTORS), default="local", show_default=True),
-    click.option("--jobs", type=click.IntRange(min=1), help="Cells at a time.  [default: local: one per GPU or core]"),
-    click.option("--threads", type=click.IntRange(min=1), help="Of each local job.  [default: 1]"),
-    click.option("--ray-address", metavar="HOST:PORT", help="Of a running Ray cluster; `auto` finds this machine's."),
-    click.option("--cpus-per-job", type=float, help="ray, slurm.  [default: 1]"),
-    click.option("--gpus-per-job", type=float, help="ray (0.5 shares one), slurm.  [default: 0]"),
     click.option(
-        "--slurm-option", multiple=True, metavar="NAME=VALUE", help="As submitit's: partition, timeout_min, ..."
+        "--executor", type=click.Choice(EXECUTORS), default="local", show_default=True, help="Where cells are run."
     ),
     click.option(
-        "--slurm-cluster", type=click.Choice(("slurm", "local")), default="slurm", help="local: without Slurm."
+        "--jobs", type=click.IntRange(min=1), help="Cells at a time.  [default: with local one per GPU or core]"
+    ),
+    click.option("--threads", type=click.IntRange(min=1), help="Threads of each local cell.  [default: 1]"),
+    click.option(
+        "--ray-address", metavar="HOST:PORT", help="Address of a running Ray cluster; `auto` finds this machine's."
+    ),
+    click.option("--cpus-per-job", type=float, help="CPUs of each cell with ray or slurm.  [default: 1]"),
+    click.option(
+        "--gpus-per-job", type=float, help="GPUs of each cell with ray (0.5 shares one) or slurm.  [default: 0]"
+    ),
+    click.option(
+        "--slurm-option",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Option of submitit, as in partition=gpu or timeout_min=60; repeat it for several.",
+    ),
+    click.option(
+        "--slurm-cluster",
+        type=click.Choice(("slurm", "local")),
+        default="slurm",
+        show_default=True,
+        help="Cluster of submitit; local runs without Slurm.",
     ),
 )
 
@@ -88,19 +104,21 @@ def told(job: "Job", row: dict[str, Any]) -> str:
 
 
 @contextmanager
-def listening() -> "Iterator[Listener]":
-    """Shows a live table on a terminal and one line per job elsewhere, both on stderr."""
+def listening(clock: Clock = time.monotonic) -> "Iterator[Listener]":
+    """Shows a live table on a terminal; elsewhere a line per job, and its counts every 10 s. All on stderr."""
     from rich.live import Live
 
     from ..sweep import Listener
 
-    console = plain_console(stderr=True)
+    console, pace = plain_console(stderr=True), Pace(clock)
     live = Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None
 
     class Shown(Listener):
         def changed(self, progress: "Progress") -> None:
             if live is not None:
                 live.update(live_table(progress), refresh=True)
+            elif progress.left and pace.due():
+                line(console, counted(progress))
 
         def ended(self, job: "Job", row: dict[str, Any], seconds: float) -> None:
             line(console, f"{told(job, row)}  [{seconds:.1f} s]")
@@ -115,24 +133,22 @@ def listening() -> "Iterator[Listener]":
         yield Shown()
 
 
+def counted(progress: "Progress") -> str:
+    """Counts and time left, in a line."""
+    left = progress.seconds_left
+    counts = f"{progress.done} done, {len(progress.running)} running, {len(progress.failed)} failed"
+    skipped = f", {progress.skipped} were in the store" if progress.skipped else ""
+    about = f", about {duration(left)}" if left else ""
+    return f"{counts}{skipped}, {progress.left} of {progress.total} left{about}"
+
+
 def live_table(progress: "Progress") -> Any:
     """Counts, time left, and the jobs under way."""
     from rich.table import Table
     from rich.text import Text
 
-    left = progress.seconds_left
     table = Table(box=None, pad_edge=False, show_header=False)
-    counts = f"{progress.done} done, {len(progress.running)} running, {len(progress.failed)} failed"
-    skipped = f", {progress.skipped} were in the store" if progress.skipped else ""
-    about = f", about {duration(left)}" if left else ""
-    table.add_row(Text(f"{counts}{skipped}, {progress.left} of {progress.total} left{about}", style="bold"))
+    table.add_row(Text(counted(progress), style="bold"))
     for job, began in list(progress.running.values())[:20]:
         table.add_row(Text(escaped(f"  {time.monotonic() - began:5.0f} s  {job}")))
     return table
-
-
-def duration(seconds: float) -> str:
-    """`42 s`, `12 min`, `3.5 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -5,9 +5,12 @@ from pathlib import Path
 import click
 
 from .echo import echo
+from .help import PHOTOS_TOLD, Command
+from .progress import saying
+from .stores import tell_photo
 
 
-@click.command()
+@click.command(cls=Command, epilog=PHOTOS_TOLD)
 @click.argument("images", metavar="[IMAGE]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -16,18 +19,29 @@ from .echo import echo
     type=click.Path(path_type=Path),
     default="explorer.html",
     show_default=True,
-    help="A self-contained HTML file.",
+    help="Page to write: one HTML file that needs no other.",
 )
 @click.option("--side", type=int, default=224, show_default=True, help="Longest side of the images shown, pixels.")
 def explore(images: tuple[Path, ...], output: Path, side: int) -> None:
-    """Write a page to see deformations with: of own images, or of two photographs kept with the package.
+    """Write a page on which temperature and cutoff deform images live: yours, or two photographs of the package.
 
-    It opens offline in any browser, and computes the same fields as the package.
+    An IMAGE is a file or, where there is no file of that name, a photograph that comes with the package. The page
+    opens offline in any browser, and computes the same fields as the package.
+
+    \b
+    Examples:
+      diffstab explore
+      diffstab explore photo.jpg rocket -o page.html
     """
-    from ..pages import explorer_page
     from ..writing import check_writable, write_atomically
 
     check_writable(output)
-    content = explorer_page(images, side).encode()
+    with saying("writing the page"):
+        from ..data import image_path
+        from ..pages import explorer_page
+
+        content = explorer_page([image_path(path) for path in images], side).encode()
+    for image in images:
+        tell_photo(image)
     write_atomically(output, content)
     echo(f"{output}: {len(content) / 1000:.0f} kB; open it in a browser")

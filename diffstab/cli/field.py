@@ -7,21 +7,40 @@ import click
 
 from ..options import ENSEMBLE
 from .echo import echo, echo_json
+from .help import Command
 from .options import ensemble_options, make_ensemble
+from .progress import saying
 
 
-@click.command()
-@click.option("--size", required=True, metavar="N or HxW", help="Of the images, in pixels: 224 or 240x320.")
+@click.command(cls=Command)
+@click.option("--size", required=True, metavar="N or HxW", help="Size of the images in pixels: 224 or 240x320.")
 @ensemble_options()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def field(size: str, as_json: bool, **options: Any) -> None:
-    """Show modes, temperature range, delta, norm and the probability of a diffeomorphism."""
+    """Show modes, temperature range, delta, norm and the probability of a diffeomorphism.
+
+    \b
+    Examples:
+      diffstab field --size 224
+      diffstab field --size 32 --cutoff 10 --temperature 1e-3
+    """
+    with saying("looking at the fields"):
+        found = found_fields(parsed_size(size), {key: options[key] for key in ENSEMBLE})
+    if as_json:
+        echo_json({name: None if value == math.inf else value for name, value in found.items()})
+        return
+    for name, text in table_of(found).items():
+        echo(f"{name:<18} {text}")
+
+
+def found_fields(size: tuple[int, int], options: dict[str, Any]) -> dict[str, Any]:
+    """Numbers of the ensemble that the options describe."""
     from ..fields import temperature_range
 
-    ensemble = make_ensemble(parsed_size(size), **{key: options[key] for key in ENSEMBLE})
+    ensemble = make_ensemble(size, **options)
     rules = {"cutoff_rule": ensemble.cutoff_rule, "delta_rule": ensemble.delta_rule}
     t_min, t_max = temperature_range(ensemble.size, ensemble.cutoff, **rules)
-    found = {
+    return {
         "size": list(ensemble.size),
         "cutoff": ensemble.cutoff,
         **rules,
@@ -33,22 +52,21 @@ def field(size: str, as_json: bool, **options: Any) -> None:
         "temperature_max": t_max,
         "probability_of_diffeomorphism": ensemble.probability_of_diffeomorphism(),
     }
-    if as_json:
-        known = {name: None if value == math.inf else value for name, value in found.items()}
-        echo_json(known)
-        return
-    height, width = ensemble.size
-    lines = {
+
+
+def table_of(found: dict[str, Any]) -> dict[str, str]:
+    """The numbers as lines of a table."""
+    height, width = found["size"]
+    return {
         "image": f"{height} x {width} pixels",
-        "modes": f"{ensemble.modes} per component (c = {ensemble.cutoff:g}, {ensemble.cutoff_rule})",
-        "temperature": f"{ensemble.temperature:.4g}",
-        "delta": f"{ensemble.delta:.4g} pixels RMS ({ensemble.delta_rule})",
+        "modes": f"{found['modes']} per component (c = {found['cutoff']:g}, {found['cutoff_rule']})",
+        "temperature": f"{found['temperature']:.4g}",
+        "delta": f"{found['delta']:.4g} pixels RMS ({found['delta_rule']})",
         "norm": f"{found['norm']:.4g} (root of <||grad tau||^2>)",
-        "T range": f"{t_min:.4g} (delta = 1/2 pixel) to {t_max:.4g} (half of the fields are diffeomorphisms)",
+        "T range": f"{found['temperature_min']:.4g} (delta = 1/2 pixel) to {found['temperature_max']:.4g} (half of the "
+        "fields are diffeomorphisms)",
         "P(diffeomorphism)": f"{found['probability_of_diffeomorphism']:.3f} (Xi < 1 everywhere)",
     }
-    for name, text in lines.items():
-        echo(f"{name:<18} {text}")
 
 
 def parsed_size(text: str) -> tuple[int, int]:

@@ -7,9 +7,11 @@ import click
 
 from ..figures import FIGURES, PRESETS, FigureKind, figure_named
 from .echo import echo
-from .errors import OneLineErrors, OneLineGroup
+from .errors import OneLineGroup
 from .executors import executor_of, executor_options, listening, tell_failures
-from .options import Decorator, together
+from .help import FIGURE_GROUPS, Command
+from .options import Decorator, together, where_option
+from .progress import saying
 from .stores import tell_notes
 
 if TYPE_CHECKING:
@@ -24,10 +26,14 @@ figure_options = together(
         type=click.Choice((*PRESETS, OWN)),
         default=PRESETS[0],
         show_default=True,
-        help="Its sweep: for two cores, as in the paper, or on FashionMNIST; `own` draws whatever rows the store has.",
+        help="Sweep behind the figure: for two cores, as in the paper, or on FashionMNIST; `own` takes any rows.",
     ),
     click.option(
-        "--store", type=click.Path(path_type=Path), default=STORE, show_default=True, help="Or a CSV export of one."
+        "--store",
+        type=click.Path(path_type=Path),
+        default=STORE,
+        show_default=True,
+        help="Folder of results, or a CSV export of one.",
     ),
     click.option(
         "-o",
@@ -36,10 +42,10 @@ figure_options = together(
         type=click.Path(path_type=Path),
         default=FOLDER,
         show_default=True,
-        help="For NAME.png, NAME.pdf and NAME.csv.",
+        help="Folder for NAME.png, NAME.pdf and NAME.csv.",
     ),
-    click.option("--where", "filters", metavar="FILTER", multiple=True, help="Only these rows, as 'model=resnet*'."),
-    click.option("--run", is_flag=True, help="First run the cells that are missing; stopped, it goes on from there."),
+    where_option,
+    click.option("--run", is_flag=True, help="Run the cells that are missing first; stopped, it goes on from there."),
 )
 options: Decorator = together(figure_options, executor_options)
 
@@ -61,6 +67,11 @@ def figure() -> None:
     """Draw figures of the paper and others, each with the points behind it as CSV.
 
     Without --run a figure is drawn from what the store has.
+
+    \b
+    Examples:
+      diffstab figure fig05-error --run
+      diffstab figure all --preset own --store results
     """
 
 
@@ -69,7 +80,11 @@ def figure_command(name: str) -> click.Command:
     kind = figure_named(name)
 
     @click.command(
-        name, cls=OneLineErrors, help=f"{kind.title}.", context_settings={"help_option_names": ["-h", "--help"]}
+        name,
+        cls=Command,
+        groups=FIGURE_GROUPS,
+        help=f"{kind.title}.\n\n\b\nExample:\n  diffstab figure {name}{' --run' * bool(kind.sweeps)}",
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     @options
     def command(**asked: Any) -> None:
@@ -78,10 +93,15 @@ def figure_command(name: str) -> click.Command:
     return command
 
 
-@click.command("all", cls=OneLineErrors)
+@click.command("all", cls=Command, groups=FIGURE_GROUPS)
 @options
 def all_figures(**asked: Any) -> None:
-    """Every figure that the preset has; those that can't be drawn say why, and the exit status is 1."""
+    """Draw every figure that the preset has; the exit status is 1 if one can't be drawn.
+
+    \b
+    Example:
+      diffstab figure all --preset own --store results
+    """
     failed = 0
     for kind in FIGURES:
         if asked["preset"] not in (*kind.presets, OWN):
@@ -106,13 +126,16 @@ def make(kind: FigureKind, *, preset: str, store: Path, output: Path, filters: t
         raise ValueError(f"{kind.name} has no preset {preset!r}; allowed: {', '.join((*kind.presets, OWN))}")
     make_folder(output)
     stem = stem_of(output / kind.name)
-    if not kind.sweeps:
-        drawn = kind.draw_without_rows(preset if preset != OWN else PRESETS[0])
-    else:
-        drawn = kind.draw(_rows(kind, preset, store, rest), filters)
+    rows = _rows(kind, preset, store, rest) if kind.sweeps else []
+    with saying(f"drawing {kind.name}"):
+        if kind.sweeps:
+            drawn = kind.draw(rows, filters)
+        else:
+            drawn = kind.draw_without_rows(preset if preset != OWN else PRESETS[0])
     for note in drawn.notes:
         echo(f"note: {note}", err=True)
-    _write(kind, drawn, stem, {"preset": preset, "filters": filters})
+    with saying(f"writing {kind.name}"):
+        _write(kind, drawn, stem, {"preset": preset, "filters": filters})
 
 
 def _rows(kind: FigureKind, preset: str, path: Path, rest: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """`diffstab measure`: R_f of a network on a data set."""
 
 import json
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +9,14 @@ import click
 
 from ..options import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS, MeasureOptions
 from .conventions import BOTH, both_conventions, refuse_beside_both, tell_both
-from .echo import echo, echo_json, line, plain_console
+from .echo import echo, echo_json
+from .help import MEASURE_GROUPS, Command
 from .options import (
     data_options,
     device_option,
     ensemble_options,
     interpolation_option,
+    model_argument,
     network_options,
     output_option,
     preprocessing_options,
@@ -22,37 +24,62 @@ from .options import (
     store_option,
     trust_option,
 )
+from .progress import watched
 from .remeasure import asked_by_row, mend, tell_differences
 from .tables import print_results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..measuring import Reporter
     from ..results import StabilityResult
 
 USUAL = MeasureOptions()
 
 
-@click.command()
+@click.command(cls=Command, groups=MEASURE_GROUPS)
+@model_argument
 @network_options
-@click.option("--weights", type=click.Choice(WEIGHTS), default=USUAL.weights, show_default=True)
+@click.option(
+    "--weights",
+    type=click.Choice(WEIGHTS),
+    default=USUAL.weights,
+    show_default=True,
+    help="Published weights, or the random ones of the initialisation.",
+)
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="File of weights, in place of --weights.")
-@click.option("--weights-key", metavar="KEY", help="Which state dict of the checkpoint, as in state_dict_ema.")
+@click.option("--weights-key", metavar="KEY", help="Name of the state dict in the checkpoint, as in state_dict_ema.")
 @data_options
 @preprocessing_options
 @ensemble_options(BOTH)
-@click.option("--transform", type=click.Choice(TRANSFORMS), default=USUAL.transform, show_default=True)
-@interpolation_option
-@click.option("--average", type=click.Choice(AVERAGES), default=USUAL.average, show_default=True)
-@click.option("--noise-radius", type=click.Choice(NOISE_RADIUS_RULES), help="Rule of ||eta||.  [default: convention's]")
-@click.option("--noise-norm", type=float, help="||eta|| itself, in place of the rule.")
-@click.option("--layers", metavar="auto|all|NAME,...", help="Measure these as well; * and ? stand for any text.")
-@click.option("--with-init", is_flag=True, help="Measure it at initialisation as well, and print both.")
 @click.option(
-    "--batch-norm", type=click.Choice(BATCH_NORMS), help="Its statistics.  [default: batch with --weights init]"
+    "--transform",
+    type=click.Choice(TRANSFORMS),
+    default=USUAL.transform,
+    show_default=True,
+    help="Transformation of the images: the paper's diffeomorphisms, or another one of the size --delta.",
 )
-@click.option("--images", type=int, default=USUAL.images, show_default=True, help="How many, chosen by the seed.")
+@interpolation_option
+@click.option(
+    "--average",
+    type=click.Choice(AVERAGES),
+    default=USUAL.average,
+    show_default=True,
+    help="Average over images and draws.",
+)
+@click.option(
+    "--noise-radius",
+    type=click.Choice(NOISE_RADIUS_RULES),
+    help="Norm of the noise: one for all images, or that of each image's change.  [default: the convention's]",
+)
+@click.option("--noise-norm", type=float, help="Norm of the noise ||eta||, in place of the rule.")
+@click.option("--layers", metavar="auto|all|NAME,...", help="Measure these layers as well; * and ? stand for any text.")
+@click.option("--with-init", is_flag=True, help="Measure the network at initialisation as well, and print both.")
+@click.option(
+    "--batch-norm",
+    type=click.Choice(BATCH_NORMS),
+    help="Statistics of batch normalisation.  [default: running; batch with --weights init]",
+)
+@click.option(
+    "--images", type=int, default=USUAL.images, show_default=True, help="Number of images, chosen by the seed."
+)
 @click.option("--draws", type=int, default=USUAL.draws, show_default=True, help="Deformations per image.")
 @click.option(
     "--until-precision",
@@ -61,19 +88,27 @@ USUAL = MeasureOptions()
     help="Take more images, then more draws, until log(R high / R low) is at most P or data run out.",
 )
 @seed_option
-@click.option("--batch-size", type=int, default=USUAL.batch_size, show_default=True)
-@click.option("--resamples", type=int, default=USUAL.resamples, show_default=True, help="Behind the intervals.")
-@click.option("--precision", type=click.Choice(PRECISIONS), default=USUAL.precision, show_default=True)
-@click.option("--amp", is_flag=True, help="Network under autocast; the error that this makes is told.")
-@click.option("--channels-last", is_flag=True, help="Memory layout of the network.")
-@click.option("--compile", is_flag=True, help="torch.compile the network.")
-@click.option("--workers", type=int, default=USUAL.workers, show_default=True, help="Loader processes.")
+@click.option("--batch-size", type=int, default=USUAL.batch_size, show_default=True, help="Images per forward pass.")
+@click.option(
+    "--resamples", type=int, default=USUAL.resamples, show_default=True, help="Bootstrap resamples of the intervals."
+)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=USUAL.precision,
+    show_default=True,
+    help="Precision of network and images.",
+)
+@click.option("--amp", is_flag=True, help="Run the network under autocast; the error that this makes is printed.")
+@click.option("--channels-last", is_flag=True, help="Use the memory layout channels_last for the network.")
+@click.option("--compile", is_flag=True, help="Compile the network with torch.compile.")
+@click.option("--workers", type=int, default=USUAL.workers, show_default=True, help="Processes that load images.")
 @device_option
-@store_option(required=False, help="Also keep the result and its raw values in this store.")
-@click.option("--from-row", metavar="KEY", help="Measure a row of the --store again: it says what; and compare.")
+@store_option(required=False, help="Keep the result and its raw values in this store too.")
+@click.option("--from-row", metavar="KEY", help="Measure this row of the --store again, and compare the numbers.")
 @trust_option
-@output_option("--output", help="Also write the JSON object to this file.")
-@output_option("--report", help="Also write a page of the result, with plots, to this file.")
+@output_option("--output", help="Write the JSON object to this file too.")
+@output_option("--report", help="Write a page of the result, with plots, to this file too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def measure(
     store: Path | None,
@@ -87,7 +122,14 @@ def measure(
     """Measure D_f, G_f and R_f of a network, with 95 % intervals.
 
     R_f near 1: deformations change the output as much as noise of the same size does. Well below 1: the network is
-    stable to deformations. Several processes: torchrun -m diffstab measure ...
+    stable to deformations. The network is MODEL or --model.
+
+    \b
+    Examples:
+      diffstab measure resnet18
+      diffstab measure timm:resnet50 --dataset imagenet --data-dir ILSVRC --images 2000
+      diffstab measure lenet --weights init --delta 0.5 --store results
+      torchrun --nproc-per-node 4 -m diffstab measure resnet18
     """
     before, origin = None, store
     if options["convention"] == BOTH and from_row is None:
@@ -164,38 +206,3 @@ def keep(store: Any, options: MeasureOptions, result: "StabilityResult") -> None
     text = "kept in" if new else "was already in"
     changed = f", in place of {before[:12]}: the network or the images have changed" if before != key else ""
     echo(f"{text} {store.folder}: {key[:12]}{changed}", err=True)
-
-
-@contextmanager
-def watched(*, quiet: bool = False) -> "Iterator[Reporter]":
-    """A reporter that shows title and bar on stderr; off a terminal, the title alone; nothing if `quiet`.
-
-    The title comes only when images have gone through, so that bad input gets its one line and nothing else.
-    """
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from ..measuring import Reporter
-
-    console = plain_console(stderr=True, quiet=quiet)
-    columns = TextColumn("forward passes"), BarColumn(), TextColumn("{task.completed}/{task.total}")
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
-    shown = bar if console.is_terminal else nullcontext()  # elsewhere rich before 14.3 ends a bar with an empty line
-
-    class Shown(Reporter):
-        title: str | None = None
-
-        def begins(self, title: str) -> None:
-            self.title = title
-
-        def moves(self, done: int, total: int) -> None:
-            if self.title is not None and (console.is_terminal or done == total):
-                line(console, self.title, keep="\n")
-                self.title = None
-            bar.update(task, completed=done, total=total)
-
-        def notes(self, text: str) -> None:
-            line(console, text)
-
-    with shown:
-        task = bar.add_task("", total=None)
-        yield Shown()

@@ -6,10 +6,13 @@ import click
 
 from ..options import DEFAULTS
 from .echo import echo
+from .help import Command
+from .options import where_option
+from .progress import saying
 from .stores import opened
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("store", metavar="STORE", type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -18,19 +21,24 @@ from .stores import opened
     type=click.Path(path_type=Path),
     default="report.html",
     show_default=True,
-    help="A self-contained HTML file.",
+    help="Page to write: one HTML file that needs no other.",
 )
-@click.option("--where", "filters", metavar="FILTER", multiple=True, help="Only these rows, as cutoff=3 or 'seed<4'.")
-@click.option("--title", help="Of the page.  [default: the store's name]")
+@where_option
+@click.option("--title", help="Title of the page.  [default: the store's name]")
 @click.option("--compare", "most", type=int, default=30, show_default=True, help="Networks in a matrix; 0 for none.")
-@click.option("--resamples", type=int, default=DEFAULTS.resamples, show_default=True, help="Behind the comparisons.")
-@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Of the resamples.")
+@click.option("--resamples", type=int, default=DEFAULTS.resamples, show_default=True, help="Bootstrap resamples.")
+@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Seed of the resamples.")
 def report(
     store: Path, output: Path, filters: tuple[str, ...], title: str | None, most: int, resamples: int, seed: int
 ) -> None:
     """Write a page of what a STORE holds: table, plots, paired comparisons.
 
-    It opens offline in any browser; rows can be sorted, filtered and saved from it.
+    The page opens offline in any browser; rows can be sorted, filtered and saved from it.
+
+    \b
+    Examples:
+      diffstab report results
+      diffstab report results -o page.html --where dataset=mnist5k
     """
     from ..pages import report_page
     from ..store import select
@@ -45,6 +53,7 @@ def report(
         echo(f"note: {text}", err=True)
 
     options: dict[str, int] = {"most": most, "resamples": resamples, "seed": seed}
-    content = report_page(rows, kept.raw, title=named, note=note, **options).encode()
+    with saying(f"writing the page of {len(rows)} rows"):
+        content = report_page(rows, kept.raw, title=named, note=note, **options).encode()
     write_atomically(output, content)
     echo(f"{output}: {len(rows)} rows, {len(content) / 1000:.0f} kB; open it in a browser")

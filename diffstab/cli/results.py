@@ -8,7 +8,9 @@ import click
 from ..options import AVERAGES, EXPORTS, MEDIAN_RULES, PAIR_RULES
 from .echo import echo, echo_file, echo_json, echo_lines
 from .errors import OneLineGroup
+from .help import Command
 from .options import output_option, store_option
+from .progress import saying
 from .stores import chosen, one_row, opened
 from .tables import print_columns
 
@@ -32,8 +34,9 @@ OVERVIEW = {  # the key, plain columns, nested ones, the status
     "test error": "test_error.value",
     "status": "status",
 }
+QUERIED = "model,dataset,cutoff,delta,seed,R.value"
 filter_argument = click.argument("filters", metavar="[FILTER]...", nargs=-1)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
 @click.group(cls=OneLineGroup)
@@ -41,15 +44,26 @@ def results() -> None:
     """List, show, query, export, recompute and check the results in a store.
 
     A FILTER is COLUMN=VALUE, or with != < <= > >= : model=resnet*, 'R.value<0.5', status=failed.
+
+    \b
+    Examples:
+      diffstab results list --store results
+      diffstab results export --store results -o results.csv
     """
 
 
-@results.command(name="list")
+@results.command(name="list", cls=Command)
 @store_option()
 @filter_argument
 @json_option
 def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
-    """One line per cell: what was measured, and R_f."""
+    """List one line per cell: what was measured, and R_f.
+
+    \b
+    Examples:
+      diffstab results list --store results
+      diffstab results list --store results model=resnet* 'R.value<0.5'
+    """
     if as_json:
         echo_json(chosen(store, filters, keep=lambda row: True).each())
         return
@@ -65,12 +79,17 @@ def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
     echo_lines(table.formatted(chosen(store, filters, line).kept()))
 
 
-@results.command()
+@results.command(cls=Command)
 @store_option()
 @click.argument("key")
 @json_option
 def show(store: Path, key: str, as_json: bool) -> None:
-    """Everything about one row: KEY is its key, or the beginning of it."""
+    """Show everything about one row: KEY is its key, or the beginning of it.
+
+    \b
+    Example:
+      diffstab results show --store results 3f2a
+    """
     row = one_row(opened(store), key)
     if as_json:
         echo_json(row)
@@ -90,17 +109,22 @@ def show(store: Path, key: str, as_json: bool) -> None:
         print_columns(list(lines[0]), [list(line.values()) for line in lines])
 
 
-@results.command()
+@results.command(cls=Command)
 @store_option()
 @filter_argument
-@click.option("--columns", metavar="A,B,...", default="model,dataset,cutoff,delta,seed,R.value", show_default=True)
-@click.option("--sort", metavar="COLUMN", help="Rising; rows without a value come last.")
-@click.option("--limit", type=click.IntRange(min=1), help="First rows only.")
+@click.option("--columns", metavar="A,B,...", default=QUERIED, show_default=True, help="Columns to show.")
+@click.option("--sort", metavar="COLUMN", help="Sort by this column, rising; rows without a value come last.")
+@click.option("--limit", type=click.IntRange(min=1), help="Show the first rows only.")
 @json_option
 def query(
     store: Path, filters: tuple[str, ...], columns: str, sort: str | None, limit: int | None, as_json: bool
 ) -> None:
-    """Any columns of the rows that pass all filters."""
+    """Show any columns of the rows that pass all filters.
+
+    \b
+    Example:
+      diffstab results query --store results --columns model,R.value --sort R.value
+    """
     from ..results import getter
     from ..store import order_of
 
@@ -117,21 +141,30 @@ def query(
         print_columns(names, table)
 
 
-@results.command()
+@results.command(cls=Command)
 @store_option()
 @filter_argument
-@click.option("--format", "file_format", type=click.Choice(EXPORTS), default="csv", show_default=True)
+@click.option(
+    "--format", "file_format", type=click.Choice(EXPORTS), default="csv", show_default=True, help="Format of the file."
+)
 @click.option("--for-spreadsheets", is_flag=True, help="Put ' before texts that a spreadsheet would take for formulas.")
 @output_option("-o", "--output")
 def export(
     store: Path, filters: tuple[str, ...], file_format: str, for_spreadsheets: bool, output: Path | None
 ) -> None:
-    """Write the rows as CSV or Parquet, or as a CSV that joins on `model` with timm's results files."""
+    """Write the rows as CSV or Parquet, or as a CSV that joins on `model` with timm's results files.
+
+    \b
+    Examples:
+      diffstab results export --store results -o results.csv
+      diffstab results export --store results --format parquet -o results.parquet
+    """
     from ..store import exported
     from ..writing import write_atomically
 
     rows = chosen(store, filters, keep=lambda row: True).rows()
-    content = exported(rows, file_format, for_spreadsheets=for_spreadsheets)
+    with saying(f"writing {len(rows)} rows as {file_format}"):
+        content = exported(rows, file_format, for_spreadsheets=for_spreadsheets)
     if output is not None:
         write_atomically(output, content)
         echo(f"{output}: {len(rows)} rows", err=True)
@@ -139,39 +172,50 @@ def export(
         echo_file(content)
 
 
-@results.command()
+@results.command(cls=Command)
 @store_option()
 @filter_argument
-@click.option("--average", type=click.Choice(AVERAGES), help="Over images and draws.")
-@click.option("--median-rule", type=click.Choice(MEDIAN_RULES), help="Of the squared norm, or of each output.")
-@click.option("--pairs", type=click.Choice(PAIR_RULES), help="Of distinct images, or all.")
-@click.option("--resamples", type=click.IntRange(min=100), help="Behind the intervals.")
+@click.option("--average", type=click.Choice(AVERAGES), help="Average over images and draws.")
+@click.option("--median-rule", type=click.Choice(MEDIAN_RULES), help="Median of the squared norm, or of each output.")
+@click.option("--pairs", type=click.Choice(PAIR_RULES), help="Pairs of distinct images, or all.")
+@click.option("--resamples", type=click.IntRange(min=100), help="Bootstrap resamples of the intervals.")
 def recompute(store: Path, filters: tuple[str, ...], **statistic: Any) -> None:
     """Add rows with another statistic of the same raw values; no network runs again.
 
     ||eta|| stays what the measurement chose, which the new rows' column radius_average tells.
+
+    \b
+    Example:
+      diffstab results recompute --store results --average mean
     """
     if not any(statistic.values()):
         raise ValueError("no statistic is given; say --average, --median-rule, --pairs or --resamples")
     from ..store import recompute_all, select
 
     target = opened(store)
-    added, there, failures = recompute_all(target, select(target.each(), filters), **statistic)
+    with saying("recomputing"):
+        added, there, failures = recompute_all(target, select(target.each(), filters), **statistic)
     for failure in failures:
         echo(f"note: {failure}", err=True)
     echo(f"{added} rows added, {there} were there, {len(failures)} can't be recomputed")
     click.get_current_context().exit(1 if failures else 0)
 
 
-@results.command()
+@results.command(cls=Command)
 @store_option()
 @json_option
 def check(store: Path, as_json: bool) -> None:
-    """Verify every line, hash and sidecar; exit status 1 if anything is wrong."""
+    """Verify every line, hash and sidecar; exit status 1 if anything is wrong.
+
+    \b
+    Example:
+      diffstab results check --store results
+    """
     from ..store import check as check_store
 
     target = opened(store)
-    problems = list(check_store(target))
+    with saying(f"checking {len(target)} rows"):
+        problems = list(check_store(target))
     if as_json:
         echo_json([{"place": problem.place, "text": problem.text} for problem in problems])
     else:

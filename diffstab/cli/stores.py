@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..options import PHOTOS
 from .echo import echo
+from .progress import saying
 
 if TYPE_CHECKING:
     from ..store import Row, Store
@@ -12,11 +14,18 @@ if TYPE_CHECKING:
 
 def opened(folder: Path, keep: "Callable[[Row], Any] | None" = None) -> "Store":
     """The store, as `Store` opens it; what was left out on opening goes to stderr."""
-    from ..store import Store
+    with saying(f"reading {folder}"):
+        from ..store import Store
 
-    store = Store(folder, keep=keep)
+        store = Store(folder, keep=keep)
     tell_notes(store)
     return store
+
+
+def tell_photo(name: Path) -> None:
+    """Says on stderr of whom a photograph of the package is, where it stands for a name."""
+    if not name.exists() and str(name) in PHOTOS:
+        echo(f"{name}: photograph that comes with the package, {PHOTOS[str(name)]}", err=True)
 
 
 def tell_notes(store: "Store") -> None:

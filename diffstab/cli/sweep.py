@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .echo import echo, echo_json
+from .echo import echo, echo_json, echo_lines
 from .executors import executor_of, executor_options, listening
+from .help import SWEEP_GROUPS, Command
 from .options import store_option, trust_option
+from .progress import saying
 from .stores import tell_notes
 
 if TYPE_CHECKING:
@@ -16,10 +18,27 @@ if TYPE_CHECKING:
     from ..sweep import Progress, Spec
 
 
-@click.command()
+def print_example(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    """Prints the file of a small sweep, and ends the command."""
+    if value and not context.resilient_parsing:
+        from ..sweep import EXAMPLE
+
+        echo_lines(EXAMPLE.read_text("utf-8").splitlines())
+        context.exit()
+
+
+@click.command(cls=Command, groups=SWEEP_GROUPS)
 @click.argument("spec", metavar="SPEC.yaml", type=click.Path(path_type=Path))
 @store_option(help="Folder of the results; made where there is none.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be run; nothing is written, and no code imported.")
+@click.option(
+    "--example",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_example,
+    help="Print a SPEC.yaml to start from, and exit.",
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be run; nothing is written, and no code imported.")
 @trust_option
 @click.option("--yes", is_flag=True, help="Run a grid of more than 1,000 cells.")
 @click.option("--retry-failed", is_flag=True, help="Run cells again that failed before.")
@@ -38,10 +57,17 @@ def sweep(
     """Run a grid of trainings and measurements; stopped at any point, the same command goes on where it was.
 
     Exit status 1 if a cell failed, now or before; its row tells why, and --retry-failed runs it again.
-    """
-    from ..sweep import CONFIRM_ABOVE, read_spec
 
-    plan = read_spec(spec, confirm_above=None if yes else CONFIRM_ABOVE)
+    \b
+    Examples:
+      diffstab sweep --example > sweep.yaml
+      diffstab sweep sweep.yaml --store results --dry-run
+      diffstab sweep sweep.yaml --store results --jobs 2
+    """
+    with saying(f"reading {spec}"):
+        from ..sweep import CONFIRM_ABOVE, read_spec
+
+        plan = read_spec(spec, confirm_above=None if yes else CONFIRM_ABOVE)
     for note in plan.notes:
         echo(f"note: {note}", err=True)
     if dry_run:

@@ -11,7 +11,9 @@ import click
 
 from ..options import CUTOFF_RULES, LOSSES, OPTIMIZERS, RECIPES, SCHEDULES, SELECTIONS, STARTS, TrainOptions
 from .echo import echo, echo_json
-from .options import Decorator, trust_option
+from .help import TRAIN_GROUPS, Command
+from .options import Decorator, model_argument, trust_option
+from .progress import duration
 
 if TYPE_CHECKING:
     from ..training import EpochReport, Logger, Trained
@@ -26,43 +28,44 @@ def option(flags: str, **settings: Any) -> Decorator:
     return click.option(flags, default=default, show_default=default is not None, **settings)
 
 
-@click.command()
-@option("--model", help="NAME, timm:NAME, torchvision:NAME, paper:NAME; the paper's nets also as NAME-w0.25.")
-@option("--dataset", help="With labels and held in memory, such as mnist5k.")
+@click.command(cls=Command, groups=TRAIN_GROUPS)
+@model_argument
+@option("--model", help="Network: NAME, timm:NAME, torchvision:NAME, paper:NAME; the paper's nets also as NAME-w0.25.")
+@option("--dataset", help="Images with labels, held in memory, such as mnist5k.")
 @option("--data-dir", type=click.Path(), help="Folder of the data set, where it has one.")
-@option("--download", is_flag=True, help="Fetch it into --data-dir if it is not there.")
-@option("--recipe", type=click.Choice(list(RECIPES)), help="Gives every option that is not set and has no default.")
-@option("--epochs", type=int, help="Over all images; with --train-size as many more as keep the number of steps.")
-@option("--train-size", type=int, help="Images to train on, as many of each class.")
+@option("--download", is_flag=True, help="Fetch the data set into --data-dir if it is not there.")
+@option("--recipe", type=click.Choice(list(RECIPES)), help="Recipe: gives every option that has no default here.")
+@option("--epochs", type=int, help="Epochs over all images; a smaller --train-size gets more, for as many steps.")
+@option("--train-size", type=int, help="Number of images to train on, as many of each class.")
 @option("--label-noise", type=float, help="Share of the training labels that are replaced.")
-@option("--seed", type=int, help="Of the initialisation, the images, their order and augmentation.")
+@option("--seed", type=int, help="Seed of the initialisation, the images, their order and augmentation.")
 @option("--batch-size", type=int, help="Images per step.")
-@option("--optimizer", type=click.Choice(OPTIMIZERS))
+@option("--optimizer", type=click.Choice(OPTIMIZERS), help="Optimiser.")
 @option("--lr", type=float, help="Learning rate at the start.")
-@option("--head-lr", type=float, help="That of the last layer.")
-@option("--momentum", type=float, help="SGD only.")
-@option("--weight-decay", type=float)
-@option("--decay-vectors/--no-decay-vectors", help="Weight decay of biases and batch norm too.")
-@option("--schedule", type=click.Choice(SCHEDULES), help="Of the learning rate.")
+@option("--head-lr", type=float, help="Learning rate of the last layer at the start.")
+@option("--momentum", type=float, help="Momentum of SGD.")
+@option("--weight-decay", type=float, help="Factor of the squared weights.")
+@option("--decay-vectors/--no-decay-vectors", help="Apply weight decay to biases and batch norm too.")
+@option("--schedule", type=click.Choice(SCHEDULES), help="Schedule of the learning rate.")
 @option("--cosine-span", type=float, help="Share of the epochs after which the cosine is at 0.")
 @option("--gamma", type=float, help="Factor per epoch of the exponential schedule.")
-@option("--start", type=click.Choice(STARTS), help="Fresh, or from ImageNet weights but for the last layer.")
+@option("--start", type=click.Choice(STARTS), help="Start from random weights, or ImageNet's but for the last layer.")
 @option("--translate", type=int, help="Largest random shift of an image, pixels.")
-@option("--flip/--no-flip", help="Mirror half of the images; by default all but digits.")
-@option("--diffeo-temperature", type=float, help="Of random diffeomorphisms of the images; 0: none.")
-@option("--diffeo-cutoff", type=float)
-@option("--diffeo-cutoff-rule", type=click.Choice(CUTOFF_RULES))
-@option("--loss", type=click.Choice(LOSSES))
+@option("--flip/--no-flip", help="Mirror half of the images.  [default: unless they are digits]")
+@option("--diffeo-temperature", type=float, help="Temperature of random deformations of the images; 0: none.")
+@option("--diffeo-cutoff", type=float, help="Cutoff c of these deformations.")
+@option("--diffeo-cutoff-rule", type=click.Choice(CUTOFF_RULES), help="Rule for the modes of these deformations.")
+@option("--loss", type=click.Choice(LOSSES), help="Loss to minimise.")
 @option("--alpha", type=float, help="Train alpha (f - f_0): lazily if large, features if small.")
-@option("--select", type=click.Choice(SELECTIONS), help="Which epoch is kept: the best on held-out or test images.")
+@option("--select", type=click.Choice(SELECTIONS), help="Epoch to keep: best on held-out or test images, or the last.")
 @option("--holdout", type=float, help="Share of the training images held out to select the epoch.")
 @option("--ema", type=float, help="Decay per step of averaged weights, which are kept; 0: none.")
-@option("--bfloat16/--float32", help="Forward and backward in bfloat16 autocast.")
-@option("--channels-last/--no-channels-last", help="Memory layout.")
-@option("--compile/--no-compile", help="torch.compile the network.")
+@option("--bfloat16/--float32", help="Run forward and backward in bfloat16 autocast.")
+@option("--channels-last/--no-channels-last", help="Use the memory layout channels_last.")
+@option("--compile/--no-compile", help="Compile the network with torch.compile.")
 @option("--stability-images", type=int, help="Test images to measure R_f on after 0, 1, 2, 4, ... epochs; 0: none.")
 @trust_option
-@option("--device", help="auto, cpu, cuda, cuda:1, mps.")
+@option("--device", help="Device to train on: auto, cpu, cuda, cuda:1, mps.")
 @click.option("--output", metavar="DIR", required=True, help="Folder of the run; a stopped run there goes on.")
 @click.option("--resume", is_flag=True, help="Refuse to start anew: there must be a checkpoint in DIR.")
 @click.option("--tensorboard", is_flag=True, help="Log to DIR/tensorboard too.")
@@ -72,7 +75,13 @@ def train(output: str, resume: bool, tensorboard: bool, wandb: str | None, as_js
     """Train a network; stopped at any point, the same command goes on where it was.
 
     DIR holds checkpoint.pt and metrics.jsonl after every epoch, and in the end model.safetensors and config.json.
-    SIGTERM and Ctrl-C write the checkpoint and exit. Several processes: torchrun -m diffstab train ...
+    SIGTERM and Ctrl-C write the checkpoint and exit. The network is MODEL or --model.
+
+    \b
+    Examples:
+      diffstab train lenet --recipe laptop --output runs/lenet
+      diffstab train resnet18 --dataset cifar10 --data-dir cifar --download --output runs/resnet18
+      torchrun --nproc-per-node 4 -m diffstab train resnet18 --output runs/resnet18
     """
     if not output:
         raise ValueError("output is ''; the name of a folder is needed")
@@ -88,7 +97,7 @@ def train(output: str, resume: bool, tensorboard: bool, wandb: str | None, as_js
         return
     echo(
         f"{told.model} on {told.dataset}, epoch {trained.epoch} of {trained.epochs}, seed {told.seed}: "
-        f"loss {trained.train_loss:.4f}, test error {trained.test_error:.1%}; {weights}"
+        f"loss {trained.epoch_loss:.4f}, test error {trained.test_error:.1%}; {weights}"
     )
 
 
@@ -161,10 +170,9 @@ def make_loggers(options: TrainOptions, folder: Path, tensorboard: bool, wandb: 
 
 def tell(report: "EpochReport") -> None:
     """One line: the epoch, its loss and error, its time and the time left."""
-    left = f"{report.seconds_left / 60:.0f} min" if report.seconds_left >= 90 else f"{report.seconds_left:.0f} s"
     echo(
         f"epoch {report.epoch:{len(str(report.epochs))}d} of {report.epochs}  loss {report.loss:.4f}  "
-        f"{report.watched} error {report.error:.1%}  {report.seconds:.1f} s, {left} left",
+        f"{report.watched} error {report.error:.1%}  {report.seconds:.1f} s, {duration(report.seconds_left)} left",
         err=True,
     )
 
@@ -176,5 +184,5 @@ def warn(text: str) -> None:
 
 def describe(trained: "Trained", weights: Path) -> dict[str, Any]:
     """Its JSON form: every option, where it ran, and how it came out."""
-    numbers = {name: getattr(trained, name) for name in ("epoch", "train_loss", "test_error", "seconds")}
+    numbers = {name: getattr(trained, name) for name in ("epoch", "epoch_loss", "train_loss", "test_error", "seconds")}
     return {**trained.options.to_dict(), **numbers, "weights": str(weights)}

@@ -4,7 +4,7 @@ Open `load` first; a loader gives `raw` images, `preprocessing` makes a network'
 measured. The room imports options and the ground floor.
 """
 
-from .embedded import EMBEDDED_FOLDER
+from .embedded import EMBEDDED_FOLDER, image_path
 from .files import read_image
 from .images import ImageSet, PixelImageSet, TensorImageSet, image_set
 from .load import load_dataset

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..options import split_of
+from ..checks import near
+from ..options import PHOTOS, split_of
 from .arrays import preprocessing_of
 from .files import LeftOut
 from .folder import images_under
@@ -35,3 +36,24 @@ def photos(split: str) -> RawImages:
     raw = images_under("photos", split_of("photos", split, ("test",)), EMBEDDED_FOLDER / "photos", LeftOut())
     raw.contents = ""  # where the package lies tells nothing
     return raw
+
+
+def image_path(name: str | Path) -> Path:
+    """The image file of that name; if there is none, the embedded photograph, such as `chelsea`.
+
+    Raises:
+        ValueError: If a name without ending is neither.
+
+    >>> image_path("chelsea").name
+    'chelsea.jpg'
+    """
+    path = Path(name)
+    if str(path) in PHOTOS and not path.exists():
+        return EMBEDDED_FOLDER / "photos" / f"{path}.jpg"
+    if path.parent == Path() and not path.suffix and not path.exists():
+        known = ", ".join(PHOTOS)
+        raise ValueError(
+            f"there is no file {str(path)!r}{near(str(path), list(PHOTOS))}; a file or a photograph that "
+            f"comes with the package is needed: {known}"
+        )
+    return path

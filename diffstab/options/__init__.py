@@ -44,6 +44,7 @@ from .choices import (
 from .data_names import (
     DATASETS,
     EMBEDDED,
+    PHOTOS,
     SPLITS,
     class_in_split,
     dataset_named,

@@ -18,6 +18,21 @@ DATASETS = (
     "imagenette",
     "folder",
 )
+PHOTOS = {  # images of `photos` by name: of whom, and the licence, as diffstab/data/embedded/README.md has them
+    "astronaut": "NASA, public domain",
+    "brick": "CC0Textures, CC0",
+    "camera": "Lav Varshney, CC0",
+    "cell": "scikit-image, CC0",
+    "chelsea": "Stefan van der Walt, CC0",
+    "clock_motion": "Stefan van der Walt, public domain",
+    "coffee": "Rachel Michetti, CC0",
+    "grass": "linolafett, CC0",
+    "gravel": "CC0Textures, CC0",
+    "hubble_deep_field": "NASA, public domain",
+    "retina": "Mikael Häggström, CC0",
+    "rocket": "SpaceX, public domain",
+    "text": "Wikipedia, public domain",
+}
 SPLITS = ("train", "val", "test", "extra")
 SPLIT_WORDS = {  # what people call the folders of splits, without case
     "train": ("train", "training", "trn"),

@@ -152,6 +152,14 @@ def compare(
     return compare_shared(shared[0], lambda row: raw[id(row)], resamples=resamples, seed=seed)
 
 
+class NothingSharedError(ValueError):
+    """No setting is shared by two networks. `rows`: one of each."""
+
+    def __init__(self, text: str, rows: tuple[Row, Row]) -> None:
+        super().__init__(text)
+        self.rows = rows
+
+
 @dataclass(frozen=True)
 class Shared:
     """Networks that were measured under one setting on the same images.
@@ -183,7 +191,7 @@ def shared_settings(networks: Mapping[str, Sequence[Row]]) -> list[Shared]:
             chosen = {name: [own[block] for block in common] for name, own in blocks.items()}
             shared.append(Shared(dict(zip(SETTING, setting, strict=True)), chosen))
     if not shared:
-        raise ValueError(_nothing_shared(measured))
+        raise NothingSharedError(_nothing_shared(measured), _apart(measured))
     return shared
 
 
@@ -255,6 +263,14 @@ def _other_images(one: Row, other: Row) -> str:
 def _share(one: dict[tuple[Any, ...], dict[Block, Row]], other: dict[tuple[Any, ...], dict[Block, Row]]) -> bool:
     """Whether two networks have a setting, a seed and images in common."""
     return any(set(blocks) & set(other[setting]) for setting, blocks in one.items() if setting in other)
+
+
+def _apart(measured: dict[str, dict[tuple[Any, ...], dict[Block, Row]]]) -> tuple[Row, Row]:
+    """A row of the first network, and one of another that shares nothing with it."""
+    one, *others = measured.values()
+    other = next((other for other in others if not _share(one, other)), others[0])
+    first, second = (next(iter(next(iter(found.values())).values())) for found in (one, other))
+    return first, second
 
 
 def _nothing_shared(measured: dict[str, dict[tuple[Any, ...], dict[Block, Row]]]) -> str:

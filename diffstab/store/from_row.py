@@ -1,10 +1,12 @@
 """A measurement asked for again, from its row."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from shlex import quote
 from typing import Any
 
-from ..checks import refuse_untrusted
+from ..checks import channel_values, names_in, refuse_untrusted
 from ..options import GIVEN, HUB, LOCAL, OWN, WEIGHTS, MeasureOptions, leads_out
 from .entry import Row, is_measured
 from .store import Store
@@ -18,6 +20,11 @@ RENAMED = {"noise_radius_rule": "noise_radius", "layers_asked": "layers"}
 # Options that no other column of a row tells: kept in its `asked` where they were set.
 ASKED = tuple(
     "temperature checkpoint weights_key img_size crop_pct mean std exif_orientation channels_last compile".split()
+)
+# Options that make a measurement comparable with another one: `setting.SETTING` and the seed, as they are asked for.
+TAKEN = tuple(
+    "dataset data_dir split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation "
+    "average noise_radius noise_norm convention exif_orientation seed".split()
 )
 CHANGES_NOTHING = 1e-6  # relative
 OWN_WEIGHTS = "own"  # of own code, as it gives them
@@ -47,6 +54,65 @@ def options_of(row: Row, store: Store, trust: Iterable[str] = ()) -> MeasureOpti
         ValueError: If the row is no measurement of a named network, was recomputed from another one, its trained
             weights are missing, or it names what is not trusted.
     """
+    options = replace(_options(row, store), trust=names_in("trust", list(trust)) if trust else None)
+    key = str(row.get("key"))[:12]
+    refuse_untrusted(f"the row {key}", _leading_out(options, in_store=bool(row.get("training"))), options.trusted)
+    return options
+
+
+def command_beside(row: Row, other: Row, store: Store) -> str | None:
+    """The command that measures the network of a row as another row was measured, and keeps the result in the store.
+
+    Args:
+        row: Of the network.
+        other: Whose images, setting and seed are taken.
+        store: Where both lie.
+
+    Returns:
+        One line for a shell; None if no command does it: for a Python object, trained weights that the store keeps, a
+        recomputed row, or another resizing of the images.
+    """
+    if row.get("training") or any(one.get("recomputed_from") for one in (row, other)):
+        return None
+    seen = _seen_alike(row, other)
+    if seen is None:
+        return None
+    try:
+        options, goal = _options(row, store), _options(other, store)
+        options = replace(options, **{name: getattr(goal, name) for name in TAKEN}, **seen)
+    except (ValueError, TypeError, KeyError):  # what an older or a stranger's row does not tell
+        return None
+    return " ".join(["diffstab", "measure", *map(quote, _words(options)), "--store", quote(str(store.folder))])
+
+
+def _seen_alike(row: Row, other: Row) -> dict[str, Any] | None:
+    """Options that give a network the input that another one got; None if there are none."""
+    own, goal = (one.get("preprocessing") or {} for one in (row, other))
+    differ = {name for name in {*own, *goal} if own.get(name) != goal.get(name)} - {"source"}
+    if row.get("dataset") != other.get("dataset") or not differ:
+        return {}
+    if not own or not goal or not differ <= {"mean", "std"}:
+        return None
+    return {name: channel_values(name, goal[name]) for name in differ}
+
+
+def _words(options: MeasureOptions) -> Iterator[str]:
+    """The network and the options that differ from the defaults, as words of a command line."""
+    usual = MeasureOptions(weights=options.weights, checkpoint=options.checkpoint, convention=options.convention)
+    plain = {"weights": MeasureOptions().weights, "convention": MeasureOptions().convention, "checkpoint": None}
+    yield options.model
+    for name, value in options.to_dict().items():
+        if name in ("model", "model_kwargs", "trust") or value is None or value == {**usual.to_dict(), **plain}[name]:
+            continue
+        yield f"--{name.replace('_', '-')}"
+        if value is not True:
+            yield f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+    for name, value in options.arguments.items():
+        yield from ("--model-kwargs", f"{name}={value if isinstance(value, str) else json.dumps(value)}")
+
+
+def _options(row: Row, store: Store) -> MeasureOptions:
+    """The options of a row, whatever it names."""
     key = str(row.get("key"))[:12]
     if not is_measured(row):
         raise ValueError(f"the row {key} is a {row.get('status')} {row.get('kind')}; a measurement is needed")
@@ -62,10 +128,7 @@ def options_of(row: Row, store: Store, trust: Iterable[str] = ()) -> MeasureOpti
     found = {name: row.get(name) for name in SAME} | {new: row.get(old) for old, new in RENAMED.items()}
     found |= {name: asked[name] for name in ASKED if name in asked}
     found |= _network(row, asked, store) | _noise_and_size(row, asked) | _numbers(row)
-    found["trust"] = list(trust) or None
-    options = MeasureOptions.of({name: value for name, value in found.items() if value is not None})
-    refuse_untrusted(f"the row {key}", _leading_out(options, in_store=bool(row.get("training"))), options.trusted)
-    return options
+    return MeasureOptions.of({name: value for name, value in found.items() if value is not None})
 
 
 def _leading_out(options: MeasureOptions, *, in_store: bool) -> dict[str, str]:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..checks import some
-from ..results import Comparison, Row, compare_shared, shared_settings, value_at
+from ..results import Comparison, NothingSharedError, Row, compare_shared, shared_settings, value_at
 from .entry import is_measured
+from .from_row import command_beside
 from .store import Store
 from .table import Filters, select
 
@@ -25,13 +26,20 @@ def compare_rows(
         seed: Of the resamples.
 
     Raises:
-        ValueError: If a name means no row, or several under one setting and seed; if no setting is shared.
+        ValueError: If a name means no row, or several under one setting and seed; if no setting is shared, with the
+            command that measures one network as the other was measured.
     """
     if len(set(networks)) < len(networks):
         raise ValueError(f"networks are {', '.join(networks)}; two or more different ones are needed")
     rows = filter(is_measured, store.each())
     found = _meant(networks, rows, Filters(filters)) if networks else networks_of(select(rows, filters))
-    return [compare_shared(one, store.raw, resamples=resamples, seed=seed) for one in shared_settings(found)]
+    try:
+        shared = shared_settings(found)
+    except NothingSharedError as error:
+        first, second = error.rows
+        command = command_beside(second, first, store) or command_beside(first, second, store)
+        raise ValueError(f"{error}: {command}") if command else error from None
+    return [compare_shared(one, store.raw, resamples=resamples, seed=seed) for one in shared]
 
 
 def networks_of(rows: Sequence[Row]) -> dict[str, list[Row]]:

@@ -20,4 +20,4 @@ from .executors.base import Executor, InlineExecutor, Task
 from .executors.local import LocalExecutor
 from .jobs import THREADS, Job, experiment_job, measure_job, measured_row, run_job, train_job
 from .run import Listener, Progress, run_sweep
-from .spec import CONFIRM_ABOVE, Spec, read_spec
+from .spec import CONFIRM_ABOVE, EXAMPLE, Spec, read_spec

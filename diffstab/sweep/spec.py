@@ -27,6 +27,7 @@ from .jobs import KINDS, MEASURE, TRAIN, Job, experiment_job, measure_job, train
 from .yaml_file import Node, PlacedError, read_yaml
 
 CONFIRM_ABOVE = 1000  # cells; more are only made when the caller says yes
+EXAMPLE = Path(__file__).parent / "example.yaml"
 MOST_CELLS = 10_000  # that are made at all
 Kind = TypeVar("Kind", bound=CommandOptions)
 

@@ -277,6 +277,7 @@ class _Run:
         state, options = self.state, self.options
         network = state.kept
         assert state.best is not None
+        losses = {line["epoch"]: line["loss"] for line in state.history if "loss" in line}
         network.load_state_dict(state.best)
         return Trained(
             network=network.eval(),
@@ -284,7 +285,8 @@ class _Run:
             shape=Shape(*self.images.test.shape, self.images.test.classes),
             epochs=state.epochs_done,
             epoch=state.best_epoch,
-            train_loss=next(line["loss"] for line in reversed(state.history)),
+            epoch_loss=losses[state.best_epoch],
+            train_loss=losses[state.epochs_done],
             test_error=measure_error(network, self.images.test, self.device, self.processes),
             seconds=state.seconds,
             preprocessing=self.images.test.preprocessing,

@@ -27,7 +27,8 @@ class Trained:
         shape: Of its images: channels, height and width in pixels, and classes.
         epochs: All that it was trained for, those before a stop included.
         epoch: The one whose weights these are, from 1.
-        train_loss: Mean over the last epoch's steps.
+        epoch_loss: Mean over the steps of the epoch whose weights these are.
+        train_loss: Mean over the steps of the last epoch.
         test_error: Share of the test images that it classifies wrongly.
         seconds: That the epochs took, those before a stop included.
         preprocessing: From images to its input; None where they came as tensors.
@@ -39,6 +40,7 @@ class Trained:
     shape: Shape
     epochs: int
     epoch: int
+    epoch_loss: float
     train_loss: float
     test_error: float
     seconds: float = field(compare=False)

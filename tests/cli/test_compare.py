@@ -1,11 +1,14 @@
 """`diffstab compare`: networks of a store, in pairs, over what all of them saw."""
 
 import json
+import shlex
 from dataclasses import replace
 from math import log
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, Store, measure
@@ -13,6 +16,7 @@ from diffstab.statistics.averages import Statistic
 from diffstab.store.entry import measured_entry
 from diffstab.store.pairing import compare_rows
 
+NETS = "from torch import nn\n\ndef wide(width):\n    return nn.Sequential(nn.Flatten(), nn.LazyLinear(width))\n"
 IMAGES = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)).mul(4).exp()
 
 
@@ -156,6 +160,45 @@ def test_the_command_prints_a_ranking_and_pairs(cli, store):
     assert answer.stderr == "note: blurred shares no images, settings and seed with the others and is left out\n"
     answer = cli("compare", store.folder, "sharp")
     assert (answer.exit_code, answer.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("fc_l2", "lenet --delta 0.7 --seed 2"),
+        ("fc_l2 --weights init --seed 18446744073709551615", "lenet --resamples 200"),
+        ("fc_l4 --temperature 1e-3 --cutoff 5 --draws 2 --average mean", "resnet18-w0.25 --weights init"),
+        ("fc_l4 --convention reference --interpolation gaussian", "fc_l2 --batch-norm batch --precision float64"),
+        ("fc_l4 --transform translation --delta 2 --noise-norm 3", "lenet --weights init --layers *1* --channels-last"),
+        ("fc_l4 --dataset folder --data-dir two\\ words --weights init", "nets:wide --model-kwargs width=7"),
+        ("fc_l4 --mean 0.1 --std 0.4", "fc_l2"),
+        ("fc_l4 --until-precision 1", "fc_l2 --images 40"),
+    ],
+)
+def test_what_is_told_to_compare_them_does_so_as_it_stands(cli, tmp_path, monkeypatch, one, other):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    Path("nets.py").write_text(NETS)
+    Path("two words").mkdir()
+    for number in range(30):
+        Image.effect_noise((28, 28), 40 + number).save(f"two words/{number}.png")
+    for words in (one, other):
+        answer = cli("measure", "--images", 30, "--resamples", 100, "--store", "a store", *shlex.split(words))
+        assert answer.exit_code == 0, answer.stderr
+    networks = [shlex.split(words)[0] for words in (one, other)]
+    answer = cli("compare", "a store", *networks)
+    assert answer.exit_code == 2
+    assert answer.stderr.count("\n") == 1
+    begin, told = answer.stderr.split("; measure them with the same images, settings and seed: ")
+    assert "share no measurement" in begin
+    name, *command = shlex.split(told)
+    assert (name, *command[:2]) == ("diffstab", "measure", networks[1])
+    answer = cli(*command)
+    assert answer.exit_code == 0, (told, answer.stderr)
+    answer = cli("compare", "a store", *networks)
+    assert answer.exit_code == 0, (told, answer.stderr)
+    assert {line.split()[1] for line in answer.stdout.splitlines()[2:4]} == set(networks)
 
 
 def test_another_preprocessing_is_named(tmp_path):

@@ -8,7 +8,9 @@ import torch
 from PIL import Image
 
 from diffstab import deform as deform_images
+from diffstab.data import EMBEDDED_FOLDER
 from diffstab.fields.ensemble import MaxEntropyEnsemble
+from diffstab.options import PHOTOS
 from diffstab.streams import StreamKeys
 
 
@@ -39,6 +41,37 @@ def test_deform_writes_the_deformed_image(cli, tmp_path, mode, ending):
         field = MaxEntropyEnsemble((40, 62), 3, delta=2.0).sample(keys, dtype=torch.float64)[0]
         with Image.open(tmp_path / "out.png") as out:
             np.testing.assert_array_equal(np.array(out), deform_images(pixels, field)[0].round().numpy())
+
+
+def test_a_photograph_of_the_package_is_deformed_by_its_name(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = cli("deform", "chelsea", "out.png")
+    assert answer.exit_code == 0
+    assert answer.stderr == "chelsea: photograph that comes with the package, Stefan van der Walt, CC0\n"
+    file = cli("deform", EMBEDDED_FOLDER / "photos" / "chelsea.jpg", "same.png")
+    assert file.stderr == ""
+    assert (tmp_path / "out.png").read_bytes() == (tmp_path / "same.png").read_bytes()
+    assert cli("explore", "rocket", "-o", "page.html").stderr.startswith("rocket: photograph")
+    assert "rocket.jpg" in (tmp_path / "page.html").read_text()
+
+
+def test_a_file_of_that_name_comes_before_the_photograph(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.effect_noise((31, 20), 60).save("chelsea", format="png")
+    answer = cli("deform", "chelsea", "out.png")
+    assert (answer.exit_code, answer.stderr) == (0, "")
+    with Image.open("out.png") as out:
+        assert out.size == (31, 20)
+
+
+@pytest.mark.parametrize("words", [("deform", "chelsae", "out.png"), ("explore", "chelsae")])
+def test_an_unknown_photograph_is_told_with_the_near_ones(cli, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    answer = cli(*words)
+    assert answer.exit_code == 2
+    assert answer.stderr.startswith("Error: there is no file 'chelsae' (near: chelsea); a file or a photograph")
+    assert answer.stderr.endswith(f"is needed: {', '.join(PHOTOS)}\n")
+    assert not any(tmp_path.iterdir())
 
 
 def test_the_papers_fig_12_ensemble_has_no_least_temperature(cli):

@@ -1,6 +1,7 @@
 """`diffstab models`: what it lists, that every listed name can be used, and which weights it says there are."""
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -36,6 +37,18 @@ def test_the_table_is_on_stdout_and_the_count_on_stderr(cli):
     assert answer.exit_code == 0
     assert answer.stdout.splitlines() == ["model        weights  dataset", "paper:lenet  kept     mnist5k"]
     assert answer.stderr == "1 network, each set of weights by itself\n"
+
+
+def test_without_a_pattern_the_papers_come_and_the_others_are_counted(cli):
+    answer, everything, papers = cli("models"), rows(cli), rows(cli, "paper:*")
+    assert answer.stdout == cli("models", "paper:*").stdout
+    others = len(everything) - len(papers)
+    assert answer.stderr.startswith(f"{len(papers)} networks of the paper; {others:,} others")
+    told = shlex.split(answer.stderr.partition("diffstab ")[2].partition(",")[0])
+    assert len(cli(*told).stdout.splitlines()) == len(everything) + 1  # as it says
+    assert rows(cli, "*") == everything
+    cached = cli("models", "--weights", "kept").stdout.splitlines()[1:]
+    assert len(cached) == sum(row["weights"] == "kept" for row in everything)
 
 
 def test_json_has_the_same_rows_as_the_table(cli):

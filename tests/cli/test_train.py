@@ -22,7 +22,7 @@ KEPT = {"checkpoint.pt", "checkpoint.previous.pt", "metrics.jsonl", "model.safet
 
 def test_the_command_has_the_options_of_train_options_and_their_defaults():
     given = {option.name: option.default for option in main.commands["train"].params}
-    told = {"output", "resume", "tensorboard", "wandb", "as_json"}
+    told = {"network", "output", "resume", "tensorboard", "wandb", "as_json"}
     usual = {f.name: f.default for f in fields(TrainOptions)}
     assert given.keys() - told == usual.keys()
     del usual["trust"]  # which can be repeated, so that click has a default of its own
@@ -48,6 +48,17 @@ def test_a_trained_folder_is_measured(cli, tmp_path):
     again = cli(*FAST, "--output", tmp_path)
     assert again.stderr == ""
     assert f"test error {row['test_error']:.1%}; {row['weights']}\n" in again.stdout
+
+
+def test_the_last_line_is_of_the_epoch_that_is_kept(cli, tmp_path, monkeypatch):
+    errors = iter([0.4, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.25])  # of eight epochs, then on the test images
+    monkeypatch.setattr("diffstab.training.loop.measure_error", lambda *_: next(errors))
+    answer = cli(*FAST, "--output", tmp_path)
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert f"epoch 2 of 8, seed 0: loss {losses[1]:.4f}, test error 25.0%" in answer.stdout
+    monkeypatch.setattr("diffstab.training.loop.measure_error", lambda *_: 0.25)
+    row = json.loads(cli(*FAST, "--output", tmp_path, "--json").stdout)
+    assert (row["epoch"], row["epoch_loss"], row["train_loss"]) == (2, losses[1], losses[7])
 
 
 def test_every_option_reaches_the_training(cli, tmp_path):

@@ -1,6 +1,7 @@
 """Data sets: what the embedded ones hold, folders of images as they come, and images before preprocessing."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from diffstab.data.folder import image_files
 from diffstab.data.images import PixelImageSet, PreparedImageSet, TensorImageSet, image_set
 from diffstab.data.preprocessing import Preprocessing
 from diffstab.data.raw import UNLABELLED, ArrayImages, FileImages, RawImages
+from diffstab.options import PHOTOS
 
 GRAY = Preprocessing(size=(17, 11), mean=(0.5,), std=(0.25,), source="test")
 COLOUR = Preprocessing(size=(17, 11), mean=(0.5, 0.4, 0.3), std=(0.25, 0.2, 0.1), source="test")
@@ -40,6 +42,16 @@ def test_mnist5k_splits_by_the_last_hundred_of_each_class():
     assert float(everything.mean()) == pytest.approx(0, abs=0.02)
     assert float(everything.std()) == pytest.approx(1, abs=0.02)
     assert len({image.numpy().tobytes() for image in everything}) == 5000
+
+
+def test_every_photograph_has_a_name_and_the_licence_of_the_readme():
+    lines = re.findall(r"^\| (\w+)\.jpg \| (.*) \| (.*) \|$", (EMBEDDED_FOLDER / "README.md").read_text(), re.M)
+    assert [name for name, _, _ in lines] == list(PHOTOS)
+    assert {path.stem for path in (EMBEDDED_FOLDER / "photos").iterdir()} == PHOTOS.keys()
+    for name, source, licence in lines:
+        who, _, told = PHOTOS[name].rpartition(", ")
+        assert told == licence, name
+        assert who in source or who == "scikit-image", name  # which is named above the table
 
 
 def test_photos_are_in_imagenets_input_space():

@@ -10,6 +10,7 @@ import pytest
 from click import Group
 
 from diffstab.cli import main
+from diffstab.sweep import EXAMPLE
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +98,7 @@ def test_commands_shown_are_accepted(cli, tmp_path, monkeypatch):
     """As written, but for the folder of what they write, and smaller networks to measure."""
     monkeypatch.chdir(ROOT)
     spec = tmp_path / "sweep.yaml"
-    spec.write_text((ROOT / "docs" / "sweep.yaml").read_text().replace("resnet18", "lenet"))
+    spec.write_text(EXAMPLE.read_text().replace("resnet18", "lenet"))
     lines = re.findall(r"^    diffstab (.*)$", README, re.MULTILINE)
     assert len(lines) == 14
     written = ("deformed.png", "results", "results.csv", "figures", "explorer.html", "report.html")

@@ -96,7 +96,18 @@ def test_a_flag_is_true_or_false():
 def test_the_command_has_these_options_and_defaults(command, options):
     """A spec's keys are the command's own names; how results are told is the command's alone."""
     parameters = {parameter.name: parameter for parameter in main.commands[command].params}
-    told = {"store", "from_row", "output", "report", "as_json", "with_init", "resume", "tensorboard", "wandb"}
+    told = {
+        "store",
+        "from_row",
+        "output",
+        "report",
+        "as_json",
+        "with_init",
+        "resume",
+        "tensorboard",
+        "wandb",
+        "network",
+    }
     assert parameters.keys() - told == set(options().to_dict())
     for name, usual in options().to_dict().items():
         if parameters[name].default is not None and type(parameters[name].default).__name__ != "Sentinel":

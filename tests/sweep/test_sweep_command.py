@@ -1,8 +1,11 @@
 """`diffstab sweep` runs a grid, goes on, and refuses in one line."""
 
 import json
+import re
 
 import pytest
+
+from diffstab.sweep import EXAMPLE
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +35,26 @@ def test_the_command_runs_a_sweep_and_goes_on(cli, tmp_path):
     assert answer.exit_code == 1
     told = json.loads(answer.stdout)
     assert (told["cells"], told["skipped"], told["failed_before"]) == (2, 1, 1)
+
+
+def test_the_example_runs_as_it_stands_and_its_networks_are_compared(cli, tmp_path):
+    example = cli("sweep", "--example")
+    assert (example.exit_code, example.stdout) == (0, EXAMPLE.read_text())
+    assert "#" in example.stdout
+    spec, store = tmp_path / "sweep.yaml", tmp_path / "store"
+    spec.write_text(example.stdout)
+    answer = cli("sweep", spec, "--store", store)
+    assert answer.exit_code == 0, answer.stderr
+    assert "8 cells: 8 done, 0 failed" in answer.stdout
+    answer = cli("compare", store)
+    assert answer.exit_code == 0, answer.stderr
+    assert "model=resnet18,weights=pretrained" in answer.stdout
+    commented = re.sub("^( *)# ([a-z -]*:.*)", r"\1\2", example.stdout, flags=re.M)  # what it offers
+    commented = commented.replace("[init, pretrained]", "[init, train]").replace("  model: [fc_l4, resnet18]\n", "")
+    spec.write_text(commented)
+    plan = cli("sweep", spec, "--store", store, "--dry-run")
+    assert plan.exit_code == 0, plan.stderr
+    assert "train fc_l4" in plan.stdout
 
 
 @pytest.mark.parametrize(
