@@ -198,7 +198,7 @@ def test_what_is_told_to_compare_them_does_so_as_it_stands(cli, tmp_path, monkey
     assert answer.exit_code == 0, (told, answer.stderr)
     answer = cli("compare", "a store", *networks)
     assert answer.exit_code == 0, (told, answer.stderr)
-    assert {line.split()[1] for line in answer.stdout.splitlines()[2:4]} == set(networks)
+    assert {line.split()[1] for line in answer.stdout.splitlines()[3:5]} == set(networks)
 
 
 def test_another_preprocessing_is_named(tmp_path):

@@ -10,7 +10,6 @@ import pytest
 from click import Group
 
 from diffstab.cli import main
-from diffstab.sweep import EXAMPLE
 
 pytestmark = pytest.mark.slow
 
@@ -98,17 +97,19 @@ def test_commands_shown_are_accepted(cli, tmp_path, monkeypatch):
     """As written, but for the folder of what they write, and smaller networks to measure."""
     monkeypatch.chdir(ROOT)
     spec = tmp_path / "sweep.yaml"
-    spec.write_text(EXAMPLE.read_text().replace("resnet18", "lenet"))
     lines = re.findall(r"^    diffstab (.*)$", README, re.MULTILINE)
-    assert len(lines) == 14
+    assert len(lines) == 15
     written = ("deformed.png", "results", "results.csv", "figures", "explorer.html", "report.html")
     for line in lines:
         if line.startswith("figure"):  # to another folder, and without the minutes of measuring
             line = f"{line} --output figures" if "--run" not in line else f"{line} --help"
         line += " --output explorer.html" if line == "explore" else ""
+        if line == "sweep --example > sweep.yaml":
+            spec.write_text(cli("sweep", "--example").stdout.replace("resnet18", "lenet"))
+            continue
         for shown, smaller in {
-            "--model resnet18": "--model fc_l4",
-            "docs/sweep.yaml": str(spec),
+            "measure resnet18": "measure fc_l4",
+            "sweep sweep.yaml": f"sweep {spec}",
             "compare results fc_l4 resnet18": "compare results fc_l4 lenet",
         }.items():
             line = line.replace(shown, smaller)
