@@ -5,8 +5,8 @@
 
 Killed at any point and started again, it goes on. The presets are zoo.laptop.yaml, for an hour of two cores,
 zoo.fashion.yaml, for half a day, and zoo.paper.yaml, for GPUs, in diffstab/figures/paper/presets; the other zoo.*.yaml
-there train fewer epochs or further networks, or measure in other ways. Every option of `diffstab sweep` works here, such
-as --executor ray. With --keep the first seed's weights and all rows go to pretrained/.
+there train fewer epochs or further networks, or measure in other ways. Every option of `diffstab sweep` works here,
+such as --executor ray. With --keep the first seed's weights and all rows go to pretrained/.
 """
 
 import sys

@@ -84,9 +84,7 @@ def _line_boxes(panel: Axes, paths: Iterable[Any], frame: Array) -> Array:
     """Lines inside the frame, each of points `[N, 2]`, in short boxes `[L, 4]`."""
     boxes = [np.zeros((0, 4))]
     for path in paths:
-        ends = _in_points(panel, np.asarray(path)).clip(
-            frame[:2], frame[2:]
-        )
+        ends = _in_points(panel, np.asarray(path)).clip(frame[:2], frame[2:])
         for start, end in pairwise(ends):
             count = max(1, int(np.linalg.norm(end - start) / PIECE))
             along = start + (end - start) * np.linspace(0, 1, count + 1)[:, None]
