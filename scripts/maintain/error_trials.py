@@ -1,4 +1,4 @@
-"""The text of docs/predicting-error.md on what was tried: other measurements, seeds, epochs, networks, training images."""
+"""Text of docs/predicting-error.md on what was tried: other measurements, seeds, epochs, networks, training images."""
 
 from collections.abc import Iterator, Sequence
 
@@ -41,15 +41,13 @@ def way_section(studies: Sequence[Study]) -> Iterator[str]:
 def _ways_told(study: Study) -> str:
     others = [way for way in study.variants if way.against]
     low, high = (pick(study.variants, key=lambda way: way.found["R"].value) for pick in (min, max))
-    differing = [way.name for way in others if way.against.p < SURE]
-    text = (
+    alone = [way.name for way in others if way.against.z.low > 0 or way.against.z.high < 0]
+    sure = [way.name for way in others if way.against.p < SURE]
+    return (
         f"The correlation with R_f goes from {low.found['R'].value:.2f} ({low.name}) to {high.found['R'].value:.2f} "
-        f"({high.name}). "
-    )
-    return text + (
-        f"It differs from that of the usual way for {'; '.join(differing)}."
-        if differing
-        else "No other way differs from the usual one for sure."
+        f"({high.name}). Taken one by one, {len(alone)} of {len(others)} ways differ from the usual one"
+        f"{': ' * bool(alone)}{'; '.join(alone)}. With p-values for {len(others)} tests "
+        f"{'these are left: ' + '; '.join(sure) if sure else 'none is left'}."
     )
 
 

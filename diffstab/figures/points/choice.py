@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...statistics import binomial_interval
-from ...store import DONE, FAILED, Row, is_measured, select
+from ...store import DONE, FAILED, Row, is_measured, select, value_at
 
 ALL_IMAGES = "test errors are those of the trainings, over all test images, not over the measured ones alone"
 
@@ -51,13 +51,13 @@ def _with_errors_of_trainings(rows: Sequence[Row]) -> tuple[list[Row], bool]:
     The interval is that of as many images as were measured: trainings don't tell of how many images theirs is.
     """
     trained = {
-        row["job"]: float(row["test_error"]["value"])
+        row.get("job"): error
         for row in rows
-        if (row.get("kind"), row.get("status")) == ("train", DONE)
+        if (row.get("kind"), row.get("status")) == ("train", DONE) and (error := value_at(row, "test_error.value"))
     }
     found, replaced = [], False
     for row in rows:
-        job, own = (row.get("training") or {}).get("job"), row.get("test_error")
+        job, own = value_at(row, "training.job"), row.get("test_error")
         if is_measured(row) and job in trained and own:
             error, images = trained[job], own["images"]
             replaced |= error != own["value"]
