@@ -58,7 +58,7 @@ def _with_errors_of_trainings(rows: Sequence[Row]) -> tuple[list[Row], bool]:
     found, replaced = [], False
     for row in rows:
         job, own = value_at(row, "training.job"), row.get("test_error")
-        if is_measured(row) and job in trained and own:
+        if job is not None and job in trained and own and is_measured(row):
             error, images = trained[job], own["images"]
             replaced |= error != own["value"]
             own = {**binomial_interval(error * images, images)._asdict(), "value": error, "images": images}
