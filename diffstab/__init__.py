@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .fields import temperature_range as temperature_range
     from .measuring import measure as measure
     from .models import load_model as load_model
+    from .results import Comparison as Comparison
     from .results import StabilityResult as StabilityResult
+    from .results import compare as compare
     from .store import Store as Store
     from .streams import StreamKeys as StreamKeys
     from .transforms import RandomDiffeomorphism as RandomDiffeomorphism
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
 # Public names by the module that holds them. They are imported when first used: the command line answers --help
 # without torch, and the core works without timm.
 _HOMES = {
+    "Comparison": "results",
     "DisplacementField": "fields",
     "MaxEntropyEnsemble": "fields",
     "RandomDiffeomorphism": "transforms",
     "StabilityResult": "results",
     "Store": "store",
     "StreamKeys": "streams",
+    "compare": "results",
     "compose": "fields",
     "deform": "fields",
     "inverse_error": "fields",

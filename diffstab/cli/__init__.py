@@ -17,7 +17,7 @@ from .models import models
 from .report import report
 from .results import results
 from .sweep import sweep
-from .tables import print_columns, shown
+from .tables import print_columns
 from .train import train
 
 

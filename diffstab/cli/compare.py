@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..options import DEFAULTS
-from .echo import echo, echo_json
+from .echo import echo, echo_json, echo_lines
 from .stores import opened
 from .tables import print_columns
 
 if TYPE_CHECKING:
-    from ..store import Comparison
+    from ..results import Comparison
 
 MANY_PAIRS = 50
 
@@ -68,38 +68,11 @@ def finite(interval: Any) -> dict[str, float | None]:
 
 def print_comparison(one: "Comparison") -> None:
     """The setting, the ranking, the pairs."""
-    from ..store import told_setting
+    from ..results import told_setting
 
-    echo(told_setting(one.setting, one.seeds))
-    places = [
-        (
-            place.rank,
-            place.name,
-            place.R.value,
-            f"{place.R.low:.3g} to {place.R.high:.3g}",
-            f"{place.rank_low} to {place.rank_high}",
-        )
-        for place in one.ranking
-    ]
-    print_columns(("rank", "network", "R_f", "95 % interval", "rank, 95 %"), places)
-    if len(one.pairs) > MANY_PAIRS:
-        echo(f"{len(one.pairs)} pairs: name some networks, or --json for all")
+    if len(one.pairs) <= MANY_PAIRS:
+        echo_lines(str(one).split("\n"))
         return
-    echo()
-    lines = [
-        (
-            first,
-            second,
-            pair.ratio.value,
-            f"{pair.ratio.low:.3g} to {pair.ratio.high:.3g}",
-            p_text(pair.p_value),
-            p_text(pair.p_holm),
-        )
-        for first, second, pair in one.pairs
-    ]
-    print_columns(("network", "against", "R_f ratio", "95 % interval", "p", "p (Holm)"), lines)
-
-
-def p_text(p: float) -> str:
-    """Two digits; what is far below any level is not told in digits."""
-    return "< 1e-6" if p < 1e-6 else f"{p:.2g}"
+    echo(told_setting(one.setting, one.seeds))
+    print_columns(*one.ranking_table())
+    echo(f"{len(one.pairs)} pairs: name some networks, or --json for all")

@@ -11,7 +11,6 @@ from .errors import OneLineErrors, OneLineGroup
 from .executors import executor_of, executor_options, listening, tell_failures
 from .options import Decorator, together
 from .stores import tell_notes
-from .tables import shown
 
 if TYPE_CHECKING:
     from ..sweep import Job
@@ -191,5 +190,7 @@ def summary(table: list[dict[str, Any]], setting: dict[str, Any]) -> str:
         parts = [str(setting[name]) for name in ("dataset", "split") if setting.get(name) is not None]
         source = f" of {'/'.join(parts)}" if "dataset" in setting else ""
         told.append(f"{setting['images']} images{source}")
+    from ..results import shown
+
     told += [f"{name} = {shown(setting[name])}" for name in ("cutoff", "delta") if setting.get(name) is not None]
     return "; ".join([*told, *([str(setting["average"])] if "average" in setting else [])])

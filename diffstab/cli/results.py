@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..options import AVERAGES, EXPORTS, MEDIAN_RULES, PAIR_RULES
-from .echo import echo, echo_file, echo_json
+from .echo import echo, echo_file, echo_json, echo_lines
 from .errors import OneLineGroup
 from .options import output_option, store_option
 from .stores import chosen, one_row, opened
-from .tables import Columns, print_columns
+from .tables import print_columns
 
 if TYPE_CHECKING:
     from ..store import Row
@@ -53,7 +53,7 @@ def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         echo_json(chosen(store, filters, keep=lambda row: True).each())
         return
-    from ..store import getter
+    from ..results import Columns, getter
 
     table, nested = Columns(list(OVERVIEW)), [getter(column) for column in OVERVIEW.values() if "." in column]
     plain = [column for column in OVERVIEW.values() if "." not in column][1:-1]
@@ -62,7 +62,7 @@ def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
         get = row.get
         return table.line([row["key"][:12], *map(get, plain), *[value(row) for value in nested], row["status"]])
 
-    table.print(chosen(store, filters, line).kept())
+    echo_lines(table.formatted(chosen(store, filters, line).kept()))
 
 
 @results.command()
@@ -75,7 +75,8 @@ def show(store: Path, key: str, as_json: bool) -> None:
     if as_json:
         echo_json(row)
         return
-    from ..store import columns_of, flat, layer_lines, without_layers
+    from ..results import flat, without_layers
+    from ..store import columns_of, layer_lines
 
     one = flat(without_layers(row))
     width = max(map(len, one))
@@ -100,7 +101,8 @@ def query(
     store: Path, filters: tuple[str, ...], columns: str, sort: str | None, limit: int | None, as_json: bool
 ) -> None:
     """Any columns of the rows that pass all filters."""
-    from ..store import getter, order_of
+    from ..results import getter
+    from ..store import order_of
 
     names = [name.strip() for name in columns.split(",")]
     needed = [*names, *([sort] if sort else [])]

@@ -20,6 +20,7 @@ from .layers.profile import layer_profile
 from .memory import Note
 from .modules import plain
 from .network_state import Network, batch_norm_used
+from .notes import are_of_few_classes, classes_of
 from .passes import Passes
 from .raised_noise import OUTPUT, noise_exponent
 from .second_pass import SecondPass
@@ -50,6 +51,7 @@ def assemble(model: Network, images: Images, found: Passes, start: float, note: 
         indices_sha256=indices_sha256(first.keys),
         **_what_ran(raw, second, setup, images),
         noise_exponent=exponents.get(OUTPUT),
+        few_classes=are_of_few_classes(first.labels, classes_of(images)),
         noise_radius=float(averaged(radii.reshape(-1, 1), Statistic(settings.average))),
         fold_fraction=_mean(first.folds),
         clamped_fraction=_mean(first.clamped),

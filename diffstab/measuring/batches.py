@@ -2,7 +2,7 @@
 
 import math
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from ..checks import some
 from ..precision import tensor_of
 from ..streams import in_random_order
 
@@ -23,6 +24,8 @@ class Batch(NamedTuple):
     labels: Tensor
 
 
+IMAGE_NAMES = ("pixel_values", "image", "images", "img")  # of a dict batch, as transformers and datasets call them
+LABEL_NAMES = ("labels", "label", "targets", "target")
 Images = Tensor | Dataset[Any] | Iterable[Any]
 Batches = Callable[[], Iterator[Batch]]
 
@@ -143,7 +146,7 @@ def _ending_with_errors(batches: Iterable[Any], workers: int) -> Iterator[Any]:
 
 
 def _collate(items: list[Any]) -> tuple[Tensor, Tensor]:
-    pairs = [_image_and_label(item) for item in items]
+    pairs = [image_and_label(item) for item in items]
     first = pairs[0][0]
     for image, _ in pairs:
         if not isinstance(image, Tensor) or image.ndim != 3:
@@ -155,8 +158,16 @@ def _collate(items: list[Any]) -> tuple[Tensor, Tensor]:
     return torch.stack([image for image, _ in pairs]), _checked_labels(labels, len(pairs))
 
 
-def _image_and_label(item: Any) -> tuple[Any, Any]:
-    """Of an item or batch: `image`, `(image,)` or `(image, label)`; None for no label."""
+def image_and_label(item: Any) -> tuple[Any, Any]:
+    """Splits an item or batch: `image`, `(image,)`, `(image, label)` or a dict. A missing label is None."""
+    if isinstance(item, Mapping):
+        names = [next((name for name in known if name in item), None) for known in (IMAGE_NAMES, LABEL_NAMES)]
+        if names[0] is None:
+            raise TypeError(
+                f"the data set gave a dict of {some(item) or 'nothing'}; an image under {' or '.join(IMAGE_NAMES)} is "
+                "needed: map it to (image, label)"
+            )
+        return item[names[0]], None if names[1] is None else item[names[1]]
     if not isinstance(item, (tuple, list)):
         return item, None
     if not 1 <= len(item) <= 2:
@@ -172,7 +183,7 @@ def _loader_batches(loader: Iterable[Any]) -> Iterator[Batch]:
         raise TypeError("images are an iterator that can be gone through once; measuring goes through them twice")
     start = 0
     for batch in _ending_with_errors(batches, getattr(loader, "num_workers", 0)):
-        images, labels = _image_and_label(batch)
+        images, labels = image_and_label(batch)
         if not isinstance(images, Tensor) or images.ndim != 4:
             came = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
             raise TypeError(f"the loader gave images as {came}; tensors [B, C, H, W] are needed")

@@ -7,10 +7,9 @@ import torch
 from torch import nn
 
 from ..data import ImageSet, load_dataset
-from ..fields import MaxEntropyEnsemble
 from ..models import LoadedModel, Override, Shape, label_map, resolve_model
 from ..options import DIFFEO, ENSEMBLE, MeasureOptions
-from ..perturbations import Transformation, transformation_named
+from ..perturbations import Transformation, perturbation
 from ..processes import ALONE, Processes, chosen_device, local_device, taking_turns
 from ..provenance import network_sha256, weights_sha256
 from ..results import weights_shown
@@ -140,11 +139,9 @@ def _model(options: MeasureOptions, dataset: ImageSet) -> LoadedModel:
 
 
 def _transformation(options: MeasureOptions, images: ImageSet) -> Transformation:
-    size = images.shape[1:]
-    if options.transform == DIFFEO:
-        return MaxEntropyEnsemble(size, **{name: getattr(options, name) for name in ENSEMBLE})
-    assert options.delta is not None
-    return transformation_named(options.transform, size, options.delta)
+    if options.transform != DIFFEO:
+        return perturbation(options.transform, images.shape[1:], delta=options.delta)
+    return perturbation(DIFFEO, images.shape[1:], **{name: getattr(options, name) for name in ENSEMBLE})
 
 
 def _placed(loaded: LoadedModel, options: MeasureOptions, device: torch.device) -> Any:

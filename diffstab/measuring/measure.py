@@ -7,15 +7,25 @@ draw, once on tau x and once on x + eta. Per image only squared distances and f(
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
-from ..checks import positive_integer
-from ..options import DEFAULT_CONVENTION, DEFAULTS, Convention, MeasureSettings, chosen, convention_named, layer_text
-from ..perturbations import Transformation
+from ..checks import a_text, positive_integer
+from ..options import (
+    DEFAULT_CONVENTION,
+    DEFAULTS,
+    DIFFEO,
+    Convention,
+    MeasureSettings,
+    chosen,
+    convention_named,
+    layer_text,
+)
+from ..perturbations import Transformation, perturbation
 from ..precision import ieee_float32
 from ..processes import ALONE, Processes, taking_turns
 from ..results import StabilityResult
@@ -23,11 +33,12 @@ from ..statistics import Statistic
 from ..streams import choose, untouched_global_state
 from .assemble import assemble
 from .batches import Batches, Images, as_batches
+from .given_images import as_images, image_size
 from .layers.names import layers_meant
 from .memory import Note
 from .modules import network_in, plain
 from .network_state import Network, batch_norms, place_and_precision
-from .notes import tell
+from .notes import progress_bar, tell
 from .passes import two_passes
 from .second_pass import Progress
 from .setup import LabelOutputs, Setup
@@ -37,8 +48,11 @@ from .setup import LabelOutputs, Setup
 def measure(
     model: Network,
     images: Images,
-    transformation: Transformation,
+    transformation: Transformation | str | None = None,
     *,
+    delta: float | None = None,
+    cutoff: float | None = None,
+    temperature: float | None = None,
     labels: Tensor | None = None,
     label_outputs: LabelOutputs = range,
     indices: Tensor | None = None,
@@ -57,7 +71,8 @@ def measure(
     layers: str | Sequence[str] | None = None,
     workers: int = 0,
     device: torch.device | str | None = None,
-    progress: Progress | None = None,
+    name: str | None = None,
+    progress: Progress | bool = False,
     note: Note | None = None,
     processes: Processes = ALONE,
 ) -> StabilityResult:
@@ -79,9 +94,14 @@ def measure(
         model: A network, or any callable from images `[B, C, H, W]` to outputs `[B, ...]`; modules that it calls are
             found and treated alike. Of several outputs the logits are measured, or the first tensor; the result says
             which.
-        images: In the network's own input space: `[N, C, H, W]`, a `Dataset` of images or `(image, label)`, or a
-            loader of such batches.
-        transformation: A `MaxEntropyEnsemble` of deformations, or another one of `transformations`, or your own.
+        images: In the network's own input space: `[N, C, H, W]` (a tensor or numpy's), a `Dataset` of images or
+            `(image, label)`, or a loader of such batches. An item or batch may be a dict with `pixel_values` or
+            `image`, and `label` or `labels`.
+        transformation: A `MaxEntropyEnsemble` of deformations, another one of `perturbations` or its name, such as
+            `rotation`, or your own. None makes the ensemble of the next three for the size of the images.
+        delta: Root-mean-square displacement in pixels; 1 where neither it nor `temperature` is given.
+        cutoff: Largest frequency c of the deformations; None takes 3.
+        temperature: T of the deformations, in place of `delta`.
         labels: Classes `[N]`, with a tensor of images.
         label_outputs: From the network's number of outputs to the output that stands for each label, or to None where
             labels can't be matched; by default label k is output k.
@@ -104,7 +124,9 @@ def measure(
             kept of a layer's output; images come in an order that the seed makes.
         workers: Loader processes, for a `Dataset`.
         device: Where images go; None takes the network's own. The network is not moved.
-        progress: Called with (images run through the network, their total).
+        name: What results call the network; None takes its class.
+        progress: True shows a bar, in a terminal and in a notebook; a function is called with (images run through the
+            network, their total).
         note: Called with what the user should know; None makes it a warning.
         processes: Of `torchrun`, of which this is one: each takes a part of the images, and all return one result.
 
@@ -115,12 +137,13 @@ def measure(
             if images or outputs are not finite; if nothing moves (T = 0); if R_f is not defined (f is constant); if the
             network gives other outputs for the same images, stays in training mode, or runs modules that are hidden.
 
-    >>> from diffstab import MaxEntropyEnsemble
     >>> images = torch.rand(50, 1, 16, 16)
-    >>> measure(torch.nn.Flatten(), images, MaxEntropyEnsemble(16, delta=1.0)).images
+    >>> measure(torch.nn.Flatten(), images, delta=1.0, cutoff=3).images
     50
     """
-    start, model = time.perf_counter(), network_in(model)
+    start, model, images = time.perf_counter(), network_in(model), as_images(images)
+    ensemble = {"delta": delta, "cutoff": cutoff, "temperature": temperature}
+    transformation = _perturbation(transformation, images, convention, ensemble)
     rules = _convention(transformation, convention)
     settings = MeasureSettings(
         draws=draws,
@@ -146,12 +169,32 @@ def measure(
     setup = Setup(transformation, settings, rules, statistic, place, dtype, label_outputs, meant)
     _check(model, setup, own_device)
     batches = _batches_of(images, setup, processes, labels=labels, indices=indices, workers=workers)
-    with untouched_global_state(setup.device), ieee_float32(setup.device), torch.no_grad():
-        found = two_passes(model, batches, setup, processes, note or _warn, progress)
+    with (
+        progress_bar(progress) as told,
+        untouched_global_state(setup.device),
+        ieee_float32(setup.device),
+        torch.no_grad(),
+    ):
+        found = two_passes(model, batches, setup, processes, note or _warn, told)
     result = assemble(model, images, found, start, note or _warn)
     if processes.first:
         tell(found, result, images, note or _warn)
-    return result
+    return result if name is None else replace(result, model=a_text("name", name))
+
+
+def _perturbation(
+    given: Transformation | str | None, images: Images, convention: str | None, ensemble: dict[str, float | None]
+) -> Transformation:
+    """The transformation itself, or the named one for the size of the images."""
+    if given is None or isinstance(given, str):
+        named = {"convention": chosen(convention, DEFAULT_CONVENTION), **ensemble}
+        return perturbation(given or DIFFEO, image_size(images), **named)  # type: ignore[arg-type]
+    for option, value in ensemble.items():
+        if value is not None:
+            raise ValueError(
+                f"{option} is {value!r} and a transformation is given, which has its own; give one of them"
+            )
+    return given
 
 
 def _batches_of(images: Images, setup: Setup, processes: Processes, **given: Any) -> Callable[[int, bool], Batches]:

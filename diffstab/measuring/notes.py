@@ -1,5 +1,7 @@
-"""What a user is told beside the numbers: whatever could make them mean something else than they seem to."""
+"""What a user is told beside the numbers: how far it is, and whatever could make them mean something else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from .batches import Images
 from .inspection import Inspected
 from .memory import Note
 from .passes import Passes
-from .second_pass import SecondPass
+from .second_pass import Progress, SecondPass
 from .setup import Setup
 
 ROUNDING = 100  # times the precision: changes that are smaller hold percents of rounding
@@ -80,15 +82,24 @@ def classes_of(images: Images) -> int | None:
 
 def _few_classes(labels: NDArray[np.int64], classes: int | None, note: Note) -> None:
     """Images that are no random choice: of far fewer classes than one would have."""
-    found = len(np.unique(labels))
-    if not classes or labels.min() < 0:
-        return
-    usual = classes * (1 - (1 - 1 / classes) ** len(labels))
-    if found < FEW_CLASSES * usual:
+    if are_of_few_classes(labels, classes):
         note(
-            f"the {len(labels)} images are of {found} of the {classes} classes, where a random choice would have about "
-            f"{usual:.0f}, so the numbers are not the data set's; choose images at random, as count= does"
+            f"the {len(labels)} images are of {len(np.unique(labels))} of the {classes} classes, where a random choice "
+            f"would have about {_usual(classes or 0, len(labels)):.0f}, so the numbers are not the data set's; choose "
+            "images at random, as count= does"
         )
+
+
+def are_of_few_classes(labels: NDArray[np.int64], classes: int | None) -> bool:
+    """Whether images are of far fewer classes than so many random ones of the data set would be."""
+    if not classes or labels.min() < 0:
+        return False
+    return len(np.unique(labels)) < FEW_CLASSES * _usual(classes, len(labels))
+
+
+def _usual(classes: int, images: int) -> float:
+    """Classes that so many random images would have."""
+    return float(classes * (1 - (1 - 1 / classes) ** images))
 
 
 def _left(result: StabilityResult, note: Note) -> None:
@@ -119,3 +130,20 @@ def is_map(shape: tuple[int, ...]) -> bool:
     (False, False, True, True)
     """
     return len(shape) >= 2 and int(np.prod(shape[1:])) > 1 and (len(shape) > 2 or shape[0] > 1)
+
+
+@contextmanager
+def progress_bar(progress: Progress | bool | None) -> Iterator[Progress | None]:
+    """What is called with (images done, their total): the function itself, a bar on stderr for True, or None."""
+    if not isinstance(progress, bool):
+        yield progress
+        return
+    if not progress:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("forward passes", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

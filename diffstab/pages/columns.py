@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ..store import Flat, Row, columns_of, flat, without_layers
+from ..results import Flat, flat, without_layers
+from ..store import Row, columns_of
 
 EXACT = 2**53  # whole numbers up to here are exact in JavaScript
 DIGITS = 5

@@ -5,19 +5,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..checks import LARGEST_SEED, positive_integer
-from ..store import (
+from ..results import (
     SETTING,
     Comparison,
     RawOf,
-    Row,
     Shared,
     compare_shared,
-    networks_of,
     setting_values,
     shared_settings,
     told_setting,
     value_at,
 )
+from ..store import Row, networks_of
 from .columns import rounded
 
 MOST_COMPARED = 30  # networks in a matrix

@@ -6,20 +6,8 @@ from heapq import heappush, heappushpop
 from typing import Any
 
 from ..options import DEFAULTS
-from ..results import StabilityResult
-from ..store import (
-    DONE,
-    FAILED,
-    SEED_BY_SEED,
-    SETTING,
-    RawOf,
-    Row,
-    flat,
-    is_measured,
-    setting_values,
-    told_setting,
-    value_at,
-)
+from ..results import SETTING, RawOf, StabilityResult, flat, setting_values, told_setting, value_at
+from ..store import DONE, FAILED, SEED_BY_SEED, Row, is_measured
 from .columns import columnar, layers_of
 from .page import STATIC, page
 from .paired import MOST_COMPARED, Matrix, matrices_of

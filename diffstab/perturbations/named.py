@@ -5,11 +5,14 @@ sample has exactly. q and r_rms are those of `affine`. The paper has no equation
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..checks import one_of
+from ..fields import MaxEntropyEnsemble
+from ..options import DEFAULT_CUTOFF, DEFAULT_DELTA, DIFFEO, TRANSFORMS
 from .affine import AffineTransformation, signs
 
 
@@ -158,6 +161,43 @@ def transformation_named(name: str, size: int | tuple[int, int], delta: float) -
     Rotation(size=(32, 32), delta=1 px)
     """
     return _CLASSES[one_of("transform", name, _CLASSES)](size, delta)
+
+
+def perturbation(
+    transform: str,
+    size: int | tuple[int, int],
+    *,
+    delta: float | None = None,
+    cutoff: float | None = None,
+    temperature: float | None = None,
+    **rules: Any,
+) -> MaxEntropyEnsemble | AffineTransformation:
+    """What images undergo, by the names that `diffstab measure` has for it.
+
+    Args:
+        transform: `diffeo`, or a name of `transformation_named`.
+        size: Side of square images in pixels, or `(H, W)`.
+        delta: Root-mean-square displacement in pixels; 1 where neither it nor `temperature` is given.
+        cutoff: Largest frequency c of `diffeo`; None takes 3.
+        temperature: T of `diffeo`, in place of `delta`.
+        rules: Convention and rules of `MaxEntropyEnsemble`.
+
+    Raises:
+        ValueError: If temperature or cutoff are given with another transformation than `diffeo`, and as the classes.
+
+    >>> perturbation("diffeo", 32)
+    MaxEntropyEnsemble(size=(32, 32), cutoff=3, temperature=0.001905, delta=1 px, disk, exact, 4 modes)
+    """
+    amount = DEFAULT_DELTA if delta is None and temperature is None else delta
+    if transform == DIFFEO:
+        frequency = DEFAULT_CUTOFF if cutoff is None else cutoff
+        return MaxEntropyEnsemble(size, frequency, temperature, amount, **rules)
+    one_of("transform", transform, TRANSFORMS)
+    for option, value in (("temperature", temperature), ("cutoff", cutoff)):
+        if value is not None:
+            raise ValueError(f"{option} is {value:g} and transform {transform!r}, which has none; give delta alone")
+    assert amount is not None
+    return transformation_named(transform, size, amount)
 
 
 def _floored(pixels: float) -> float:

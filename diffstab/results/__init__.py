@@ -1,8 +1,26 @@
 """What is kept of a measurement: its numbers, every setting behind them, and the values of each image.
 
-Open `result` first. The room imports statistics, options and the ground floor.
+Open `result` first; `printed`, `words` and `plot` show it, `comparison` compares several.
+The room imports statistics, options and the ground floor.
 """
 
+from .aligned import Columns, columns, shown
+from .comparison import Comparison, RawOf, Shared, compare, compare_shared, shared_settings
 from .layers import LayerStability
+from .printed import table_of
 from .raw_values import LayerValues, RawValues
 from .result import KEY_NAMES, SCHEMA, ErrorRate, StabilityResult, content_key, weights_shown
+from .row import (
+    BEFORE,
+    SETTING,
+    Column,
+    Flat,
+    Row,
+    flat,
+    getter,
+    setting_values,
+    told_setting,
+    value_at,
+    without_layers,
+)
+from .words import LOWER, cautions, in_words

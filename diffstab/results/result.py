@@ -3,15 +3,21 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ..checks import escaped
 from ..options import DIFFEO
+from ..reading import read_bytes
 from ..statistics import Interval
 from ..writing import write_atomically
 from .layers import LayerStability
+from .plot import optional, plotted
+from .printed import RATES, html_of, table_of
 from .raw_values import RawValues
+from .row import flat, without_layers
+from .saved import LARGEST_FILE, packed, unpacked
 
 SCHEMA = 1
 
@@ -26,9 +32,11 @@ class ErrorRate:
     images: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class StabilityResult:
     """One measured network. All fields but `raw` make up its JSON form.
+
+    Printed it is the table of `diffstab measure`, with the answer in words.
 
     Attributes:
         D: <||f(tau x) - f(x)||^2> / <||f(x) - f(z)||^2> (Eq. 5), with its 95 % interval.
@@ -70,6 +78,7 @@ class StabilityResult:
         images_left: Number of images that a loader left out, by dropping its last batch.
         mixes_images: Whether an image's output depends on the other images of its batch by other means than batch norm;
             batches of `batch_size` are then kept whole.
+        few_classes: Whether the images are of far fewer of the classes than a random choice would be.
         input_seen: Share of the input's values that can change the output; None where that is not known.
         layers: D, G and R of the layers in order of execution, where they were asked for.
         layers_asked: As they were asked for.
@@ -134,7 +143,19 @@ class StabilityResult:
     images_left: int = 0
     mixes_images: bool = False
     input_seen: float | None = None
+    few_classes: bool = False
     raw: RawValues = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return table_of(self)
+
+    def __repr__(self) -> str:
+        images = f"{self.images} images of {self.dataset}"
+        return escaped(f"<{type(self).__name__} of {self.model} on {images}: R {self.R}, D {self.D}, G {self.G}>")
+
+    def _repr_html_(self) -> str:
+        """The table in a notebook."""
+        return html_of(self)
 
     @property
     def weights_shown(self) -> str:
@@ -153,6 +174,59 @@ class StabilityResult:
         """The JSON form: every field but the raw values, and the key."""
         row = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "raw"}
         return {**row, "key": self.key}
+
+    def to_frame(self) -> Any:
+        """One row of a pandas data frame, with columns such as `R.low`; pandas is needed for it."""
+        return optional("pandas", "pandas").DataFrame([flat(without_layers(self.to_dict()))])
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draws D, G and R, and R by depth where layers were measured; matplotlib is needed for it.
+
+        Args:
+            ax: Axes of matplotlib for D, G and R alone; None makes a figure with a panel for the layers as well.
+
+        Returns:
+            The figure.
+        """
+        return plotted(self, ax)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the result with its raw values to a file, whole or not at all; `load` reads it."""
+        write_atomically(Path(path), packed(self.to_dict(), self.raw))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "StabilityResult":
+        """Reads what `save` wrote; no code of the file runs.
+
+        Raises:
+            ValueError: If the file can't be read, or holds something else.
+        """
+        try:
+            return cls.of_row(*unpacked(read_bytes(path, most=LARGEST_FILE)))
+        except OSError as error:
+            raise ValueError(
+                f"{str(path)!r} can't be read ({error.strerror}); name a file that save() wrote"
+            ) from error
+        except (TypeError, ValueError, KeyError) as error:
+            raise ValueError(f"{str(path)!r} holds no saved result ({error}); save() writes one") from error
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any], raw: RawValues) -> "StabilityResult":
+        """From the JSON form and the raw values, as those of a store's row.
+
+        Raises:
+            TypeError, KeyError: If a field is missing or of another form; what the row has beside the fields is left.
+        """
+        needed = [f.name for f in fields(cls) if f.default is MISSING and f.name != "raw"]  # rows leave None out
+        own: dict[str, Any] = dict.fromkeys(needed)
+        own |= {f.name: row[f.name] for f in fields(cls) if f.name in row and f.name != "raw"}
+        if own["model"] is None or own["dataset"] is None:
+            raise KeyError("model and dataset are needed")
+        intervals = {name: Interval(**own[name]) for name in ("D", "G", "R", "lipschitz") if own.get(name) is not None}
+        rates = {name: ErrorRate(**own[name]) for name in RATES if own.get(name) is not None}
+        layers = own.get("layers")
+        known = {"layers": None if layers is None else tuple(map(LayerStability.of, layers))}
+        return cls(**{**own, **intervals, **rates, **known}, raw=raw)
 
     def write(self, path: str | Path) -> None:
         """Writes the JSON form to a file, whole or not at all."""

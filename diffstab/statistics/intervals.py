@@ -18,11 +18,19 @@ Z_95 = 1.959963984540054  # standard normal quantile of (1 + LEVEL) / 2
 
 
 class Interval(NamedTuple):
-    """An estimate and its 95 % interval."""
+    """An estimate and its 95 % interval.
+
+    >>> f"{Interval(2.214, 1.553, 3.058)}, {Interval(2.214, 1.553, 3.058):.1f}"
+    '2.21 (1.55 to 3.06), 2.2 (1.6 to 3.1)'
+    """
 
     value: float
     low: float
     high: float
+
+    def __format__(self, form: str) -> str:
+        value, low, high = (format(number, form or ".3g") for number in self)
+        return f"{value} ({low} to {high})"
 
 
 def percentile_interval(value: float, sampled: Array) -> Interval:

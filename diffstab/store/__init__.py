@@ -8,8 +8,8 @@
     claims/               lock files of jobs that are under way
 
 Open `store` first; `parts` reads and appends lines, `lines` tells rows from damage, `index` which of them count,
-`entry` is a row on its way in, `table` filters and sorts, `pairing` compares networks. The room imports results,
-statistics, options and the ground floor; without torch.
+`entry` is a row on its way in, `table` filters and sorts, `pairing` finds the networks to compare. The room imports
+results, statistics, options and the ground floor; without torch.
 
 A row has a `key`, the sha256 of what determines its numbers; of several rows with a key the last one counts. It also
 has the `job` it was made by, the sha256 of what was asked for: a job that is in the store is done.
@@ -20,22 +20,16 @@ from .claims import Claims
 from .entry import DONE, FAILED, Entry, Row, checksum, is_measured, measured_entry
 from .export import exported
 from .from_row import CHANGES_NOTHING, asked_of, differences, options_of
-from .pairing import Comparison, RawOf, Shared, compare_rows, compare_shared, networks_of, shared_settings
+from .pairing import compare_rows, networks_of
 from .recompute import recompute_all
 from .row_check import OF_DEFORMATIONS
-from .setting import BEFORE, SETTING, setting_values, told_setting
 from .sidecar import WEIGHTS
 from .store import Store
 from .table import (
     SEED_BY_SEED,
     Filters,
-    Flat,
     columns_of,
-    flat,
-    getter,
     layer_lines,
     order_of,
     select,
-    value_at,
-    without_layers,
 )

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..results import SCHEMA, StabilityResult
+from ..results import SCHEMA, Row, StabilityResult
 from . import sidecar
 
-Row = dict[str, Any]
 DONE, FAILED = "done", "failed"
 
 

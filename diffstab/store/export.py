@@ -7,8 +7,8 @@ from typing import Any
 
 from ..checks import one_of
 from ..options import EXPORTS
-from .entry import Row
-from .table import FIRST, LAYER_COLUMNS, Flat, columns_of, flat, layer_lines, without_layers
+from ..results import Flat, Row, flat, without_layers
+from .table import FIRST, LAYER_COLUMNS, columns_of, layer_lines
 
 OF_LAYERS = "model weights dataset images draws transform cutoff delta seed key".split()
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # how spreadsheets know one; wide ones too

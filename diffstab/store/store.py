@@ -253,6 +253,10 @@ class Store:
             )
         return sidecar.unpacked(sidecar.read(self.folder, sidecar.RAW, row["raw"]), row)
 
+    def result(self, row: Row) -> StabilityResult:
+        """The result that a row was made of, to be printed, compared or drawn. Raises ValueError as `raw`."""
+        return StabilityResult.of_row(row, self.raw(row))
+
     def weights(self, row: Row) -> Path:
         """The checkpoint of a train row. Raises ValueError if it is missing or damaged."""
         digest = str(row["checkpoint_sha256"])

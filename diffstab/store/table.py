@@ -5,16 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from functools import cache
 from typing import Any
 
 from ..options import TrainOptions
-from ..results import StabilityResult
-from .entry import Row
+from ..results import Column, Flat, Row, StabilityResult, flat, value_at
 from .from_row import ASKED
-
-Column = str
-Flat = dict[Column, Any]
 
 FIRST = tuple(
     "model model_source weights weights_tag dataset split images draws transform cutoff delta temperature "
@@ -37,27 +32,6 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 FILTER = re.compile(r"^([\w.]+)\s*(<=|>=|!=|==|=|<|>)\s*(.*)$", re.DOTALL)
 
 
-def flat(row: Row) -> Flat:
-    """One level: `{"R": {"value": 1}}` becomes `{"R.value": 1}`.
-
-    >>> flat({"R": {"value": 1.0}, "model": "lenet"})
-    {'R.value': 1.0, 'model': 'lenet'}
-    """
-    found: Flat = {}
-    for name, value in row.items():
-        if isinstance(value, dict):
-            for inner, one in flat(value).items():
-                found[f"{name}.{inner}"] = one
-        else:
-            found[name] = value
-    return found
-
-
-def without_layers(row: Row) -> Row:
-    """What fits into one line."""
-    return {name: value for name, value in row.items() if name != "layers"}
-
-
 def layer_lines(row: Row) -> list[Flat]:
     """One line for each layer of a row; none where layers were not measured.
 
@@ -66,29 +40,6 @@ def layer_lines(row: Row) -> list[Flat]:
     """
     named = [flat({"layer": layer["name"], **layer}) for layer in row.get("layers") or ()]
     return [{column: line.get(column) for column in LAYER_COLUMNS} for line in named]
-
-
-def value_at(row: Row, column: Column) -> Any:
-    """What stands in a column; None where the row has no such one.
-
-    >>> value_at({"R": {"value": 1.0}}, "R.value")
-    1.0
-    """
-    return getter(column)(row)
-
-
-@cache
-def getter(column: Column) -> Callable[[Row], Any]:
-    """`value_at` of one column."""
-    name, *inner = column.split(".")
-
-    def value_of(row: Row) -> Any:
-        value = row.get(name)
-        for one in inner:
-            value = value.get(one) if isinstance(value, dict) else None
-        return None if isinstance(value, dict) else value
-
-    return value_of
 
 
 def columns_of(rows: Iterable[Flat]) -> list[Column]:

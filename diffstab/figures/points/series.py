@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
-from ...store import Row, value_at
+from ...results import value_at
+from ...store import Row
 from .choice import Chosen
 from .networks import labels_of
 from .setting import grouped, is_like, refuse_several_settings, refuse_several_trainings, setting_at, setting_of

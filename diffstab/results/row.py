@@ -1,10 +1,14 @@
-"""The setting of a row: the columns in which rows must agree to be compared."""
+"""A result as a row of a table: what stands in a column, and the setting, in which rows must agree to be compared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from ..options import DIFFEO
-from .entry import Row
+
+Row = dict[str, Any]
+Column = str
+Flat = dict[Column, Any]
 
 SETTING = tuple(
     "dataset split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation average "
@@ -45,3 +49,47 @@ def setting_values(row: Row, columns: Sequence[str] = SETTING) -> tuple[Any, ...
     ('diffeo', 3.0, None)
     """
     return tuple(row.get(column, BEFORE.get(column)) for column in columns)
+
+
+def value_at(row: Row, column: Column) -> Any:
+    """What stands in a column; None where the row has no such one.
+
+    >>> value_at({"R": {"value": 1.0}}, "R.value")
+    1.0
+    """
+    return getter(column)(row)
+
+
+@cache
+def getter(column: Column) -> Callable[[Row], Any]:
+    """`value_at` of one column."""
+    name, *inner = column.split(".")
+
+    def value_of(row: Row) -> Any:
+        value = row.get(name)
+        for one in inner:
+            value = value.get(one) if isinstance(value, dict) else None
+        return None if isinstance(value, dict) else value
+
+    return value_of
+
+
+def flat(row: Row) -> Flat:
+    """One level: `{"R": {"value": 1}}` becomes `{"R.value": 1}`.
+
+    >>> flat({"R": {"value": 1.0}, "model": "lenet"})
+    {'R.value': 1.0, 'model': 'lenet'}
+    """
+    found: Flat = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            for inner, one in flat(value).items():
+                found[f"{name}.{inner}"] = one
+        else:
+            found[name] = value
+    return found
+
+
+def without_layers(row: Row) -> Row:
+    """What fits into one line."""
+    return {name: value for name, value in row.items() if name != "layers"}

@@ -1,0 +1,82 @@
+"""Images in the forms that users have them in, and their size."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset
+
+from ..precision import tensor_of
+from ..streams import untouched_global_state
+from .batches import Images, image_and_label
+
+FEW_CHANNELS = (1, 3, 4)
+
+
+class _Items(Dataset[Any]):
+    """Anything with a length and items, such as a data set of the library `datasets`."""
+
+    def __init__(self, items: Any) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, place: int) -> Any:
+        return self.items[place]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "items":  # before __init__, as pickle asks
+            raise AttributeError(name)
+        return getattr(self.items, name)
+
+
+def as_images(images: Any) -> Images:
+    """Images as `as_batches` takes them: numpy's arrays, lists of images and foreign data sets are converted.
+
+    Raises:
+        TypeError: If they are pictures of PIL, which no one has brought into the network's input space.
+        ValueError: If the channels of an array come last.
+    """
+    if isinstance(images, np.ndarray):
+        if images.ndim == 4 and images.shape[-1] in FEW_CHANNELS and images.shape[1] not in FEW_CHANNELS:
+            raise ValueError(f"images are {images.shape}; channels must come second: images.transpose(0, 3, 1, 2)")
+        return tensor_of(images)
+    if isinstance(images, (list, tuple)) and images:
+        first = image_and_label(images[0])[0]
+        if hasattr(first, "getbands"):
+            raise TypeError(
+                "images are pictures of PIL; tensors as the network takes them are needed: "
+                "torch.stack([transform(picture) for picture in pictures]), with the transform of its training"
+            )
+        if isinstance(first, Tensor) and first.ndim == 3:
+            return _Items(images)
+    elif (
+        not isinstance(images, (Tensor, Dataset, str)) and hasattr(images, "__getitem__") and hasattr(images, "__len__")
+    ):
+        return _Items(images)
+    given: Images = images
+    return given
+
+
+def image_size(images: Images) -> tuple[int, int]:
+    """(H, W) of the first image, in pixels; the global random state is not touched.
+
+    Raises:
+        TypeError, ValueError: If there is no image, or it is no tensor.
+    """
+    first: Any = images
+    if not isinstance(images, Tensor):
+        with untouched_global_state(torch.device("cpu")):
+            if isinstance(images, Dataset) and not isinstance(images, IterableDataset):
+                item = images[0] if len(images) else None  # type: ignore[arg-type]
+            else:
+                item = next(iter(images), None)
+        if item is None:
+            raise ValueError("there are no images; 2 at least are needed")
+        first = image_and_label(item)[0]
+    if not isinstance(first, Tensor) or first.ndim < 3:
+        came = tuple(first.shape) if isinstance(first, Tensor) else type(first).__name__
+        raise TypeError(f"images are {came}; float tensors [C, H, W], or batches [B, C, H, W], are needed")
+    return first.shape[-2], first.shape[-1]

@@ -1,0 +1,62 @@
+"""Pictures of one result or of a comparison: points with 95 % intervals on a logarithmic axis."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from ..checks import escaped
+from ..statistics import Interval
+from .words import LOWER
+
+COLOUR, FAINT = "#0072b2", "#8a8a8a"
+ROW, EMPTY, WIDTH = 0.3, 0.9, 4.6  # inches: height of a line and of a picture without one, width of a panel
+
+
+def optional(module: str, install: str) -> Any:
+    """A module that the core does without. Raises ImportError, with what to install, where it is not there."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError(f"{module.partition('.')[0]} is needed for this; pip install {install} ({error})") from error
+
+
+def plotted(result: Any, ax: Any = None) -> Any:
+    """Draws D, G and R of a `StabilityResult`; without `ax`, R by depth beside it where layers were measured."""
+    whole = {"D_f": result.D, "G_f": result.G, f"R_f\n({LOWER})": result.R}
+    if ax is not None or not result.layers:
+        return _points(whole, "", ax, escaped(result.model))
+    figure, (left, right) = _panels(2, max(len(whole), 6))
+    _points(whole, "", left, escaped(result.model))
+    depths, R = [layer.depth for layer in result.layers], [layer.R for layer in result.layers]
+    right.errorbar(depths, [one.value for one in R], yerr=_bars(R), fmt="o-", color=COLOUR, ecolor=FAINT, markersize=3)
+    right.axhline(1, color=FAINT, linewidth=0.8, linestyle=":")
+    right.set(yscale="log", xlabel="depth, share of the layers with weights", ylabel=f"R of the layer ({LOWER})")
+    return figure
+
+
+def plotted_ranking(names: Sequence[str], R: Sequence[Interval], ax: Any = None) -> Any:
+    """R_f of networks from the most stable one at the top. Returns the figure."""
+    return _points(dict(zip(map(escaped, names), R, strict=True)), f"R_f ({LOWER})", ax, "")
+
+
+def _panels(count: int, lines: int) -> Any:
+    plt = optional("matplotlib.pyplot", "'diffstab[plot]'")
+    return plt.subplots(1, count, figsize=(WIDTH * count, EMPTY + ROW * lines), layout="constrained", dpi=150)
+
+
+def _points(named: dict[str, Interval], label: str, ax: Any, title: str) -> Any:
+    """One line per name, the first at the top."""
+    figure, ax = _panels(1, len(named) + title.count("\n") + 1) if ax is None else (ax.figure, ax)
+    places, found = range(len(named)), list(named.values())
+    ax.errorbar([one.value for one in found], places, xerr=_bars(found), fmt="o", color=COLOUR, ecolor=FAINT, capsize=2)
+    ax.axvline(1, color=FAINT, linewidth=0.8, linestyle=":")
+    ax.set_yticks(places, list(named))
+    ax.set(xscale="log", ylim=(len(named) - 0.5, -0.5), xlabel=label, title=title)
+    return figure
+
+
+def _bars(found: Sequence[Interval]) -> list[list[float]]:
+    """Lengths of the intervals below and above the values; an end that a logarithm can't show is left out."""
+    below = [one.value - one.low if one.low > 0 else 0.0 for one in found]
+    above = [one.high - one.value if one.high < float("inf") else 0.0 for one in found]
+    return [below, above]

@@ -1,0 +1,108 @@
+"""A result for people: the table of `diffstab measure` as text, and as HTML for notebooks."""
+
+import html
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..checks import escaped
+from ..options import DIFFEO
+from ..statistics import Interval
+from .aligned import Right, columns
+from .layers import LayerStability
+from .words import LOWER, cautions, in_words
+
+Result = Any  # a StabilityResult, whose file takes this one
+
+MEANINGS = {"D": "deformation / other image", "G": "noise / other image", "R": f"deformation / noise; {LOWER}"}
+RATES = {"test_error": "test error", "flips_deformation": "flips by deformation", "flips_noise": "flips by noise"}
+HEAD = ("", "value", "95 % interval", "")
+
+
+def table_of(result: Result, init: Result | None = None) -> str:
+    """What `diffstab measure` prints of a network, and of the same at initialisation where that was measured too."""
+    lines: list[str] = []
+    for one in (result, init):
+        if one is not None:
+            lines += [title(one), answer(one), *columns(HEAD, _numbers(one)), *_below(one)]
+    if result.layers:
+        lines += _layers(result.layers, init.layers if init else None)
+    return "\n".join(lines)
+
+
+def html_of(result: Result) -> str:
+    """The same as a table of HTML, without the layers."""
+    head = "".join(f"<th>{name}</th>" for name in HEAD)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{html.escape(str(cell))}</td>' for cell in row)}</tr>" for row in _numbers(result)
+    )
+    told = "".join(f"<p>{html.escape(text)}</p>" for text in (title(result), answer(result)))
+    below = "".join(f"<p><small>{html.escape(text)}</small></p>" for text in _below(result))
+    return f"{told}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{below}"
+
+
+def title(result: Result) -> str:
+    """Network, weights and images."""
+    images = f"{result.images} images of {escaped(result.dataset)}"
+    return f"{escaped(result.model)} ({result.model_source}, {escaped(result.weights_shown)}) on {images}"
+
+
+def answer(result: Result) -> str:
+    """R_f in words, with whatever makes it doubtful."""
+    doubts = cautions(
+        result.R,
+        images=result.images,
+        copies=result.copies,
+        fold_fraction=result.fold_fraction,
+        few_classes=result.few_classes,
+    )
+    return in_words(result.R, f"{_noun(result)}s") + (f" (caution: {'; '.join(doubts)})" if doubts else "")
+
+
+def _numbers(result: Result) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for name, meaning in MEANINGS.items():
+        rows.append((f"{name}_f", *_cells(getattr(result, name)), meaning.replace("deformation", _noun(result))))
+    for name, told in RATES.items():
+        rate = getattr(result, name)
+        if rate is not None:
+            shares = Right(f"{rate.value:.2%}"), f"{rate.low:.2%} to {rate.high:.2%}"
+            rows.append((told.replace("deformation", _noun(result)), *shares, f"of {rate.images} images"))
+    if result.lipschitz is not None:
+        rows.append(("Lipschitz ratio", *_cells(result.lipschitz), "largest change of f / (||grad tau|| ||x||)"))
+    return rows
+
+
+def _noun(result: Result) -> str:
+    """What images undergo."""
+    return "deformation" if result.transform == DIFFEO else escaped(result.transform)
+
+
+def _below(result: Result) -> Iterable[str]:
+    """Why an adaptive measurement ended, and the setting."""
+    if result.stopped is not None:
+        why = "the interval is as narrow as asked" if result.stopped == "precision" else "more data would be needed"
+        yield f"{result.images} images, {result.draws} draws each: {why}"
+    moved = f"delta = {result.delta:.3g} px, " if result.delta is not None else ""
+    drawn = f"c = {result.cutoff:g}, {moved}T = {result.temperature:.3g}, " if result.temperature is not None else moved
+    noise = f"||eta|| = {result.noise_norm:.3g}, " if result.noise_norm is not None else ""
+    folds = f"{result.fold_fraction:.1%} of fields fold; " if result.temperature is not None else ""
+    yield (
+        f"{drawn}{noise}{result.interpolation}, {result.average}, {result.convention} convention, seed {result.seed}, "
+        f"batch norm: {result.batch_norm}; {folds}{result.precision}; {result.seconds:.1f} s"
+    )
+
+
+def _layers(layers: Sequence[LayerStability], init: Sequence[LayerStability] | None) -> list[str]:
+    """R of each layer with its interval, D and G; beside R at initialisation."""
+    names = ["layer", "depth", "R", "95 % interval", "D", "G"] + (["R at init.", "95 % interval"] if init else [])
+    before = {layer.name: layer.R for layer in init or ()}
+    rows: list[Sequence[Any]] = []
+    for layer in layers:
+        others = [Right(f"{value.value:.3g}") for value in (layer.D, layer.G)]
+        found = _cells(before[layer.name]) if layer.name in before else (None, None) if init else ()
+        rows.append((layer.name, Right(f"{layer.depth:.2f}"), *_cells(layer.R), *others, *found))
+    return columns(names, rows)
+
+
+def _cells(interval: Interval) -> tuple[str, str]:
+    return Right(f"{interval.value:.3g}"), f"{interval.low:.3g} to {interval.high:.3g}"

@@ -1,0 +1,122 @@
+"""compare() in Python: the command's numbers, and a refusal that says in what results differ."""
+
+import json
+from math import log
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from diffstab import StabilityResult, Store, compare, load_dataset, load_model, measure
+from diffstab.results import LOWER
+
+STEPS, CLASSES = 60, 4
+
+
+def network(width):
+    return nn.Sequential(nn.Conv2d(1, width, 3), nn.Tanh(), nn.Flatten(), nn.Linear(width * 36, CLASSES))
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.rand(120, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def trained(images):
+    """Three networks of one class, trained as a student would."""
+    torch.manual_seed(0)
+    found = {}
+    labels = images.mean((1, 2, 3)).argsort().argsort() * CLASSES // len(images)
+    for name, width in (("narrow", 4), ("base", 8), ("wide", 16)):
+        found[name] = network(width)
+        optimizer = torch.optim.Adam(found[name].parameters(), 3e-3)
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(found[name](images), labels).backward()
+            optimizer.step()
+    return found
+
+
+@pytest.fixture(scope="module")
+def results(trained, images):
+    return {name: measure(one, images, seed=0) for name, one in trained.items()}
+
+
+def test_a_students_session_in_python_alone(trained, images, tmp_path):
+    results = {name: measure(one, images, name=name) for name, one in trained.items()}
+    for name, result in results.items():
+        result.save(tmp_path / name)
+    again = {name: StabilityResult.load(tmp_path / name) for name in results}
+    found = compare(again)
+    assert {place.name for place in found.ranking} == set(trained)
+    assert str(found) == str(compare(results))
+    assert [place.R.value for place in found.ranking] == sorted(place.R.value for place in found.ranking)
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    (axes,) = found.plot().axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == [place.name for place in found.ranking]
+    assert LOWER in axes.get_xlabel()
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    assert found.to_frame()["value"].tolist() == [pair.ratio.value for _, _, pair in found.pairs]
+
+
+def test_networks_of_one_class_stand_apart_in_a_store_and_compare_as_in_python(cli, results, tmp_path):
+    store = Store(tmp_path / "store", create=True)
+    for result in results.values():
+        assert store.add(result)
+    answer = cli("compare", store.folder, "--json")
+    assert answer.exit_code == 0, answer.stderr
+    (found,) = json.loads(answer.stdout)
+    mine = compare(results)
+    assert [place["R"]["value"] for place in found["ranking"]] == [place.R.value for place in mine.ranking]
+    assert len({place["name"] for place in found["ranking"]}) == 3
+    ratios = {round(abs(log(pair["ratio"]["value"])), 12) for pair in found["pairs"]}
+    assert ratios == {round(abs(log(pair.ratio.value)), 12) for _, _, pair in mine.pairs}
+    assert str(compare({row["weights_sha256"]: store.result(row) for row in store.rows()}).ranking[0].R) == str(
+        mine.ranking[0].R
+    )
+    store.close()
+
+
+def test_ratios_are_of_the_numbers_and_mirror(results):
+    found = compare(results)
+    backwards = compare(dict(reversed(results.items())))
+    for first, second, pair in found.pairs:
+        assert pair.ratio.value == pytest.approx(results[first].R.value / results[second].R.value, rel=1e-9)
+        ((_, _, other),) = [one for one in backwards.pairs if set(one[:2]) == {first, second}]
+        np.testing.assert_allclose(np.log([*other.ratio]), -np.log([*pair.ratio])[[0, 2, 1]], atol=1e-9)
+
+
+def test_several_seeds_count_together(trained, images):
+    both = {name: [measure(one, images, seed=seed) for seed in (0, 1)] for name, one in trained.items()}
+    assert compare(both).seeds == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"delta": 0.5}, "delta 1.0 and 0.5"),
+        ({"cutoff": 4}, "cutoff 3.0 and 4.0"),
+        ({"average": "mean"}, "average median and mean"),
+        ({"seed": 1}, "other seeds or images"),
+        ({"count": 60}, "images 120 and 60"),
+    ],
+)
+def test_what_differs_is_refused_and_named(trained, images, results, other, message):
+    with pytest.raises(ValueError, match=f"{next(iter(results))} and other share no measurement .*{message}"):
+        compare({**results, "other": measure(trained["base"], images, **other)})
+
+
+def test_one_network_or_a_list_is_refused(results):
+    with pytest.raises(ValueError, match="two or more different ones are needed"):
+        compare({"base": results["base"]})
+    with pytest.raises(TypeError, match="a dict such as"):
+        compare(list(results.values()))
+
+
+def test_python_gives_the_commands_number(cli):
+    digits = load_dataset("mnist5k")
+    result = measure(load_model("fc_l2", dataset="mnist5k"), digits, delta=1.0, cutoff=3, count=100)
+    answer = cli("measure", "--model", "fc_l2", "--images", 100, "--json")
+    assert json.loads(answer.stdout)["R"] == result.R._asdict()
