@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ...results import value_at
 from ...statistics import binomial_interval
-from ...store import DONE, FAILED, Row, is_measured, select, value_at
+from ...store import DONE, FAILED, Row, is_measured, select
 
 ALL_IMAGES = "test errors are those of the trainings, over all test images, not over the measured ones alone"
 
