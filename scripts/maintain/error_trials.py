@@ -101,8 +101,8 @@ def _half_told(study: Study, names: set[str]) -> str:
     seeds = {row["training"]["seed"] for row in study.half if row.get("training")}
     filters = [f"training.seed={seed}" for seed in seeds] if len(seeds) == 1 else []
     half, full = (
-        points_of(trained_networks(rows, filters))
-        for rows in (study.half, [r for r in study.rows if r.get("model") in names])
+        points_of(trained_networks([row for row in rows if row.get("model") in names], filters))
+        for rows in (study.half, study.rows)
     )
     return (
         f"The correlation with R_f over these {len(half)} networks of one seed is {told(correlations(half)['R'])} with "
