@@ -1,14 +1,14 @@
 """The rows behind docs/predicting-error.md: which sweeps each table in pretrained/ is of, and how it gets there.
 
-A table has all cells of its sweeps that are in a store, failed ones too, in the order of the sweeps' files: trainings
-with their error over all test images, measurements before and after training.
+A table has all cells of its sweeps, failed ones too, in the order of the sweeps' files: trainings with their error over
+all test images, measurements before and after training.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from diffstab.figures import sweep_file
-from diffstab.store import Store, exported
+from diffstab.store import Store, exported, is_measured
 from diffstab.sweep import Spec, read_spec
 from diffstab.writing import write_atomically
 
@@ -32,13 +32,21 @@ def specs_of(table: str) -> list[Spec]:
     return [read_spec(zoos.get(name, FOLDER / f"{name}.yaml"), confirm_above=None) for name in KEPT[table]]
 
 
-def keep_rows(stores: Sequence[Store]) -> list[str]:
-    """Writes the tables that the stores have rows of; a line on each that was written."""
+def keep_rows(stores: Sequence[Store], *, some: bool = False) -> list[str]:
+    """Writes the tables of which all cells are in the stores; a line on each that has cells there.
+
+    Args:
+        stores: Where the cells are looked for, in turn.
+        some: Write incomplete tables too, if they have a measurement of a trained network.
+    """
     told = []
     for table in KEPT:
         jobs = list(dict.fromkeys(job.id for spec in specs_of(table) for job in spec.jobs))
         rows = [found[0] for job in jobs if (found := [store.row_of(job) for store in stores if store.status(job)])]
-        if rows:
+        measured = any(is_measured(row) and row["weights"] != "init" for row in rows)
+        keeps = len(rows) == len(jobs) or (some and measured)
+        if keeps:
             write_atomically(PRETRAINED / f"{table}.csv", exported(rows, "csv"))
-            told.append(f"{table}.csv: {len(rows)} of {len(jobs)} cells")
+        if rows:
+            told.append(f"{table}.csv: {len(rows)} of {len(jobs)} cells{'' if keeps else ', not kept'}")
     return told

@@ -3,8 +3,8 @@
     pip install 'diffstab[plot]'
     python scripts/maintain/predict_error.py --store zoo --store zoo-half --store zoo-more
 
-Writes the tables of `kept_rows` in pretrained/ that the stores have rows of, then the pictures in docs/images and the
-page. Without --store the tables stay as they are; --check writes nothing and says whether page and tables agree.
+Writes the tables of `kept_rows` in pretrained/ of which the stores have all cells, then the pictures in docs/images and
+the page. Without --store the tables stay as they are; --check writes nothing and says whether page and tables agree.
 """
 
 import shutil
@@ -54,8 +54,9 @@ SECTIONS = {
 @click.option(
     "--store", "stores", multiple=True, type=click.Path(path_type=Path, exists=True), help="Take rows from it."
 )
+@click.option("--some", is_flag=True, help="Keep tables of sweeps that are under way too.")
 @click.option("--check", is_flag=True, help="Write nothing; the status is 1 if page and rows don't agree.")
-def main(stores: tuple[Path, ...], check: bool) -> None:
+def main(stores: tuple[Path, ...], some: bool, check: bool) -> None:
     """Write docs/predicting-error.md."""
     if check and stores:
         raise ValueError("--check is given with --store; give one of the two")
@@ -63,7 +64,7 @@ def main(stores: tuple[Path, ...], check: bool) -> None:
         agree = PAGE.exists() and PAGE.read_text() == page(PRETRAINED)
         click.echo(f"{PAGE.name} {'agrees' if agree else 'does not agree'} with the rows kept in pretrained/")
         sys.exit(not agree)
-    for line in keep_rows([Store(path) for path in stores]) if stores else ():
+    for line in keep_rows([Store(path) for path in stores], some=some) if stores else ():
         click.echo(line, err=True)
     table_of.cache_clear()
     draw(PRETRAINED)

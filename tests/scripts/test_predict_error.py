@@ -15,9 +15,10 @@ import pytest
 from support.made_up import made_up_rows
 
 from diffstab.figures import figure_named, sweep_file
+from diffstab.figures.points import read_rows
 from diffstab.options import base_name
-from diffstab.store import exported
-from diffstab.sweep import read_spec
+from diffstab.store import Store, exported
+from diffstab.sweep import InlineExecutor, read_spec, run_sweep
 
 pytestmark = pytest.mark.slow
 
@@ -167,6 +168,32 @@ def test_sweeps_take_the_trainings_of_the_zoo_and_share_its_rule():
         base_name(own.model): by_base[base_name(own.model)] for own in more
     }
     assert len({*epochs}) + len(more) >= 60
+
+
+def test_tables_are_kept_once_all_cells_are_there_or_some_are_enough(tmp_path, monkeypatch):
+    """A store that has trainings and one measurement of three, then all."""
+    spec = tmp_path / "zoo.yaml"
+    spec.write_text(
+        "train: {recipe: laptop, epochs: 1, train_size: 500, model: [fc_l2, fc_l4]}\n"
+        "measure: {weights: train, images: 20}\n"
+    )
+    monkeypatch.setitem(kept_rows.ZOO, "laptop", spec)
+    monkeypatch.setattr(kept_rows, "KEPT", {"zoo-mnist5k": ("zoo.laptop",)})
+    monkeypatch.setattr(kept_rows, "PRETRAINED", tmp_path)
+    jobs, path = read_spec(spec).jobs, tmp_path / "zoo-mnist5k.csv"
+    store = Store(tmp_path / "store", create=True)
+    assert kept_rows.keep_rows([store]) == []
+    run_sweep(jobs[:2], store, InlineExecutor())
+    assert kept_rows.keep_rows([store], some=True) == ["zoo-mnist5k.csv: 2 of 4 cells, not kept"]
+    run_sweep(jobs[:3], store, InlineExecutor())
+    assert kept_rows.keep_rows([store]) == ["zoo-mnist5k.csv: 3 of 4 cells, not kept"]
+    assert not path.exists()
+    assert kept_rows.keep_rows([store], some=True) == ["zoo-mnist5k.csv: 3 of 4 cells"]
+    other = Store(tmp_path / "other", create=True)
+    run_sweep(jobs, other, InlineExecutor())
+    assert kept_rows.keep_rows([store, other]) == ["zoo-mnist5k.csv: 4 of 4 cells"]
+    rows, _ = read_rows(path)
+    assert [row["job"] for row in rows] == [job.id for job in jobs]
 
 
 @pytest.mark.parametrize("script", ["train_zoo.py", "maintain/predict_error.py", "plot_error_vs_rf.py"])
