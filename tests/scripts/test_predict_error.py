@@ -111,7 +111,7 @@ def test_test_errors_are_of_all_test_images(study):
 
 
 def test_each_change_is_compared_with_its_own_usual_training(study):
-    many = study.many
+    many = error_changes.many_networks(study.rows, study.more[::-1])  # in any order
     assert {kind: many.changed.count(kind) for kind in many.kinds()} == {
         "label noise": 7, "fewer training images": 10, "augmentation": 14, "recipe": 7, "width": 14,
     }  # fmt: skip
@@ -119,6 +119,8 @@ def test_each_change_is_compared_with_its_own_usual_training(study):
         if usual is not None:
             same = base_name if many.changed[k] == error_changes.WIDTH else str
             assert same(many.points.names[k]) == same(many.points.names[usual])
+            assert many.changed[usual] in (None, error_changes.WIDTH)
+            assert usual != k
     assert many.changed.count(None) == 15
     share, count = many.same_direction("fewer training images")
     assert (share.value, count) == (1, 10)
