@@ -14,12 +14,13 @@ from typing import Any
 import click
 
 import diffstab
-from diffstab.cli import OneLineErrors, print_columns, shown
+from diffstab.cli import OneLineErrors, print_columns
 from diffstab.figures import figure_named, require_matplotlib
 from diffstab.figures.drawing import stem_of, table_csv, write_files
 from diffstab.figures.points import paper_values, read_rows
 from diffstab.options import AVERAGES
 from diffstab.provenance import git_commit
+from diffstab.results import shown
 
 RELATION = ("correlation", "fit", "fit_of_exponent_half", "interval")  # beside the setting, in what is drawn
 SYMBOLS = {"R": "R_f", "D": "D_f", "1/G": "1/G_f"}

@@ -4,29 +4,28 @@
     python scripts/plot_error_vs_rf.py zoo -o zoo.png
 
 Killed at any point and started again, it goes on. The presets are zoo.laptop.yaml, for an hour of two cores,
-zoo.fashion.yaml, for half a day, and zoo.paper.yaml, for GPUs, in diffstab/figures/paper/presets; every option of
-`diffstab sweep` works here, such as --executor ray. With --keep the first seed's weights go to pretrained/, the rows of
-all seeds to pretrained/zoo-DATASET.csv.
+zoo.fashion.yaml, for half a day, and zoo.paper.yaml, for GPUs, in diffstab/figures/paper/presets; the other zoo.*.yaml
+there train fewer epochs or further networks, or measure in other ways. Every option of `diffstab sweep` works here,
+such as --executor ray. With --keep the first seed's weights and all rows go to pretrained/.
 """
 
 import sys
 
 import click
-from keep_checkpoint import PRETRAINED, keep
+from maintain.keep_checkpoint import keep
+from maintain.kept_rows import ZOO, keep_rows
 from safetensors.torch import load_file
 
 from diffstab.cli import OneLineErrors
 from diffstab.cli import main as diffstab
-from diffstab.figures import PRESETS, sweep_file
 from diffstab.store import Row, Store
-
-ZOO = {preset: sweep_file("zoo", preset) for preset in PRESETS}
+from diffstab.sweep import read_spec
 
 
 @click.command(
     cls=OneLineErrors, context_settings={"ignore_unknown_options": True, "show_default": True, "max_content_width": 120}
 )
-@click.option("--preset", type=click.Choice(PRESETS), default="laptop")
+@click.option("--preset", type=click.Choice(list(ZOO)), default="laptop")
 @click.option("--store", metavar="DIR", required=True, help="Where rows, raw values and weights are kept.")
 @click.option("--keep", "keeps", is_flag=True, help="In the end, put the first seed's weights into pretrained/.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
@@ -36,13 +35,15 @@ def main(preset: str, store: str, keeps: bool, options: tuple[str, ...]) -> None
     if status:
         sys.exit(status)
     if keeps:
-        keep_first_seed(Store(store))
+        keep_first_seed(Store(store), preset)
+        keep_rows([Store(store)])
 
 
-def keep_first_seed(store: Store) -> None:
-    """The weights of the first seed of each network, and the rows of all."""
-    rows = store.rows()
-    training = {row["training"]["job"]: row["training"] for row in rows if row.get("weights") == "train"}
+def keep_first_seed(store: Store, preset: str) -> None:
+    """The weights of the first seed of each network of a preset."""
+    wanted = {job.id for job in read_spec(ZOO[preset], confirm_above=None).jobs}
+    rows = [row for row in store.rows() if row["job"] in wanted and row.get("weights") == "train"]
+    training = {row["training"]["job"]: row["training"] for row in rows}
     first = min(recipe["seed"] for recipe in training.values())
     for job, recipe in training.items():
         if recipe["seed"] == first:
@@ -50,11 +51,6 @@ def keep_first_seed(store: Store) -> None:
             options = {name: value for name, value in recipe.items() if name != "job"}
             origin = {name: row[name] for name in ("versions", "git_commit")}
             keep(load_file(store.weights(row)), options, origin)
-    table = PRETRAINED / f"zoo-{rows[0]['dataset']}.csv"
-    diffstab(
-        ["results", "export", "--store", str(store.folder), "--format", "csv", "-o", str(table), "kind=measure"],
-        standalone_mode=False,
-    )
 
 
 if __name__ == "__main__":

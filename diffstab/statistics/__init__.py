@@ -1,16 +1,26 @@
 """From squared changes of a network's output to numbers with intervals: D_f, G_f, R_f, comparisons, correlations.
 
 Open `estimates` first; `averages` has the averages, `intervals` and `mean_ratio` the intervals, `comparison` two
-networks on the same images, `correlation` many networks. The room imports options and the ground floor, numpy but no
-torch.
+networks on the same images, `correlation` and `partial` many networks, `agreement` trainings of one. The room imports
+options and the ground floor, numpy but no torch.
 """
 
+from .agreement import Agreement, agreement
 from .averages import Statistic, average, by_image, generator, log_average, resampled_average
 from .comparison import PairedComparison, Ranked, compare_all, compare_pair, holm, rank
-from .correlation import PowerLaw, correlation_interval, fitted_power_law, log_correlation, power_law
+from .correlation import (
+    CorrelationDifference,
+    PowerLaw,
+    correlation_difference,
+    correlation_interval,
+    fitted_power_law,
+    log_correlation,
+    power_law,
+)
 from .estimates import Pairs, largest_ratio, relative_stability, stability
 from .intervals import LEVEL, Array, Interval, binomial_interval, percentile_interval, t_beyond, t_quantile
 from .mean_ratio import MeanRatioErrors, mean_ratio_errors, mean_ratio_interval
 from .pairs import KeptPairs, OutputPairs
+from .partial import left_out_residuals, partial_correlation
 from .radius import SampledRadius
 from .samples import PairedSample

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 from matplotlib import rcParams
-from matplotlib.text import Annotation
+from matplotlib.collections import LineCollection
+from matplotlib.text import Annotation, Text
 from support.measured_rows import row
 from support.papers_rows import Traits
 
@@ -80,6 +81,27 @@ def test_names_lie_inside_and_cover_no_point_and_no_other(gathered, drawn):
                 if mark.get_gid():
                     ((x, y),) = panel.transData.transform(mark.get_offsets())
                     assert not any(box.contains(x, y) for box in boxes)
+
+
+def test_a_panel_alone_is_large_and_no_name_lies_on_an_error_bar(gathered):
+    """R alone, and the other two, of which only the panel of R has laws."""
+    networks = gathered.networks
+    figure, notes = error_vs_stability(networks, relate(networks), quantities=("R",))
+    with house_style():
+        figure.draw_without_rendering()
+    panel = figure.axes[0]
+    assert not notes
+    assert "lower is more stable" in panel.get_xlabel()
+    bars = [bar for part in panel.collections if isinstance(part, LineCollection) for bar in part.get_segments()]
+    assert len(bars) == 2 * len(networks)
+    boxes = [Text.get_window_extent(text) for text in panel.texts]  # without the line to its point
+    for bar in bars:
+        (left, bottom), (right, top) = np.sort(panel.transData.transform(bar), axis=0)
+        assert not [box for box in boxes if box.x0 < right and left < box.x1 and box.y0 < top and bottom < box.y1]
+    parts, _ = error_vs_stability(networks, relate(networks), quantities=("D", "1/G"))
+    assert [panel.get_xlabel().rpartition(" ")[2] for panel in parts.axes[:2]] == ["$D_f$", "$1/G_f$"]
+    assert not [line for panel in parts.axes[:2] for line in panel.lines if line.get_gid() in ("fit", "root")]
+    assert figure.get_size_inches()[1] > parts.get_size_inches()[1]
 
 
 def test_networks_of_unknown_kind_are_grey_and_have_no_colour_bar():

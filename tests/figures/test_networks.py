@@ -7,6 +7,7 @@ from support.measured_rows import row
 from support.papers_rows import TRAITS, Traits
 
 from diffstab.figures.points.networks import gather
+from diffstab.statistics import binomial_interval
 
 
 def test_a_point_is_the_log_average_over_seeds():
@@ -26,6 +27,23 @@ def test_one_seed_has_its_own_interval():
     assert network.R == (0.3, None, 0.3 / 1.1, 0.3 * 1.1)
     assert network.error == (0.02, None, 0.012, 0.03)
     assert network.R.inverse() == (1 / 0.3, None, 1 / (0.3 * 1.1), 1.1 / 0.3)
+
+
+def test_test_errors_are_those_of_the_trainings_where_their_rows_are_there():
+    """A filter drops rows of trainings, not what they tell; the interval is that of the measured images."""
+    rows = [row(R=0.3, error=0.02, training={"job": "a", "model": "lenet"}), row("vgg11", R=0.2, error=0.04)]
+    trained = {"kind": "train", "status": "done", "job": "a", "model": "lenet", "test_error": {"value": 0.0213}}
+    for filters in ((), ("cutoff=3",)):
+        found = gather([trained, *rows], filters)
+        errors = {network.name: network.error for network in found.networks}
+        assert errors["lenet"].value == 0.0213
+        assert (errors["lenet"].low, errors["lenet"].high) == pytest.approx(binomial_interval(0.0213 * 500, 500)[1:])
+        assert errors["vgg11"] == (0.04, None, 0.032, 0.05)
+        assert len(found.notes) == 1
+    same = {**trained, "test_error": {"value": 0.02}}
+    assert not gather([same, *rows]).notes
+    failed = {**trained, "status": "failed", "test_error": None}
+    assert gather([failed, *rows]).networks[1].error.value == 0.02
 
 
 def test_measurements_of_the_same_weights_are_one_seed():

@@ -5,13 +5,13 @@ import json
 import subprocess
 import sys
 
-import keep_checkpoint
 import plot_error_vs_rf
 import pytest
 import torch
 import train_sota
 import train_zoo
 from benchmarking import medians
+from maintain import keep_checkpoint, kept_rows
 from safetensors.torch import load_file
 
 from diffstab import Store
@@ -53,7 +53,7 @@ def tiny_zoo(tmp_path, monkeypatch):
     path = tmp_path / "zoo_tiny.yaml"
     path.write_text(TINY_ZOO)
     monkeypatch.setitem(train_zoo.ZOO, "laptop", path)
-    for module in (train_zoo, keep_checkpoint):
+    for module in (kept_rows, keep_checkpoint):
         monkeypatch.setattr(module, "PRETRAINED", tmp_path / "kept")
     (tmp_path / "kept").mkdir()
     return path

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from diffstab.statistics.correlation import correlation_interval, fitted_power_law, log_correlation, power_law
+from diffstab.statistics.correlation import (
+    correlation_difference,
+    correlation_interval,
+    fitted_power_law,
+    log_correlation,
+    power_law,
+)
 
 
 @pytest.fixture
@@ -91,6 +97,50 @@ def test_an_exact_law_has_intervals_of_no_width():
     assert found.factor == pytest.approx((0.24, 0.24, 0.24))
     assert found.exponent == pytest.approx((0.5, 0.5, 0.5))
     assert correlation_interval(x, 0.24 * x**0.5) == pytest.approx((1, 1, 1))
+
+
+def test_two_correlations_are_compared_by_a_jackknife_of_their_difference(networks):
+    R, error = networks
+    D = np.exp(np.random.default_rng(5).normal(size=11)) * R**0.3
+
+    def difference(kept):
+        return np.subtract(*(np.arctanh(np.corrcoef(np.log(error[kept]), np.log(v[kept]))[0, 1]) for v in (R, D)))
+
+    others = [difference(np.arange(11) != k) for k in range(11)]
+    spread = math.sqrt(10 / 11 * sum((one - np.mean(others)) ** 2 for one in others))
+    value = difference(np.arange(11) >= 0)
+    found = correlation_difference(error, R, D)
+    half = stats.t.ppf(0.975, 10) * spread
+    assert found.z == pytest.approx((value, value - half, value + half), rel=1e-9)
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(value) / spread, 10), rel=1e-9)
+    again = correlation_difference(error, D, R)
+    assert (again.p, again.z.value) == (pytest.approx(found.p), pytest.approx(-value))
+    assert correlation_difference(error, R, R**3).p == pytest.approx(1)
+
+
+@pytest.mark.parametrize("networks_count", [15, 60])
+@pytest.mark.parametrize(("of_each", "between"), [(0.0, 0.0), (0.7, 0.5), (0.9, 0.9)])
+@pytest.mark.parametrize("tail", ["normal", "t"])
+def test_equal_correlations_are_told_apart_as_seldom_as_the_test_says(networks_count, of_each, between, tail):
+    """1,000 samples at 5 %; binomial standard deviation 0.7 %, bounds at 3.5 of them."""
+    rng = np.random.default_rng(0)
+    root = np.linalg.cholesky([[1, of_each, of_each], [of_each, 1, between], [of_each, between, 1]])
+    told = 0
+    for _ in range(1000):
+        size = (3, networks_count)
+        drawn = rng.normal(size=size) if tail == "normal" else rng.standard_t(5, size=size)
+        told += correlation_difference(*np.exp(root @ drawn)).p < 0.05
+    assert 0.025 < told / 1000 < 0.075
+
+
+def test_a_difference_that_is_there_is_found():
+    rng = np.random.default_rng(0)
+    error, good, bad = rng.normal(size=(3, 60))
+    found = correlation_difference(np.exp(error), np.exp(error + 0.2 * good), np.exp(bad))
+    assert found.z.low > 0
+    assert found.p < 1e-6
+    with pytest.raises(ValueError, match="3 networks; at least 4 are needed"):
+        correlation_difference(*np.exp(rng.normal(size=(3, 3))))
 
 
 @pytest.mark.parametrize(

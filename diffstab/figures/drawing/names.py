@@ -1,7 +1,8 @@
 """Names beside the points of a figure, once everything else has its place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -30,6 +31,8 @@ def write_names(
 ) -> list[str]:
     """Writes each network's label beside its point in every panel, and returns notes on those without a place.
 
+    In a panel that is alone no name covers an error bar.
+
     Args:
         figure: Drawn but for the names.
         panels: By quantity: `R`, `D`, `1/G`.
@@ -48,7 +51,12 @@ def write_names(
         points, middles = _in_points(panel, data), _in_points(panel, [*data, *more])
         markers = np.concatenate([middles - HALF_MARKER, middles + HALF_MARKER], axis=1)
         frame = np.array(panel.get_window_extent().extents) * POINTS / figure.dpi + INSET
-        corners = place_labels(points, sizes, frame, markers, _line_boxes(panel, frame), gap=GAP)
+        lines = _line_boxes(panel, [np.asarray(line.get_xydata()) for line in panel.lines], frame)
+        found = [part for part in panel.collections if isinstance(part, LineCollection)]
+        bars = _line_boxes(panel, [bar for part in found for bar in part.get_segments()], frame)
+        if len(panels) == 1:  # which has the room to keep off them
+            markers = np.concatenate([markers, bars])
+        corners = place_labels(points, sizes, frame, markers, np.concatenate([lines, bars]), gap=GAP)
         for network, at, point, size, corner in zip(networks, data, points, sizes, corners, strict=True):
             if corner is None:
                 notes.append(f"the name {network.label} has no free place in the panel of {quantity}; it is left out")
@@ -72,10 +80,8 @@ def _in_points(panel: Axes, values: Sequence[tuple[float, float]] | Array) -> Ar
     return np.asarray(pixels * POINTS / panel.figure.dpi)
 
 
-def _line_boxes(panel: Axes, frame: Array) -> Array:
-    """What is drawn as lines inside the frame, in short boxes `[L, 4]`."""
-    paths = [line.get_xydata() for line in panel.lines]
-    paths += [bar for bars in panel.collections if isinstance(bars, LineCollection) for bar in bars.get_segments()]
+def _line_boxes(panel: Axes, paths: Iterable[Any], frame: Array) -> Array:
+    """Lines inside the frame, each of points `[N, 2]`, in short boxes `[L, 4]`."""
     boxes = [np.zeros((0, 4))]
     for path in paths:
         ends = _in_points(panel, np.asarray(path)).clip(frame[:2], frame[2:])

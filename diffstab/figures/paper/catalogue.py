@@ -37,8 +37,10 @@ class FigureKind:
 
     @property
     def presets(self) -> tuple[str, ...]:
-        """Those that it can be made with."""
-        return tuple(name for name in PRESETS if (self.sweep_files(name) if self.sweeps else name in self.sides))
+        """Those that it can be made with: they have the first of its sweeps."""
+        if not self.sweeps:
+            return tuple(name for name in PRESETS if name in self.sides)
+        return tuple(name for name in PRESETS if sweep_file(self.sweeps.split()[0], name).exists())
 
     def sweep_files(self, preset: str) -> list[Path]:
         """Of the sweeps that the preset has."""

@@ -24,8 +24,9 @@ from ..points.networks import Network, gather
 from ..points.relation import QUANTITIES, Relation, networks_table, plain, quantity_of, relate
 
 HEIGHT = 2.8  # inches
+LARGE = 0.85, 4.2  # of one panel alone: share of the width, height in inches
 AXIS = {
-    "R": "relative stability $R_f$",
+    "R": "relative stability $R_f$ (lower is more stable)",
     "D": "stability to diffeomorphisms $D_f$",
     "1/G": "inverse stability to noise $1/G_f$",
 }
@@ -41,7 +42,11 @@ GREY = "#dddddd"
 
 
 def error_vs_stability(
-    networks: Sequence[Network], relation: Relation, *, show_init: bool = False
+    networks: Sequence[Network],
+    relation: Relation,
+    *,
+    show_init: bool = False,
+    quantities: Sequence[str] = QUANTITIES,
 ) -> tuple[Figure, list[str]]:
     """The figure, and notes on names that found no place in it.
 
@@ -50,6 +55,7 @@ def error_vs_stability(
         relation: Of `relation.relate`, over the same networks.
         show_init: Show R at initialisation too, where it is known: an open marker at the height of the test error that
             training came to, joined to the trained network's.
+        quantities: Panels from left to right; one alone is large.
 
     Write it with `style.write_figure`.
 
@@ -64,41 +70,51 @@ def error_vs_stability(
     (3, [])
     """
     with house_style():
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-        panels = dict(zip(QUANTITIES, figure.subplots(1, len(QUANTITIES), sharey=True), strict=True))
+        share, height = LARGE if len(quantities) == 1 else (1.0, HEIGHT)
+        figure = Figure(figsize=(share * WIDTH, height), layout="constrained")
+        found = figure.subplots(1, len(quantities), sharey=True, squeeze=False)[0]
+        panels = dict(zip(quantities, found, strict=True))
         colours = _colours(networks)
-        fresh = [network for network in networks if show_init and network.R_init is not None]
+        fresh = [network for network in networks if show_init and network.R_init is not None and "R" in panels]
         for quantity, panel in panels.items():
             _draw_points(panel, networks, quantity, colours)
-            found = relation.correlations[quantity]
-            panel.set_title(f"correlation {signed(found.value)} ({signed(found.low)} to {signed(found.high)})")
+            told = (signed(value) for value in relation.correlations[quantity])
+            panel.set_title("correlation {} ({} to {})".format(*told))
             panel.set_xlabel(AXIS[quantity])
-        _draw_init(panels["R"], fresh)
-        span = span_of([quantity_of(network, "R") for network in networks])
-        _draw_laws(panels["R"], relation, span)
+            if quantity == "R":
+                _draw_init(panel, fresh)
+                _draw_laws(panel, relation, span_of([network.R for network in networks]))
         for quantity, panel in panels.items():
             spreads = [quantity_of(network, quantity) for network in networks]
             more = [network.R_init for network in fresh if network.R_init] if quantity == "R" else []
             set_log_axis(panel, "x", span_of([*spreads, *more]))
-        set_log_axis(panels["R"], "y", span_of([network.error for network in networks]))
-        panels["R"].set_ylabel("test error $\\epsilon_t$")
-        _draw_keys(figure, networks, relation, fresh=bool(fresh), panels=list(panels.values()), colours=colours)
+        set_log_axis(found[0], "y", span_of([network.error for network in networks]))
+        found[0].set_ylabel("test error $\\epsilon_t$")
+        law = relation if "R" in panels else None
+        _draw_keys(figure, networks, law, fresh=bool(fresh), panels=list(panels.values()), colours=colours)
         return figure, write_names(figure, panels, networks, fresh)
 
 
-def error_figure(rows: Sequence[Row], filters: Sequence[str] = (), *, show_init: bool = True) -> Drawn:
+def error_figure(
+    rows: Sequence[Row],
+    filters: Sequence[str] = (),
+    *,
+    show_init: bool = True,
+    quantities: Sequence[str] = QUANTITIES,
+) -> Drawn:
     """The same from rows; its setting holds the correlations and fits too. Raises what `gather` and `relate` raise.
 
     Args:
         rows: Of a store, or of its CSV export.
         filters: That every row has to pass, as in `store.select`.
         show_init: Show R at initialisation too, where it was measured.
+        quantities: Panels from left to right; one alone is large.
     """
     from ...models import traits_of  # takes torch
 
     gathered = gather(rows, filters, traits=traits_of)
     relation = relate(gathered.networks)
-    figure, notes = error_vs_stability(gathered.networks, relation, show_init=show_init)
+    figure, notes = error_vs_stability(gathered.networks, relation, show_init=show_init, quantities=quantities)
     setting = {**gathered.setting, **plain(relation, str(gathered.setting.get("dataset")))}
     return Drawn(figure, networks_table(gathered.networks), [*gathered.notes, *notes], setting)
 
@@ -157,7 +173,7 @@ def _draw_laws(panel: Axes, relation: Relation, span: tuple[float, float]) -> No
 def _draw_keys(
     figure: Figure,
     networks: Sequence[Network],
-    relation: Relation,
+    relation: Relation | None,
     *,
     fresh: bool,
     panels: Sequence[Axes],
@@ -180,10 +196,17 @@ def _draw_keys(
     if fresh:
         flat |= {"markeredgecolor": FAINT, "markerfacecolor": "white"}
         keys.append(Line2D([], [], marker="o", markersize=3.6, label="$R_f$ at initialisation", **flat))
+    if relation is not None:
+        keys += _law_keys(relation)
+    draw_legend(figure, keys)
+
+
+def _law_keys(relation: Relation) -> list[Line2D]:
     law, root = relation.law, relation.root_law
     b = law.exponent
     told = f"$\\epsilon_t = {law.factor.value:.2g}\\,R_f^{{\\,{b.value:.2f}}}$ ({signed(b.low)} to {signed(b.high)})"
-    keys.append(Line2D([], [], linestyle="--", color=INK, linewidth=0.9, label=told))
-    told = f"$\\epsilon_t = {root.factor.value:.2g}\\,\\sqrt{{R_f}}$"
-    keys.append(Line2D([], [], color=ACCENT, linewidth=0.8, label=told))
-    draw_legend(figure, keys)
+    root_told = f"$\\epsilon_t = {root.factor.value:.2g}\\,\\sqrt{{R_f}}$"
+    return [
+        Line2D([], [], linestyle="--", color=INK, linewidth=0.9, label=told),
+        Line2D([], [], color=ACCENT, linewidth=0.8, label=root_told),
+    ]

@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...store import FAILED, Row, is_measured, select
+from ...results import value_at
+from ...statistics import binomial_interval
+from ...store import DONE, FAILED, Row, is_measured, select
+
+ALL_IMAGES = "test errors are those of the trainings, over all test images, not over the measured ones alone"
 
 
 class Chosen(NamedTuple):
@@ -25,14 +29,39 @@ class Chosen(NamedTuple):
 def choose(rows: Sequence[Row], filters: Sequence[str] = ()) -> Chosen:
     """The measurements among rows that pass every filter, as in `store.select`, which raises what it raises.
 
+    Where the rows of trainings are there too, the test errors are theirs: over all test images.
+
     >>> head = {"status": "done", "kind": "measure"}
     >>> choose([{**head, "weights": "init"}, {**head, "status": "failed"}])[2:]
     (['1 failed cells are left out'], '2 of 2 rows that pass the filters')
     """
+    rows, replaced = _with_errors_of_trainings(rows)
     passed = select(rows, filters)
     measured = [row for row in passed if is_measured(row)]
     trained = [row for row in measured if row.get("weights") != "init"]
     fresh = [row for row in measured if row.get("weights") == "init"]
     failed = sum(row.get("status") == FAILED for row in passed)
     notes = [f"{failed} failed cells are left out"] if failed else []
+    notes += [ALL_IMAGES] if replaced else []
     return Chosen(trained, fresh, notes, f"{len(passed)} of {len(rows)} rows that pass the filters")
+
+
+def _with_errors_of_trainings(rows: Sequence[Row]) -> tuple[list[Row], bool]:
+    """Measurements with the test error of their training, and whether one is another than was measured.
+
+    The interval is that of as many images as were measured: trainings don't tell of how many images theirs is.
+    """
+    trained = {
+        row.get("job"): error
+        for row in rows
+        if (row.get("kind"), row.get("status")) == ("train", DONE) and (error := value_at(row, "test_error.value"))
+    }
+    found, replaced = [], False
+    for row in rows:
+        job, own = value_at(row, "training.job"), row.get("test_error")
+        if job is not None and job in trained and own and is_measured(row):
+            error, images = trained[job], own["images"]
+            replaced |= error != own["value"]
+            own = {**binomial_interval(error * images, images)._asdict(), "value": error, "images": images}
+        found.append({**row, "test_error": own} if own else row)
+    return found, replaced

@@ -1,0 +1,155 @@
+"""What changing one thing does to R_f and to the test error: further networks, and the number of training images."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from error_numbers import QUANTITIES, Points
+
+from diffstab.figures.points.choice import choose
+from diffstab.figures.points.groups import Group, groups_of
+from diffstab.figures.points.networks import Network
+from diffstab.figures.points.setting import TASK, refuse_several_settings
+from diffstab.models import traits_of
+from diffstab.options import TrainOptions, base_name
+from diffstab.statistics import Array, Interval, binomial_interval, partial_correlation
+from diffstab.store import Row
+
+P = "training.train_size"
+KINDS = {  # of changes, by the options that tell them; of several the first counts
+    "label noise": ("label_noise",),
+    "fewer training images": ("train_size",),
+    "augmentation": ("translate", "flip", "diffeo_temperature"),
+    "recipe": ("optimizer", "lr", "weight_decay"),
+}
+OPTIONS = [name for names in KINDS.values() for name in names]
+WIDTH = "width"
+
+
+@dataclass(frozen=True)
+class Many:
+    """Networks of several widths and trainings, with what is changed of each against the usual one.
+
+    Attributes:
+        changed: The kind of change, or None, `[N]`.
+        usual: The place of the network that it is compared with, or None, `[N]`.
+    """
+
+    points: Points
+    groups: list[Group]
+    changed: list[str | None]
+    usual: list[int | None]
+
+    def networks(self) -> list[Network]:
+        """For a picture, without names."""
+        found = []
+        for group in self.groups:
+            name, traits = group.at["model"], traits_of(group.at["model"])
+            error, D, G, R = (group.spreads[one] for one in ("error", "D", "G", "R"))
+            found.append(Network(name, name, *traits, group.seeds, error, D, G, R))
+        return found
+
+    def of_kinds(self, kinds: Sequence[str | None]) -> Points:
+        """Those that are changed in such a way."""
+        return self.points.taken([one in kinds for one in self.changed])
+
+    def within_networks(self) -> dict[str, Interval]:
+        """Partial correlations over all, the means of each architecture removed, whatever its width and training."""
+        names = [base_name(name) for name in self.points.names]
+        columns = np.array([[float(name == one) for one in dict.fromkeys(names)] for name in names])[:, 1:]
+        error = self.points.error
+        return {name: partial_correlation(error, self.points.values[name], columns) for name in QUANTITIES}
+
+    def same_direction(self, kind: str) -> tuple[Interval, int]:
+        """Share of changes in which error and R_f both rise or both fall, with interval, and their number."""
+        pairs = [(k, own) for k, own in enumerate(self.usual) if own is not None and self.changed[k] == kind]
+        error, R = (
+            np.array([np.log(values[k] / values[own]) for k, own in pairs])
+            for values in (self.points.error, self.points.values["R"])
+        )
+        return binomial_interval(int((error * R > 0).sum()), len(pairs)), len(pairs)
+
+    def kinds(self) -> list[str]:
+        """Of changes that are compared with something."""
+        pairs = zip(self.changed, self.usual, strict=True)
+        return sorted({kind for kind, own in pairs if kind is not None and own is not None})
+
+
+def many_networks(zoo: Sequence[Row], more: Sequence[Row]) -> Many:
+    """The networks of the zoo, averaged over their seeds, and those that were trained beside it."""
+    rows = [*choose(zoo).trained, *choose(more).trained]
+    refuse_several_settings(rows, TASK)
+    groups = groups_of(rows, ["model", *(f"training.{name}" for name in OPTIONS)], [])
+    changed = [_changed(group, {row["model"] for row in zoo if row.get("model")}) for group in groups]
+    unchanged = {group.at["model"]: k for k, group in enumerate(groups) if changed[k] is None}
+    by_base = {base_name(name): k for name, k in unchanged.items()}
+    usual = [
+        None
+        if kind is None
+        else by_base.get(base_name(group.at["model"]))
+        if kind == WIDTH
+        else _unchanged(groups, group.at["model"], changed)
+        for group, kind in zip(groups, changed, strict=True)
+    ]
+    return Many(_points(groups), groups, changed, usual)
+
+
+def _unchanged(groups: Sequence[Group], model: str, changed: Sequence[str | None]) -> int | None:
+    """The network of that name that is trained as usual, whatever its width."""
+    found = [k for k, group in enumerate(groups) if group.at["model"] == model and changed[k] in (None, WIDTH)]
+    return found[0] if found else None
+
+
+def _changed(group: Group, zoo: set[str]) -> str | None:
+    recipe = TrainOptions(model=group.at["model"], dataset="fashionmnist", recipe="laptop")
+    usual = {name: getattr(recipe, name) for name in OPTIONS}
+    for kind, names in KINDS.items():
+        if not all(_same(group, name, usual[name]) for name in names):
+            return kind
+    return None if group.at["model"] in zoo else WIDTH
+
+
+def _same(group: Group, name: str, usual: object) -> bool:
+    """Numbers count by value; none where a column stands empty."""
+    return (group.at[f"training.{name}"] or 0) == (usual or 0)
+
+
+def _points(groups: Sequence[Group]) -> Points:
+    values = {name: np.array([group.spreads[name].value for group in groups]) for name in ("error", "R", "D", "G")}
+    values["1/G"] = 1 / values.pop("G")
+    return Points([group.at["model"] for group in groups], values, [group.seeds for group in groups])
+
+
+Curve = Mapping[str, Array]
+
+
+def curves_over_size(rows: Sequence[Row]) -> dict[str, Curve]:
+    """Of each network P, R and error, by rising P."""
+    groups = groups_of(choose(rows).trained, ["model", P], [])
+    lines = [
+        {
+            "model": group.at["model"],
+            "P": group.at[P],
+            "R": group.spreads["R"].value,
+            "error": group.spreads["error"].value,
+        }
+        for group in groups
+    ]
+    return _curves(lines)
+
+
+def curves_of_figure(path: Path) -> dict[str, Curve]:
+    """The same from the points of the figure fig18-sizes, which has further networks without P too."""
+    with path.open(newline="") as stream:
+        lines = [line for line in csv.DictReader(stream) if line["train_size"]]
+    return _curves([{**line, "P": line["train_size"]} for line in lines])
+
+
+def _curves(lines: Sequence[Mapping[str, object]]) -> dict[str, Curve]:
+    found: dict[str, Curve] = {}
+    for name in dict.fromkeys(str(line["model"]) for line in lines):
+        own = sorted((line for line in lines if line["model"] == name), key=lambda line: float(str(line["P"])))
+        found[name] = {one: np.array([float(str(line[one])) for line in own]) for one in ("P", "R", "error")}
+    return found

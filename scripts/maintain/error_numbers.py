@@ -1,0 +1,286 @@
+"""The numbers of docs/predicting-error.md, from kept rows alone: networks, families, what was changed, what follows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from diffstab.figures.points import read_rows
+from diffstab.figures.points.choice import choose
+from diffstab.figures.points.networks import Network, gather
+from diffstab.figures.points.relation import QUANTITIES, quantity_of
+from diffstab.models import Shape, resolve_model, traits_of
+from diffstab.options import base_name
+from diffstab.statistics import (
+    Agreement,
+    Array,
+    CorrelationDifference,
+    Interval,
+    agreement,
+    correlation_difference,
+    correlation_interval,
+    holm,
+    left_out_residuals,
+    partial_correlation,
+    t_quantile,
+)
+from diffstab.store import Row
+
+SHAPE = Shape(1, 28, 28, 10)  # of the images and classes of both data sets
+FAMILIES = ("fully connected", "plain", "batch norm", "residual")
+ALL = 15  # networks of the paper
+FEWEST = 4  # networks behind a correlation that has an interval
+PREDICTORS = {"nothing": (), **{name: (name,) for name in QUANTITIES}, "all three": QUANTITIES}
+Z_95 = 1.96  # half the width of an interval in standard errors
+
+
+@dataclass(frozen=True)
+class Points:
+    """Networks as arrays `[N]`, in one order: test error, R_f, D_f and 1/G_f, and what else is known of each."""
+
+    names: list[str]
+    values: dict[str, Array]  # by `error` and QUANTITIES
+    seeds: list[int]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def error(self) -> Array:
+        """Test error."""
+        return self.values["error"]
+
+    @property
+    def families(self) -> list[str]:
+        """The family of each."""
+        return [family_of(name) for name in self.names]
+
+    def taken(self, chosen: Sequence[bool]) -> "Points":
+        """Those that are chosen."""
+        places = np.flatnonzero(chosen)
+        values = {name: own[places] for name, own in self.values.items()}
+        return Points([self.names[k] for k in places], values, [self.seeds[k] for k in places])
+
+    def architecture(self) -> Array:
+        """Logarithms of the number of layers and of parameters, `[N, 2]`."""
+        return np.log([(depth_of(name), parameters_of(name)) for name in self.names])
+
+    def of_families(self) -> Array:
+        """A column of 0 and 1 for each family but the first, `[N, families - 1]`."""
+        own = self.families
+        known = list(dict.fromkeys(own))
+        return np.array([[float(one == name) for name in known[1:]] for one in own])
+
+
+@cache
+def table_of(path: Path) -> list[Row]:
+    """The rows of a kept table; none where there is no such file."""
+    return read_rows(path)[0] if path.exists() else []
+
+
+def points_of(networks: Sequence[Network]) -> Points:
+    """Networks of the figures as arrays."""
+    values = {name: np.array([quantity_of(one, name).value for one in networks]) for name in QUANTITIES}
+    values["error"] = np.array([one.error.value for one in networks])
+    return Points([one.name for one in networks], values, [one.seeds for one in networks])
+
+
+def trained_networks(rows: Sequence[Row], filters: Sequence[str] = ()) -> list[Network]:
+    """One point per network, by rising R_f."""
+    return gather(rows, filters, traits=traits_of).networks
+
+
+def family_of(name: str) -> str:
+    """Fully connected, plain, batch norm, or residual: with skip connections.
+
+    >>> [family_of(name) for name in ("fc_l2-w4", "lenet", "vgg11_bn-w0.25", "efficientnet_b0-w0.25")]
+    ['fully connected', 'plain', 'batch norm', 'residual']
+    """
+    traits = traits_of(name)
+    if base_name(name).startswith("fc_"):
+        return FAMILIES[0]
+    return FAMILIES[3] if traits.skip else FAMILIES[2] if traits.batch_norm else FAMILIES[1]
+
+
+def depth_of(name: str) -> int:
+    """Layers, as the paper counts them."""
+    return traits_of(name).depth
+
+
+@cache
+def parameters_of(name: str) -> int:
+    """Weights and biases."""
+    network = resolve_model(name, SHAPE, dataset="mnist5k", weights="init", seed=0).network
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def correlations(points: Points) -> dict[str, Interval]:
+    """Of log error with each quantity's logarithm."""
+    return {name: correlation_interval(points.error, points.values[name]) for name in QUANTITIES}
+
+
+def by_family(points: Points) -> dict[str, dict[str, Interval]]:
+    """Correlations within all families at once (means removed), of the families' means, and in each alone."""
+    within = {name: partial_correlation(points.error, points.values[name], points.of_families()) for name in QUANTITIES}
+    own = {name: points.taken([one == name for one in points.families]) for name in FAMILIES}
+    own = {name: part for name, part in own.items() if len(part)}
+    log_means = {
+        name: np.array([np.exp(np.log(part.values[name]).mean()) for part in own.values()])
+        for name in ("error", *QUANTITIES)
+    }
+    means = Points(list(own), log_means, [0] * len(own))
+    several = {name: correlations(part) for name, part in own.items() if len(part) >= FEWEST}
+    return {"families' means removed": within, "families' means alone": correlations(means), **several}
+
+
+def given_architecture(points: Points) -> dict[str, Interval]:
+    """Partial correlations, given the logarithms of layers and of parameters."""
+    return {name: partial_correlation(points.error, points.values[name], points.architecture()) for name in QUANTITIES}
+
+
+def rivals(points: Points) -> dict[str, CorrelationDifference]:
+    """The paired test of R_f against D_f and 1/G_f."""
+    R = points.values["R"]
+    return {name: correlation_difference(points.error, R, points.values[name]) for name in QUANTITIES[1:]}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """How well others predict a network's error.
+
+    Attributes:
+        factor: exp of the root mean square of log(error / predicted).
+        gain: By how much the mean |log(error / predicted)| lies below that of predicting the average, with interval.
+    """
+
+    factor: float
+    gain: Interval | None
+
+
+def predictions(points: Points) -> dict[str, Prediction]:
+    """Of each network, from the others, by what it is predicted from."""
+    residuals = {
+        name: left_out_residuals(points.error, *(points.values[one] for one in own)) for name, own in PREDICTORS.items()
+    }
+    none = np.abs(residuals["nothing"])
+    found = {}
+    for name, own in residuals.items():
+        gain = none - np.abs(own)
+        factor = float(np.exp(np.sqrt((own**2).mean())))
+        found[name] = Prediction(factor, mean_interval(gain) if PREDICTORS[name] else None)
+    return found
+
+
+def mean_interval(values: Array) -> Interval:
+    """A mean with Student's interval."""
+    value, count = float(values.mean()), len(values)
+    half = t_quantile(count - 1) * float(values.std(ddof=1)) / np.sqrt(count)
+    return Interval(value, value - half, value + half)
+
+
+def seeds_agree(rows: Sequence[Row], quantity: str) -> tuple[Agreement, dict[str, float]]:
+    """Over all networks, and the factor of each: log R_f (or another) of its seeds in their standard errors."""
+    groups: dict[str, list[tuple[float, float]]] = {}
+    for row in choose(rows).trained:
+        value, low, high = (row[quantity][end] for end in ("value", "low", "high"))
+        groups.setdefault(row["model"], []).append((np.log(value), np.log(high / low) / (2 * Z_95)))
+    pairs = {name: tuple(np.array(own).T) for name, own in groups.items() if len(own) > 1}
+    return agreement(list(pairs.values())), {name: agreement([own]).factor for name, own in pairs.items()}
+
+
+@dataclass(frozen=True)
+class Settling:
+    """The error of a network with half the epochs and with all.
+
+    Attributes:
+        lowered: By what share of itself the second half lowers it.
+    """
+
+    name: str
+    half: float
+    full: float
+
+    @property
+    def lowered(self) -> float:
+        return 1 - self.full / self.half
+
+
+def settling(rows: Sequence[Row], half: Sequence[Row]) -> list[Settling]:
+    """By network, of the seeds that have both."""
+    full = _errors(rows)
+    return [
+        Settling(name, error, full[name, seed]) for (name, seed), error in _errors(half).items() if (name, seed) in full
+    ]
+
+
+def _errors(rows: Sequence[Row]) -> dict[tuple[str, int], float]:
+    return {(row["model"], row["training"]["seed"]): row["test_error"]["value"] for row in choose(rows).trained}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """R_f measured in another way: its correlation with the error, and whether it differs from the usual way's."""
+
+    name: str
+    networks: int
+    found: dict[str, Interval]
+    against: CorrelationDifference | None = None
+
+    @property
+    def told(self) -> str:
+        """The name, and how many networks there are if not all 15."""
+        return self.name if self.networks == ALL else f"{self.name} ({self.networks} networks)"
+
+
+def variants(rows: Sequence[Row], usual: Mapping[str, object]) -> list[Variant]:
+    """Correlations by how R_f was measured; `usual`: columns of the way that the others are compared with."""
+    columns = ("split", "convention", "average", "interpolation", "delta", "cutoff", "images")
+    trained = choose(rows).trained
+    errors = {row["weights_sha256"]: row["test_error"]["value"] for row in trained if row["split"] == "test"}
+    ways: dict[tuple[object, ...], dict[str, Row]] = {}
+    for row in trained:
+        ways.setdefault(tuple(row[column] for column in columns), {})[row["model"]] = row
+    base = ways.get(tuple(usual[column] for column in columns), {})
+    found = []
+    for way, own in ways.items():
+        names = [name for name in own if own[name]["weights_sha256"] in errors]
+        if len(names) < FEWEST:
+            continue
+        error = np.array([errors[own[name]["weights_sha256"]] for name in names])
+        values = {one: np.array([own[name][one]["value"] for name in names]) for one in "RDG"}
+        values["1/G"] = 1 / values.pop("G")
+        told = Variant(
+            _way_told(dict(zip(columns, way, strict=True)), usual),
+            len(names),
+            correlations(Points(names, {"error": error, **values}, [])),
+        )
+        if own is base:
+            found.insert(0, told)
+        elif set(names) == set(base):
+            usual_R = np.array([base[name]["R"]["value"] for name in names])
+            found.append(replace(told, against=correlation_difference(error, values["R"], usual_R)))
+        else:
+            found.append(told)
+    return _adjusted(found)
+
+
+def _adjusted(found: Sequence[Variant]) -> list[Variant]:
+    """By name behind the usual way, with p-values for as many tests as there are."""
+    tested = [one for one in found if one.against]
+    p_values = holm(np.array([one.against.p for one in tested]))
+    tested = [replace(one, against=one.against._replace(p=float(p))) for one, p in zip(tested, p_values, strict=True)]
+    return [*(one for one in found if not one.against), *sorted(tested, key=lambda one: one.name)]
+
+
+def _way_told(way: Mapping[str, object], usual: Mapping[str, object]) -> str:
+    if way["split"] != usual["split"]:
+        return "on training images"
+    if way["convention"] != usual["convention"]:
+        return f"convention `{way['convention']}`"
+    if way["average"] != usual["average"]:
+        return f"`{way['average']}` in place of `{usual['average']}`"
+    images = f", {way['images']:,} images" if way["images"] != usual["images"] else ""
+    kind = f", {way['interpolation']}" if way["interpolation"] != usual["interpolation"] else ""
+    return f"delta = {way['delta']:g}, c = {way['cutoff']:g}{kind}{images}"

@@ -1,0 +1,166 @@
+"""Text of docs/predicting-error.md on what was tried: other measurements, seeds, epochs, networks, training images."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from error_numbers import (
+    FEWEST,
+    QUANTITIES,
+    correlations,
+    points_of,
+    rivals,
+    seeds_agree,
+    settling,
+    trained_networks,
+)
+from error_page import SURE, SYMBOLS, Study, chance, listed, missing, percent, rivalry, table, test_told, told
+
+from diffstab.statistics import correlation_interval, fitted_power_law
+
+SETTLED = 0.1  # least share of the error that more epochs have to lower for a network to count as not settled
+
+
+def way_section(studies: Sequence[Study]) -> Iterator[str]:
+    """R_f measured in other ways."""
+    yield (
+        "Networks of the first seed. The last column is the paired test against the first line, the usual way: "
+        "Fisher's z less that of the first line. Its p-values are adjusted for the number of tests of the table (Holm)."
+    )
+    for one in studies:
+        if not one.measured:
+            yield missing(one, "-measure")
+            continue
+        lines = [
+            [way.told, *(told(way.found[name]) for name in QUANTITIES), test_told(way.against) if way.against else ""]
+            for way in one.variants
+        ]
+        yield table([one.title, *(f"log {SYMBOLS[name]}" for name in QUANTITIES), "R_f against the usual way"], lines)
+        yield _ways_told(one)
+
+
+def _ways_told(study: Study) -> str:
+    others = [way for way in study.variants if way.against]
+    low, high = (pick(study.variants, key=lambda way: way.found["R"].value) for pick in (min, max))
+    alone = [way.name for way in others if way.against.z.low > 0 or way.against.z.high < 0]
+    sure = [way.name for way in others if way.against.p < SURE]
+    return (
+        f"The correlation with R_f goes from {low.found['R'].value:.2f} ({low.name}) to {high.found['R'].value:.2f} "
+        f"({high.name}). Taken one by one, {len(alone)} of {len(others)} ways differ from the usual one"
+        f"{': ' * bool(alone)}{'; '.join(alone)}. With p-values for {len(others)} tests "
+        f"{'these are left: ' + '; '.join(sure) if sure else 'none is left'}."
+    )
+
+
+def seed_section(studies: Sequence[Study]) -> Iterator[str]:
+    """Whether trainings of a network agree."""
+    yield (
+        "If trainings of a network differed by nothing but the images and fields that were drawn, log R_f of its seeds "
+        "would lie apart by their standard errors: a factor of 1. All seeds are measured on the same images with the "
+        "same fields, so even 1 would mean that they differ. The table has the factor over all networks, and the "
+        "networks with the smallest and the largest."
+    )
+    found = [(one, name, *seeds_agree(one.rows, name)) for one in studies for name in ("R", "test_error")]
+    lines = []
+    for one, name, whole, own in found:
+        ends = [min(own, key=own.get), max(own, key=own.get)]
+        texts = [f"{network} {own[network]:.1f}" for network in ends]
+        what = "R_f" if name == "R" else "test error"
+        lines.append([f"{one.title}, {what}", f"{whole.factor:.1f}", chance(whole.p), *texts])
+    yield table(["", "factor", "if errors were all", "smallest", "largest"], lines)
+    for one, name, whole, _ in found:
+        if name == "R":
+            agree = (
+                "agree within their intervals"
+                if whole.p >= SURE
+                else f"do not agree: they lie {whole.factor:.1f} times as far apart as their intervals say"
+            )
+            yield f"{one.title}: seeds of the same network {agree}. Intervals over images say nothing of that."
+
+
+def epoch_section(studies: Sequence[Study]) -> Iterator[str]:
+    """Whether trainings have settled."""
+    yield (
+        "A network counts as settled if training for twice the epochs lowers the test error by less than a tenth of "
+        "itself. The rule is the same for all, and was set before."
+    )
+    for one in studies:
+        if not one.half:
+            yield missing(one, "-half")
+            continue
+        found = settling(one.rows, one.half)
+        lines = [[own.name, percent(own.half), percent(own.full), percent(own.lowered)] for own in found]
+        yield table([one.title, "error after half the epochs", "after all", "lowered by"], lines)
+        moving = [own.name for own in found if own.lowered >= SETTLED]
+        yield f"Not settled: {listed(moving)}." if moving else f"All {len(found)} networks have settled."
+        names = {own.name for own in found}
+        if len(names) >= FEWEST:
+            yield _half_told(one, names)
+
+
+def _half_told(study: Study, names: set[str]) -> str:
+    seeds = {row["training"]["seed"] for row in study.half if row.get("training")}
+    filters = [f"training.seed={seed}" for seed in seeds] if len(seeds) == 1 else []
+    half, full = (
+        points_of(trained_networks([row for row in rows if row.get("model") in names], filters))
+        for rows in (study.half, study.rows)
+    )
+    return (
+        f"The correlation with R_f over these {len(half)} networks of one seed is {told(correlations(half)['R'])} with "
+        f"half the epochs and {told(correlations(full)['R'])} with all."
+    )
+
+
+def more_section(studies: Sequence[Study]) -> Iterator[str]:
+    """Further networks, and what single changes do."""
+    for one in studies:
+        if not one.more:
+            yield missing(one, "-more")
+            continue
+        many = one.many
+        clean = many.of_kinds(
+            [kind for kind in set(many.changed) if kind not in ("label noise", "fewer training images")]
+        )
+        yield (
+            f"{one.title}: {len(many.points)} trained networks, the {len(one.points)} above and "
+            f"{len(many.points) - len(one.points)} more, one seed each, in which one thing was changed."
+        )
+        parts = {
+            f"all {len(many.points)}": correlations(many.points),
+            f"the {len(clean)} with all training images and right labels": correlations(clean),
+            "within architectures, their means removed": many.within_networks(),
+        }
+        lines = [[kind, *(told(own[name]) for name in QUANTITIES)] for kind, own in parts.items()]
+        yield table([f"{one.title}: correlation with", *(f"log {SYMBOLS[name]}" for name in QUANTITIES)], lines)
+        lines = []
+        for kind in many.kinds():
+            share, count = many.same_direction(kind)
+            lines.append([kind, str(count), f"{percent(share.value)} ({percent(share.low)} to {percent(share.high)})"])
+        yield table(["what was changed", "pairs", "error and R_f move the same way"], lines)
+        texts = [
+            f"against {SYMBOLS[name]} {rivalry(name, own.z.value, own.p)}" for name, own in rivals(many.points).items()
+        ]
+        yield f"Over all of them, {'; '.join(texts)}."
+
+
+def size_section(studies: Sequence[Study]) -> Iterator[str]:
+    """R_f and error against P."""
+    yield "Power laws R_f ~ P^b and error ~ P^b of one network, and how its error follows its R_f while P grows:"
+    for one in studies:
+        if not one.curves:
+            yield missing(one, "-size")
+            continue
+        lines = []
+        for name, own in one.curves.items():
+            laws = [told(fitted_power_law(own["P"], own[what]).exponent) for what in ("R", "error")]
+            span = f"{own['P'].min():,.0f} to {own['P'].max():,.0f}"
+            lines.append([name, span, *laws, told(correlation_interval(own["R"], own["error"]))])
+        head = [one.title, "P", "exponent of R_f", "exponent of the error", "correlation of both"]
+        yield table(head, lines)
+        rising = [
+            name for name, own in one.curves.items() if np.corrcoef(np.log(own["R"]), np.log(own["error"]))[0, 1] < 0
+        ]
+        yield (
+            f"More images raise R_f while the error falls in {listed(rising)}."
+            if rising
+            else "R_f and error fall together."
+        )

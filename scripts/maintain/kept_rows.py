@@ -1,0 +1,52 @@
+"""The rows behind docs/predicting-error.md: which sweeps each table in pretrained/ is of, and how it gets there.
+
+A table has all cells of its sweeps, failed ones too, in the order of the sweeps' files: trainings with their error over
+all test images, measurements before and after training.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from diffstab.figures import sweep_file
+from diffstab.store import Store, exported, is_measured
+from diffstab.sweep import Spec, read_spec
+from diffstab.writing import write_atomically
+
+PRETRAINED = Path(__file__).parents[2] / "pretrained"
+FOLDER = sweep_file("zoo", "laptop").parent
+ZOO = {path.name.split(".")[1]: path for path in sorted(FOLDER.glob("zoo.*.yaml"))}
+KEPT = {  # names of tables, and of the sweeps' files
+    "zoo-mnist5k": ("zoo.laptop",),
+    "zoo-mnist5k-measure": ("zoo.laptop-measure", "fields.laptop"),
+    "zoo-fashionmnist": ("zoo.fashion",),
+    "zoo-fashionmnist-half": ("zoo.fashion-half",),
+    "zoo-fashionmnist-measure": ("zoo.fashion-measure", "fields.fashion"),
+    "zoo-fashionmnist-more": ("zoo.fashion-more",),
+    "zoo-fashionmnist-size": ("training-set-fashionmnist.fashion",),
+}
+
+
+def specs_of(table: str) -> list[Spec]:
+    """The sweeps of a table."""
+    zoos = {f"zoo.{name}": path for name, path in ZOO.items()}
+    return [read_spec(zoos.get(name, FOLDER / f"{name}.yaml"), confirm_above=None) for name in KEPT[table]]
+
+
+def keep_rows(stores: Sequence[Store], *, some: bool = False) -> list[str]:
+    """Writes the tables of which all cells are in the stores; a line on each that has cells there.
+
+    Args:
+        stores: Where the cells are looked for, in turn.
+        some: Write incomplete tables too, if they have a measurement of a trained network.
+    """
+    told = []
+    for table in KEPT:
+        jobs = list(dict.fromkeys(job.id for spec in specs_of(table) for job in spec.jobs))
+        rows = [found[0] for job in jobs if (found := [store.row_of(job) for store in stores if store.status(job)])]
+        measured = any(is_measured(row) and row["weights"] != "init" for row in rows)
+        keeps = len(rows) == len(jobs) or (some and measured)
+        if keeps:
+            write_atomically(PRETRAINED / f"{table}.csv", exported(rows, "csv"))
+        if rows:
+            told.append(f"{table}.csv: {len(rows)} of {len(jobs)} cells{'' if keeps else ', not kept'}")
+    return told

@@ -1,0 +1,186 @@
+"""docs/predicting-error.md and its pictures from kept rows, and the kept rows from stores.
+
+    pip install 'diffstab[plot]'
+    python scripts/maintain/predict_error.py --store zoo --store zoo-half --store zoo-more
+
+Writes the tables of `kept_rows` in pretrained/ of which the stores have all cells, then the pictures in docs/images and
+the page. Without --store the tables stay as they are; --check writes nothing and says whether page and tables agree.
+"""
+
+import shutil
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+import error_page
+import error_trials
+from error_changes import curves_of_figure, curves_over_size
+from error_numbers import table_of, trained_networks
+from error_page import Study, table
+from gallery import WIDTH, wrapped
+from kept_rows import KEPT, PRETRAINED, keep_rows, specs_of
+
+import diffstab
+from diffstab.cli import OneLineErrors
+from diffstab.figures.points.networks import Network
+from diffstab.figures.points.relation import relate
+from diffstab.provenance import git_commit
+from diffstab.store import FAILED, Store
+from diffstab.sweep import Job
+from diffstab.writing import write_atomically
+
+ROOT = Path(__file__).parents[2]
+PAGE, IMAGES = ROOT / "docs" / "predicting-error.md", ROOT / "docs" / "images"
+TITLES = {"mnist5k": "Digits", "fashionmnist": "FashionMNIST"}
+PICTURES = {"": ("R",), "-parts": ("D", "1/G")}  # panels, by what the picture's name ends in
+SECTIONS = {
+    "Within families and across": error_page.family_section,
+    "Which of the three predicts better": error_page.rival_section,
+    "Beyond depth and size": error_page.architecture_section,
+    "A network that was left out": error_page.prediction_section,
+    "Measured in other ways": error_trials.way_section,
+    "Seeds of the same network": error_trials.seed_section,
+    "Epochs": error_trials.epoch_section,
+    "More networks": error_trials.more_section,
+    "More training images": error_trials.size_section,
+}
+
+
+@click.command(cls=OneLineErrors)
+@click.option(
+    "--store", "stores", multiple=True, type=click.Path(path_type=Path, exists=True), help="Take rows from it."
+)
+@click.option("--some", is_flag=True, help="Keep tables of sweeps that are under way too.")
+@click.option("--check", is_flag=True, help="Write nothing; the status is 1 if page and rows don't agree.")
+def main(stores: tuple[Path, ...], some: bool, check: bool) -> None:
+    """Write docs/predicting-error.md."""
+    if check and stores:
+        raise ValueError("--check is given with --store; give one of the two")
+    if check:
+        agree = PAGE.exists() and PAGE.read_text() == page(PRETRAINED)
+        click.echo(f"{PAGE.name} {'agrees' if agree else 'does not agree'} with the rows kept in pretrained/")
+        sys.exit(not agree)
+    for line in keep_rows([Store(path) for path in stores], some=some) if stores else ():
+        click.echo(line, err=True)
+    table_of.cache_clear()
+    draw(PRETRAINED)
+    write_atomically(PAGE, page(PRETRAINED).encode())
+
+
+def studies_of(folder: Path) -> list[Study]:
+    """The data sets whose rows are kept in a folder."""
+    found = []
+    for name, title in TITLES.items():
+        rows = {
+            kind: table_of(folder / f"zoo-{name}{kind}.csv") for kind in ("", "-half", "-measure", "-more", "-size")
+        }
+        curves = curves_over_size(rows["-size"]) if rows["-size"] else {}
+        if name == "mnist5k":
+            curves = curves_of_figure(IMAGES / "fig18-sizes.csv")
+        if rows[""]:
+            found.append(Study(name, title, rows[""], rows["-half"], rows["-measure"], rows["-more"], curves))
+    return found
+
+
+def draw(folder: Path) -> None:
+    """The pictures: R_f large, D_f and 1/G_f beside each other, and all networks of a data set that has more."""
+    for study in studies_of(folder):
+        networks = trained_networks(study.rows)
+        for ending, quantities in PICTURES.items():
+            picture(networks, quantities, f"error-{study.name}{ending}")
+        if study.more:
+            picture(study.many.networks(), ("R",), f"error-{study.name}-more")
+
+
+def picture(networks: Sequence[Network], quantities: Sequence[str], name: str) -> None:
+    """One picture, NAME.png."""
+    from diffstab.figures.drawing.style import write_figure
+    from diffstab.figures.paper.error_vs_stability import error_vs_stability
+
+    figure, notes = error_vs_stability(networks, relate(networks), quantities=quantities)
+    for note in notes:
+        click.echo(f"note: {name}: {note}", err=True)
+    with tempfile.TemporaryDirectory() as folder:
+        origin = {"diffstab": diffstab.__version__, "git_commit": git_commit()}
+        write_figure(figure, Path(folder) / name, title="Test error against stability", origin=origin)
+        shutil.copy(Path(folder) / f"{name}.png", IMAGES)
+
+
+def page(folder: Path) -> str:
+    """The whole page."""
+    studies = studies_of(folder)
+    text = "\n\n".join([*head(studies), *body(studies), *end(folder)])
+    return "\n\n".join(map(filled, text.split("\n\n"))) + "\n"
+
+
+def filled(part: str) -> str:
+    """A paragraph, or each entry of a list, in lines of the usual width."""
+    if not part.startswith("- "):
+        return wrapped(part)
+    fill = partial(textwrap.fill, width=WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(map(fill, part.split("\n")))
+
+
+def head(studies: Sequence[Study]) -> Iterator[str]:
+    """What is asked, and the answer."""
+    yield "# Does R_f predict test error?"
+    yield (
+        "The reason to measure R_f is that it follows the test error over architectures, more closely than D_f or "
+        "1/G_f do: so says the paper (Fig. 5, Table 2). This page asks whether it does here, for digits and for "
+        "FashionMNIST. Networks with a lower R_f are more stable. Correlations are of logarithms, as in the paper; "
+        "brackets are 95 % intervals over networks ([intervals](intervals.md)). Every number is read from the rows "
+        "kept in `pretrained/` by `scripts/maintain/predict_error.py`, every verdict follows from the numbers, and a "
+        "test holds page and rows together."
+    )
+    for study in studies:
+        yield f"## The answer: {study.title}"
+        yield "\n".join(f"- {sentence}" for sentence in error_page.in_short(study))
+        yield f"![Test error against R_f: {study.title}](images/error-{study.name}.png)"
+    for name in TITLES.keys() - {study.name for study in studies}:
+        yield f"{TITLES[name]}: {error_page.NOT_YET}; the sweeps are under way."
+    yield "## Correlations"
+    yield error_page.correlation_table(studies)
+    for study in studies:
+        yield f"![Test error against D_f and 1/G_f: {study.title}](images/error-{study.name}-parts.png)"
+
+
+def body(studies: Sequence[Study]) -> Iterator[str]:
+    """The sections."""
+    for title, section in SECTIONS.items():
+        yield f"## {title}"
+        yield from section(studies)
+        if section is error_trials.more_section:
+            for study in studies:
+                if study.more:
+                    yield f"![Test error against R_f of all networks](images/error-{study.name}-more.png)"
+
+
+def end(folder: Path) -> Iterator[str]:
+    """What was trained and measured, and what of it failed."""
+    yield "## What was trained and measured, and what was dropped"
+    yield (
+        "No network, seed or setting was left out after its result was seen. All cells of the sweeps below count; "
+        "those that failed are listed. The sweeps of FashionMNIST, in `diffstab/figures/paper/presets`, were written "
+        "before R_f of any of their networks was known."
+    )
+    lines = []
+    for name, specs in KEPT.items():
+        rows = table_of(folder / f"{name}.csv")
+        jobs = {job.id: job for spec in specs_of(name) for job in spec.jobs}
+        failed = [f"{row.get('model')}: {row['error']['message']}" for row in rows if row.get("status") == FAILED]
+        cells = f"{len(rows)} of {planned(name, list(jobs.values()))}" if rows else error_page.NOT_YET
+        lines.append([f"`{name}.csv`", " and ".join(f"`{spec}.yaml`" for spec in specs), cells, "; ".join(failed)])
+    yield table(["rows", "sweeps", "cells", "failed"], lines)
+
+
+def planned(name: str, jobs: Sequence[Job]) -> int:
+    """Cells of a table's sweeps; that of the digits was kept without its trainings."""
+    return sum(job.kind == "measure" for job in jobs) if name == "zoo-mnist5k" else len(jobs)
+
+
+if __name__ == "__main__":
+    main()
