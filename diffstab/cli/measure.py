@@ -10,6 +10,7 @@ import click
 from ..options import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS, MeasureOptions
 from .conventions import BOTH, both_conventions, refuse_beside_both, tell_both
 from .echo import echo, echo_json, line, plain_console
+from .gate import GATE, Gate, gate_options
 from .options import (
     data_options,
     device_option,
@@ -71,6 +72,7 @@ USUAL = MeasureOptions()
 @device_option
 @store_option(required=False, help="Also keep the result and its raw values in this store.")
 @click.option("--from-row", metavar="KEY", help="Measure a row of the --store again: it says what; and compare.")
+@gate_options
 @trust_option
 @output_option("--output", help="Also write the JSON object to this file.")
 @output_option("--report", help="Also write a page of the result, with plots, to this file.")
@@ -91,11 +93,14 @@ def measure(
     """
     before, origin = None, store
     if options["convention"] == BOTH and from_row is None:
-        refuse_beside_both(with_init=with_init, store=store, report=report)
+        refuse_beside_both(
+            with_init=with_init, store=store, report=report, **{name: options.pop(name) for name in GATE}
+        )
         with watched() as reporter:
             both = both_conventions(options, reporter)
         tell_both(both, output, as_json)
         return
+    gate = Gate(options)
     if from_row is not None:
         before, again = asked_by_row(store, from_row, options)
         wanted, store = [again], None
@@ -127,6 +132,8 @@ def measure(
         if not tell_differences(before, results[0].to_dict()):
             raise SystemExit(1)
         mend(origin, before, results[0])
+    if gate.failed(results[0]):
+        raise SystemExit(1)
 
 
 def write_files(results: "list[StabilityResult]", output: Path | None, report: Path | None) -> None:
