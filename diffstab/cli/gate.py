@@ -50,8 +50,7 @@ class Gate:
         if self.limit is None and baseline is None and fail_if is None and margin is None:
             self.rows: list[Row] | None = None
             return
-        from ..testing import MARGIN
-        from ..testing.decision import checked_limit, checked_margin
+        from ..testing import MARGIN, checked_limit, checked_margin
 
         if (baseline is None) != (fail_if is None):
             given, missing = ("baseline", "--fail-if worse") if fail_if is None else ("fail_if", "--baseline STORE")

@@ -93,9 +93,8 @@ def measure(
     """
     before, origin = None, store
     if options["convention"] == BOTH and from_row is None:
-        refuse_beside_both(
-            with_init=with_init, store=store, report=report, **{name: options.pop(name) for name in GATE}
-        )
+        gate_given = {name: options.pop(name) for name in GATE}
+        refuse_beside_both(with_init=with_init, store=store, report=report, **gate_given)
         with watched() as reporter:
             both = both_conventions(options, reporter)
         tell_both(both, output, as_json)

@@ -5,4 +5,4 @@ the two functions that tests call. The room imports measuring and results.
 """
 
 from .assertions import assert_not_worse, assert_stable
-from .decision import MARGIN, Decision, above, worse
+from .decision import MARGIN, Decision, above, checked_limit, checked_margin, worse

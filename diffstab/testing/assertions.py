@@ -1,4 +1,4 @@
-"""Assertions for a test suite, as pytest runs it. They decide as `diffstab measure` with --fail-above and --baseline."""
+"""Assertions for a test suite; they decide as `diffstab measure` with --fail-above or --baseline."""
 
 from pathlib import Path
 from typing import Any

@@ -44,16 +44,14 @@ def above(result: StabilityResult, limit: float) -> Decision:
     """
     checked_limit(limit)
     failed = result.R.low > limit
-    if failed:
-        verdict = "is above"
-    else:
-        verdict = "is not surely above" if result.R.value > limit else "is not above"
+    passed = "is not surely above" if result.R.value > limit else "is not above"
+    verdict = "is above" if failed else passed
     low, high = result.R.low, result.R.high
     return Decision(failed, f"R_f {result.R.value:.2g} ({low:.2g} to {high:.2g}) {verdict} {limit:g}")
 
 
 def worse(result: StabilityResult, baseline: StabilityResult, margin: float = MARGIN) -> Decision:
-    """Fails a network that is worse than its baseline: the lower end of the 95 % interval of the ratio is above a margin.
+    """Fails a network that is worse than its baseline: the 95 % interval of the ratio lies above a margin.
 
     The ratio R_f / R_f of the baseline is over the same images, fields and noise.
 
@@ -76,6 +74,8 @@ def worse(result: StabilityResult, baseline: StabilityResult, margin: float = MA
     """
     checked_margin(margin)
     named = {"this network": result, "the baseline": baseline}
+    if result.R.value == 0:  # no ratio is defined, and none can be lower
+        return Decision(False, f"R_f is 0, and that of the baseline {baseline.R.value:.2g}")
     ((*_, pair),) = compare(named, resamples=result.resamples, seed=result.seed).pairs
     failed = pair.ratio.low > margin
     bound = f"; a margin of {margin:g} is allowed" if failed else ""

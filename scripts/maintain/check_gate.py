@@ -19,7 +19,7 @@ from diffstab.statistics import PairedSample, Statistic, compare_pair
 from diffstab.testing import MARGIN
 
 NETWORKS = "fc_l4 lenet vgg11-w0.25 resnet18-w0.25 resnet50-w0.25 alexnet-w0.25".split()
-RATIOS, COUNTS = (1.0, 1.1, 1.5), (200, 500, 1000)
+RATIOS = (1.0, 1.1, 1.5)
 STATISTIC = Statistic("median", "norm", "distinct")
 
 
@@ -51,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--comparisons", type=int, default=200, help="Comparisons per pair of networks and ratio.")
     parser.add_argument("--networks", nargs="+", default=NETWORKS, help="Folders of pretrained/, without -mnist5k.")
+    parser.add_argument("--images", type=int, nargs="+", default=[500], help="Images per comparison.")
     asked = parser.parse_args()
     torch.set_num_threads(2)
     folder, data = Path(__file__).parents[2] / "pretrained", load_dataset("mnist5k", split="test")
@@ -60,7 +61,7 @@ def main() -> None:
         results[name] = measure(getattr(network, "network", network), data, delta=1.0, cutoff=3, resamples=100)
     print(f"cpu, Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}")
     print(f"margin {MARGIN}; failing share over pairs of networks, mean (lowest to highest)")
-    for images, ratio in itertools.product(COUNTS, RATIOS):
+    for images, ratio in itertools.product(asked.images, RATIOS):
         shares = [
             share_failing(scaled(one, ratio), scaled(other, 1.0), images=images, comparisons=asked.comparisons)
             for one, other in itertools.combinations(results.values(), 2)

@@ -1,4 +1,4 @@
-"""`diffstab measure --fail-above` and `--baseline`: exit statuses 0, 1 and 2, with the numbers on stdout all the same."""
+"""`diffstab measure --fail-above` and `--baseline`: exit statuses 0, 1 and 2, and the numbers on stdout."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,8 @@ import pytest
 from diffstab import Store
 
 KEPT = Path(__file__).parents[2] / "pretrained"
+pytestmark = pytest.mark.slow
+
 SMALL = ("measure", "--images", 60, "--resamples", 100, "--model")
 
 
