@@ -46,7 +46,7 @@ class Gate:
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self.limit, baseline, fail_if, margin = (options.pop(name) for name in GATE)
+        self.limit, baseline, fail_if, margin = gate_taken(options).values()
         if self.limit is None and baseline is None and fail_if is None and margin is None:
             self.rows: list[Row] | None = None
             return
@@ -78,10 +78,11 @@ class Gate:
             raise ValueError(f"baseline is {baseline!r}, which holds no measurement; name a store or row that does")
         return sorted(measured, key=lambda row: str(row.get("time")))
 
-    def failed(self, result: "StabilityResult") -> bool:
-        """Whether the network fails; the sentences go to stderr.
+    def passed_or_exit(self, result: "StabilityResult") -> None:
+        """Says on stderr how the network stands.
 
         Raises:
+            SystemExit: With status 1, if it fails.
             ValueError: If no row of the baseline was measured with the same images, settings and seed.
         """
         from ..testing import above, worse
@@ -95,7 +96,8 @@ class Gate:
             decisions.append(worse(result, StabilityResult.of_row(row, self.store.raw(row)), self.margin))
         for decision in decisions:
             echo(decision.sentence, err=True)
-        return any(decision.failed for decision in decisions)
+        if any(decision.failed for decision in decisions):
+            raise SystemExit(1)
 
     def _row(self, result: "StabilityResult") -> "Row":
         """The newest row that can be compared, or the newest of the model, of which `worse` tells what differs."""
@@ -116,4 +118,6 @@ class Gate:
         return next((row for row in reversed(own) if compared(row) == compared(new)), own[-1])
 
 
-GATE = ("fail_above", "baseline", "fail_if", "margin")
+def gate_taken(options: dict[str, Any]) -> dict[str, Any]:
+    """The gate's options, taken out of a command's."""
+    return {name: options.pop(name) for name in ("fail_above", "baseline", "fail_if", "margin")}

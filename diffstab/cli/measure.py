@@ -10,7 +10,7 @@ import click
 from ..options import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS, MeasureOptions
 from .conventions import BOTH, both_conventions, refuse_beside_both, tell_both
 from .echo import echo, echo_json, line, plain_console
-from .gate import GATE, Gate, gate_options
+from .gate import Gate, gate_options, gate_taken
 from .options import (
     data_options,
     device_option,
@@ -93,8 +93,7 @@ def measure(
     """
     before, origin = None, store
     if options["convention"] == BOTH and from_row is None:
-        gate_given = {name: options.pop(name) for name in GATE}
-        refuse_beside_both(with_init=with_init, store=store, report=report, **gate_given)
+        refuse_beside_both(with_init=with_init, store=store, report=report, **gate_taken(options))
         with watched() as reporter:
             both = both_conventions(options, reporter)
         tell_both(both, output, as_json)
@@ -131,8 +130,7 @@ def measure(
         if not tell_differences(before, results[0].to_dict()):
             raise SystemExit(1)
         mend(origin, before, results[0])
-    if gate.failed(results[0]):
-        raise SystemExit(1)
+    gate.passed_or_exit(results[0])
 
 
 def write_files(results: "list[StabilityResult]", output: Path | None, report: Path | None) -> None:
