@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .results import compare as compare
     from .store import Store as Store
     from .streams import StreamKeys as StreamKeys
+    from .training import StabilityProbe as StabilityProbe
     from .transforms import RandomDiffeomorphism as RandomDiffeomorphism
 
 # Public names by the module that holds them. They are imported when first used: the command line answers --help
@@ -29,6 +30,7 @@ _HOMES = {
     "DisplacementField": "fields",
     "MaxEntropyEnsemble": "fields",
     "RandomDiffeomorphism": "transforms",
+    "StabilityProbe": "training",
     "StabilityResult": "results",
     "Store": "store",
     "StreamKeys": "streams",

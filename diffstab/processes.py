@@ -127,6 +127,13 @@ def under_torchrun() -> bool:
     return {"RANK", "WORLD_SIZE", "LOCAL_RANK"} <= os.environ.keys()
 
 
+def own_rank() -> int:
+    """Number of this process among those that torch.distributed joined, or that `torchrun` started; 0 if alone."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank()
+    return int(os.environ["RANK"]) if under_torchrun() else 0
+
+
 def local_device(name: str) -> str:
     """The device of this process: of several GPUs, that of its number."""
     several = under_torchrun() and (name == "cuda" or (name == "auto" and torch.cuda.is_available()))

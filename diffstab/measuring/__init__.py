@@ -9,5 +9,8 @@ statistics, fields, streams, options, the ground floor and, in `by_name` alone, 
 from .by_name import Reporter, measure_cell, network_hashes
 from .conventions import BothConventions, measure_both
 from .forward import told_as_value_error
+from .given_images import as_images, image_size
 from .measure import measure
 from .memory import is_out_of_memory
+from .modules import modules_in, plain
+from .network_state import Network

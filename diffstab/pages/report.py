@@ -6,13 +6,14 @@ from heapq import heappush, heappushpop
 from typing import Any
 
 from ..options import DEFAULTS
-from ..results import SETTING, RawOf, StabilityResult, flat, setting_values, told_setting, value_at
+from ..results import SETTING, RawOf, StabilityResult, answer_of, flat, setting_values, told_setting, value_at
 from ..store import DONE, FAILED, SEED_BY_SEED, Row, is_measured
 from .columns import columnar, layers_of
 from .page import STATIC, page
 from .paired import MOST_COMPARED, Matrix, matrices_of
 
 SCRIPTS = ("rows.js", "statistics.js", "plot.js", "matrix.js", "table.js", "report.js")
+FEW_ANSWERS = 3  # measurements that are all told in words
 MOST_ROWS = 20_000  # on a page, of measurements and of failures: 5 MB, which browsers still sort and filter at once
 COUNTS = ("images", "draws", "temperature")  # what a measurement took, or what follows from delta and the size
 WAY = tuple(column for column in SETTING if column not in COUNTS)  # rows that share these stand in one plot
@@ -61,6 +62,7 @@ def report_page(
     data = {
         "title": title,
         "count": len(measured),
+        "answers": _answers(measured),
         "columns": columnar(measured),
         "ways": told_ways(list(dict.fromkeys(ways))),
         "way": _places(ways),
@@ -129,6 +131,15 @@ def _network(row: Row) -> str:
     training = flat({"training": row.get("training", {})})
     told = {name: value for name, value in training.items() if name not in SEED_BY_SEED}
     return repr((row["model"], row.get("weights") == "init", sorted(told.items(), key=str)))
+
+
+def _answers(measured: Sequence[Row]) -> list[str]:
+    """R_f in words: of every row where they are few, otherwise of the most and of the least stable one."""
+    known = sorted((row for row in measured if row.get("R")), key=lambda row: float(row["R"]["value"]))
+    chosen = known if len(known) <= FEW_ANSWERS else [known[0], known[-1]]
+    return [
+        f"{row['model']}{' at initialisation' * (row.get('weights') == 'init')}: {answer_of(row)}" for row in chosen
+    ]
 
 
 def _silent(text: str) -> None:

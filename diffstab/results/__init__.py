@@ -7,7 +7,7 @@ The room imports statistics, options and the ground floor.
 from .aligned import Columns, columns, shown
 from .comparison import Comparison, RawOf, Shared, compare, compare_shared, shared_settings
 from .layers import LayerStability
-from .printed import table_of
+from .printed import answer_of, table_of
 from .raw_values import LayerValues, RawValues
 from .result import KEY_NAMES, SCHEMA, ErrorRate, StabilityResult, content_key, weights_shown
 from .row import (

@@ -1,7 +1,7 @@
 """A result for people: the table of `diffstab measure` as text, and as HTML for notebooks."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..checks import escaped
@@ -15,6 +15,7 @@ Result = Any  # a StabilityResult, whose file takes this one
 
 MEANINGS = {"D": "deformation / other image", "G": "noise / other image", "R": f"deformation / noise; {LOWER}"}
 RATES = {"test_error": "test error", "flips_deformation": "flips by deformation", "flips_noise": "flips by noise"}
+DOUBTED = ("images", "copies", "fold_fraction", "few_classes")
 HEAD = ("", "value", "95 % interval", "")
 
 
@@ -48,33 +49,35 @@ def title(result: Result) -> str:
 
 def answer(result: Result) -> str:
     """R_f in words, with whatever makes it doubtful."""
-    doubts = cautions(
-        result.R,
-        images=result.images,
-        copies=result.copies,
-        fold_fraction=result.fold_fraction,
-        few_classes=result.few_classes,
-    )
-    return in_words(result.R, f"{_noun(result)}s") + (f" (caution: {'; '.join(doubts)})" if doubts else "")
+    return answer_of({name: getattr(result, name) for name in ("R", "transform", *DOUBTED)})
+
+
+def answer_of(row: Mapping[str, Any]) -> str:
+    """The same of a row, in which R may be a dict; what an old row does not tell is not doubted."""
+    R = row["R"] if isinstance(row["R"], Interval) else Interval(**row["R"])
+    doubts = cautions(R, **{name: row[name] for name in DOUBTED if row.get(name) is not None})
+    moved = "changes of scale" if row.get("transform") == "scale" else f"{_noun(row.get('transform', DIFFEO))}s"
+    return in_words(R, moved) + (f" (caution: {'; '.join(doubts)})" if doubts else "")
 
 
 def _numbers(result: Result) -> list[tuple[str, ...]]:
+    noun = _noun(result.transform)
     rows: list[tuple[str, ...]] = []
     for name, meaning in MEANINGS.items():
-        rows.append((f"{name}_f", *_cells(getattr(result, name)), meaning.replace("deformation", _noun(result))))
+        rows.append((f"{name}_f", *_cells(getattr(result, name)), meaning.replace("deformation", noun)))
     for name, told in RATES.items():
         rate = getattr(result, name)
         if rate is not None:
             shares = Right(f"{rate.value:.2%}"), f"{rate.low:.2%} to {rate.high:.2%}"
-            rows.append((told.replace("deformation", _noun(result)), *shares, f"of {rate.images} images"))
+            rows.append((told.replace("deformation", noun), *shares, f"of {rate.images} images"))
     if result.lipschitz is not None:
         rows.append(("Lipschitz ratio", *_cells(result.lipschitz), "largest change of f / (||grad tau|| ||x||)"))
     return rows
 
 
-def _noun(result: Result) -> str:
+def _noun(transform: str) -> str:
     """What images undergo."""
-    return "deformation" if result.transform == DIFFEO else escaped(result.transform)
+    return "deformation" if transform == DIFFEO else escaped(transform)
 
 
 def _below(result: Result) -> Iterable[str]:

@@ -40,13 +40,18 @@ def compared(R: Interval) -> str:
 
 
 def cautions(
-    R: Interval, *, images: int, copies: int = 0, fold_fraction: float | None = None, few_classes: bool = False
+    R: Interval,
+    *,
+    images: int | None = None,
+    copies: int = 0,
+    fold_fraction: float | None = None,
+    few_classes: bool = False,
 ) -> list[str]:
     """Reasons to doubt the sentence, one text each; none for a sure number.
 
     Args:
         R: R_f with its 95 % interval.
-        images, copies: Number of images, and of those that are copies of others.
+        images, copies: Number of images, if it is known, and of those that are copies of others.
         fold_fraction: Share of the drawn fields that fold, which are no diffeomorphisms.
         few_classes: Whether the images are of far fewer classes than a random choice would be.
 
@@ -54,7 +59,7 @@ def cautions(
     ['the interval includes 1; more images or draws narrow it', 'only 13 images']
     """
     found = ["the interval includes 1; more images or draws narrow it"] if R.low <= 1 <= R.high else []
-    if images - copies < FEW_IMAGES:
+    if images is not None and images - copies < FEW_IMAGES:
         found.append(f"only {images - copies} {'different ' if copies else ''}images")
     if few_classes:
         found.append("the images are of few of the classes, so they are no random choice")

@@ -1,14 +1,16 @@
 """Training the networks that are measured: recipes, and runs that go on where they were stopped.
 
-Open `loop` first, then `epoch`; the recipes are in `options.train`. The room imports measuring, models, data,
-statistics, fields, options, streams and the ground floor.
+Open `loop` first, then `epoch`; the recipes are in `options.train`. `probe` measures R_f within any training;
+`diffstab.training.lightning` and `diffstab.training.transformers` are callbacks for these libraries' trainers. The room
+imports measuring, models, data, statistics, fields, options, streams and the ground floor.
 """
 
 from .augment import Augmentation
-from .epoch import Trainer, TrainingStoppedError
+from .epoch import Trainer, TrainingStoppedError, measure_error
 from .images import darkest, prepare_images
 from .loop import EpochReport, fresh_state, train
 from .metrics import Logger, TensorBoardLogger, WandbLogger
 from .optimisation import make_optimizer
+from .probe import StabilityProbe
 from .state import CHECKPOINT, checkpoints_in
 from .trained import Trained, write_network

@@ -9,7 +9,9 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -17,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..data import TensorImageSet
 from ..measuring import told_as_value_error
 from ..models import AlphaNetwork, Shape, resolve_model, start_from_imagenet
-from ..options import TrainOptions
+from ..options import DEFAULT_CUTOFF, DEFAULT_DELTA, TrainOptions
 from ..processes import ALONE, Processes, taking_turns
 from ..streams import untouched_global_state
 from .augment import Augmentation
@@ -25,7 +27,7 @@ from .epoch import NotFiniteError, Trainer, TrainingStoppedError, measure_error
 from .images import LAST, TEST, VALIDATION, Images, darkest, prepare_images
 from .metrics import Logger, write_history
 from .optimisation import make_optimizer, make_schedule
-from .probe import is_probed, probe
+from .probe import POWERS, StabilityProbe, is_due
 from .state import TrainingState, prepare, read_last, recipe_of, write_state
 from .trained import Trained
 
@@ -240,11 +242,23 @@ class _Run:
             state.best = {name: value.detach().cpu().clone() for name, value in state.kept.state_dict().items()}
 
     def _probe(self, epoch: int) -> dict[str, float | None]:
-        """R_f of the network as it is, in the epochs that have their turn."""
-        options, state = self.options, self.state
-        if not options.stability_images or not self.processes.first or not is_probed(epoch, self.epochs):
+        """D, G and R of the network as it is, in the epochs that have their turn."""
+        if not self.options.stability_images or not self.processes.first:
             return {}
-        return probe(state.kept, self.images.test, options.stability_images, options.seed, fresh=epoch == 0)
+        found = self._probes[epoch > 0](self.state.kept, epoch)
+        return {name: found[name] for name in "DGR" if found}
+
+    @cached_property
+    def _probes(self) -> tuple[StabilityProbe, StabilityProbe]:
+        """One for the network before its first step, with batch norm by the batch (App. E.1), and one for later."""
+        options = self.options
+        settings: dict[str, Any] = {"count": options.stability_images, "seed": options.seed}
+        settings |= {"delta": DEFAULT_DELTA, "cutoff": DEFAULT_CUTOFF}
+        later = StabilityProbe(
+            self.images.test, lambda epoch: is_due(POWERS, epoch) or epoch == self.epochs, **settings
+        )
+        note = (lambda text: None) if options.alpha is not None else None  # alpha (f - f_0) is 0 everywhere at first
+        return StabilityProbe(self.images.test, [0], batch_norm="batch", note=note, **settings), later
 
     def _write(self) -> None:
         if self.path is not None and self.processes.first:

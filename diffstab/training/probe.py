@@ -1,33 +1,155 @@
-"""R_f while a network learns: after 0, 1, 2, 4, 8, ... epochs and the last."""
+"""R_f while a network learns: `StabilityProbe`, which any training loop can call."""
 
+import warnings
+from collections.abc import Callable, Iterable
+from inspect import signature
+from typing import Any
+
+import torch
+import torch.distributed as dist
 from torch import nn
 
-from ..data import TensorImageSet
-from ..fields import MaxEntropyEnsemble
-from ..measuring import measure
-from ..options import DEFAULT_CUTOFF, DEFAULT_DELTA
-from ..streams import choose
+from ..checks import one_of, positive_integer
+from ..measuring import Network, as_images, image_size, measure, modules_in, plain
+from ..processes import own_rank
+
+POWERS = "powers"
+NAMES = tuple(f"{name}{end}" for name in "DGR" for end in ("", "_low", "_high"))
+Schedule = Callable[[int], bool] | Iterable[int] | str | int
+Values = dict[str, float | None]
+SETTINGS = set(signature(measure).parameters) - {"model", "images", "name", "layers", "progress", "processes"}
+OF_IMAGES = {"labels", "label_outputs", "indices", "count", "workers", "note"}  # settings that a trial does without
 
 
-def is_probed(epoch: int, last: int) -> bool:
-    """Whether R_f is measured after so many epochs: 0, powers of two, and the last.
+class StabilityProbe:
+    """Measures D_f, G_f and R_f of a network at chosen steps of its training, and leaves the training as it was.
 
-    >>> [epoch for epoch in range(13) if is_probed(epoch, 12)]
-    [0, 1, 2, 4, 8, 12]
+    Weights after an epoch with the probe and without it are equal bit for bit: the mode of each module, buffers,
+    gradients and the global random states of Python, numpy and torch come back, and the optimiser is not touched.
+
+    A measurement that fails, for instance because f is constant, does not end the training: its values are None, and
+    the first failure is told.
+
+    Of several processes (torch.distributed, `torchrun`) only that of rank 0 measures; the others get `{}` at once. The
+    probe exchanges nothing between processes, so it cannot deadlock: the others wait for rank 0 at their next exchange
+    of gradients, at most as long as the group's timeout. `DistributedDataParallel` and `torch.compile` are unwrapped. A
+    network whose parameters are sharded over processes (FSDP) can't run in one alone; its values are None.
+
+    Args:
+        images: As for `measure`, in the network's input space; images that the network is not trained on.
+        schedule: Steps (or epochs: the caller counts) at which to measure: `powers` for 0, 1, 2, 4, 8, ...; a whole
+            number n for 0, n, 2n, ...; an iterable of steps; or a function from the step to True or False.
+        settings: Keyword arguments of `measure`, with its names and defaults: `delta`, `cutoff`, `seed`, `count`,
+            `draws`, `average`, `batch_size`, `batch_norm`, `device`, `note` and the others, but `layers`, `name`,
+            `progress` and `processes`. `batch_norm="batch"` suits a network before its first step (App. E.1).
+
+    Attributes:
+        history: One dict for each measurement so far: `step`, and the values.
+
+    Raises:
+        TypeError: If a setting or the schedule is none of these, or images are no tensors.
+        ValueError: If a setting has a value that `measure` refuses.
+
+    >>> network = nn.Sequential(nn.Flatten(), nn.Linear(256, 10))
+    >>> probe = StabilityProbe(torch.rand(50, 1, 16, 16), schedule=2, delta=0.5)
+    >>> for epoch in range(4):
+    ...     found = probe(network, epoch)  # {} at epochs 1 and 3
+    >>> [line["step"] for line in probe.history], sorted(probe.history[0])[:3]
+    ([0, 2], ['D', 'D_high', 'D_low'])
     """
-    return epoch & (epoch - 1) == 0 or epoch == last
+
+    def __init__(self, images: Any, schedule: Schedule = POWERS, **settings: Any) -> None:
+        if unknown := sorted(settings.keys() - SETTINGS):
+            raise TypeError(f"{', '.join(unknown)} can't be set; allowed: {', '.join(sorted(SETTINGS))}")
+        self.schedule = _checked(schedule)
+        self.images = as_images(images)
+        self.settings = {name: value for name, value in settings.items() if name != "note"}
+        self.history: list[dict[str, float | None]] = []
+        self._note, self._told = settings.get("note") or _warn, set[str]()
+        self._try_settings()
+
+    def __call__(self, network: Network, step: int) -> Values:
+        """The values `D`, `D_low`, `D_high`, `G`, ..., `R_high` of the network: numbers and 95 % intervals.
+
+        Args:
+            network: As for `measure`: the one that is trained, or an average of its weights.
+            step: Number of the step or epoch, from 0; the schedule decides by it.
+
+        Returns:
+            `{}` where the schedule says no, and in processes of another rank than 0; all None if measuring failed.
+        """
+        if own_rank() or not is_due(self.schedule, step):
+            return {}
+        try:
+            found = self._measured(network)
+        except Exception as error:
+            found = dict.fromkeys(NAMES)
+            text = (
+                f"R_f was not measured at step {step}, and the training goes on; later failures are not told: {error}"
+            )
+            self._tell_once("failure", text)
+        self.history.append({"step": step, **found})
+        return found
+
+    def _measured(self, network: Network) -> Values:
+        network = plain(network)
+        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+            _check_alone(network, self.settings.get("batch_norm"))
+        result = measure(network, self.images, **self.settings, note=lambda text: self._tell_once(text, text))
+        estimates = {name: getattr(result, name) for name in "DGR"}
+        ends = {"": "value", "_low": "low", "_high": "high"}
+        return {f"{name}{end}": getattr(one, part) for name, one in estimates.items() for end, part in ends.items()}
+
+    def _tell_once(self, what: str, text: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            self._note(text)
+
+    def _try_settings(self) -> None:
+        """Raises what `measure` says of the settings now, not in the middle of a training."""
+        own = {name: value for name, value in self.settings.items() if name not in OF_IMAGES}
+        drawn = torch.rand(3, 1, *image_size(self.images), generator=torch.Generator().manual_seed(0))
+        measure(nn.Flatten(), drawn, **own, note=lambda text: None)
 
 
-def probe(network: nn.Module, data: TensorImageSet, images: int, seed: int, *, fresh: bool) -> dict[str, float | None]:
-    """D, G and R of a network on some test images, c = 3, delta = 1; batch norm by the batch where it is `fresh`.
+def is_due(schedule: Schedule, step: int) -> bool:
+    """Whether a schedule has that step.
 
-    None where they are not defined: alpha (f - f_0) is 0 everywhere before the first step.
+    >>> [step for step in range(13) if is_due("powers", step)], [step for step in range(13) if is_due(5, step)]
+    ([0, 1, 2, 4, 8], [0, 5, 10])
     """
-    ensemble = MaxEntropyEnsemble(data.shape[1:], cutoff=DEFAULT_CUTOFF, delta=DEFAULT_DELTA)
-    indices = choose(min(images, len(data)), len(data), seed)
-    rule = "batch" if fresh else "running"
-    try:
-        result = measure(network, data, ensemble, indices=indices, seed=seed, batch_norm=rule)
-    except ValueError:
-        return dict.fromkeys("DGR")
-    return {"D": result.D.value, "G": result.G.value, "R": result.R.value}
+    if isinstance(schedule, str):
+        return step & (step - 1) == 0
+    if isinstance(schedule, int):
+        return step % schedule == 0
+    return schedule(step) if callable(schedule) else step in frozenset(schedule)
+
+
+def _checked(schedule: Schedule) -> Schedule:
+    """The schedule, with an iterable gone through once.
+
+    Raises:
+        TypeError: If it is no schedule.
+        ValueError: If it is another text than `powers`, or a whole number below 1.
+    """
+    if isinstance(schedule, str):
+        return one_of("schedule", schedule, [POWERS])
+    if callable(schedule):
+        return schedule
+    if isinstance(schedule, Iterable):
+        return frozenset(int(step) for step in schedule)
+    return positive_integer("schedule", schedule, least=1)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=2)
+
+
+def _check_alone(network: Network, batch_norm: str | None) -> None:
+    """Raises ValueError if the network, run in one of several processes, would wait for the others."""
+    for module in modules_in(network):
+        kind = type(module).__name__
+        sharded = any(hasattr(one, "placements") or hasattr(one, "ds_id") for one in module.parameters(recurse=False))
+        waits = kind in ("DistributedDataParallel", "FullyShardedDataParallel")
+        if sharded or waits or (batch_norm == "batch" and isinstance(module, nn.SyncBatchNorm)):
+            raise ValueError(f"a {kind} runs in all processes together; hand over a network that one process can run")

@@ -13,7 +13,7 @@ from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF
 from ..precision import tensor_of
 from . import random_diffeomorphism
 from .apply import apply_field, deform_points, moved_by, on_pixels
-from .law import UNIFORM, Amount, Shape
+from .law import DEFAULT_P, UNIFORM, Amount, Shape
 
 try:
     from albumentations.core.transforms_interface import DualTransform
@@ -62,7 +62,7 @@ class RandomDiffeomorphism(DualTransform):  # type: ignore[misc]
         delta: Amount | None = None,
         interpolation: str = "bilinear",
         only_diffeomorphisms: bool = False,
-        p: float = 0.5,
+        p: float = DEFAULT_P,
         *,
         cutoff_shape: Shape = UNIFORM,
         temperature_shape: Shape = UNIFORM,

@@ -20,7 +20,7 @@ from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF
 from . import random_diffeomorphism
 from .apply import apply_field, deform_points, moved_by
 from .boxes import deform_boxes
-from .law import UNIFORM, Amount, Shape
+from .law import DEFAULT_P, UNIFORM, Amount, Shape
 
 try:
     from kornia.augmentation import GeometricAugmentationBase2D
@@ -73,7 +73,7 @@ class RandomDiffeomorphism(GeometricAugmentationBase2D):  # type: ignore[misc]
         interpolation: str = "bilinear",
         only_diffeomorphisms: bool = False,
         same_on_batch: bool = False,
-        p: float = 0.5,
+        p: float = DEFAULT_P,
         keepdim: bool = False,
         *,
         cutoff_shape: Shape = UNIFORM,

@@ -26,7 +26,11 @@ from ..fields import (
 )
 from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF, TEMPERATURE_RULES, convention_named
 
-RANGE = "range"  # [T_min, T_max] of Sec. 2.2
+MILD = "mild"  # from T_min to the temperature up to which 99 % of fields don't fold
+RANGE = "range"  # [T_min, T_max] of Sec. 2.2, in which up to half of the fields fold
+NAMED = (MILD, RANGE)
+DEFAULT_TEMPERATURE, DEFAULT_P = MILD, 0.5  # of the augmentation, whatever library's shape it has
+UNFOLDED = 0.99  # share of fields that don't fold at the upper end of `mild`
 UNIFORM = (2.0, 1.0)
 Shape = tuple[float, float]
 Amount = float | tuple[float, float]
@@ -51,10 +55,11 @@ class FieldLaw:
 
     Attributes:
         cutoff: c, or `(low, high)`, whole numbers.
-        temperature: T, `(low, high)`, or `range`: from T_min to T_max of each cutoff (Sec. 2.2).
+        temperature: T, `(low, high)`, or the name of a range that depends on the cutoff: `mild` goes from T_min to
+            where 1 % of the fields fold, `range` from T_min to T_max (Sec. 2.2).
         delta: Root-mean-square displacement in pixels, or `(low, high)`, in place of T.
         cutoff_shape, temperature_shape: (s, r) of the Beta laws in these ranges; the second is delta's too.
-        temperature_rule: `monte-carlo` or `asymptotic`: how T_min and T_max are found.
+        temperature_rule: `monte-carlo` or `asymptotic`: how the ends of `range` are found.
         only_diffeomorphisms: Whether fields that fold are drawn again, at the same cutoff and temperature.
         convention, cutoff_rule, delta_rule: As for `MaxEntropyEnsemble`.
 
@@ -84,7 +89,7 @@ class FieldLaw:
             came = "neither" if self.delta is None else "both"
             raise ValueError(f"{came} of temperature and delta given; exactly one of them is needed")
         if isinstance(self.temperature, str):
-            one_of("temperature", self.temperature, [RANGE])
+            one_of("temperature", self.temperature, NAMED)
         for name in ("cutoff", "temperature", "delta"):
             value = getattr(self, name)
             if value is not None and not (name == "temperature" and isinstance(value, str)):
@@ -181,21 +186,37 @@ def _tables(law: FieldLaw, size: tuple[int, int]) -> _Tables:
 def _ends(law: FieldLaw, ensemble: MaxEntropyEnsemble) -> tuple[float, float]:
     """Where temperature or delta begin and end at an ensemble's cutoff."""
     given = law.delta if law.temperature is None else law.temperature
-    if given != RANGE:
-        assert given is not None
-        assert not isinstance(given, str)
+    assert given is not None
+    if not isinstance(given, str):
         return given if isinstance(given, tuple) else (given, given)
+    low, high = _mild(ensemble) if given == MILD else _published(law, ensemble)
+    if high == float("inf") or low == float("inf"):
+        raise ValueError(
+            f"images are {ensemble.size[0]} x {ensemble.size[1]}, cutoff {ensemble.cutoff:g}: T_min or T_max is "
+            f"infinite there; give a temperature or delta in place of {given!r}"
+        )
+    return low, high
+
+
+def _least(ensemble: MaxEntropyEnsemble) -> float:
+    """T_min: a displacement of half a pixel."""
+    return (LEAST_DELTA / float(ensemble.delta)) ** 2 if ensemble.delta else float("inf")
+
+
+def _mild(ensemble: MaxEntropyEnsemble) -> tuple[float, float]:
+    """From T_min to the temperature at which 1 % of fields fold; that alone where T_min is larger."""
+    high = largest_temperature(ensemble.size, ensemble.cutoff, UNFOLDED, cutoff_rule=ensemble.cutoff_rule)
+    return min(_least(ensemble), high), high
+
+
+def _published(law: FieldLaw, ensemble: MaxEntropyEnsemble) -> tuple[float, float]:
+    """From T_min to T_max (Sec. 2.2); on small images half a pixel may be more than T_max allows."""
     rules = {"cutoff_rule": ensemble.cutoff_rule, "delta_rule": ensemble.delta_rule}
     size = ensemble.size if law.temperature_rule == "asymptotic" else reduced_size(ensemble.size, ensemble.cutoff)
     low, high = temperature_range(size, ensemble.cutoff, rule=law.temperature_rule, **rules)
     if law.temperature_rule == "monte-carlo" and ensemble.delta:
-        low = (LEAST_DELTA / float(ensemble.delta)) ** 2
-    if high == float("inf") or low == float("inf"):
-        raise ValueError(
-            f"images are {ensemble.size[0]} x {ensemble.size[1]}, cutoff {ensemble.cutoff:g}: T_min or T_max is "
-            "infinite there; give a temperature or delta in place of 'range'"
-        )
-    return low, max(low, high)  # small images: half a pixel may be more than T_max allows
+        low = _least(ensemble)
+    return low, max(low, high)
 
 
 def _check_share(ensemble: MaxEntropyEnsemble, temperature: float) -> None:

@@ -13,7 +13,7 @@ from ..checks import finite_at_least_zero, one_of
 from ..fields import DisplacementField
 from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF, INTERPOLATIONS
 from .apply import apply_field, batch_of, moved_by
-from .law import RANGE, UNIFORM, Amount, FieldLaw, Shape
+from .law import DEFAULT_P, DEFAULT_TEMPERATURE, UNIFORM, Amount, FieldLaw, Shape
 from .scripted import ScriptedDiffeomorphism
 
 KINDS = (torch.Tensor, PIL.Image.Image)
@@ -38,16 +38,16 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
 
     Args:
         cutoff: c, or `(low, high)`, whole numbers, for a random one.
-        temperature: T, `(low, high)`, or `range`: from T_min, where delta is half a pixel, to T_max, where half of the
-            fields have Xi < 1 (Sec. 2.2).
-        delta: Root-mean-square displacement in pixels in place of T, or `(low, high)`. With neither, T is `range`.
+        temperature: T, `(low, high)`, or the name of a range from T_min, where delta is half a pixel: `mild` ends where
+            1 % of the fields fold, the paper's `range` at T_max, where half of them have Xi < 1 (Sec. 2.2).
+        delta: Root-mean-square displacement in pixels in place of T, or `(low, high)`. With neither, T is `mild`.
         p: The chance that an image is deformed.
         interpolation: `bilinear` or `gaussian`, of images.
         per_image: Whether each image of a batch has its own field; otherwise all have one.
         only_diffeomorphisms: Whether fields that fold are drawn again; `rejected` counts them.
         cutoff_shape, temperature_shape: (s, r) of the Beta laws in the ranges, s = a + b, r = a / b; see
             `diffstab.transforms.law`. Uniform by default.
-        temperature_rule: How `range` is found: `monte-carlo` or `asymptotic` (Eqs. 8, 14).
+        temperature_rule: How the ends of `range` are found: `monte-carlo` or `asymptotic` (Eqs. 8, 14).
         convention, cutoff_rule, delta_rule: As for `MaxEntropyEnsemble`.
         generator: In place of the global one, for tensors outside data loaders.
 
@@ -73,7 +73,7 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
         cutoff: Amount = DEFAULT_CUTOFF,
         temperature: Amount | str | None = None,
         delta: Amount | None = None,
-        p: float = 1.0,
+        p: float = DEFAULT_P,
         interpolation: str = "bilinear",
         per_image: bool = True,
         only_diffeomorphisms: bool = False,
@@ -89,7 +89,7 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
         super().__init__()
         self.law = FieldLaw(
             cutoff=cutoff,
-            temperature=RANGE if temperature is None and delta is None else temperature,
+            temperature=DEFAULT_TEMPERATURE if temperature is None and delta is None else temperature,
             delta=delta,
             cutoff_shape=cutoff_shape,
             temperature_shape=temperature_shape,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
-from .law import RANGE, UNIFORM, FieldLaw
+from .law import UNIFORM, FieldLaw
 
 
 class ScriptedDiffeomorphism(nn.Module):
@@ -25,7 +25,7 @@ class ScriptedDiffeomorphism(nn.Module):
 
     def __init__(self, law: FieldLaw, p: float, per_image: bool) -> None:
         super().__init__()
-        if len(law.cutoffs) > 1 or law.temperature == RANGE or law.only_diffeomorphisms:
+        if len(law.cutoffs) > 1 or isinstance(law.temperature, str) or law.only_diffeomorphisms:
             raise RuntimeError(
                 "a RandomDiffeomorphism is scripted with one cutoff and a given temperature or delta only"
             )

@@ -30,7 +30,10 @@ def measure_small(device: str, count: int, batch: int) -> Callable[[], object]:
 
 def augment(device: str) -> Callable[[], object]:
     """Augments one batch that lies on the device."""
-    transform, images = RandomDiffeomorphism(cutoff=(2, 5), delta=(0.5, 2.0)), torch.rand(32, 3, 64, 64, device=device)
+    transform, images = (
+        RandomDiffeomorphism(cutoff=(2, 5), delta=(0.5, 2.0), p=1.0),
+        torch.rand(32, 3, 64, 64, device=device),
+    )
     return lambda: transform(images)
 
 
@@ -112,7 +115,7 @@ def bench_train(device: str) -> dict[str, Any]:
     import timm
 
     side, batch = (32, 8) if device == "cpu" else (224, 128)
-    transform, found = RandomDiffeomorphism(delta=1.0), {}
+    transform, found = RandomDiffeomorphism(delta=1.0, p=1.0), {}
     network = timm.create_model("resnet18", pretrained=False, num_classes=10).to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
     ways = {"none": (None, None), "in workers": (transform, None), "on the device": (None, transform)}

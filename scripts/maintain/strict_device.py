@@ -157,7 +157,7 @@ def transformed(device: str) -> Callable[[], Any]:
     """The augmentation of a batch that is on the device."""
     from diffstab import RandomDiffeomorphism
 
-    transform = RandomDiffeomorphism(cutoff=(2, 5), delta=(0.5, 2.0))
+    transform = RandomDiffeomorphism(cutoff=(2, 5), delta=(0.5, 2.0), p=1.0)
     images = torch.rand(6, 3, *SIZE, generator=torch.Generator().manual_seed(1)).to(device)
 
     def run() -> Any:

@@ -152,7 +152,7 @@ def test_a_batch_is_augmented_where_it_lies(device, images):
 
 
 def test_boxes_and_keypoints_follow_there(device):
-    transform = RandomDiffeomorphism(cutoff=3, delta=1.0)
+    transform = RandomDiffeomorphism(cutoff=3, delta=1.0, p=1.0)
     boxes = tv_tensors.BoundingBoxes([[2.0, 3.0, 8.0, 9.5]], format="XYXY", canvas_size=SIZE)
     points = tv_tensors.KeyPoints([[3.0, 5.5], [9.2, 1.1]], canvas_size=SIZE)
     found = []

@@ -24,8 +24,12 @@ def test_there_are_python_lines():
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_python_lines_run(block):
+def test_python_lines_run(block, capsys):
     exec(compile(block, "README.md", "exec"), {})
+    if "measure(" in block:  # at most 6 lines give the numbers that README shows for the command
+        assert len(block.splitlines()) <= 6
+        for line in capsys.readouterr().out.splitlines()[1:-1]:
+            assert f"    {line}\n" in README
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

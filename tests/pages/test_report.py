@@ -10,6 +10,9 @@ from support.reported import data_of, many_rows, report, some_rows
 
 from diffstab.pages.paired import matrices_of
 from diffstab.pages.report import report_page, results_page
+from diffstab.results import in_words
+from diffstab.statistics import Interval
+from diffstab.store import is_measured
 from diffstab.store.pairing import compare_rows
 
 
@@ -98,6 +101,16 @@ def test_bad_input_is_told_in_one_line(cli, store, tmp_path, monkeypatch, argume
     assert message in answer.stderr
     assert answer.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_the_page_says_in_words_what_the_lowest_and_the_highest_number_mean(store):
+    rows = sorted((row for row in store.rows() if is_measured(row)), key=lambda row: row["R"]["value"])
+    for chosen, told in ((rows[:3], rows[:3]), (rows, [rows[0], rows[-1]])):
+        answers = data_of(report_page(chosen, title="Words"))["answers"]
+        assert len(answers) == len(told)
+        for one, answer in zip(told, answers, strict=True):
+            assert answer.startswith(one["model"])
+            assert in_words(Interval(**one["R"])) in answer
 
 
 def test_of_very_many_rows_the_newest_are_on_the_page(cli, store, tmp_path, monkeypatch):

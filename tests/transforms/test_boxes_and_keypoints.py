@@ -23,7 +23,7 @@ def test_indices_of_colours_are_not_mixed(mode):
     if mode == "P":  # two colours far apart in the palette
         few = PIL.Image.fromarray(200 * (rand(*SIZE) > 0.5).byte().numpy())
         few.putpalette(list(range(256)) * 3)
-    found = RandomDiffeomorphism(delta=2.0)(few)
+    found = RandomDiffeomorphism(delta=2.0, p=1.0)(few)
     assert found.mode == mode
     assert set(np.unique(np.array(found))) <= set(np.unique(np.array(few)))
     assert found.getpalette() == few.getpalette()
@@ -31,7 +31,7 @@ def test_indices_of_colours_are_not_mixed(mode):
 
 def test_masks_take_the_nearest_label():
     labels = torch.randint(0, 7, (4, *SIZE), generator=torch.Generator().manual_seed(1))
-    transform = RandomDiffeomorphism(delta=2.0)
+    transform = RandomDiffeomorphism(delta=2.0, p=1.0)
     params = transform.make_params([rand(3, *SIZE)])
     found = transform.transform(tv_tensors.Mask(labels), params)
     x, y = params["field"].to(dtype=torch.float64).source_positions()
@@ -49,7 +49,7 @@ def test_masks_take_the_nearest_label():
 
 def test_masks_of_a_batch_follow_their_images():
     labels = torch.randint(0, 7, (5, 2, *SIZE), generator=torch.Generator().manual_seed(1))
-    transform = RandomDiffeomorphism(delta=2.0)
+    transform = RandomDiffeomorphism(delta=2.0, p=1.0)
     params = transform.make_params([rand(5, 3, *SIZE)])
     for shape in (labels, labels[:, 0]):
         found = transform.transform(tv_tensors.Mask(shape), params)
@@ -72,7 +72,7 @@ def centroid(image: Tensor) -> tuple[float, float]:
 @pytest.mark.parametrize("seed", range(10))
 def test_a_dot_goes_where_its_keypoint_goes(seed):
     size = (180, 140)
-    transform = RandomDiffeomorphism(cutoff=3, delta=3.0, generator=torch.Generator().manual_seed(seed))
+    transform = RandomDiffeomorphism(cutoff=3, delta=3.0, generator=torch.Generator().manual_seed(seed), p=1.0)
     points = torch.tensor([[40.0, 60.0], [70.3, 123.7], [100.0, 40.5], [80.0, 90.0]], dtype=torch.float64)
     images = torch.stack([dot(x, y, size) for x, y in points.tolist()])
     found, there = transform(tv_tensors.Image(images), tv_tensors.KeyPoints(points[:, None], canvas_size=size))
@@ -82,7 +82,7 @@ def test_a_dot_goes_where_its_keypoint_goes(seed):
 
 
 def test_keypoints_of_whole_numbers_and_outside():
-    transform = RandomDiffeomorphism(delta=2.0)
+    transform = RandomDiffeomorphism(delta=2.0, p=1.0)
     points = tv_tensors.KeyPoints([[3, 5], [-4, 30], [0, 16], [10, 0]], canvas_size=SIZE)
     params = transform.make_params([points])
     found = transform.transform(points, params)
@@ -101,7 +101,7 @@ def outline(corners: Tensor, field: Any) -> Tensor:
 
 @pytest.mark.parametrize("form", [*FORMATS, *ROTATED])
 def test_boxes_bound_their_outline_and_no_more(form):
-    transform = RandomDiffeomorphism(cutoff=3, delta=0.8, generator=torch.Generator().manual_seed(0))
+    transform = RandomDiffeomorphism(cutoff=3, delta=0.8, generator=torch.Generator().manual_seed(0), p=1.0)
     to_corners = v2.ConvertBoundingBoxFormat("XYXYXYXY" if form in ROTATED else "XYXY")
     for _ in range(5):
         params = transform.make_params([boxes(form)])
@@ -127,7 +127,7 @@ def quad(box: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_boxes_of_whole_numbers_contain_the_exact_ones(form):
-    transform = RandomDiffeomorphism(cutoff=3, delta=0.8, generator=torch.Generator().manual_seed(1))
+    transform = RandomDiffeomorphism(cutoff=3, delta=0.8, generator=torch.Generator().manual_seed(1), p=1.0)
     corner = v2.ConvertBoundingBoxFormat("XYXY")
     whole = v2.ConvertBoundingBoxFormat(form)(
         tv_tensors.BoundingBoxes([[2, 4, 8, 10], [1, 1, 3, 5]], format="XYXY", canvas_size=SIZE)
@@ -144,15 +144,15 @@ def test_boxes_of_whole_numbers_contain_the_exact_ones(form):
 
 def test_boxes_at_the_edge_stay_there():
     whole = tv_tensors.BoundingBoxes([[0.0, 0.0, 11.0, 17.0], [0.0, 5.0, 4.0, 17.0]], format="XYXY", canvas_size=SIZE)
-    found = RandomDiffeomorphism(delta=2.0)(whole)
+    found = RandomDiffeomorphism(delta=2.0, p=1.0)(whole)
     assert torch.equal(found[0], whole[0])
     assert (found[1, 0], found[1, 3]) == (0, 17)
     empty = tv_tensors.BoundingBoxes(torch.zeros(0, 4), format="XYWH", canvas_size=SIZE)
-    assert RandomDiffeomorphism(delta=2.0)(empty).shape == (0, 4)
+    assert RandomDiffeomorphism(delta=2.0, p=1.0)(empty).shape == (0, 4)
 
 
 def test_one_field_for_a_batch_moves_its_boxes():
-    transform = RandomDiffeomorphism(delta=1.0, per_image=False)
+    transform = RandomDiffeomorphism(delta=1.0, per_image=False, p=1.0)
     images, around = transform(tv_tensors.Image(rand(4, 3, *SIZE)), boxes())
     assert images.shape == (4, 3, *SIZE)
     assert not torch.equal(around, boxes())
@@ -169,7 +169,7 @@ def test_any_boxes_hold_where_their_middle_goes(height, width, data, form):
     """Boxes contain where their middle goes, never leave the image if they were inside, and are in order."""
     ends = torch.tensor(data, dtype=torch.float64).view(-1, 2, 2).sort(1).values * torch.tensor([width, height])
     before = tv_tensors.BoundingBoxes(ends.flatten(1), format="XYXY", canvas_size=(height, width))
-    transform = RandomDiffeomorphism(cutoff=2, delta=min(height, width) / 60)
+    transform = RandomDiffeomorphism(cutoff=2, delta=min(height, width) / 60, p=1.0)
     given_form = v2.ConvertBoundingBoxFormat(form)(before)
     params = transform.make_params([given_form])
     found = v2.ConvertBoundingBoxFormat("XYXY")(transform.transform(given_form, params))

@@ -14,6 +14,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from diffstab import deform
+from diffstab.transforms.law import FieldLaw
 from diffstab.transforms.random_diffeomorphism import RandomDiffeomorphism
 
 MODES = "1 L P RGB RGBA CMYK YCbCr HSV LAB I F I;16 LA PA".split()
@@ -53,7 +54,7 @@ def test_what_is_not_moved_is_the_same_bit_for_bit(name, arguments):
 @pytest.mark.parametrize("name", INPUTS)
 def test_kind_and_shape_stay(name):
     before = copy.deepcopy(INPUTS[name])
-    found = RandomDiffeomorphism(delta=2.0)(INPUTS[name])
+    found = RandomDiffeomorphism(delta=2.0, p=1.0)(INPUTS[name])
     assert same(INPUTS[name], before)  # inputs are not changed
     assert not same(found, before)
     if isinstance(found, PIL.Image.Image):
@@ -69,7 +70,7 @@ def test_kind_and_shape_stay(name):
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "gaussian"])
 def test_images_are_deformed_along_the_fields(interpolation):
-    transform = RandomDiffeomorphism(delta=2.0, interpolation=interpolation)
+    transform = RandomDiffeomorphism(delta=2.0, interpolation=interpolation, p=1.0)
     images = rand(5, 3, *SIZE)
     params = transform.make_params([images])
     assert params["field"].shape == (5,)
@@ -77,7 +78,7 @@ def test_images_are_deformed_along_the_fields(interpolation):
 
 
 def test_pil_and_whole_numbers_are_rounded_floats():
-    transform = RandomDiffeomorphism(delta=2.0)
+    transform = RandomDiffeomorphism(delta=2.0, p=1.0)
     image = pil("RGB")
     params = transform.make_params([image])
     pixels = v2.functional.pil_to_tensor(image)
@@ -94,17 +95,17 @@ def test_pil_and_whole_numbers_are_rounded_floats():
 
 def test_each_image_of_a_batch_has_its_own_field():
     images = rand(1, 3, *SIZE).expand(6, -1, -1, -1)
-    found = RandomDiffeomorphism(delta=2.0)(images)
+    found = RandomDiffeomorphism(delta=2.0, p=1.0)(images)
     assert len({tuple(one.flatten().tolist()) for one in found}) == 6
-    found = RandomDiffeomorphism(delta=2.0, per_image=False)(images)
+    found = RandomDiffeomorphism(delta=2.0, per_image=False, p=1.0)(images)
     assert all(torch.equal(one, found[0]) for one in found[1:])
-    nested = RandomDiffeomorphism(delta=2.0)(images.view(2, 3, 3, *SIZE))
+    nested = RandomDiffeomorphism(delta=2.0, p=1.0)(images.view(2, 3, 3, *SIZE))
     assert len({tuple(one.flatten().tolist()) for one in nested.flatten(0, 1)}) == 6
 
 
 def test_a_clip_has_one_field():
     frame = rand(3, *SIZE)
-    found = RandomDiffeomorphism(delta=2.0)(tv_tensors.Video(frame.expand(2, 5, 3, *SIZE)))
+    found = RandomDiffeomorphism(delta=2.0, p=1.0)(tv_tensors.Video(frame.expand(2, 5, 3, *SIZE)))
     assert all(torch.equal(one, found[0, 0]) for one in found[0])
     assert not torch.equal(found[0, 0], found[1, 0])
 
@@ -127,7 +128,7 @@ def test_those_that_are_moved_are_moved_along_their_own_fields():
 
 
 def test_nested_inputs_share_a_field_and_the_rest_passes():
-    transform = RandomDiffeomorphism(delta=2.0)
+    transform = RandomDiffeomorphism(delta=2.0, p=1.0)
     image = tv_tensors.Image(rand(3, *SIZE))
     sample = {"image": image, "more": [tv_tensors.Mask(rand(*SIZE) > 0.5), "text", 3, None, rand(2)], "again": (image,)}
     found = transform(sample)
@@ -178,7 +179,7 @@ def test_images_and_masks_stay_on_their_device(arguments):
 
 
 def test_only_diffeomorphisms():
-    transform = RandomDiffeomorphism(cutoff=5, temperature=0.006, only_diffeomorphisms=True)
+    transform = RandomDiffeomorphism(cutoff=5, temperature=0.006, only_diffeomorphisms=True, p=1.0)
     field = transform.make_params([rand(200, 1, 32, 32)])["field"]
     assert not field.folds().any()
     assert transform.rejected > 0
@@ -201,3 +202,13 @@ def test_any_shape_and_dtype(height, width, lead, channels, dtype, p, cutoff):
     if images.numel():
         assert images.min() - 0.1 <= found.min()
         assert found.max() <= images.max() + 0.1
+
+
+@pytest.mark.slow  # imports the libraries
+def test_all_libraries_shapes_share_one_default():
+    import diffstab.transforms.albumentations as of_albumentations
+    import diffstab.transforms.kornia as of_kornia
+
+    transforms = (RandomDiffeomorphism(), of_kornia.RandomDiffeomorphism(), of_albumentations.RandomDiffeomorphism())
+    assert {one.law for one in transforms} == {FieldLaw(temperature="mild")}
+    assert {one.p for one in transforms} == {0.5}

@@ -29,9 +29,9 @@ def test_what_cannot_be_scripted_is_refused(scripting, arguments, message):
 
 def test_a_generator_is_refused_in_workers(monkeypatch):
     monkeypatch.setattr(sys.modules[RandomDiffeomorphism.__module__], "get_worker_info", lambda: "a worker")
-    assert RandomDiffeomorphism(delta=1.0)(rand(3, *SIZE)).shape == (3, *SIZE)
+    assert RandomDiffeomorphism(delta=1.0, p=1.0)(rand(3, *SIZE)).shape == (3, *SIZE)
     with pytest.raises(ValueError, match="every worker of the data loader has a copy"):
-        RandomDiffeomorphism(delta=1.0, generator=torch.Generator())(rand(3, *SIZE))
+        RandomDiffeomorphism(delta=1.0, generator=torch.Generator(), p=1.0)(rand(3, *SIZE))
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,4 @@ def test_bad_arguments_are_refused(arguments, error, message):
 )
 def test_inputs_that_do_not_fit_are_refused(inputs, message):
     with pytest.raises(ValueError, match=message):
-        RandomDiffeomorphism(delta=1.0)(inputs)
+        RandomDiffeomorphism(delta=1.0, p=1.0)(inputs)

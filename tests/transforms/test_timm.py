@@ -17,8 +17,8 @@ from diffstab.transforms.random_diffeomorphism import RandomDiffeomorphism
 from diffstab.transforms.timm import insert
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (40, 50, 3), np.uint8)
-MOVED = RandomDiffeomorphism(delta=2.0)
-STILL = RandomDiffeomorphism(temperature=0)
+MOVED = RandomDiffeomorphism(delta=2.0, p=1.0)
+STILL = RandomDiffeomorphism(temperature=0, p=1.0)
 
 
 class Photographs(Dataset[Any]):

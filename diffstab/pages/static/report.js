@@ -30,6 +30,7 @@
 
   const told = (place, ...more) =>
     [`${at(place, "model")}${fresh(place) ? " at initialisation" : ""}`, ...more].filter(Boolean).join("\n");
+  const LOWER = "R_f (lower is more stable)", named = (name) => (name === "1/G" ? "1 / G_f" : `${name}_f`);
   const range = ([value, low, high]) => `${short(value)} (${short(low)} to ${short(high)})`;
 
   function point(place, x, y, xs, ys, ...more) {
@@ -37,13 +38,13 @@
   }
 
   function errorPlot(places) {
-    const name = $("quantity").value, label = { R: "R_f", D: "D_f", "1/G": "1 / G_f" }[name];
+    const name = $("quantity").value, label = name === "R" ? LOWER : named(name);
     const rate = (place) => ["value", "low", "high"].map((end) => 100 * at(place, `test_error.${end}`));
     const own = places.every(fresh) ? places : places.filter((place) => !fresh(place)); // before training it is chance's
     const usable = own.filter((place) => at(place, "test_error.value") > 0 && quantity(place, name)[0] > 0);
     const of = (wanted) => usable.filter((place) => kind(place) === wanted).map((place) => {
       const [x, y] = [quantity(place, name), rate(place)];
-      return point(place, x[0], y[0], x.slice(1), y.slice(1), `${label} ${range(x)}`, `test error ${range(y)} %`, `seed ${at(place, "seed")}`);
+      return point(place, x[0], y[0], x.slice(1), y.slice(1), `${named(name)} ${range(x)}`, `test error ${range(y)} %`, `seed ${at(place, "seed")}`);
     });
     const trained = usable.filter((place) => !fresh(place)), series = [];
     for (const wanted of ["fresh", "trained"]) series.push({ points: of(wanted), kind: wanted });
@@ -63,7 +64,7 @@
     const left = (before ? ` ${count(before, "row")} at initialisation left out.` : "") + (without ? ` ${count(without, "row")} without a test error above 0 left out.` : "");
     const { correlation, exponent } = found ?? {};
     $("fit").textContent = (found
-      ? `Correlation of the logarithms ${range3(correlation)}, test error ~ ${label}^${range3(exponent)}, over ${found.networks} trained networks (log-averages of their rows; 95 % intervals over networks).`
+      ? `Correlation of the logarithms ${range3(correlation)}, test error ~ ${named(name)}^${range3(exponent)}, over ${found.networks} trained networks (log-averages of their rows; 95 % intervals over networks).`
       : state.way === EVERY ? "A fit needs rows of one way of measuring." : "A fit needs three trained networks with test errors that differ.") + left;
     return usable.length;
   }
@@ -76,7 +77,7 @@
       const points = R.map((r, k) => point(place, depths[k], r[0], null, r.slice(1), own[k], `R ${range(r)}`)).filter(({ y }) => y > 0);
       return { points, kind: kind(place), joined: true, model: at(place, "model") };
     });
-    Plot.draw($("depth").querySelector("svg"), { x: { label: "relative depth of the layer", span: [-0.04, 1.04] }, y: { label: "R_f", log: true, one: true }, series });
+    Plot.draw($("depth").querySelector("svg"), { x: { label: "relative depth of the layer", span: [-0.04, 1.04] }, y: { label: LOWER, log: true, one: true }, series });
     $("depth").querySelector(".told").textContent = `${count(series.length, "row")} with layers.`;
     return series.length;
   }
@@ -96,7 +97,7 @@
       });
       return { points, kind: kind(own[0]), joined: true, model: at(own[0], "model") };
     });
-    Plot.draw($("delta").querySelector("svg"), { x: { label: "delta / pixels", log: true }, y: { label: "R_f", log: true, one: true }, series });
+    Plot.draw($("delta").querySelector("svg"), { x: { label: "delta / pixels", log: true }, y: { label: LOWER, log: true, one: true }, series });
     $("delta").querySelector(".told").textContent = `${count(series.length, "curve")} of rows that differ in delta alone.`;
     return series.length;
   }
@@ -229,7 +230,8 @@
   const networks = new Set(rows.map((row) => row.get("model"))).size, sets = [...new Set(rows.map((row) => row.get("dataset")))];
   $("about").textContent = `${count(rows.length, "measurement")} of ${count(networks, "network")} on ${sets.join(", ")}` +
     `${data.trainings ? `, ${count(data.trainings, "training")}` : ""}${data.failures.length ? `, ${count(data.failures.length, "failure")}` : ""}. ` +
-    "R_f is the change of a network's output under a deformation over that under noise of the same size: well below 1, it is stable to deformations.";
+    "R_f is the change of a network's output under a deformation over that under noise of the same size: lower is more stable, and well below 1 it is stable to deformations.";
+  for (const text of data.answers) $("answers").append(Object.assign(document.createElement("li"), { textContent: text }));
   Table.head($("rows"), sort);
   failures();
   for (const svg of document.querySelectorAll("figure svg")) Plot.listen(svg, show, ({ model }) => choose(model));

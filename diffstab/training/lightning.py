@@ -1,0 +1,75 @@
+"""A StabilityProbe as a callback of Lightning's Trainer; apart from the others, for it imports that library."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ..checks import one_of
+from ..measuring import Network
+from .probe import StabilityProbe
+
+try:
+    from lightning.pytorch import Callback
+except ImportError:
+    try:
+        from pytorch_lightning import Callback
+    except ImportError:  # then there is no Trainer either
+        Callback = object
+
+UNITS = ("epoch", "step")
+
+
+class StabilityCallback(Callback):  # type: ignore[misc]
+    """Measures R_f before the first step and after epochs, or optimiser steps, of `Trainer.fit`.
+
+    The values go to the trainer's loggers, at its global step, and to `probe.history`. A training that goes on from a
+    checkpoint is not measured again before its first step.
+
+    Args:
+        probe: What is measured, and when.
+        network: From the LightningModule to the network to measure, such as `lambda module: module.net`; None takes
+            the module itself, whose `forward` must take images.
+        unit: What the schedule counts: `epoch` or `step` (the trainer's `global_step`).
+        prefix: Before each name in the loggers.
+
+    Raises:
+        ValueError: If the unit is another text.
+
+    >>> import torch
+    >>> callback = StabilityCallback(StabilityProbe(torch.rand(20, 1, 16, 16), schedule="powers"))
+    >>> callback.unit
+    'epoch'
+    """
+
+    def __init__(
+        self,
+        probe: StabilityProbe,
+        *,
+        network: Callable[[Any], Network] | None = None,
+        unit: str = "epoch",
+        prefix: str = "stability/",
+    ) -> None:
+        self.probe, self.network, self.prefix = probe, network, prefix
+        self.unit = one_of("unit", unit, UNITS)
+        self._last = 0  # step, which stays the same while gradients are accumulated
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Measures before the first step."""
+        if trainer.global_step == 0:
+            self._measure(trainer, pl_module, 0)
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Measures after an optimiser step."""
+        if self.unit == "step" and trainer.global_step > self._last:
+            self._last = trainer.global_step
+            self._measure(trainer, pl_module, trainer.global_step)
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Measures after an epoch."""
+        if self.unit == "epoch":
+            self._measure(trainer, pl_module, trainer.current_epoch + 1)
+
+    def _measure(self, trainer: Any, module: Any, step: int) -> None:
+        found = self.probe(module if self.network is None else self.network(module), step)
+        values = {f"{self.prefix}{name}": value for name, value in found.items() if value is not None}
+        for logger in trainer.loggers if values else ():
+            logger.log_metrics(values, step=trainer.global_step)

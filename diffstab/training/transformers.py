@@ -1,0 +1,69 @@
+"""A StabilityProbe as a callback of the Trainer of `transformers`; apart, for it imports that library."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ..checks import one_of
+from ..measuring import Network
+from .lightning import UNITS
+from .probe import StabilityProbe
+
+try:
+    from transformers import TrainerCallback
+except ImportError:  # then there is no Trainer either
+    TrainerCallback = object
+
+
+class StabilityCallback(TrainerCallback):  # type: ignore[misc]
+    """Measures R_f before the first step and after epochs, or optimiser steps, of `Trainer.train`.
+
+    The values go to `trainer.state.log_history`, which checkpoints keep, and to `probe.history`. A training that goes
+    on from a checkpoint is not measured again before its first step.
+
+    Args:
+        probe: What is measured, and when.
+        network: From the trainer's model to the network to measure; None takes the model, of whose output the logits
+            are measured.
+        unit: What the schedule counts: `epoch` or `step` (the state's `global_step`).
+        prefix: Before each name in the log.
+
+    Raises:
+        ValueError: If the unit is another text.
+
+    >>> import torch
+    >>> callback = StabilityCallback(StabilityProbe(torch.rand(20, 1, 16, 16), schedule=100), unit="step")
+    >>> callback.unit
+    'step'
+    """
+
+    def __init__(
+        self,
+        probe: StabilityProbe,
+        *,
+        network: Callable[[Any], Network] | None = None,
+        unit: str = "epoch",
+        prefix: str = "stability/",
+    ) -> None:
+        self.probe, self.network, self.prefix = probe, network, prefix
+        self.unit = one_of("unit", unit, UNITS)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Measures before the first step."""
+        if state.global_step == 0:
+            self._measure(kwargs["model"], state, 0)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Measures after an optimiser step."""
+        if self.unit == "step":
+            self._measure(kwargs["model"], state, state.global_step)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Measures after an epoch."""
+        if self.unit == "epoch":
+            self._measure(kwargs["model"], state, round(state.epoch))
+
+    def _measure(self, model: Any, state: Any, step: int) -> None:
+        found = self.probe(model if self.network is None else self.network(model), step)
+        if found:
+            values = {f"{self.prefix}{name}": value for name, value in found.items()}
+            state.log_history.append({"epoch": state.epoch, "step": state.global_step, **values})

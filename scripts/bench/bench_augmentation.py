@@ -1,0 +1,104 @@
+"""Test error after training with the augmentation: none, the default, half of it, always, and the published range.
+
+    python scripts/bench/bench_augmentation.py --dataset fashionmnist --data-dir /usr/share/datasets/fashion-mnist
+
+Trainings of one seed begin with the same weights and see the same images in the same order, so errors are compared
+seed by seed: the interval is Student's, over seeds, of the difference from no augmentation.
+"""
+
+import math
+import statistics
+from collections.abc import Callable
+
+import click
+import torch
+from torch import Tensor
+
+from diffstab.fields import largest_temperature
+from diffstab.models import Shape
+from diffstab.options import DEFAULT_CUTOFF, TrainOptions
+from diffstab.statistics import t_quantile
+from diffstab.training import Trainer, fresh_state, measure_error, prepare_images
+from diffstab.training.images import Images
+from diffstab.transforms import RandomDiffeomorphism
+from diffstab.transforms.law import UNFOLDED
+
+CPU = torch.device("cpu")
+NONE = "none"
+FIXED = {"recipe": "laptop", "select": "last", "holdout": 0}
+Transform = Callable[[Tensor], Tensor]
+
+
+def augmentations(size: tuple[int, int]) -> dict[str, RandomDiffeomorphism | None]:
+    """What is compared, by name."""
+    largest = largest_temperature(size, DEFAULT_CUTOFF, UNFOLDED)
+    return {
+        NONE: None,
+        "half of the default": RandomDiffeomorphism(temperature=(0.0, largest / 4)),
+        "default": RandomDiffeomorphism(),
+        "default, p = 1": RandomDiffeomorphism(p=1.0),
+        "published range, p = 1": RandomDiffeomorphism(temperature="range", p=1.0),
+    }
+
+
+def error_after(options: TrainOptions, images: Images, transform: RandomDiffeomorphism | None) -> float:
+    """Test error after the last epoch."""
+    epochs = options.filled.epochs
+    state = fresh_state(options, Shape(*images.test.shape, images.test.classes), CPU, epochs)
+
+    def augment(batch: Tensor, generator: torch.Generator) -> Tensor:
+        if transform is None:
+            return batch
+        transform.generator = generator
+        deformed: Tensor = transform(batch)
+        return deformed
+
+    trainer = Trainer(options, images.train, augment, state.model, CPU)  # type: ignore[arg-type]
+    for _ in range(epochs):
+        trainer.run_epoch(state)
+        state.schedule.step()
+        state.epochs_done, state.step = state.epochs_done + 1, 0
+    return measure_error(state.model, images.test, CPU)
+
+
+def interval(differences: list[float]) -> tuple[float, float, float]:
+    """Mean and its 95 % interval over seeds."""
+    mean, count = statistics.fmean(differences), len(differences)
+    arm = t_quantile(count - 1) * statistics.stdev(differences) / math.sqrt(count)
+    return mean, mean - arm, mean + arm
+
+
+def compare(given: dict[str, object], seeds: int) -> None:
+    """Trains and prints a line for each augmentation."""
+    errors: dict[str, list[float]] = {}
+    for seed in range(seeds):
+        options = TrainOptions.of({**given, "seed": seed})
+        images = prepare_images(options)
+        for name, transform in augmentations(images.test.shape[1:]).items():
+            errors.setdefault(name, []).append(error_after(options, images, transform))
+    for name, own in errors.items():
+        mean, low, high = interval([100 * (a - b) for a, b in zip(own, errors[NONE], strict=True)])
+        change = "" if name == NONE else f"{mean:+6.2f} points ({low:+.2f} to {high:+.2f})"
+        print(f"  {name:<24} {100 * statistics.fmean(own):6.2f} % {change}", flush=True)
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--model", "models", multiple=True, default=("lenet", "fc_l4", "vgg11_bn-w0.25"))
+@click.option("--dataset", default="mnist5k")
+@click.option("--data-dir", help="Folder of the data set.")
+@click.option("--size", default=2000, help="Training images.")
+@click.option("--epochs", default=40, help="Passes over them.")
+@click.option("--seeds", default=5, type=click.IntRange(min=2))
+@click.option("--threads", default=1)
+def main(
+    models: tuple[str, ...], dataset: str, data_dir: str | None, size: int, epochs: int, seeds: int, threads: int
+) -> None:
+    torch.set_num_threads(threads)
+    for model in models:
+        print(f"{model}, {size} images of {dataset}, {epochs} epochs, {seeds} seeds: test error", flush=True)
+        given = {"model": model, "dataset": dataset, "data_dir": data_dir, "train_size": size, "epochs": epochs}
+        compare({name: value for name, value in given.items() if value is not None} | FIXED, seeds)
+
+
+if __name__ == "__main__":
+    main()
