@@ -16,7 +16,7 @@ FLOORS = (
     "fields statistics data",
     "perturbations transforms models results",
     "measuring store",
-    "training experiments pages",
+    "training experiments pages testing",
     "sweep figures",
     "cli",
     "__main__",

@@ -24,6 +24,7 @@ MEASURE_GROUPS = {
     "Statistics": "images draws until_precision seed average resamples layers with_init batch_norm",
     "Speed": "device batch_size workers precision amp channels_last compile",
     "Output": "store from_row output report as_json",
+    "Gate": "fail_above baseline fail_if margin",
 }
 TRAIN_GROUPS = {
     "Network": "model start trust",

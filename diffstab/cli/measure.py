@@ -10,6 +10,7 @@ import click
 from ..options import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS, MeasureOptions
 from .conventions import BOTH, both_conventions, refuse_beside_both, tell_both
 from .echo import echo, echo_json
+from .gate import Gate, gate_options, gate_taken
 from .help import MEASURE_GROUPS, Command
 from .options import (
     data_options,
@@ -106,6 +107,7 @@ USUAL = MeasureOptions()
 @device_option
 @store_option(required=False, help="Keep the result and its raw values in this store too.")
 @click.option("--from-row", metavar="KEY", help="Measure this row of the --store again, and compare the numbers.")
+@gate_options
 @trust_option
 @output_option("--output", help="Write the JSON object to this file too.")
 @output_option("--report", help="Write a page of the result, with plots, to this file too.")
@@ -133,11 +135,12 @@ def measure(
     """
     before, origin = None, store
     if options["convention"] == BOTH and from_row is None:
-        refuse_beside_both(with_init=with_init, store=store, report=report)
+        refuse_beside_both(with_init=with_init, store=store, report=report, **gate_taken(options))
         with watched() as reporter:
             both = both_conventions(options, reporter)
         tell_both(both, output, as_json)
         return
+    gate = Gate(options)
     if from_row is not None:
         before, again = asked_by_row(store, from_row, options)
         wanted, store = [again], None
@@ -169,6 +172,7 @@ def measure(
         if not tell_differences(before, results[0].to_dict()):
             raise SystemExit(1)
         mend(origin, before, results[0])
+    gate.passed_or_exit(results[0])
 
 
 def write_files(results: "list[StabilityResult]", output: Path | None, report: Path | None) -> None:

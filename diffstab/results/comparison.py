@@ -257,7 +257,10 @@ def _other_images(one: Row, other: Row) -> str:
         f"{name} {value} and {seen[1].get(name)}" for name, value in seen[0].items() if seen[1].get(name) != value
     ]
     differ = [text for text in differ if not text.startswith("source ")]
-    return f"other preprocessing: {', '.join(differ)}" if differ and seen[1] else "other seeds or images"
+    if differ and seen[1]:
+        return f"other preprocessing: {', '.join(differ)}"
+    seeds = [row.get("seed") for row in (one, other)]
+    return "other images" if seeds[0] == seeds[1] else f"other seeds: {seeds[0]} and {seeds[1]}"
 
 
 def _share(one: dict[tuple[Any, ...], dict[Block, Row]], other: dict[tuple[Any, ...], dict[Block, Row]]) -> bool:

@@ -30,7 +30,7 @@ PLACES = {
     "Sweeps and clusters": "sweep",
     "Figures and pages": "figures pages",
     "Augmentation": "transforms",
-    "Command line": "cli",
+    "Command line and gates": "cli testing",
 }
 """Headings, with the modules and folders whose errors stand below them."""
 SAYS_ALL = re.compile(r"needed|must|allowed|pip install|give at most")

@@ -112,7 +112,7 @@ def test_several_seeds_count_together(trained, images):
         ({"delta": 0.5}, "delta 1.0 and 0.5"),
         ({"cutoff": 4}, "cutoff 3.0 and 4.0"),
         ({"average": "mean"}, "average median and mean"),
-        ({"seed": 1}, "other seeds or images"),
+        ({"seed": 1}, "other seeds: "),
         ({"count": 60}, "images 120 and 60"),
     ],
 )

@@ -1,0 +1,8 @@
+"""Gates for continuous integration: decisions on R_f, and assertions for a test suite.
+
+Open `decision` first: it says when R_f is above a limit and when a network is worse than its baseline; `assertions` has
+the two functions that tests call. The room imports measuring, results and statistics.
+"""
+
+from .assertions import assert_not_worse, assert_stable
+from .decision import MARGIN, Decision, above, checked_limit, checked_margin, worse

@@ -1,0 +1,98 @@
+"""When R_f is above a limit, and when a network is worse than its baseline; the command line and tests decide alike.
+
+Both ask for certainty: the lower end of a 95 % interval must lie beyond the limit, so that the choice of images alone
+makes a gate fail in about 2.5 % of cases where the true value stands exactly at the limit.
+"""
+
+import math
+from dataclasses import dataclass
+
+from ..results import StabilityResult, compare
+from ..statistics import Interval
+
+MARGIN = 1.1
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The outcome of a gate.
+
+    Attributes:
+        failed: Whether the network fails.
+        sentence: The numbers behind it, in one sentence.
+    """
+
+    failed: bool
+    sentence: str
+
+
+def above(result: StabilityResult, limit: float) -> Decision:
+    """Fails a network whose R_f is above a limit: the lower end of its 95 % interval is.
+
+    Args:
+        result: The measurement.
+        limit: Largest R_f that passes.
+
+    Raises:
+        ValueError: If the limit is not a number above 0.
+
+    >>> import torch
+    >>> from diffstab import measure
+    >>> result = measure(torch.nn.Flatten(), torch.rand(100, 1, 8, 8), delta=1.0, cutoff=3)
+    >>> above(result, 0.3).failed, above(result, 3.0).failed
+    (True, False)
+    """
+    checked_limit(limit)
+    failed = result.R.low > limit
+    passed = "is not surely above" if result.R.value > limit else "is not above"
+    verdict = "is above" if failed else passed
+    low, high = result.R.low, result.R.high
+    return Decision(failed, f"R_f {result.R.value:.2g} ({low:.2g} to {high:.2g}) {verdict} {limit:g}")
+
+
+def worse(result: StabilityResult, baseline: StabilityResult, margin: float = MARGIN) -> Decision:
+    """Fails a network that is worse than its baseline: the 95 % interval of the ratio lies above a margin.
+
+    The ratio R_f / R_f of the baseline is over the same images, fields and noise.
+
+    Args:
+        result: The network's measurement.
+        baseline: The baseline's measurement.
+        margin: Largest ratio that counts as equal, 1 or more.
+
+    Raises:
+        ValueError: If the margin is below 1 or no number, if the two were not measured with the same images, settings
+            and seed, or if the ratio is not defined.
+
+    >>> import torch
+    >>> from diffstab import measure
+    >>> images = torch.rand(200, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    >>> pooled = torch.nn.Sequential(torch.nn.AvgPool2d(2), torch.nn.Flatten())
+    >>> flat, stable = (measure(network, images, delta=1.0, cutoff=3) for network in (torch.nn.Flatten(), pooled))
+    >>> worse(flat, stable).failed, worse(stable, flat).failed, worse(flat, flat).failed
+    (True, False, False)
+    """
+    checked_margin(margin)
+    named = {"this network": result, "the baseline": baseline}
+    if result.R.value == 0:  # no ratio is defined, and none can be lower
+        return Decision(False, f"R_f is 0, and that of the baseline {baseline.R.value:.2g}")
+    ((*_, pair),) = compare(named, resamples=result.resamples, seed=result.seed).pairs
+    failed = pair.ratio.low > margin
+    bound = f"; a margin of {margin:g} is allowed" if failed else ""
+    return Decision(failed, f"R_f {result.R.value:.2g} is {_times(pair.ratio)} {baseline.R.value:.2g}{bound}")
+
+
+def checked_limit(limit: float) -> None:
+    """Raises ValueError unless R_f can be at most this."""
+    if not (math.isfinite(limit) and limit > 0):
+        raise ValueError(f"the largest R_f that passes is {limit}; a number above 0 is needed, such as 0.3")
+
+
+def checked_margin(margin: float) -> None:
+    """Raises ValueError unless a ratio up to this can count as equal."""
+    if not (math.isfinite(margin) and margin >= 1):
+        raise ValueError(f"margin is {margin}; a number of 1 or more is needed, such as {MARGIN}")
+
+
+def _times(ratio: Interval) -> str:
+    return f"{ratio.value:.2g} times ({ratio.low:.2g} to {ratio.high:.2g}) that of the baseline"
