@@ -31,7 +31,7 @@ gate_options = together(
         type=click.Choice(["worse"]),
         help="Exit with status 1 if R_f is worse than the baseline's: the 95 % interval of the ratio exceeds --margin.",
     ),
-    click.option("--margin", type=float, help="Largest ratio to the baseline that is not worse.  [default: 1.1]"),
+    click.option("--margin", type=float, help="Largest ratio to the baseline that is not worse.  [default: 1.05]"),
 )
 
 

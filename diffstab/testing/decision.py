@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..results import StabilityResult, compare
 from ..statistics import Interval
 
-MARGIN = 1.1
+MARGIN = 1.05
 
 
 @dataclass(frozen=True)

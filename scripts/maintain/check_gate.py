@@ -35,11 +35,11 @@ def scaled(result: StabilityResult, R: float) -> PairedSample:
 
 
 def share_failing(
-    first: PairedSample, second: PairedSample, *, images: int, comparisons: int, margin: float = MARGIN
+    first: PairedSample, second: PairedSample, *, images: int, comparisons: int, margin: float = MARGIN, seed: int = 0
 ) -> float:
     """Share of comparisons in which the gate calls the first network worse, each over other images."""
     failed = 0
-    for k in range(comparisons):
+    for k in range(seed, seed + comparisons):
         drawn = np.random.default_rng(k).integers(0, len(first.noise), images)
         new, base = (PairedSample(one.deformation[drawn], one.noise[drawn]) for one in (first, second))
         failed += compare_pair([new], [base], STATISTIC, resamples=400, seed=k).ratio.low > margin
@@ -52,6 +52,8 @@ def main() -> None:
     parser.add_argument("--comparisons", type=int, default=200, help="Comparisons per pair of networks and ratio.")
     parser.add_argument("--networks", nargs="+", default=NETWORKS, help="Folders of pretrained/, without -mnist5k.")
     parser.add_argument("--images", type=int, nargs="+", default=[500], help="Images per comparison.")
+    parser.add_argument("--margin", type=float, default=MARGIN, help="Margin of the gate.")
+    parser.add_argument("--seed", type=int, default=0, help="First seed of the comparisons.")
     asked = parser.parse_args()
     torch.set_num_threads(2)
     folder, data = Path(__file__).parents[2] / "pretrained", load_dataset("mnist5k", split="test")
@@ -60,10 +62,11 @@ def main() -> None:
         network = load_model(f"local-dir:{folder / f'{name}-mnist5k'}")
         results[name] = measure(getattr(network, "network", network), data, delta=1.0, cutoff=3, resamples=100)
     print(f"cpu, Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}")
-    print(f"margin {MARGIN}; failing share over pairs of networks, mean (lowest to highest)")
+    chosen = {"comparisons": asked.comparisons, "margin": asked.margin, "seed": asked.seed}
+    print(f"margin {asked.margin}; failing share over pairs of networks, mean (lowest to highest)")
     for images, ratio in itertools.product(asked.images, RATIOS):
         shares = [
-            share_failing(scaled(one, ratio), scaled(other, 1.0), images=images, comparisons=asked.comparisons)
+            share_failing(scaled(one, ratio), scaled(other, 1.0), images=images, **chosen)
             for one, other in itertools.combinations(results.values(), 2)
         ]
         print(f"| {images} | {ratio} | {np.mean(shares):.1%} | {min(shares):.1%} to {max(shares):.1%} |", flush=True)

@@ -10,10 +10,10 @@ from ..points.groups import Group
 from ..points.spread import Spread
 from .axes import set_log_axis, span_of
 from .lines import SIZE, draw_unit
-from .style import FAINT, WIDTH, appearance
+from .style import FAINT, STABILITY, WIDTH, appearance
 
 LABELS = {
-    "R": "relative stability $R_f$",
+    "R": STABILITY,
     "D": "stability to diffeomorphisms $D_f$",
     "G": "stability to noise $G_f$",
     "error": "test error $\\epsilon_t$",

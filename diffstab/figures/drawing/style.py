@@ -22,6 +22,7 @@ INK, FAINT, UNKNOWN = "#222222", "#8a8a8a", "#b5b5b5"
 ACCENT = "#c4451c"  # a line over the points, apart from every colour of `depth_colours`
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#222222")  # told apart by all eyes
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+STABILITY = "$R_f$ (lower is more stable)"  # on axes
 DPI = 300
 FORMATS = ("png", "pdf")
 

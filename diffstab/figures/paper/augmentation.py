@@ -14,7 +14,7 @@ from ...store import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import UNIT, Drawn, draw_unit, marks, name_of, network_keys
 from ..drawing.parts import draw_legend
-from ..drawing.style import FAINT, WIDTH, appearance, house_style
+from ..drawing.style import FAINT, STABILITY, WIDTH, appearance, house_style
 from ..points.choice import Chosen, choose
 from ..points.series import Series, Sweep, gather_series, table_of
 from ..points.setting import grouped
@@ -61,7 +61,7 @@ def augmentation_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
         cutoffs = _draw_groups(panel, found.series)
         _draw_frame(panel, [(name, errors[name]) for name in map(_name, found.series)])
         set_log_axis(panel, "y", span_of([*(point.R for one in found.series for point in one.points), UNIT]))
-        panel.set(ylabel="relative stability $R_f$" + (f" at $\\delta$ = {delta:g} px" if delta else ""))
+        panel.set(ylabel=STABILITY + (f" at $\\delta$ = {delta:g} px" if delta else ""))
         panel.set(xlabel="augmentation in training", title=found.series[0].label)
         draw_legend(figure, network_keys([f"$c$ = {cutoff:g}" for cutoff in cutoffs], joined=False))
     table = [{**line, **columns_of("error", errors[line[AUGMENTATION]])} for line in table_of(found)]

@@ -26,7 +26,7 @@ from ..drawing.lines import (
     set_spans,
 )
 from ..drawing.parts import draw_legend
-from ..drawing.style import FAINT, INK, WIDTH, appearance, house_style
+from ..drawing.style import FAINT, INK, STABILITY, WIDTH, appearance, house_style
 from ..points.choice import choose
 from ..points.series import ManySeries, Series, Sweep, gather_series, table_of
 from ..points.spread import Spread
@@ -99,7 +99,7 @@ def delta_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     models = models_of(found)
     kinds = list(dict.fromkeys(_kind(one) for one in found.series))
     with house_style():
-        figure, panels = panels_of([*models], "displacement $\\delta$ (pixels)", "relative stability $R_f$")
+        figure, panels = panels_of([*models], "displacement $\\delta$ (pixels)", STABILITY)
         for panel, series in zip(panels, models.values(), strict=True):
             draw_unit(panel)
             for one in series:

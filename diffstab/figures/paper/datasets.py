@@ -12,7 +12,7 @@ from ...store import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import UNIT, Drawn, draw_unit, line_keys, marks, models_of, name_of, network_keys, panels_of
 from ..drawing.parts import draw_legend
-from ..drawing.style import appearance, house_style
+from ..drawing.style import STABILITY, appearance, house_style
 from ..points.choice import choose
 from ..points.series import Series, Sweep, gather_series, table_of
 
@@ -48,7 +48,7 @@ def datasets_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     names = list(dict.fromkeys(str(place["dataset"]) for place in places))
     cutoffs = sorted({place["cutoff"] for place in places})
     with house_style():
-        figure, panels = panels_of([*models], "data set", "relative stability $R_f$")
+        figure, panels = panels_of([*models], "data set", STABILITY)
         for panel, series in zip(panels, models.values(), strict=True):
             draw_unit(panel)
             for one in series:

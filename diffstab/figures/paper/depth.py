@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from ...store import Row
 from ..drawing.lines import UNIT, Drawn, draw_line, draw_unit, line_keys, models_of, panels_of, set_spans
 from ..drawing.parts import draw_legend
-from ..drawing.style import COLOURS, house_style
+from ..drawing.style import COLOURS, STABILITY, house_style
 from ..points.choice import Chosen, choose
 from ..points.series import Sweep, gather_series, table_of
 
@@ -37,7 +37,7 @@ def depth_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     found = gather_series(_with_layers(choose(rows, filters)), OVER_LAYERS, unfold=layer_rows)
     models = models_of(found)
     with house_style():
-        figure, panels = panels_of([*models], "relative depth of the layer", "relative stability $R_f$")
+        figure, panels = panels_of([*models], "relative depth of the layer", STABILITY)
         for panel, series in zip(panels, models.values(), strict=True):
             draw_unit(panel)
             for one in series:

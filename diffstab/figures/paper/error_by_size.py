@@ -11,7 +11,7 @@ from ...store import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import SIZE, Drawn, network_keys
 from ..drawing.parts import draw_legend
-from ..drawing.style import FAINT, SMALL, WIDTH, appearance, house_style
+from ..drawing.style import FAINT, SMALL, STABILITY, WIDTH, appearance, house_style
 from ..points.choice import choose
 from ..points.groups import Group, groups_of
 from ..points.networks import labels_of
@@ -55,7 +55,7 @@ def error_by_size_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dr
         everything = [*groups, *behind]
         set_log_axis(panel, "x", span_of([group.spreads["R"] for group in everything]))
         set_log_axis(panel, "y", span_of([group.spreads["error"] for group in everything]))
-        panel.set(xlabel="relative stability $R_f$", ylabel="test error $\\epsilon_t$")
+        panel.set(xlabel=STABILITY, ylabel="test error $\\epsilon_t$")
         keys = network_keys([labels[model] for model in models])
         if behind:
             keys.append(

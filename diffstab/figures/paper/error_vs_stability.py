@@ -19,14 +19,14 @@ from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import Drawn
 from ..drawing.names import write_names
 from ..drawing.parts import draw_legend
-from ..drawing.style import ACCENT, FAINT, INK, UNKNOWN, WIDTH, depth_colours, house_style
+from ..drawing.style import ACCENT, FAINT, INK, STABILITY, UNKNOWN, WIDTH, depth_colours, house_style
 from ..points.networks import Network, gather
 from ..points.relation import QUANTITIES, Relation, networks_table, plain, quantity_of, relate
 
 HEIGHT = 2.8  # inches
 LARGE = 0.85, 4.2  # of one panel alone: share of the width, height in inches
 AXIS = {
-    "R": "relative stability $R_f$ (lower is more stable)",
+    "R": STABILITY,
     "D": "stability to diffeomorphisms $D_f$",
     "1/G": "inverse stability to noise $1/G_f$",
 }

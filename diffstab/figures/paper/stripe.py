@@ -16,7 +16,7 @@ from ...store import Row, select
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend
-from ..drawing.style import COLOURS, INK, MARKERS, WIDTH, house_style
+from ..drawing.style import COLOURS, INK, MARKERS, STABILITY, WIDTH, house_style
 from ..points.setting import grouped
 from ..points.spread import Spread, columns_of, spread_of
 
@@ -56,7 +56,7 @@ def stripe_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
                 panel, "y", span_of([spread for own_points in points.values() for spread in own_points.values()])
             )
             panel.set_xlabel("training points $P$")
-        panels[1].set_ylabel("relative stability $R_f$")
+        panels[1].set_ylabel(STABILITY)
         panels[2].set_ylabel("test error $\\epsilon_t$")
         draw_legend(figure, _keys(stages, laws, setting))
     table = [line for stage, at in stages.items() for line in _lines(stage, at, laws[stage])]

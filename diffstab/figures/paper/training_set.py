@@ -16,7 +16,7 @@ from ...store import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import UNIT, Drawn, draw_line, draw_unit, models_of, network_keys, panels_of, set_log_x
 from ..drawing.parts import draw_legend
-from ..drawing.style import COLOURS, FAINT, INK, appearance, house_style
+from ..drawing.style import COLOURS, FAINT, INK, STABILITY, appearance, house_style
 from ..points.choice import Chosen, choose
 from ..points.series import ManySeries, Series, Sweep, gather_series, table_of
 from ..points.spread import Spread
@@ -44,7 +44,7 @@ def relative_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     models = models_of(found)
     kinds = sorted({_kind(one) for one in found.series}, key=_order)
     with house_style():
-        figure, panels = panels_of([*models], "training images $P$", "relative stability $R_f$")
+        figure, panels = panels_of([*models], "training images $P$", STABILITY)
         for panel, (label, series) in zip(panels, models.items(), strict=True):
             draw_unit(panel)
             for one in series:

@@ -16,7 +16,7 @@ from ...store import Row
 from ..drawing.axes import set_log_axis, span_of
 from ..drawing.lines import KEYS, UNIT, Drawn, marks, models_of, name_of, network_keys
 from ..drawing.parts import draw_legend
-from ..drawing.style import FAINT, INK, WIDTH, appearance, house_style
+from ..drawing.style import FAINT, INK, STABILITY, WIDTH, appearance, house_style
 from ..points.choice import choose
 from ..points.series import Point, Series, Sweep, gather_series, table_of
 
@@ -63,7 +63,7 @@ def transformations_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> 
         spreads = [point.R for one in found.series for point in one.points]
         set_log_axis(panel, "x", span_of([*spreads, UNIT]))
         delta = found.setting.get("delta")
-        panel.set_xlabel("relative stability $R_f$" + (f" at $\\delta$ = {delta:g} px" if delta else ""))
+        panel.set_xlabel(STABILITY + (f" at $\\delta$ = {delta:g} px" if delta else ""))
         keys = network_keys(labels, joined=False)
         if any(one.fresh for one in found.series):
             keys.append(Line2D([], [], linestyle="none", label="at initialisation", **marks(INK, "o", fresh=True)))
