@@ -18,6 +18,15 @@ def network(width):
     return nn.Sequential(nn.Conv2d(1, width, 3), nn.Tanh(), nn.Flatten(), nn.Linear(width * 36, CLASSES))
 
 
+def trained_on(own, images, labels):
+    optimizer = torch.optim.Adam(own.parameters(), 3e-3)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(own(images), labels).backward()
+        optimizer.step()
+    return own
+
+
 @pytest.fixture(scope="module")
 def images():
     return torch.rand(120, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -30,12 +39,7 @@ def trained(images):
     found = {}
     labels = images.mean((1, 2, 3)).argsort().argsort() * CLASSES // len(images)
     for name, width in (("narrow", 4), ("base", 8), ("wide", 16)):
-        found[name] = network(width)
-        optimizer = torch.optim.Adam(found[name].parameters(), 3e-3)
-        for _ in range(STEPS):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(found[name](images), labels).backward()
-            optimizer.step()
+        found[name] = trained_on(network(width), images, labels)
     return found
 
 
@@ -133,3 +137,39 @@ def test_python_gives_the_commands_number(cli):
     result = measure(load_model("fc_l2", dataset="mnist5k"), digits, delta=1.0, cutoff=3, count=100)
     answer = cli("measure", "--model", "fc_l2", "--images", 100, "--json")
     assert json.loads(answer.stdout)["R"] == result.R._asdict()
+
+
+OWN = """
+from torch import nn
+
+
+def build(width, classes=10):
+    layers = nn.Conv2d(1, width, 4, stride=3), nn.Tanh(), nn.Flatten(), nn.Linear(width * 81, classes)
+    return nn.Sequential(*layers)
+"""
+
+
+@pytest.mark.slow
+def test_a_students_session_at_the_command_line(cli, tmp_path, monkeypatch):
+    """Three networks of one file, trained in Python: measured, saved, compared and drawn by commands alone."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(OWN)
+    names = {}
+    exec(compile(OWN, "own.py", "exec"), names)
+    digits = load_dataset("mnist5k", split="train")
+    chosen = torch.randperm(len(digits), generator=torch.Generator().manual_seed(0))[:600].tolist()
+    images, labels = torch.stack([digits[k][0] for k in chosen]), torch.tensor([digits[k][1] for k in chosen])
+    for width in (4, 8, 16):
+        torch.manual_seed(width)
+        own = trained_on(names["build"](width), images, labels)
+        torch.save(own.state_dict(), f"{width}.pt")
+        words = ("--checkpoint", f"{width}.pt", "--model-kwargs", f"width={width}", "--images", 100, "--store", "kept")
+        answer = cli("measure", "own.py:build", *words)
+        assert answer.exit_code == 0, answer.stderr
+        here = measure(own, load_dataset("mnist5k"), count=100)
+        assert f"{here.R}" in answer.stdout.splitlines()[1]
+    answer = cli("compare", "kept")
+    assert answer.exit_code == 0, answer.stderr
+    assert all(answer.stdout.count(f"{width}.pt") >= 3 for width in (4, 8, 16))
+    assert cli("report", "kept", "-o", "page.html").exit_code == 0
+    assert "In words" in (tmp_path / "page.html").read_text()
