@@ -53,6 +53,8 @@ def compare(
     for name in networks:
         if name not in seen:
             echo(f"note: {name} shares no images, settings and seed with the others and is left out", err=True)
+    for note in dict.fromkeys(note for one in found for note in one.notes):
+        echo(f"note: {note}", err=True)
     if as_json:
         echo_json([plain(one) for one in found])
         return

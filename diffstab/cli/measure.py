@@ -123,8 +123,8 @@ def measure(
 ) -> None:
     """Measure D_f, G_f and R_f of a network, with 95 % intervals.
 
-    R_f near 1: deformations change the output as much as noise of the same size does. Well below 1: the network is
-    stable to deformations. The network is MODEL or --model.
+    Lower R_f is more stable. Near 1, deformations change the output as much as noise of the same size does; well below
+    1, the network is stable to deformations. The network is MODEL or --model.
 
     \b
     Examples:

@@ -5,7 +5,7 @@ The room imports statistics, options and the ground floor.
 """
 
 from .aligned import Columns, columns, shown
-from .comparison import Comparison, NothingSharedError, RawOf, Shared, compare, compare_shared, shared_settings
+from .comparison import Comparison, RawOf, compare, compare_shared
 from .layers import LayerStability
 from .printed import answer_of, table_of
 from .raw_values import LayerValues, RawValues
@@ -23,4 +23,5 @@ from .row import (
     value_at,
     without_layers,
 )
+from .shared import NothingSharedError, Shared, shared_settings
 from .words import LOWER, cautions, in_words

@@ -1,7 +1,7 @@
 """Networks that were measured on the same images, fields and noise, side by side: ratios of R_f, p-values and ranks."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,10 @@ from .aligned import columns
 from .plot import optional, plotted_ranking
 from .raw_values import RawValues
 from .result import StabilityResult
-from .row import SETTING, Row, setting_values, told_setting, value_at
+from .row import Row, told_setting
+from .shared import Shared, by_setting, nothing_shared, shared_settings
 from .words import LOWER
 
-Block = tuple[int, str]  # seed and images
 NOT_TOLD_APART = 0.05  # p
 RawOf = Callable[[Row], RawValues]
 
@@ -29,12 +29,14 @@ class Comparison:
         seeds: Those with which all of these networks were measured.
         ranking: From the most stable network.
         pairs: (first, second, their comparison).
+        notes: Differences between the measurements that the setting leaves open, such as the precision.
     """
 
     setting: dict[str, Any]
     seeds: list[int]
     ranking: list[Ranked]
     pairs: list[tuple[str, str, PairedComparison]]
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [self.headlines(), columns(*self.ranking_table()), [""]]
@@ -117,6 +119,8 @@ def compare(
 ) -> Comparison:
     """Compares networks in pairs over the images, fields and noise that all of them saw, as `diffstab compare` does.
 
+    A warning tells where precision or batch normalisation differ.
+
     Args:
         results: The result of each network by a name of your choice; or several, with one seed each.
         resamples: Bootstrap resamples of the images.
@@ -145,54 +149,14 @@ def compare(
     raw = {id(row): one.raw for name, mine in own.items() for row, one in zip(rows[name], mine, strict=True)}
     shared = [one for one in shared_settings(rows) if len(one.rows) == len(rows)]
     if not shared:
-        raise ValueError(_nothing_shared({name: _by_setting(name, mine) for name, mine in rows.items()}))
+        raise ValueError(nothing_shared({name: by_setting(name, mine) for name, mine in rows.items()}))
     if len(shared) > 1:
         one, other = (told_setting(found.setting) for found in shared[:2])
         raise ValueError(f"results are of several settings ({one}, and {other}); compare those of one")
-    return compare_shared(shared[0], lambda row: raw[id(row)], resamples=resamples, seed=seed)
-
-
-class NothingSharedError(ValueError):
-    """No setting is shared by two networks. `rows`: one of each."""
-
-    def __init__(self, text: str, rows: tuple[Row, Row]) -> None:
-        super().__init__(text)
-        self.rows = rows
-
-
-@dataclass(frozen=True)
-class Shared:
-    """Networks that were measured under one setting on the same images.
-
-    Attributes:
-        setting: What was measured, by column.
-        rows: Of each network, one for each seed that all have, in the same order.
-    """
-
-    setting: dict[str, Any]
-    rows: dict[str, list[Row]]
-
-
-def shared_settings(networks: Mapping[str, Sequence[Row]]) -> list[Shared]:
-    """Every setting that at least two networks share, with the most networks that have seen the same images.
-
-    Raises:
-        ValueError: If there are fewer than two networks, one has several rows under one setting and seed, or no
-            setting is shared.
-    """
-    if len(networks) < 2:
-        raise ValueError(f"networks are {', '.join(networks) or 'none'}; two or more different ones are needed")
-    measured = {name: _by_setting(name, rows) for name, rows in networks.items()}
-    shared = []
-    for setting in dict.fromkeys(setting for found in measured.values() for setting in found):
-        blocks = _sharing({name: found[setting] for name, found in measured.items() if setting in found})
-        common = [block for block in next(iter(blocks.values())) if all(block in own for own in blocks.values())]
-        if len(blocks) > 1:
-            chosen = {name: [own[block] for block in common] for name, own in blocks.items()}
-            shared.append(Shared(dict(zip(SETTING, setting, strict=True)), chosen))
-    if not shared:
-        raise NothingSharedError(_nothing_shared(measured), _apart(measured))
-    return shared
+    found = compare_shared(shared[0], lambda row: raw[id(row)], resamples=resamples, seed=seed)
+    for note in found.notes:
+        warnings.warn(note, stacklevel=2)
+    return found
 
 
 def compare_shared(shared: Shared, raw_of: RawOf, *, resamples: int, seed: int) -> Comparison:
@@ -213,76 +177,20 @@ def compare_shared(shared: Shared, raw_of: RawOf, *, resamples: int, seed: int) 
     ranking = rank(samples, statistic, resamples=resamples, seed=seed)
     pairs = compare_all(samples, statistic, resamples=resamples, seed=seed)
     seeds = [row["seed"] for row in next(iter(shared.rows.values()))]
-    return Comparison(setting, seeds, ranking, pairs)
+    return Comparison(setting, seeds, ranking, pairs, tuple(_beside(shared.rows)))
 
 
-def _sharing(blocks: dict[str, dict[Block, Row]]) -> dict[str, dict[Block, Row]]:
-    """The most networks that have seen the same images with one seed at least."""
-    seen = Counter(block for own in blocks.values() for block in own)
-    ((most, _),) = seen.most_common(1)
-    return {name: own for name, own in blocks.items() if most in own}
-
-
-def _by_setting(name: str, rows: Sequence[Row]) -> dict[tuple[Any, ...], dict[Block, Row]]:
-    """The network's rows by setting, then by seed and images."""
-    found: dict[tuple[Any, ...], dict[Block, Row]] = defaultdict(dict)
-    for row in rows:
-        own = found[setting_values(row)]
-        block = (row["seed"], row["data_sha256"])
-        if block in own:
-            differing = _differing(own[block], row)
-            raise ValueError(
-                f"{name!r} means several rows with seed {row['seed']}; add what tells them apart: {differing}"
-            )
-        own[block] = row
-    return dict(found)
-
-
-def _differing(one: Row, other: Row) -> str:
-    """The first column, of those that people know, in which two rows of a setting differ."""
-    for name in ("model", "weights", "training.seed", "training.job", "batch_norm", "precision", "resamples"):
-        if value_at(one, name) != value_at(other, name):
-            return f"{name}={value_at(one, name)} or {name}={value_at(other, name)}"
-    return f"key={one['key'][:12]}* or key={other['key'][:12]}*"
+def _beside(rows: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+    """Differences beside the setting; batch norm at initialisation is another by the paper's rule (App. E.1)."""
+    for column in ("precision", "batch_norm"):
+        found: dict[str, str] = {}
+        for name, own in rows.items():
+            values = [row.get(column) for row in own if column == "precision" or row.get("weights") != "init"]
+            found |= {str(value): name for value in values if value not in (None, "none")}
+        if len(found) > 1:
+            told = ", ".join(f"{value} ({name})" for value, name in sorted(found.items()))
+            yield f"the networks were measured with different {column}: {told}"
 
 
 def _sample(raw: RawValues, statistic: Statistic) -> PairedSample:
     return PairedSample(*raw.changes(statistic), indices=raw.indices)
-
-
-def _other_images(one: Row, other: Row) -> str:
-    """Images that became another input are other images to a network."""
-    seen = [row.get("preprocessing") or {} for row in (one, other)]
-    differ = [
-        f"{name} {value} and {seen[1].get(name)}" for name, value in seen[0].items() if seen[1].get(name) != value
-    ]
-    differ = [text for text in differ if not text.startswith("source ")]
-    if differ and seen[1]:
-        return f"other preprocessing: {', '.join(differ)}"
-    seeds = [row.get("seed") for row in (one, other)]
-    return "other images" if seeds[0] == seeds[1] else f"other seeds: {seeds[0]} and {seeds[1]}"
-
-
-def _share(one: dict[tuple[Any, ...], dict[Block, Row]], other: dict[tuple[Any, ...], dict[Block, Row]]) -> bool:
-    """Whether two networks have a setting, a seed and images in common."""
-    return any(set(blocks) & set(other[setting]) for setting, blocks in one.items() if setting in other)
-
-
-def _apart(measured: dict[str, dict[tuple[Any, ...], dict[Block, Row]]]) -> tuple[Row, Row]:
-    """A row of the first network, and one of another that shares nothing with it."""
-    one, *others = measured.values()
-    other = next((other for other in others if not _share(one, other)), others[0])
-    first, second = (next(iter(next(iter(found.values())).values())) for found in (one, other))
-    return first, second
-
-
-def _nothing_shared(measured: dict[str, dict[tuple[Any, ...], dict[Block, Row]]]) -> str:
-    """Why no setting can be compared: the columns in which the first two networks differ."""
-    first, one = next(iter(measured.items()))
-    others = [name for name, other in measured.items() if not _share(one, other)]
-    second = others[0] if others else list(measured)[1]
-    other = measured[second]
-    own, theirs = next(iter(one)), next(iter(other))
-    differ = [f"{name} {a} and {b}" for name, a, b in zip(SETTING, own, theirs, strict=True) if a != b]
-    text = ", ".join(differ) or _other_images(*(next(iter(found[own].values())) for found in (one, other)))
-    return f"{first} and {second} share no measurement ({text}); measure them with the same images, settings and seed"

@@ -125,6 +125,17 @@ def test_what_differs_is_refused_and_named(trained, images, results, other, mess
         compare({**results, "other": measure(trained["base"], images, **other)})
 
 
+def test_what_the_setting_leaves_open_is_told(cli, trained, images, results, tmp_path):
+    mixed = measure(trained["wide"], images, amp=True, note=lambda text: None)
+    with pytest.warns(UserWarning, match=r"different precision: amp-bfloat16 \(mixed\), float32 \(base\)"):
+        compare({"base": results["base"], "mixed": mixed})
+    store = Store(tmp_path / "store", create=True)
+    for result in (results["base"], mixed):
+        store.add(result)
+    store.close()
+    assert cli("compare", store.folder).stderr.startswith("note: the networks were measured with different precision")
+
+
 def test_one_network_or_a_list_is_refused(results):
     with pytest.raises(ValueError, match="two or more different ones are needed"):
         compare({"base": results["base"]})

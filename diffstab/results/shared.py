@@ -1,0 +1,122 @@
+"""The settings, seeds and images that several networks share, and what differs where they share none."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .row import SETTING, Row, setting_values, value_at
+
+Block = tuple[int, str]  # seed and images
+Blocks = dict[tuple[Any, ...], dict[Block, Row]]  # a network's rows by setting, then by seed and images
+
+
+class NothingSharedError(ValueError):
+    """No setting is shared by two networks. `rows`: one of each."""
+
+    def __init__(self, text: str, rows: tuple[Row, Row]) -> None:
+        super().__init__(text)
+        self.rows = rows
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Networks that were measured under one setting on the same images.
+
+    Attributes:
+        setting: What was measured, by column.
+        rows: Of each network, one for each seed that all have, in the same order.
+    """
+
+    setting: dict[str, Any]
+    rows: dict[str, list[Row]]
+
+
+def shared_settings(networks: Mapping[str, Sequence[Row]]) -> list[Shared]:
+    """Every setting that at least two networks share, with the most networks that have seen the same images.
+
+    Raises:
+        ValueError: If there are fewer than two networks, one has several rows under one setting and seed, or no
+            setting is shared.
+    """
+    if len(networks) < 2:
+        raise ValueError(f"networks are {', '.join(networks) or 'none'}; two or more different ones are needed")
+    measured = {name: by_setting(name, rows) for name, rows in networks.items()}
+    shared = []
+    for setting in dict.fromkeys(setting for found in measured.values() for setting in found):
+        blocks = _sharing({name: found[setting] for name, found in measured.items() if setting in found})
+        common = [block for block in next(iter(blocks.values())) if all(block in own for own in blocks.values())]
+        if len(blocks) > 1:
+            chosen = {name: [own[block] for block in common] for name, own in blocks.items()}
+            shared.append(Shared(dict(zip(SETTING, setting, strict=True)), chosen))
+    if not shared:
+        raise NothingSharedError(nothing_shared(measured), _apart(measured))
+    return shared
+
+
+def _sharing(blocks: dict[str, dict[Block, Row]]) -> dict[str, dict[Block, Row]]:
+    """The most networks that have seen the same images with one seed at least."""
+    seen = Counter(block for own in blocks.values() for block in own)
+    ((most, _),) = seen.most_common(1)
+    return {name: own for name, own in blocks.items() if most in own}
+
+
+def by_setting(name: str, rows: Sequence[Row]) -> Blocks:
+    """The network's rows by setting, then by seed and images."""
+    found: Blocks = defaultdict(dict)
+    for row in rows:
+        own = found[setting_values(row)]
+        block = (row["seed"], row["data_sha256"])
+        if block in own:
+            differing = _differing(own[block], row)
+            raise ValueError(
+                f"{name!r} means several rows with seed {row['seed']}; add what tells them apart: {differing}"
+            )
+        own[block] = row
+    return dict(found)
+
+
+def _differing(one: Row, other: Row) -> str:
+    """The first column, of those that people know, in which two rows of a setting differ."""
+    for name in ("model", "weights", "training.seed", "training.job", "batch_norm", "precision", "resamples"):
+        if value_at(one, name) != value_at(other, name):
+            return f"{name}={value_at(one, name)} or {name}={value_at(other, name)}"
+    return f"key={one['key'][:12]}* or key={other['key'][:12]}*"
+
+
+def _other_images(one: Row, other: Row) -> str:
+    """Images that became another input are other images to a network."""
+    seen = [row.get("preprocessing") or {} for row in (one, other)]
+    differ = [
+        f"{name} {value} and {seen[1].get(name)}" for name, value in seen[0].items() if seen[1].get(name) != value
+    ]
+    differ = [text for text in differ if not text.startswith("source ")]
+    if differ and seen[1]:
+        return f"other preprocessing: {', '.join(differ)}"
+    seeds = [row.get("seed") for row in (one, other)]
+    return "other images" if seeds[0] == seeds[1] else f"other seeds: {seeds[0]} and {seeds[1]}"
+
+
+def _share(one: Blocks, other: Blocks) -> bool:
+    """Whether two networks have a setting, a seed and images in common."""
+    return any(set(blocks) & set(other[setting]) for setting, blocks in one.items() if setting in other)
+
+
+def _apart(measured: dict[str, Blocks]) -> tuple[Row, Row]:
+    """A row of the first network, and one of another that shares nothing with it."""
+    one, *others = measured.values()
+    other = next((other for other in others if not _share(one, other)), others[0])
+    first, second = (next(iter(next(iter(found.values())).values())) for found in (one, other))
+    return first, second
+
+
+def nothing_shared(measured: dict[str, Blocks]) -> str:
+    """Why no setting can be compared: the columns in which the first two networks differ."""
+    first, one = next(iter(measured.items()))
+    others = [name for name, other in measured.items() if not _share(one, other)]
+    second = others[0] if others else list(measured)[1]
+    other = measured[second]
+    own, theirs = next(iter(one)), next(iter(other))
+    differ = [f"{name} {a} and {b}" for name, a, b in zip(SETTING, own, theirs, strict=True) if a != b]
+    text = ", ".join(differ) or _other_images(*(next(iter(found[own].values())) for found in (one, other)))
+    return f"{first} and {second} share no measurement ({text}); measure them with the same images, settings and seed"
