@@ -9,7 +9,8 @@ from ..checks import LARGEST_SEED, positive_integer, some
 from ..options import DEFAULTS, MOST_RESAMPLES
 from ..statistics import Interval, PairedComparison, PairedSample, Ranked, Statistic, compare_all, rank
 from .aligned import columns
-from .plot import optional, plotted_ranking
+from .log_axis import optional
+from .plot import plotted_ranking
 from .raw_values import RawValues
 from .result import StabilityResult
 from .row import Row, told_setting
@@ -147,6 +148,10 @@ def compare(
     own = {name: [one] if isinstance(one, StabilityResult) else list(one) for name, one in results.items()}
     rows = {name: [one.to_dict() for one in mine] for name, mine in own.items()}
     raw = {id(row): one.raw for name, mine in own.items() for row, one in zip(rows[name], mine, strict=True)}
+    named: dict[str, Row] = {}  # the same images have one name, whether they came as a tensor or from a loader
+    for row in (row for mine in rows.values() for row in mine):
+        first = named.setdefault(row["data_sha256"], row)
+        row |= {column: first[column] for column in ("dataset", "split")}
     shared = [one for one in shared_settings(rows) if len(one.rows) == len(rows)]
     if not shared:
         raise ValueError(nothing_shared({name: by_setting(name, mine) for name, mine in rows.items()}))

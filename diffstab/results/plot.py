@@ -1,23 +1,15 @@
 """Pictures of one result or of a comparison: points with 95 % intervals on a logarithmic axis."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 from ..checks import escaped
 from ..statistics import Interval
+from .log_axis import PLOT, optional, set_log_axis
 from .words import LOWER
 
 COLOUR, FAINT = "#0072b2", "#8a8a8a"
 ROW, EMPTY, WIDTH = 0.3, 0.9, 4.6  # inches: height of a line and of a picture without one, width of a panel
-
-
-def optional(module: str, install: str) -> Any:
-    """A module that the core does without. Raises ImportError, with what to install, where it is not there."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise ImportError(f"{module.partition('.')[0]} is needed for this; pip install {install} ({error})") from error
 
 
 def plotted(result: Any, ax: Any = None) -> Any:
@@ -30,7 +22,9 @@ def plotted(result: Any, ax: Any = None) -> Any:
     depths, R = [layer.depth for layer in result.layers], [layer.R for layer in result.layers]
     right.errorbar(depths, [one.value for one in R], yerr=_bars(R), fmt="o-", color=COLOUR, ecolor=FAINT, markersize=3)
     right.axhline(1, color=FAINT, linewidth=0.8, linestyle=":")
-    right.set(yscale="log", xlabel="depth, share of the layers with weights", ylabel=f"R of the layer ({LOWER})")
+    right.set(xlabel="depth, share of the layers with weights", ylabel=f"R of the layer ({LOWER})")
+    right.set_yscale("log")
+    set_log_axis(right, "y", right.get_ylim())
     return figure
 
 
@@ -40,7 +34,7 @@ def plotted_ranking(names: Sequence[str], R: Sequence[Interval], ax: Any = None)
 
 
 def _panels(count: int, lines: int) -> Any:
-    plt = optional("matplotlib.pyplot", "'diffstab[plot]'")
+    plt = optional("matplotlib.pyplot", PLOT)
     return plt.subplots(1, count, figsize=(WIDTH * count, EMPTY + ROW * lines), layout="constrained", dpi=150)
 
 
@@ -52,6 +46,7 @@ def _points(named: dict[str, Interval], label: str, ax: Any, title: str) -> Any:
     ax.axvline(1, color=FAINT, linewidth=0.8, linestyle=":")
     ax.set_yticks(places, list(named))
     ax.set(xscale="log", ylim=(len(named) - 0.5, -0.5), xlabel=label, title=title)
+    set_log_axis(ax, "x", ax.get_xlim())
     return figure
 
 

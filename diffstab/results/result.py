@@ -13,7 +13,8 @@ from ..reading import read_bytes
 from ..statistics import Interval
 from ..writing import write_atomically
 from .layers import LayerStability
-from .plot import optional, plotted
+from .log_axis import optional
+from .plot import plotted
 from .printed import RATES, html_of, table_of
 from .raw_values import RawValues
 from .row import flat, without_layers

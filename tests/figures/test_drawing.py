@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from diffstab.figures.drawing.axes import log_ticks, span_of
+from diffstab.figures.drawing.axes import span_of
 from diffstab.figures.drawing.label_places import place_labels
 from diffstab.figures.points.spread import Spread
+from diffstab.results import log_ticks
 
 
 def test_an_axis_has_ticks_at_any_span():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from diffstab import StabilityResult, Store, compare, load_dataset, load_model, measure
 from diffstab.results import LOWER
@@ -103,6 +104,16 @@ def test_the_most_stable_network_is_named_unless_it_is_not_told_apart(trained, i
         best, other = ("flat", "base") if ratio > 1 else ("base", "flat")
         assert answer.startswith(f"{best} is the most stable: its R_f is {max(ratio, 1 / ratio):.3g} (")
         assert answer.endswith(f") times lower than that of {other}")
+
+
+def test_the_same_images_compare_whatever_they_came_in(trained, images, results):
+    loader = DataLoader(TensorDataset(images, torch.full((len(images),), -1)), batch_size=50)
+    other = measure(trained["wide"], loader)
+    assert other.dataset != results["wide"].dataset
+    assert (
+        compare({"base": results["base"], "wide": other}).pairs
+        == compare({name: results[name] for name in ("base", "wide")}).pairs
+    )
 
 
 def test_several_seeds_count_together(trained, images):

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ...results import set_log_axis
 from ..points.series import ManySeries, Point, Series
 from ..points.spread import Spread
-from .axes import set_log_axis, span_of
+from .axes import span_of
 from .style import FAINT, INK, WIDTH, appearance
 
 MOST_COLUMNS = 4  # panels side by side

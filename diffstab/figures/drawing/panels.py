@@ -6,9 +6,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...results import set_log_axis
 from ..points.groups import Group
 from ..points.spread import Spread
-from .axes import set_log_axis, span_of
+from .axes import span_of
 from .lines import SIZE, draw_unit
 from .style import FAINT, STABILITY, WIDTH, appearance
 

@@ -10,8 +10,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...results import set_log_axis
 from ...store import Row
-from ..drawing.axes import set_log_axis, span_of
+from ..drawing.axes import span_of
 from ..drawing.lines import UNIT, Drawn, draw_unit, marks, name_of, network_keys
 from ..drawing.parts import draw_legend
 from ..drawing.style import FAINT, STABILITY, WIDTH, appearance, house_style

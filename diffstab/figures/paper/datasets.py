@@ -8,8 +8,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from ...results import set_log_axis
 from ...store import Row
-from ..drawing.axes import set_log_axis, span_of
+from ..drawing.axes import span_of
 from ..drawing.lines import UNIT, Drawn, draw_unit, line_keys, marks, models_of, name_of, network_keys, panels_of
 from ..drawing.parts import draw_legend
 from ..drawing.style import STABILITY, appearance, house_style

@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...options import DEFAULT_CUTOFF, INTERPOLATIONS
+from ...results import set_log_axis
 from ...store import Row
-from ..drawing.axes import set_log_axis, span_of
+from ..drawing.axes import span_of
 from ..drawing.lines import SIZE, Drawn, network_keys
 from ..drawing.parts import draw_legend
 from ..drawing.style import FAINT, SMALL, STABILITY, WIDTH, appearance, house_style

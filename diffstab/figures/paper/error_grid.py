@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 
 from ...fields import LEAST_DELTA, MaxEntropyEnsemble
 from ...options import INTERPOLATIONS
+from ...results import set_log_axis
 from ...statistics import log_correlation
 from ...store import Row
-from ..drawing.axes import set_log_axis, span_of
+from ..drawing.axes import span_of
 from ..drawing.lines import SIZE, Drawn, network_keys
 from ..drawing.parts import draw_legend
 from ..drawing.style import SMALL, WIDTH, appearance, house_style

@@ -14,8 +14,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ...results import set_log_axis
 from ...store import Row
-from ..drawing.axes import set_log_axis, span_of
+from ..drawing.axes import span_of
 from ..drawing.lines import Drawn
 from ..drawing.names import write_names
 from ..drawing.parts import draw_legend

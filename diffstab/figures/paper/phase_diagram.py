@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...fields import MaxEntropyEnsemble, deform, largest_xi, temperature_range
+from ...results import tick_text
 from ...streams import StreamKeys
-from ..drawing.axes import tick_text
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend, photograph, show_picture
 from ..drawing.style import ACCENT, COLOURS, INK, SMALL, WIDTH, house_style

@@ -11,9 +11,10 @@ from matplotlib.lines import Line2D
 
 from ...experiments.stripe import PLANES, stripes
 from ...options import FIRST_LOSS, STRIPE
+from ...results import set_log_axis
 from ...statistics import PowerLaw, fitted_power_law
 from ...store import Row, select
-from ..drawing.axes import set_log_axis, span_of
+from ..drawing.axes import span_of
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend
 from ..drawing.style import COLOURS, INK, MARKERS, STABILITY, WIDTH, house_style

@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from ...options import INTERPOLATIONS
+from ...results import set_log_axis
 from ...statistics import power_law
 from ...store import Row
-from ..drawing.axes import set_log_axis, span_of
+from ..drawing.axes import span_of
 from ..drawing.lines import UNIT, Drawn, draw_line, draw_unit, models_of, network_keys, panels_of, set_log_x
 from ..drawing.parts import draw_legend
 from ..drawing.style import COLOURS, FAINT, INK, STABILITY, appearance, house_style

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...options import DIFFEO, TRANSFORMS
+from ...results import set_log_axis
 from ...store import Row
-from ..drawing.axes import set_log_axis, span_of
+from ..drawing.axes import span_of
 from ..drawing.lines import KEYS, UNIT, Drawn, marks, models_of, name_of, network_keys
 from ..drawing.parts import draw_legend
 from ..drawing.style import FAINT, INK, STABILITY, WIDTH, appearance, house_style
