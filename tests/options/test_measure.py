@@ -107,6 +107,7 @@ def test_the_command_has_these_options_and_defaults(command, options):
         "tensorboard",
         "wandb",
         "network",
+        *("fail_above", "baseline", "fail_if", "margin"),
     }
     assert parameters.keys() - told == set(options().to_dict())
     for name, usual in options().to_dict().items():
