@@ -20,7 +20,8 @@ MEASURED = ["0a8aec31022e", "0e6978abf194", "1eb7a31e8b06", "979156c789fe", "f22
 TRAINING = "--model lenet-w0.25 --recipe laptop --train-size 1000 --epochs 1 --seed 3 --device cpu".split()
 LOSSES = [2.3178319931030273, 2.31455203465053, 2.310654742377145, 2.308546543121338]  # by epoch, of the whole run
 COMPARED = """\
-20 images of mnist5k/test, draws: 1, seed 0; c = 3, delta = 1 px, bilinear, median, paper convention; R_f: lower is more stable
+20 images of mnist5k/test, draws: 1, seed 0; c = 3, delta = 1 px, bilinear, median, paper convention; \
+R_f: lower is more stable
 fc_l2 and lenet are not told apart: p (Holm) = 0.69
 rank  network    R_f  95 % interval  rank, 95 %
    1  fc_l2    3.071  1.83 to 7.89   1 to 2
