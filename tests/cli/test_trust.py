@@ -127,6 +127,7 @@ def test_a_folder_of_own_code_needs_trust(cli, place, words):
     assert ran()
 
 
+@pytest.mark.slow
 def test_a_sweep_takes_trust_from_its_spec(cli, place):
     spec = "measure: {{model: 'local-dir:run', images: 10, resamples: 100, trust: '{}'}}"
     (place / "spec.yaml").write_text(spec.format("planted.nets"))

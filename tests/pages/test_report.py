@@ -113,6 +113,7 @@ def test_the_page_says_in_words_what_the_lowest_and_the_highest_number_mean(stor
             assert in_words(Interval(**one["R"])) in answer
 
 
+@pytest.mark.slow
 def test_of_very_many_rows_the_newest_are_on_the_page(cli, store, tmp_path, monkeypatch):
     def rows():
         """An iterator; the oldest come last."""

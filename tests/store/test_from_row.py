@@ -134,6 +134,7 @@ def test_an_object_of_python_can_not_be_named_again(folder):
         options_of(row, store)
 
 
+@pytest.mark.slow
 def test_lost_raw_values_are_put_back_and_a_sweep_misses_them(cli, tmp_path, one_thread):
     (tmp_path / "sweep.yaml").write_text("measure: {model: fc_l4, images: 30, resamples: 100}")
     words = ("sweep", tmp_path / "sweep.yaml", "--store", tmp_path / "s")

@@ -132,6 +132,7 @@ def test_what_is_no_store_is_refused(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["other", "file"]
 
 
+@pytest.mark.slow
 def test_a_store_is_listed_and_compared_without_holding_its_rows(store):
     """Of 4,000 rows with 10 MB of texts, what is held at once stays below 4 MB."""
     (row, *_) = store.rows()
