@@ -18,6 +18,7 @@ from ..options import (
     DEFAULT_SPLIT,
     DEFAULTS,
     DELTA_RULES,
+    DIFFEO,
     INTERPOLATIONS,
     SPLITS,
 )
@@ -162,8 +163,6 @@ def output_option(*names: str, help: str = "File to write, in place of stdout.")
 
 def make_ensemble(size: tuple[int, int], **options: Any) -> Any:
     """The ensemble that the options describe; delta is 1 pixel where neither delta nor T is given."""
-    from ..fields import MaxEntropyEnsemble
+    from ..perturbations import perturbation
 
-    if options["delta"] is None and options["temperature"] is None:
-        options["delta"] = DEFAULT_DELTA
-    return MaxEntropyEnsemble(size, **options)
+    return perturbation(DIFFEO, size, **options)

@@ -1,5 +1,6 @@
 """Images in the forms that users have them in, and their size."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -43,21 +44,16 @@ def as_images(images: Any) -> Images:
         if images.ndim == 4 and images.shape[-1] in FEW_CHANNELS and images.shape[1] not in FEW_CHANNELS:
             raise ValueError(f"images are {images.shape}; channels must come second: images.transpose(0, 3, 1, 2)")
         return tensor_of(images)
-    if isinstance(images, (list, tuple)) and images:
-        first = image_and_label(images[0])[0]
-        if hasattr(first, "getbands"):
-            raise TypeError(
-                "images are pictures of PIL; tensors as the network takes them are needed: "
-                "torch.stack([transform(picture) for picture in pictures]), with the transform of its training"
-            )
-        if isinstance(first, Tensor) and first.ndim == 3:
-            return _Items(images)
-    elif (
-        not isinstance(images, (Tensor, Dataset, str)) and hasattr(images, "__getitem__") and hasattr(images, "__len__")
-    ):
-        return _Items(images)
-    given: Images = images
-    return given
+    if isinstance(images, (Tensor, Dataset, str)) or not all(hasattr(images, a) for a in ("__len__", "__getitem__")):
+        given: Images = images
+        return given
+    first = _first(images)
+    if hasattr(first, "getbands"):
+        raise TypeError(
+            "images are pictures of PIL; tensors as the network takes them are needed: "
+            "torch.stack([transform(picture) for picture in pictures]), with the transform of its training"
+        )
+    return _Items(images) if isinstance(first, Tensor) and first.ndim == 3 else images
 
 
 def image_size(images: Images) -> tuple[int, int]:
@@ -66,17 +62,22 @@ def image_size(images: Images) -> tuple[int, int]:
     Raises:
         TypeError, ValueError: If there is no image, or it is no tensor.
     """
-    first: Any = images
-    if not isinstance(images, Tensor):
-        with untouched_global_state(torch.device("cpu")):
-            if isinstance(images, Dataset) and not isinstance(images, IterableDataset):
-                item = images[0] if len(images) else None  # type: ignore[arg-type]
-            else:
-                item = next(iter(images), None)
-        if item is None:
-            raise ValueError("there are no images; 2 at least are needed")
-        first = image_and_label(item)[0]
+    first: Any = images if isinstance(images, Tensor) else _first(images)
+    if first is None:
+        raise ValueError("there are no images; 2 at least are needed")
     if not isinstance(first, Tensor) or first.ndim < 3:
         came = tuple(first.shape) if isinstance(first, Tensor) else type(first).__name__
         raise TypeError(f"images are {came}; float tensors [C, H, W], or batches [B, C, H, W], are needed")
     return first.shape[-2], first.shape[-1]
+
+
+def _first(images: Any) -> Any:
+    """The first image or batch, None where there is none; what is no collection comes back as it is."""
+    if not hasattr(images, "__iter__") and not hasattr(images, "__getitem__"):
+        return images
+    with untouched_global_state(torch.device("cpu")):
+        if (isinstance(images, Iterable) and not hasattr(images, "__getitem__")) or isinstance(images, IterableDataset):
+            item = next(iter(images), None)
+        else:
+            item = images[0] if len(images) else None
+    return None if item is None else image_and_label(item)[0]

@@ -142,6 +142,7 @@ def measure(
     50
     """
     start, model, images = time.perf_counter(), network_in(model), as_images(images)
+    name = None if name is None else a_text("name", name)
     ensemble = {"delta": delta, "cutoff": cutoff, "temperature": temperature}
     transformation = _perturbation(transformation, images, convention, ensemble)
     rules = _convention(transformation, convention)
@@ -179,7 +180,7 @@ def measure(
     result = assemble(model, images, found, start, note or _warn)
     if processes.first:
         tell(found, result, images, note or _warn)
-    return result if name is None else replace(result, model=a_text("name", name))
+    return result if name is None else replace(result, model=name)
 
 
 def _perturbation(

@@ -28,7 +28,8 @@ def tell(found: Passes, result: StabilityResult, images: Images, note: Note) -> 
     _precision(second.inspected, setup, note)
     _blind(second.inspected, note)
     _copies(result, note)
-    _few_classes(first.labels, classes_of(images), note)
+    if result.few_classes:
+        _few_classes(first.labels, classes_of(images) or 0, note)
     _left(result, note)
     _maps(second, setup, note)
 
@@ -80,14 +81,13 @@ def classes_of(images: Images) -> int | None:
     return classes if isinstance(classes, int) else len(classes) if isinstance(classes, (list, tuple)) else None
 
 
-def _few_classes(labels: NDArray[np.int64], classes: int | None, note: Note) -> None:
+def _few_classes(labels: NDArray[np.int64], classes: int, note: Note) -> None:
     """Images that are no random choice: of far fewer classes than one would have."""
-    if are_of_few_classes(labels, classes):
-        note(
-            f"the {len(labels)} images are of {len(np.unique(labels))} of the {classes} classes, where a random choice "
-            f"would have about {_usual(classes or 0, len(labels)):.0f}, so the numbers are not the data set's; choose "
-            "images at random, as count= does"
-        )
+    note(
+        f"the {len(labels)} images are of {len(np.unique(labels))} of the {classes} classes, where a random choice "
+        f"would have about {_usual(classes, len(labels)):.0f}, so the numbers are not the data set's; choose images at "
+        "random, as count= does"
+    )
 
 
 def are_of_few_classes(labels: NDArray[np.int64], classes: int | None) -> bool:

@@ -14,7 +14,7 @@ from .plot import plotted_ranking
 from .raw_values import RawValues
 from .result import StabilityResult
 from .row import Row, told_setting
-from .shared import Shared, by_setting, nothing_shared, shared_settings
+from .shared import Shared, by_setting, refuse_nothing_shared, shared_settings
 from .words import LOWER
 
 NOT_TOLD_APART = 0.05  # p
@@ -154,7 +154,7 @@ def compare(
         row |= {column: first[column] for column in ("dataset", "split")}
     shared = [one for one in shared_settings(rows) if len(one.rows) == len(rows)]
     if not shared:
-        raise ValueError(nothing_shared({name: by_setting(name, mine) for name, mine in rows.items()}))
+        refuse_nothing_shared({name: by_setting(name, mine) for name, mine in rows.items()})
     if len(shared) > 1:
         one, other = (told_setting(found.setting) for found in shared[:2])
         raise ValueError(f"results are of several settings ({one}, and {other}); compare those of one")

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from .row import SETTING, Row, setting_values, value_at
 
@@ -50,7 +50,7 @@ def shared_settings(networks: Mapping[str, Sequence[Row]]) -> list[Shared]:
             chosen = {name: [own[block] for block in common] for name, own in blocks.items()}
             shared.append(Shared(dict(zip(SETTING, setting, strict=True)), chosen))
     if not shared:
-        raise NothingSharedError(nothing_shared(measured), _apart(measured))
+        refuse_nothing_shared(measured)
     return shared
 
 
@@ -102,21 +102,14 @@ def _share(one: Blocks, other: Blocks) -> bool:
     return any(set(blocks) & set(other[setting]) for setting, blocks in one.items() if setting in other)
 
 
-def _apart(measured: dict[str, Blocks]) -> tuple[Row, Row]:
-    """A row of the first network, and one of another that shares nothing with it."""
-    one, *others = measured.values()
-    other = next((other for other in others if not _share(one, other)), others[0])
-    first, second = (next(iter(next(iter(found.values())).values())) for found in (one, other))
-    return first, second
-
-
-def nothing_shared(measured: dict[str, Blocks]) -> str:
-    """Why no setting can be compared: the columns in which the first two networks differ."""
-    first, one = next(iter(measured.items()))
-    others = [name for name, other in measured.items() if not _share(one, other)]
-    second = others[0] if others else list(measured)[1]
-    other = measured[second]
+def refuse_nothing_shared(measured: dict[str, Blocks]) -> NoReturn:
+    """Raises NothingSharedError, with the columns in which the first network and one that shares nothing differ."""
+    (first, one), *others = measured.items()
+    second, other = next((found for found in others if not _share(one, found[1])), others[0])
     own, theirs = next(iter(one)), next(iter(other))
+    rows = next(iter(one[own].values())), next(iter(other[theirs].values()))
     differ = [f"{name} {a} and {b}" for name, a, b in zip(SETTING, own, theirs, strict=True) if a != b]
-    text = ", ".join(differ) or _other_images(*(next(iter(found[own].values())) for found in (one, other)))
-    return f"{first} and {second} share no measurement ({text}); measure them with the same images, settings and seed"
+    why = ", ".join(differ) or _other_images(*rows)
+    raise NothingSharedError(
+        f"{first} and {second} share no measurement ({why}); measure them with the same images, settings and seed", rows
+    )

@@ -18,7 +18,16 @@ from .correlation import (
     power_law,
 )
 from .estimates import Pairs, largest_ratio, relative_stability, stability
-from .intervals import LEVEL, Array, Interval, binomial_interval, percentile_interval, t_beyond, t_quantile
+from .intervals import (
+    LEVEL,
+    Array,
+    Interval,
+    binomial_interval,
+    mean_interval,
+    percentile_interval,
+    t_beyond,
+    t_quantile,
+)
 from .mean_ratio import MeanRatioErrors, mean_ratio_errors, mean_ratio_interval
 from .pairs import KeptPairs, OutputPairs
 from .partial import left_out_residuals, partial_correlation

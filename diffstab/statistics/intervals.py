@@ -52,6 +52,17 @@ def binomial_interval(hits: float, count: int) -> Interval:
     return Interval(share, low if hits else 0.0, high if hits < count else 1.0)
 
 
+def mean_interval(values: Array) -> Interval:
+    """The mean of independent values `[N]` with Student's 95 % interval.
+
+    >>> f"{mean_interval(np.array([1.0, 2.0, 3.0]))}"
+    '2 (-0.484 to 4.48)'
+    """
+    value, count = float(values.mean()), len(values)
+    half = t_quantile(count - 1) * float(values.std(ddof=1)) / math.sqrt(count)
+    return Interval(value, value - half, value + half)
+
+
 @cache
 def t_quantile(freedom: int) -> float:
     """Of Student's t: |t| stays below it in 95 % of cases.

@@ -1,11 +1,8 @@
 """A StabilityProbe as a callback of Lightning's Trainer; apart from the others, for it imports that library."""
 
-from collections.abc import Callable
 from typing import Any
 
-from ..checks import one_of
-from ..measuring import Network
-from .probe import StabilityProbe
+from .probe import ProbeCallback
 
 try:
     from lightning.pytorch import Callback
@@ -15,10 +12,8 @@ except ImportError:
     except ImportError:  # then there is no Trainer either
         Callback = object
 
-UNITS = ("epoch", "step")
 
-
-class StabilityCallback(Callback):  # type: ignore[misc]
+class StabilityCallback(ProbeCallback, Callback):  # type: ignore[misc]
     """Measures R_f before the first step and after epochs, or optimiser steps, of `Trainer.fit`.
 
     The values go to the trainer's loggers, at its global step, and to `probe.history`. A training that goes on from a
@@ -35,22 +30,13 @@ class StabilityCallback(Callback):  # type: ignore[misc]
         ValueError: If the unit is another text.
 
     >>> import torch
+    >>> from diffstab import StabilityProbe
     >>> callback = StabilityCallback(StabilityProbe(torch.rand(20, 1, 16, 16), schedule="powers"))
     >>> callback.unit
     'epoch'
     """
 
-    def __init__(
-        self,
-        probe: StabilityProbe,
-        *,
-        network: Callable[[Any], Network] | None = None,
-        unit: str = "epoch",
-        prefix: str = "stability/",
-    ) -> None:
-        self.probe, self.network, self.prefix = probe, network, prefix
-        self.unit = one_of("unit", unit, UNITS)
-        self._last = 0  # step, which stays the same while gradients are accumulated
+    _last = 0  # step, which stays the same while gradients are accumulated
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Measures before the first step."""
@@ -69,7 +55,6 @@ class StabilityCallback(Callback):  # type: ignore[misc]
             self._measure(trainer, pl_module, trainer.current_epoch + 1)
 
     def _measure(self, trainer: Any, module: Any, step: int) -> None:
-        found = self.probe(module if self.network is None else self.network(module), step)
-        values = {f"{self.prefix}{name}": value for name, value in found.items() if value is not None}
+        values = {name: value for name, value in self.measured(module, step).items() if value is not None}
         for logger in trainer.loggers if values else ():
             logger.log_metrics(values, step=trainer.global_step)

@@ -14,6 +14,7 @@ from ..measuring import Network, as_images, image_size, measure, modules_in, pla
 from ..processes import own_rank
 
 POWERS = "powers"
+UNITS = ("epoch", "step")
 NAMES = tuple(f"{name}{end}" for name in "DGR" for end in ("", "_low", "_high"))
 Schedule = Callable[[int], bool] | Iterable[int] | str | int
 Values = dict[str, float | None]
@@ -153,3 +154,33 @@ def _check_alone(network: Network, batch_norm: str | None) -> None:
         waits = kind in ("DistributedDataParallel", "FullyShardedDataParallel")
         if sharded or waits or (batch_norm == "batch" and isinstance(module, nn.SyncBatchNorm)):
             raise ValueError(f"a {kind} runs in all processes together; hand over a network that one process can run")
+
+
+class ProbeCallback:
+    """What callbacks of other libraries' trainers share: a probe, the network in the model, units and names.
+
+    Args:
+        probe: What is measured, and when.
+        network: From the trainer's model to the network to measure; None takes the model.
+        unit: What the schedule counts: `epoch` or `step`.
+        prefix: Before each name in the log.
+
+    Raises:
+        ValueError: If the unit is another text.
+    """
+
+    def __init__(
+        self,
+        probe: StabilityProbe,
+        *,
+        network: Callable[[Any], Network] | None = None,
+        unit: str = "epoch",
+        prefix: str = "stability/",
+    ) -> None:
+        self.probe, self.network, self.prefix = probe, network, prefix
+        self.unit = one_of("unit", unit, UNITS)
+
+    def measured(self, model: Any, step: int) -> Values:
+        """The probe's values by the names of the log; none where the schedule says no."""
+        found = self.probe(model if self.network is None else self.network(model), step)
+        return {f"{self.prefix}{name}": value for name, value in found.items()}

@@ -1,12 +1,8 @@
 """A StabilityProbe as a callback of the Trainer of `transformers`; apart, for it imports that library."""
 
-from collections.abc import Callable
 from typing import Any
 
-from ..checks import one_of
-from ..measuring import Network
-from .lightning import UNITS
-from .probe import StabilityProbe
+from .probe import ProbeCallback
 
 try:
     from transformers import TrainerCallback
@@ -14,7 +10,7 @@ except ImportError:  # then there is no Trainer either
     TrainerCallback = object
 
 
-class StabilityCallback(TrainerCallback):  # type: ignore[misc]
+class StabilityCallback(ProbeCallback, TrainerCallback):  # type: ignore[misc]
     """Measures R_f before the first step and after epochs, or optimiser steps, of `Trainer.train`.
 
     The values go to `trainer.state.log_history`, which checkpoints keep, and to `probe.history`. A training that goes
@@ -31,21 +27,11 @@ class StabilityCallback(TrainerCallback):  # type: ignore[misc]
         ValueError: If the unit is another text.
 
     >>> import torch
+    >>> from diffstab import StabilityProbe
     >>> callback = StabilityCallback(StabilityProbe(torch.rand(20, 1, 16, 16), schedule=100), unit="step")
     >>> callback.unit
     'step'
     """
-
-    def __init__(
-        self,
-        probe: StabilityProbe,
-        *,
-        network: Callable[[Any], Network] | None = None,
-        unit: str = "epoch",
-        prefix: str = "stability/",
-    ) -> None:
-        self.probe, self.network, self.prefix = probe, network, prefix
-        self.unit = one_of("unit", unit, UNITS)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Measures before the first step."""
@@ -63,7 +49,6 @@ class StabilityCallback(TrainerCallback):  # type: ignore[misc]
             self._measure(kwargs["model"], state, round(state.epoch))
 
     def _measure(self, model: Any, state: Any, step: int) -> None:
-        found = self.probe(model if self.network is None else self.network(model), step)
-        if found:
-            values = {f"{self.prefix}{name}": value for name, value in found.items()}
+        values = self.measured(model, step)
+        if values:
             state.log_history.append({"epoch": state.epoch, "step": state.global_step, **values})

@@ -6,18 +6,18 @@ Trainings of one seed begin with the same weights and see the same images in the
 seed by seed: the interval is Student's, over seeds, of the difference from no augmentation.
 """
 
-import math
 import statistics
 from collections.abc import Callable
 
 import click
+import numpy as np
 import torch
 from torch import Tensor
 
 from diffstab.fields import largest_temperature
 from diffstab.models import Shape
 from diffstab.options import DEFAULT_CUTOFF, TrainOptions
-from diffstab.statistics import t_quantile
+from diffstab.statistics import mean_interval
 from diffstab.training import Trainer, fresh_state, measure_error, prepare_images
 from diffstab.training.images import Images
 from diffstab.transforms import RandomDiffeomorphism
@@ -61,13 +61,6 @@ def error_after(options: TrainOptions, images: Images, transform: RandomDiffeomo
     return measure_error(state.model, images.test, CPU)
 
 
-def interval(differences: list[float]) -> tuple[float, float, float]:
-    """Mean and its 95 % interval over seeds."""
-    mean, count = statistics.fmean(differences), len(differences)
-    arm = t_quantile(count - 1) * statistics.stdev(differences) / math.sqrt(count)
-    return mean, mean - arm, mean + arm
-
-
 def compare(given: dict[str, object], seeds: int) -> None:
     """Trains and prints a line for each augmentation."""
     errors: dict[str, list[float]] = {}
@@ -77,7 +70,7 @@ def compare(given: dict[str, object], seeds: int) -> None:
         for name, transform in augmentations(images.test.shape[1:]).items():
             errors.setdefault(name, []).append(error_after(options, images, transform))
     for name, own in errors.items():
-        mean, low, high = interval([100 * (a - b) for a, b in zip(own, errors[NONE], strict=True)])
+        mean, low, high = mean_interval(100 * (np.array(own) - np.array(errors[NONE])))
         change = "" if name == NONE else f"{mean:+6.2f} points ({low:+.2f} to {high:+.2f})"
         print(f"  {name:<24} {100 * statistics.fmean(own):6.2f} % {change}", flush=True)
 

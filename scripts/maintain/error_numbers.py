@@ -23,8 +23,8 @@ from diffstab.statistics import (
     correlation_interval,
     holm,
     left_out_residuals,
+    mean_interval,
     partial_correlation,
-    t_quantile,
 )
 from diffstab.store import Row
 
@@ -171,13 +171,6 @@ def predictions(points: Points) -> dict[str, Prediction]:
         factor = float(np.exp(np.sqrt((own**2).mean())))
         found[name] = Prediction(factor, mean_interval(gain) if PREDICTORS[name] else None)
     return found
-
-
-def mean_interval(values: Array) -> Interval:
-    """A mean with Student's interval."""
-    value, count = float(values.mean()), len(values)
-    half = t_quantile(count - 1) * float(values.std(ddof=1)) / np.sqrt(count)
-    return Interval(value, value - half, value + half)
 
 
 def seeds_agree(rows: Sequence[Row], quantity: str) -> tuple[Agreement, dict[str, float]]:

@@ -104,7 +104,7 @@ def test_all_networks_of_a_store_are_named_by_what_tells_them_apart(store, tmp_p
         (["sharp", "nonsuch"], [], "no measurement is of 'nonsuch'; the models there are: sharp, blurred, flat"),
         (["sharp"], [], "networks are sharp; two or more different ones"),
         (["sharp", "sharp"], [], "two or more different ones"),
-        (["sharp", "blurred"], ["cutoff=5"], "sharp and blurred share no measurement (other "),
+        (["sharp", "blurred"], ["cutoff=5"], "sharp and blurred share no measurement (other seeds: 0 and 7)"),
         (["model=sharp,cutoff=3", "model=flat,cutoff=5"], [], "share no measurement (cutoff 3.0 and 5.0"),
         (
             ["*", "flat"],

@@ -97,6 +97,34 @@ def test_a_name_is_the_results_and_tells_networks_apart(network, images, usual):
     assert result.key != measure(network, images).key
 
 
+class Batches:
+    """Batches by number, which a loader of another library has."""
+
+    def __init__(self, images):
+        self.batches = images.split(8)
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, place):
+        return self.batches[place]
+
+    def __iter__(self):
+        return iter(self.batches)
+
+
+def test_batches_by_number_are_batches_and_no_images(network, images, usual):
+    np.testing.assert_allclose(measure(network, Batches(images)).R, usual.R, rtol=1e-5)
+
+
+def test_a_name_is_looked_at_before_anything_runs(images):
+    def never(batch):
+        raise AssertionError("the network ran")
+
+    with pytest.raises(TypeError, match="name is 5"):
+        measure(never, images, name=5)
+
+
 def test_looking_for_the_size_draws_nothing():
     states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
     assert image_size(Drawing()) == image_size(DataLoader(Drawing(), batch_size=2)) == (6, 9)
@@ -123,6 +151,7 @@ REFUSED = {
     "nothing": (lambda images: [], {}, "there are no images"),
     "a text": (lambda images: "digits", {}, "images are str"),
     "a dict without images": (lambda images: [{"x": images}], {}, "a dict of x; an image under pixel_values"),
+    "a number": (lambda images: 5, {}, "images are int"),
     "an empty name": (lambda images: images, {"name": ""}, "name is ''"),
 }
 
