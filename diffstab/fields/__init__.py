@@ -1,8 +1,8 @@
-"""The mathematics of a displacement field, and images deformed along it.
+"""The mathematics of a displacement field tau, and images deformed along it.
 
-Open `ensemble` first, which draws fields, then `field`, what one of them knows, and `deformation`. Each file imports
-those before it: modes, points, displacement, field, bilinear, gaussian, deformation, inverse and ensemble, folding.
-The room imports options, streams and the ground floor.
+Open `ensemble` first: it draws random fields. Then open `field` (displacement, gradient and inverse of a field) and
+`deformation`. Each file imports only files before it in this order: modes, points, displacement, field, bilinear,
+gaussian, deformation, inverse and ensemble, folding. The room imports options, streams and the ground floor.
 """
 
 from .deformation import deform, deform_labels, identity_field

@@ -1,7 +1,7 @@
-"""Bilinear interpolation (Eq. 15) along a field: grid_sample on a grid that one matrix product writes.
+"""Bilinear interpolation (Eq. 15) along a field: grid_sample on a sampling grid from one matrix product.
 
-The product gives the sampling grid in the layout that grid_sample reads, the identity grid included as two more rows
-beside the modes (as one more coefficient, where there are few modes).
+The product writes the sampling grid in the layout that grid_sample reads. It includes the identity grid, as two more
+rows beside the modes. For few modes the identity grid is one more coefficient.
 """
 
 from functools import lru_cache, partial
@@ -15,20 +15,20 @@ from .displacement import sources_of
 from .field import DisplacementField
 from .modes import basis
 
-# per field; up to here one product with all modes' grids beats two with the sines, if images are small
+# Per field. With at most this many, and small images, one product with the modes' grids is faster than two with sines.
 FEW_COEFFICIENTS = 8
 FEW_PIXELS = 64 * 64
-APART_FROM = 128 * 128  # pixels of an image that threads share
+APART_FROM = 128 * 128  # pixels from which a single image is divided among threads
 
 
 def interpolate_bilinear(images: Tensor, field: DisplacementField | Tensor) -> Tensor:
-    """`[B, C, H, W]` sampled along one field each."""
+    """Samples images `[B, C, H, W]`, each along one field."""
     grid = _grid_of_series(field) if isinstance(field, DisplacementField) else grid_of(*sources_of(field))
     return sample_grid(images, grid)
 
 
 def sample_grid(images: Tensor, grid: Tensor) -> Tensor:
-    """grid_sample; on the CPU, which shares out images among threads and not pixels, a single one in parts."""
+    """Calls grid_sample. On the CPU its threads divide a batch, not an image, so a single large image is cut first."""
     sample = partial(grid_sample, mode="bilinear", padding_mode="border", align_corners=True)
     count, channels, height, width = images.shape
     parts = torch.get_num_threads() if count == 1 and height * width >= APART_FROM and images.is_cpu else 1
@@ -41,13 +41,13 @@ def sample_grid(images: Tensor, grid: Tensor) -> Tensor:
 
 
 def grid_of(x: Tensor, y: Tensor) -> Tensor:
-    """grid_sample's coordinates in [-1, 1], x first, `[..., H, W, 2]`, of positions in pixels."""
+    """Converts positions in pixels to grid_sample's coordinates in [-1, 1], x first, `[..., H, W, 2]`."""
     height, width = x.shape[-2:]
     return torch.stack([x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1], dim=-1)
 
 
 def _grid_of_series(field: DisplacementField) -> Tensor:
-    """The sampling grid of sine series, `[B, H, W, 2]`."""
+    """The sampling grid `[B, H, W, 2]` of fields given by sine coefficients."""
     coefficients = field.coefficients
     modes_x, modes_y = coefficients.shape[-2:]
     height, width = field.size
@@ -55,12 +55,12 @@ def _grid_of_series(field: DisplacementField) -> Tensor:
     if 2 * modes_x * modes_y <= FEW_COEFFICIENTS and height * width <= FEW_PIXELS:
         one = coefficients.new_ones(len(coefficients), 1)
         rows = torch.cat([coefficients.flatten(1), one], dim=1)
-        # a single row would be a matrix-vector product, which rounds otherwise: an image must not see its batch
+        # A single row would be a matrix-vector product, which rounds differently: results would depend on the batch.
         rows = rows.expand(2, -1) if len(rows) == 1 else rows
         grids = (rows @ _flat_basis(*where)).view(-1, height, width, 2)
         return grids[:1] if len(coefficients) == 1 else grids
     bases = _grid_bases(*where)
-    # one row per mode along y, x and y of each pixel interleaved as in the grid; then the rows "1" and "y"
+    # One row per mode along y, with x and y of each pixel interleaved as in the grid; then the rows "1" and "y".
     rows = coefficients.permute(0, 3, 2, 1).reshape(-1, 2 * modes_x) @ bases.along_x
     rows = rows.view(-1, modes_y, 2 * width)
     rows = torch.cat([rows, bases.identity.expand(len(rows), 2, 2 * width)], dim=1)
@@ -69,7 +69,7 @@ def _grid_of_series(field: DisplacementField) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _flat_basis(size: tuple[int, int], modes: tuple[int, int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The grids of each coefficient alone, then the identity grid, `[2 I J + 1, 2 H W]`: for few modes."""
+    """The grid of each single coefficient, then the identity grid, `[2 I J + 1, 2 H W]`. Used for few modes."""
     bases = _grid_bases(size, modes, torch.float64, torch.device("cpu"))
     with torch.inference_mode(False), torch.no_grad():
         along_x = bases.along_x.view(modes[0], 2, 2 * size[1])
@@ -80,12 +80,12 @@ def _flat_basis(size: tuple[int, int], modes: tuple[int, int], dtype: torch.dtyp
 
 
 class _GridBases(NamedTuple):
-    """What turns coefficients into a sampling grid; x and y of each pixel interleaved along the columns.
+    """Matrices that turn coefficients into a sampling grid; columns alternate between x and y of each pixel.
 
     Attributes:
-        along_x: Sines with the factor -2 n / (n - 1) from tau to grid_sample's coordinates, `[2 I, 2 W]`.
+        along_x: Sines times -2 n / (n - 1), which converts tau to grid_sample's coordinates, `[2 I, 2 W]`.
         identity: The rows "1" and "y", `[2, 2 W]`: x of the identity grid, and 1 in the columns of y.
-        along_y: Sines, and the weights of those two rows: 1, and y of the identity grid, `[H, J + 2]`.
+        along_y: Sines, then the weights of the rows "1" and "y": 1, and y of the identity grid, `[H, J + 2]`.
     """
 
     along_x: Tensor

@@ -1,7 +1,7 @@
 """Deforms images along displacement fields: [tau x](s) = x(s - tau(s)), interpolated bilinearly or with a Gaussian.
 
-Pure, batched with one field per image, differentiable in images and fields, on any device. Labels take the one
-nearest to each source, so that none is made up.
+The functions are pure, batched, differentiable in images and fields, and run on any device. Labels are not
+interpolated: each pixel takes the label nearest to its source, so no new label values appear.
 """
 
 from collections.abc import Callable
@@ -17,30 +17,31 @@ from .bilinear import interpolate_bilinear
 from .field import DisplacementField
 from .gaussian import interpolate_gaussian
 
-WHOLE = (torch.uint8, torch.int8, torch.uint16, torch.int16, torch.int32)  # dtypes of images in whole numbers
-AT_ONCE = 2**21  # whole numbers that are floats at a time
+WHOLE = (torch.uint8, torch.int8, torch.uint16, torch.int16, torch.int32)  # integer dtypes of images
+AT_ONCE = 2**21  # whole numbers that are converted to floats at a time
 SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
-"""The same bits for dtypes that torch 2.11 can't gather."""
+"""Signed dtypes with the same bits, for unsigned dtypes that torch 2.11 can't gather."""
 Interpolate = Callable[[Tensor, DisplacementField | Tensor], Tensor]
 
 
 def deform(images: Tensor, field: DisplacementField | Tensor, interpolation: str = "bilinear") -> Tensor:
-    """The images deformed along the field: pixel (k, l) of the result is the image at (k - dx, l - dy).
+    """Deforms images along a field: pixel (k, l) of the result is the image at (k - dx, l - dy).
 
     Source positions outside the frame are clamped to it. Leading dimensions of images and field broadcast: one field
-    per image, one field for all, or many fields for one image.
+    per image, one field for all images, or many fields for one image.
 
     Args:
-        images: `[..., C, H, W]`, floating point, or whole numbers up to 32 bits. Half precision is computed in float32
-            and cast back; whole numbers are too, a few images at a time, and rounded (32 bits in float64).
+        images: Images `[..., C, H, W]`, floating point or whole numbers up to 32 bits. Half precision is computed in
+            float32 and cast back. Whole numbers are computed as floats (32 bits in float64), a few images at a time,
+            and rounded.
         field: A `DisplacementField` for `(H, W)`, or a displacement `[..., 2, H, W]` in pixels, x first.
-        interpolation: `bilinear` (Eq. 15) or `gaussian` (Eq. 16, which smooths even where nothing moves).
+        interpolation: `bilinear` (Eq. 15), or `gaussian` (Eq. 16), which smooths the image even at zero displacement.
 
     Returns:
-        `[..., C, H, W]`, of the images' dtype.
+        Deformed images `[..., C, H, W]`, in the images' dtype.
 
     Raises:
-        TypeError: If the images are of another dtype.
+        TypeError: If the images have another dtype.
         ValueError: If sizes or leading dimensions don't match, or the interpolation is unknown.
 
     >>> from diffstab import MaxEntropyEnsemble
@@ -69,12 +70,12 @@ def deform(images: Tensor, field: DisplacementField | Tensor, interpolation: str
 
 
 def identity_field(size: tuple[int, int], *, dtype: torch.dtype, device: torch.device) -> DisplacementField:
-    """The field that moves nothing. With `gaussian`, deforming along it smooths (App. C)."""
+    """The field of zero displacement. Deforming along it with `gaussian` smooths the image (App. C)."""
     return DisplacementField(torch.zeros(2, 1, 1, dtype=dtype, device=device), size)
 
 
 def _sizes(field: DisplacementField | Tensor) -> tuple[tuple[int, int], torch.Size]:
-    """(H, W) and the leading dimensions of a field or displacement."""
+    """Image size (H, W) and leading dimensions of a field or displacement."""
     if isinstance(field, DisplacementField):
         return field.size, field.shape
     if not isinstance(field, Tensor):
@@ -95,20 +96,20 @@ def _check_images(images: Tensor, size: tuple[int, int]) -> None:
 
 
 def _common_lead(images: torch.Size, fields: torch.Size) -> torch.Size:
-    """The leading dimensions of images and fields broadcast against each other."""
+    """Broadcasts the leading dimensions of images and fields."""
     if images == fields or not fields:
         return images
     try:
         return torch.Size(torch.broadcast_shapes(images, fields))
     except RuntimeError:
-        came = f"images lead with {tuple(images)} and fields with {tuple(fields)}"
+        came = f"images have the leading dimensions {tuple(images)} and fields {tuple(fields)}"
         raise ValueError(f"{came}; they must be equal or broadcast") from None
 
 
 def _flat_field(
     field: DisplacementField | Tensor, lead: torch.Size, dtype: torch.dtype, device: torch.device
 ) -> DisplacementField | Tensor:
-    """The fields with one batch dimension, in that dtype on that device."""
+    """Flattens the fields to one batch dimension and converts them to `dtype` on `device`."""
     tensor = field.coefficients if isinstance(field, DisplacementField) else field
     flat = tensor.ndim == 4 and tensor.shape[:-3] == lead
     if flat and tensor.dtype == dtype and tensor.device == device:
@@ -120,10 +121,10 @@ def _flat_field(
 
 
 def _in_whole_numbers(interpolate: Interpolate, images: Tensor, field: DisplacementField | Tensor) -> Tensor:
-    """`[B, C, H, W]` of whole numbers, interpolated as floats a few at a time and rounded."""
+    """Interpolates whole numbers `[B, C, H, W]` as floats, a few images at a time, and rounds them."""
     dtype = field.coefficients.dtype if isinstance(field, DisplacementField) else field.dtype
     deformed = torch.empty(images.shape, dtype=images.dtype, device=images.device)
-    one_field = len(images) == 1  # for images that are its channels
+    one_field = len(images) == 1  # one field for all images, which `deform` put into the channels
     step = max(1, AT_ONCE // max(1, images.shape[2 if one_field else 1 :].numel()))
     for k in range(0, images.shape[1] if one_field else len(images), step):
         part = (slice(None), slice(k, k + step)) if one_field else slice(k, k + step)
@@ -133,14 +134,14 @@ def _in_whole_numbers(interpolate: Interpolate, images: Tensor, field: Displacem
 
 
 def deform_labels(labels: Tensor, field: DisplacementField) -> Tensor:
-    """The labels deformed along the field: pixel (k, l) of the result is the label nearest to (k - dx, l - dy).
+    """Deforms labels along a field: pixel (k, l) of the result is the label nearest to (k - dx, l - dy).
 
     Args:
-        labels: `[..., H, W]`, of any dtype.
-        field: For `(H, W)`, of batch shape `[...]`, or one whose leading dimensions broadcast to it.
+        labels: Labels `[..., H, W]`, any dtype.
+        field: A field for `(H, W)` whose batch shape is `[...]` or broadcasts to it.
 
     Returns:
-        `[..., H, W]`, of the labels' dtype.
+        Deformed labels `[..., H, W]`, in the labels' dtype.
 
     Raises:
         ValueError: If sizes or leading dimensions don't match.
@@ -160,7 +161,7 @@ def deform_labels(labels: Tensor, field: DisplacementField) -> Tensor:
     try:
         places = place.expand(labels.shape)
     except RuntimeError:
-        came = f"labels lead with {tuple(labels.shape[:-2])} and fields with {tuple(field.shape)}"
+        came = f"labels have the leading dimensions {tuple(labels.shape[:-2])} and fields {tuple(field.shape)}"
         raise ValueError(f"{came}; the fields must broadcast to the labels") from None
     signed = labels.view(SIGNED.get(labels.dtype, labels.dtype))
     return signed.flatten(-2).gather(-1, places.flatten(-2)).view(labels.shape).view(labels.dtype)

@@ -1,11 +1,11 @@
-"""What a displacement `[..., 2, H, W]` in pixels, or its gradient, tells: sources, clamped pixels, operator norm."""
+"""Functions of a displacement `[..., 2, H, W]` in pixels or its gradient: sources, clamped pixels, operator norm."""
 
 import torch
 from torch import Tensor
 
 
 def sources_of(displacement: Tensor) -> tuple[Tensor, Tensor]:
-    """(k - dx, l - dy) in pixels for a displacement `[..., 2, H, W]` in pixels, x first."""
+    """Source positions (k - dx, l - dy) in pixels of a displacement `[..., 2, H, W]` in pixels, x first."""
     height, width = displacement.shape[-2:]
     k = torch.arange(width, dtype=displacement.dtype, device=displacement.device)
     line = torch.arange(height, dtype=displacement.dtype, device=displacement.device)
@@ -16,7 +16,7 @@ def clamped_fraction(displacement: Tensor) -> Tensor:
     """Share of the pixels whose source lies outside the frame and is clamped to it, `[...]`.
 
     Args:
-        displacement: `[..., 2, H, W]` in pixels, x first.
+        displacement: Displacement `[..., 2, H, W]` in pixels, x first.
 
     >>> displacement = torch.zeros(2, 4, 4)
     >>> displacement[0] = 1.0  # pixels of the first column read beyond the frame
@@ -32,11 +32,11 @@ def clamped_fraction(displacement: Tensor) -> Tensor:
 def operator_norm(gradient: Tensor) -> Tensor:
     """The largest singular value of the 2 x 2 matrix at each pixel, `[..., H, W]`, in the gradient's unit.
 
-    A matrix [[a, b], [c, d]] is a rotation times |(a + d, c - b)| / 2 plus a reflection times |(a - d, b + c)| / 2;
-    at their best directions both point the same way, so the norm is the sum, which neither cancels nor overflows.
+    A matrix [[a, b], [c, d]] is a rotation times |(a + d, c - b)| / 2 plus a reflection times |(a - d, b + c)| / 2.
+    In one direction both add up, so the norm is the sum of the two factors; it neither cancels nor overflows.
 
     Args:
-        gradient: `[..., 2, 2, H, W]`.
+        gradient: Matrices `[..., 2, 2, H, W]`.
 
     >>> operator_norm(torch.tensor([[3.0, 0.0], [0.0, -4.0]]).view(2, 2, 1, 1))
     tensor([[4.]])

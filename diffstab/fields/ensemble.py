@@ -1,8 +1,8 @@
-"""The maximum-entropy ensemble of displacement fields (Sec. 2): temperature T, cutoff c, and what follows from them.
+"""The maximum-entropy ensemble of displacement fields (Sec. 2), given by temperature T, cutoff c and image size.
 
 tau(u, v) = sum over modes C_ij sin(i pi u) sin(j pi v) with C_ij ~ N(0, T / (i^2 + j^2)), for each of the two
-components (Eq. 2). In the code S is the sum of 1 / (i^2 + j^2) over the kept modes, delta the root-mean-square
-displacement in pixels, n^2 = (W^2 + H^2) / 2.
+components (Eq. 2). In formulas below, S is the sum of 1 / (i^2 + j^2) over the kept modes, delta the root-mean-square
+displacement in pixels, and n^2 = (W^2 + H^2) / 2.
 """
 
 import math
@@ -28,35 +28,37 @@ from .deformation import deform
 from .field import DisplacementField
 from .modes import mode_numbers
 
-MONTE_CARLO_FIELDS = 1000  # behind T_max and the probability of a diffeomorphism
+MONTE_CARLO_FIELDS = 1000  # fields for T_max and the probability of a diffeomorphism
 MONTE_CARLO_SEED = 0
-XI_POINTS, XI_POINTS_PER_CUTOFF = 256, 24  # a side, at most the larger one: where Xi is looked at in large images
+XI_POINTS, XI_POINTS_PER_CUTOFF = 256, 24  # points per side at which Xi is computed, the larger of 256 and 24 c
 LARGEST_SIDE = 2**16 - 1  # pixels; mode numbers are 16-bit words of the random streams
-LEAST_DELTA = 0.5  # pixels; Sec. 2.2: smaller displacements depend on the interpolation
+LEAST_DELTA = 0.5  # pixels; below, results depend on the interpolation (Sec. 2.2)
 
 
 class MaxEntropyEnsemble:
-    """Random smooth displacement fields of maximum entropy at a given temperature or root-mean-square displacement.
+    """Random smooth displacement fields of maximum entropy, of a given size: temperature T or displacement delta.
 
     Args:
         size: Side of square images in pixels, or `(H, W)`.
         cutoff: Largest spatial frequency c.
-        temperature: T, dimensionless; a number, or a tensor `[B]` with one value per image of a batch.
-        delta: Root-mean-square displacement in pixels instead of T; a number or a tensor `[B]`.
-        convention: `paper` or `reference`; sets the two rules below where they are None.
-        cutoff_rule: `disk` (i^2 + j^2 <= c^2) or `half-integer` (sqrt(i^2 + j^2) < c + 1/2).
-        delta_rule: `exact` (App. B, third line) or `asymptotic` (Eq. 3); relates T and delta.
+        temperature: Temperature T, which scales the squared displacement; dimensionless. A number, or a tensor `[B]`
+            with one value per image of a batch. Give either `temperature` or `delta`.
+        delta: Root-mean-square displacement in pixels; a number, or a tensor `[B]` with one value per image.
+        convention: `paper` (the paper's text) or `reference` (its published code); sets the two rules below if they
+            are None.
+        cutoff_rule: Rule for the kept modes: `disk` (i^2 + j^2 <= c^2) or `half-integer` (sqrt(i^2 + j^2) < c + 1/2).
+        delta_rule: Formula between T and delta: `exact` (App. B, third line) or `asymptotic` (Eq. 3).
 
     Attributes:
-        name: `diffeo`, as results call this transformation.
-        size: `(H, W)`.
+        name: `diffeo`, the name of this transformation in results.
+        size: Image size `(H, W)` in pixels.
         modes: Number of kept modes (i, j), per component.
-        temperature, delta: Both are set, one from the other. delta is the root of an integral over the picture
-            (App. B); over its pixels, whose spacing is 1 / (n - 1), the same sum comes out lower by (n - 1) / n.
+        temperature, delta: Both are set; the one not given is computed. delta is the root of an integral over the
+            picture (App. B). The mean over its pixels, 1 / (n - 1) apart, is lower by a factor (n - 1) / n.
 
     Raises:
-        ValueError: For an unknown rule, a size under 2 pixels, a cutoff that keeps no mode, both or neither of T and
-            delta, or a negative or not finite one.
+        ValueError: If a rule is unknown, the size is under 2 pixels, the cutoff keeps no mode, both or neither of
+            `temperature` and `delta` are given, or the one given is negative or not finite.
 
     >>> ensemble = MaxEntropyEnsemble(32, cutoff=3, delta=1.0)
     >>> ensemble.modes, round(ensemble.temperature, 6)
@@ -110,7 +112,7 @@ class MaxEntropyEnsemble:
 
     @cached_property
     def mode_numbers(self) -> tuple[Tensor, Tensor]:
-        """The kept modes' i (along x) and j (along y), int64 `[modes]` each."""
+        """Numbers i (along x) and j (along y) of the kept modes, int64 `[modes]` each."""
         return mode_numbers(self.size, self.cutoff, self.cutoff_rule)
 
     @property
@@ -120,7 +122,7 @@ class MaxEntropyEnsemble:
 
     @cached_property
     def _shape(self) -> tuple[int, int]:
-        """(I, J), the largest mode numbers along x and y."""
+        """Largest mode numbers (I, J) along x and y."""
         i, j = self.mode_numbers
         return int(i.max()), int(j.max())
 
@@ -136,7 +138,7 @@ class MaxEntropyEnsemble:
 
     @cached_property
     def _squared_delta_per_temperature(self) -> float:
-        """delta^2 / T: n^2 S / 2, or (pi / 4) n^2 ln c (Eq. 3)."""
+        """delta^2 / T in squared pixels: n^2 S / 2 (exact), or (pi / 4) n^2 ln c (asymptotic, Eq. 3)."""
         if self.delta_rule == "exact":
             i, j = self.mode_numbers
             return self._squared_side * float((1 / (i**2 + j**2).to(torch.float64)).sum()) / 2
@@ -146,7 +148,7 @@ class MaxEntropyEnsemble:
 
     @property
     def _squared_side(self) -> float:
-        """n^2 of images that need not be square, pixels."""
+        """n^2 = (W^2 + H^2) / 2 in squared pixels."""
         height, width = self.size
         return (width**2 + height**2) / 2
 
@@ -163,15 +165,16 @@ class MaxEntropyEnsemble:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str | None = None,
     ) -> DisplacementField:
-        """Independent fields, one per image.
+        """Draws independent fields, one per image.
 
         Args:
-            keys: How many, drawn from `generator` (torch's global one if None); or the streams (seed, image, draw)
-                whose fields are wanted, which touch no generator and depend on nothing else.
-            generator: For a number of fields only. A larger cutoff then draws other fields; those of streams go on.
-            dtype: Of the coefficients. The same fields come in any dtype: normal numbers are drawn in float32 from a
-                generator and in float64 from streams, scaled in float64 and then cast.
-            device: Of the coefficients.
+            keys: Number of fields, drawn from `generator`; or `StreamKeys` (seed, image, draw). A field from stream
+                keys depends on its key alone and uses no generator.
+            generator: Generator for a number of fields; torch's global one if None. With a generator, a larger cutoff
+                gives unrelated fields. With stream keys, it adds modes to the same fields.
+            dtype: Dtype of the coefficients. It changes no draw: normal numbers are drawn in float32 (generator) or
+                float64 (stream keys), scaled in float64 and then cast.
+            device: Device of the coefficients.
 
         Returns:
             A `DisplacementField` of batch shape `[B]`.
@@ -179,21 +182,21 @@ class MaxEntropyEnsemble:
         if isinstance(keys, StreamKeys):
             if generator is not None:
                 raise ValueError("generator given with stream keys; stream keys alone determine the fields")
-            i, j = self.mode_numbers  # few numbers: made on the CPU, so that they are the same for any device
+            i, j = self.mode_numbers  # few numbers: drawn on the CPU, so that they are the same for any device
             normals = torch.zeros(len(keys.images), 2, *self._shape, dtype=torch.float64)
             normals[:, :, i - 1, j - 1] = mode_normals(keys, i, j)
         else:
             positive_integer("count", keys, least=0)
             where = generator.device if generator is not None else device
             normals = torch.randn(keys, 2, *self._shape, generator=generator, device=where, dtype=torch.float32)
-        normals = normals.cpu() if normals.device.type == "mps" else normals  # which has no float64
+        normals = normals.cpu() if normals.device.type == "mps" else normals  # mps has no float64
         spread = sent(self.spread, normals.device)
         if spread.ndim == 4 and len(spread) != len(normals):
             raise ValueError(f"{len(spread)} temperatures for {len(normals)} fields; one each is needed")
         return DisplacementField(sent((normals * spread).to(dtype), device), self.size)
 
     def apply(self, images: Tensor, field: DisplacementField, interpolation: str = "bilinear") -> Tensor:
-        """The images `[B, C, H, W]` deformed along their fields, as by `deform`; raises what that raises.
+        """Deforms images `[B, C, H, W]` along their fields. Calls `deform` and raises its errors.
 
         >>> ensemble = MaxEntropyEnsemble((17, 11), cutoff=3, delta=1.0)
         >>> ensemble.apply(torch.rand(5, 3, 17, 11), ensemble.sample(5)).shape
@@ -202,10 +205,13 @@ class MaxEntropyEnsemble:
         return deform(images, field, interpolation)
 
     def probability_of_diffeomorphism(self, temperature: float | None = None) -> float:
-        """Share of fields with Xi < 1 everywhere (Eq. 12) at `temperature`, by default the ensemble's own.
+        """Share of fields with Xi < 1 everywhere (Eq. 12), which surely don't fold.
 
-        Monte Carlo over 1,000 seeded fields, drawn once at T = 1 (Xi scales with sqrt(T)); its standard error is at
-        most 0.016. Xi is taken at the pixels, in large images at 256 points a side (24 for each unit of the cutoff).
+        The share of 1,000 seeded fields, drawn once at T = 1, since Xi scales with sqrt(T). Its standard error is at
+        most 0.016. Xi is computed at every pixel; in large images at 256 points per side, or 24 c if that is more.
+
+        Args:
+            temperature: Temperature T, dimensionless; None for the ensemble's. Needed if that is a tensor.
         """
         t = self.temperature if temperature is None else finite_at_least_zero("temperature", temperature)
         if isinstance(t, Tensor):
@@ -222,19 +228,19 @@ def temperature_range(
     cutoff_rule: str | None = None,
     delta_rule: str | None = None,
 ) -> tuple[float, float]:
-    """(T_min, T_max): from where delta = 1/2 pixel to where half of the fields are diffeomorphisms (Sec. 2.2).
+    """Useful temperatures (T_min, T_max): at T_min delta is 1/2 pixel, at T_max half of the fields may fold (Sec. 2.2).
 
     Args:
-        size: Side in pixels, or `(H, W)`.
-        cutoff: c.
-        rule: `monte-carlo` (T_min by the delta rule, T_max from 1,000 seeded fields) or `asymptotic` (Eqs. 8, 14).
-            Either is infinite where no temperature does it: T_min for ln c = 0, T_max for images of 2 pixels.
-        convention: As for `MaxEntropyEnsemble`.
-        cutoff_rule: As for `MaxEntropyEnsemble`.
-        delta_rule: As for `MaxEntropyEnsemble`.
+        size: Side of square images in pixels, or `(H, W)`.
+        cutoff: Largest spatial frequency c.
+        rule: `monte-carlo` (T_min from `delta_rule`, T_max from 1,000 seeded fields) or `asymptotic` (Eqs. 8, 14).
+            T_min is infinite if ln c = 0, T_max for images of 2 pixels: no temperature meets the condition.
+        convention: `paper` or `reference`; sets the two rules below if they are None.
+        cutoff_rule: `disk` or `half-integer`; see `MaxEntropyEnsemble`.
+        delta_rule: `exact` or `asymptotic`; see `MaxEntropyEnsemble`.
 
     Raises:
-        ValueError: As `MaxEntropyEnsemble`; for `asymptotic` also if c <= 1.
+        ValueError: If `MaxEntropyEnsemble` refuses the arguments, or the rule is `asymptotic` and c <= 1.
 
     >>> t_min, t_max = temperature_range(32, 3)
     >>> t_min < t_max
@@ -254,7 +260,7 @@ def temperature_range(
 
 
 def image_size(size: int | tuple[int, int]) -> tuple[int, int]:
-    """`(H, W)` of a side or a pair. Raises ValueError below 2 pixels, TypeError for what is not whole numbers."""
+    """Converts a side or a pair to `(H, W)`. Raises ValueError below 2 pixels, TypeError unless whole numbers came."""
     height, width = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
     for name, side in (("height", height), ("width", width)):
         positive_integer(f"image {name} (pixels)", side, least=2, most=LARGEST_SIDE)
@@ -265,7 +271,7 @@ def _amount(option: str, value: float | Tensor | None) -> float | Tensor:
     if not isinstance(value, Tensor):
         assert value is not None
         return finite_at_least_zero(option, value)
-    exact = value.to(torch.float64)  # in float32 the largest number allowed is itself infinite
+    exact = value.to(torch.float64)  # in float32 the largest number allowed would be infinite
     if value.ndim != 1 or not bool(((exact >= 0) & (exact <= LARGEST)).all()):
         raise ValueError(f"{option} is a tensor {tuple(value.shape)}; [B] finite numbers, 0 or more, are needed")
     return exact
@@ -273,15 +279,15 @@ def _amount(option: str, value: float | Tensor | None) -> float | Tensor:
 
 @lru_cache(maxsize=64)
 def largest_xi(size: tuple[int, int], cutoff: float, cutoff_rule: str) -> Tensor:
-    """max over the pixels of Xi (Eq. 12) for 1,000 seeded fields at T = 1: float64 `[1000]`.
+    """Maximum of Xi (Eq. 12) over the pixels for each of 1,000 seeded fields at T = 1: float64 `[1000]`.
 
-    Of large images over a grid of 256 points a side, or 24 for each unit of the cutoff: on average that is lower by
-    less than 5e-4 of it, where the choice of fields moves their median by half a percent.
+    Large images use a grid of 256 points per side, or 24 c if that is more. This lowers the maximum by less than 0.05 %
+    on average; the choice of fields changes the median by 0.5 %.
     """
     points = max(XI_POINTS, math.ceil(XI_POINTS_PER_CUTOFF * min(cutoff, LARGEST_SIDE)))
     height, width = (min(side, points) for side in size)
     ensemble = MaxEntropyEnsemble((height, width), cutoff, temperature=1.0, cutoff_rule=cutoff_rule)
-    chunk = max(1, 2**17 // (height * width))  # fields at a time: 4 MB of gradients, which fit in a cache
+    chunk = max(1, 2**17 // (height * width))  # fields at a time: their gradients of 4 MB fit in a cache
     images = torch.arange(MONTE_CARLO_FIELDS).split(chunk)
     fields = (ensemble.sample(StreamKeys(MONTE_CARLO_SEED, few), dtype=torch.float64) for few in images)
     return torch.cat([field.xi().amax((-2, -1)) for field in fields])

@@ -1,8 +1,8 @@
 """A displacement field is its sine coefficients; displacement, gradient, Xi and folds are derived from them.
 
-tau_u(u, v) = sum C_ij sin(i pi u) sin(j pi v) along x, tau_v with its own coefficients along y (Eq. 2), on
-u = k / (W - 1), v = l / (H - 1) for pixel k of W along x and l of H along y. In pixels the displacement is W tau_u
-along x and H tau_v along y; the deformed image takes the value of pixel k - dx, l - dy of the original.
+tau_u(u, v) = sum C_ij sin(i pi u) sin(j pi v) is the component along x; tau_v along y has separate coefficients
+(Eq. 2). Pixel k of W along x lies at u = k / (W - 1), pixel l of H along y at v = l / (H - 1). In pixels the
+displacement is dx = W tau_u and dy = H tau_v. Pixel (k, l) of the deformed image is the original at (k - dx, l - dy).
 """
 
 import math
@@ -17,11 +17,11 @@ from .points import TOLERANCE, Destinations, destination_of, displacement_at, in
 
 
 class DisplacementField:
-    """A batch of independent displacement fields that vanish on the image's frame.
+    """A batch of independent displacement fields that are 0 on the image's frame.
 
     Args:
         coefficients: C, dimensionless, `[..., 2, I, J]`: component (x, y), mode i along x, mode j along y.
-        size: `(H, W)` in pixels.
+        size: Image size `(H, W)` in pixels.
 
     Raises:
         ValueError: If the coefficients have another shape or are not floating point.
@@ -46,7 +46,7 @@ class DisplacementField:
 
     @property
     def shape(self) -> torch.Size:
-        """Batch shape."""
+        """Batch shape `[...]` of the fields."""
         return self.coefficients.shape[:-3]
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class DisplacementField:
         return DisplacementField(self.coefficients[index], self.size)
 
     def to(self, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> "DisplacementField":
-        """The same field with coefficients of another dtype or on another device."""
+        """Returns the same field with coefficients of another dtype or on another device."""
         return DisplacementField(self.coefficients.to(device=device, dtype=dtype), self.size)
 
     def _synthesise(self, along_x: str, along_y: str) -> Tensor:
@@ -72,7 +72,7 @@ class DisplacementField:
             return y @ (self.coefficients.mT @ x.mT)
 
     def displacement(self) -> Tensor:
-        """(dx, dy) in pixels, `[..., 2, H, W]`: x first. Exactly 0 on the frame."""
+        """Displacement (dx, dy) in pixels, `[..., 2, H, W]`, x first. Exactly 0 on the frame."""
         n = sides(self.size, self.coefficients.dtype, self.coefficients.device)
         return self._synthesise("sin", "sin") * n.view(2, 1, 1)
 
@@ -87,7 +87,7 @@ class DisplacementField:
         return self.displacement()[..., 1, :, :]
 
     def gradient(self) -> Tensor:
-        """d tau_a / d s_b, dimensionless, `[..., 2 (a), 2 (b), H, W]`, of the sine series itself."""
+        """Gradient d tau_a / d s_b, dimensionless, `[..., 2 (a), 2 (b), H, W]`: analytic, no finite differences."""
         return torch.stack(self._slopes(), dim=-3)
 
     def _slopes(self) -> tuple[Tensor, Tensor]:
@@ -95,23 +95,23 @@ class DisplacementField:
         return self._synthesise("dsin", "sin"), self._synthesise("sin", "dsin")
 
     def xi(self) -> Tensor:
-        """Xi (Eq. 12), dimensionless, `[..., H, W]`.
+        """Xi (Eq. 12), a steepness of the field, dimensionless, `[..., H, W]`.
 
-        With the trace's sign as in Eq. 12, Xi < 1 everywhere makes s + tau(s) a diffeomorphism; the deformed image
-        reads s - tau(s), for which it is the condition on -tau. Both have the same law, so averages over the
-        ensemble don't care; whether this very field folds is asked of `folds`.
+        Averages over the ensemble may use Xi; call `folds` to see if one field folds. The reason is a sign: Xi < 1
+        everywhere makes s + tau(s) a diffeomorphism (a smooth map without folds), but the deformed image reads
+        s - tau(s), whose condition is Xi(-tau) < 1. tau and -tau have the same law.
         """
         (xx, yx), (xy, yy) = (slope.unbind(-3) for slope in self._slopes())
-        # ||grad tau||^2 - 2 det = (xx - yy)^2 + (xy + yx)^2, the form of Eq. 11, which can't come out negative
+        # ||grad tau||^2 - 2 det = (xx - yy)^2 + (xy + yx)^2, the form of Eq. 11: rounding can't make it negative.
         squared = (xx - yy).square() + (xy + yx).square()
-        # the least positive number keeps the root's derivative finite at 0, as in the corners
+        # The smallest positive number keeps the derivative of the root finite at 0, for example in the corners.
         return (squared.clamp_min(torch.finfo(squared.dtype).tiny).sqrt() - (xx + yy)) / 2
 
     def gradient_norm(self, gradient: Tensor | None = None) -> Tensor:
         """||grad tau||_inf: the largest operator norm of the gradient over the pixels, dimensionless, `[...]`.
 
         Args:
-            gradient: What `gradient()` returned, where it is at hand.
+            gradient: Result of `gradient()`, to save the time of computing it again. Computed if None.
 
         >>> coefficients = torch.zeros(2, 1, 1)
         >>> coefficients[0] = 0.1  # tau_u = 0.1 sin(pi u) sin(pi v), at most 0.1 pi steep
@@ -121,10 +121,12 @@ class DisplacementField:
         return operator_norm(self.gradient() if gradient is None else gradient).amax((-2, -1))
 
     def jacobian_determinant(self, gradient: Tensor | None = None) -> Tensor:
-        """Of the pixel map (k, l) -> (k - dx, l - dy), `[..., H, W]`; n tau over spacings 1 / (n - 1): n / (n - 1).
+        """Jacobian determinant of the pixel map (k, l) -> (k - dx, l - dy), dimensionless, `[..., H, W]`.
+
+        The displacement is n tau pixels and pixels are 1 / (n - 1) apart, so the gradient has the factor n / (n - 1).
 
         Args:
-            gradient: What `gradient()` returned, where it is at hand.
+            gradient: Result of `gradient()`, to save the time of computing it again. Computed if None.
         """
         height, width = self.size
         stretch_x, stretch_y = width / (width - 1), height / (height - 1)
@@ -133,10 +135,10 @@ class DisplacementField:
         return (1 - stretch_x * xx) * (1 - stretch_y * yy) - stretch_x * stretch_y * xy * yx
 
     def folds(self, gradient: Tensor | None = None) -> Tensor:
-        """Whether each field folds: the Jacobian determinant is <= 0 at some pixel. bool `[...]`.
+        """True where a field folds: the Jacobian determinant is <= 0 at some pixel. bool `[...]`.
 
         Args:
-            gradient: What `gradient()` returned, where it is at hand.
+            gradient: Result of `gradient()`, to save the time of computing it again. Computed if None.
         """
         return self.jacobian_determinant(gradient).amin((-2, -1)) <= 0
 
@@ -145,17 +147,17 @@ class DisplacementField:
         return clamped_fraction(self.displacement())
 
     def source_positions(self) -> tuple[Tensor, Tensor]:
-        """Where each pixel of the deformed image takes its value from: (x, y) in pixels, `[..., H, W]` each."""
+        """Positions in the original from which the deformed pixels are read: (x, y) in pixels, `[..., H, W]` each."""
         return sources_of(self.displacement())
 
     def displacement_at(self, points: Tensor) -> Tensor:
-        """(dx, dy) in pixels at any positions: the sine series itself, 0 on the frame and beyond it.
+        """Displacement (dx, dy) in pixels at any positions, exact; 0 on the frame and outside it.
 
         Args:
-            points: `[..., P, 2]` in pixels, x first; leading dimensions broadcast with those of the field.
+            points: Positions `[..., P, 2]` in pixels, x first. Leading dimensions broadcast with those of the field.
 
         Returns:
-            `[..., P, 2]`, computed in float64, of the points' dtype.
+            Displacements `[..., P, 2]`, computed in float64, returned in the points' dtype.
 
         Raises:
             TypeError: If the points are not floating point.
@@ -169,13 +171,13 @@ class DisplacementField:
         return displacement_at(self.coefficients, self.size, points)
 
     def source_of(self, points: Tensor) -> Tensor:
-        """Where points of the deformed image take their values from: p - d(p), clamped to the frame. Exact.
+        """Source of points of the deformed image: the positions p - d(p) of the original, clamped to the frame. Exact.
 
         Args:
-            points: `[..., P, 2]` in pixels, x first. Those on the frame or beyond it come back as they are.
+            points: Positions `[..., P, 2]` in pixels, x first. Points on the frame or outside it are not moved.
 
         Returns:
-            `[..., P, 2]`; raises what `displacement_at` raises.
+            Positions `[..., P, 2]`. Raises the errors of `displacement_at`.
 
         >>> field = DisplacementField(torch.full((2, 1, 1), 0.1), (17, 11))
         >>> field.source_of(torch.tensor([[5.0, 8.0]]))
@@ -184,18 +186,18 @@ class DisplacementField:
         return source_of(self.coefficients, self.size, points)
 
     def destination_of(self, points: Tensor, tolerance: float = TOLERANCE) -> Destinations:
-        """Where points of the original lie in the deformed image: the inverse of `source_of`.
+        """Destination of points of the original in the deformed image: the inverse of `source_of`.
 
-        By fixed-point steps q <- p + d(q), and Newton's method where these don't converge. Where the field folds, a
-        point may lie at several places; one of them is given.
+        Fixed-point steps q <- p + d(q) give the position; Newton's method replaces them where they don't converge.
+        Where the field folds, a point may have several destinations; one of them is returned.
 
         Args:
-            points: `[..., P, 2]` in pixels, x first. Those on the frame or beyond it come back as they are.
-            tolerance: Largest residual in pixels that is not told as folded; the search ends at a thousandth of it.
+            points: Positions `[..., P, 2]` in pixels, x first. Points on the frame or outside it are not moved.
+            tolerance: Largest residual in pixels for which `folded` is False. The search ends at a thousandth of it.
 
         Returns:
-            `points` `[..., P, 2]`, `residual` `[..., P]` in pixels, and `folded` `[..., P]`: whether the field folds at
-            the place found, or none was found. Raises what `displacement_at` raises.
+            `points` `[..., P, 2]`, `residual` `[..., P]` in pixels, and `folded` `[..., P]`: True where the field
+            folds or the residual exceeds the tolerance. Raises the errors of `displacement_at`.
 
         >>> field = DisplacementField(torch.full((2, 1, 1), 0.1), (17, 11))
         >>> found = field.destination_of(torch.tensor([[3.9, 6.3]]))
@@ -205,10 +207,10 @@ class DisplacementField:
         return destination_of(self.coefficients, self.size, points, tolerance)
 
     def inverse(self) -> Tensor:
-        """The inverse map at the pixels: deforming along it undoes the field, but for two interpolations.
+        """The inverse map at the pixels. Deforming along it undoes the field, except for the error of interpolating.
 
         Returns:
-            Displacement `[..., 2, H, W]` in pixels, x first, for `deform`: p - destination(p). Exact at the pixels,
+            Displacement p - destination(p) `[..., 2, H, W]` in pixels, x first, for `deform`. Exact at the pixels
             where the field does not fold.
 
         >>> field = DisplacementField(torch.full((2, 1, 1), 0.1), (17, 11))

@@ -1,8 +1,8 @@
-"""Which share of an ensemble's fields does not fold, at any temperature.
+"""The share of an ensemble's fields that don't fold, at any temperature T, from one set of fields.
 
-For a field drawn at T = 1 the pixel map of sqrt(T) tau has the Jacobian 1 - sqrt(T) g, with g = grad tau times
-n / (n - 1). Its determinant first vanishes where sqrt(T) times the largest real eigenvalue of g is 1, so one set of
-fields tells the share at every temperature.
+A field folds where the Jacobian determinant of its pixel map is <= 0. For a field tau drawn at T = 1, the pixel map of
+sqrt(T) tau has the Jacobian 1 - sqrt(T) g, with g = grad tau times n / (n - 1). As T rises, its determinant first
+vanishes when sqrt(T) times the largest real eigenvalue of g is 1. So the fields drawn at T = 1 serve for every T.
 """
 
 from functools import lru_cache
@@ -13,28 +13,28 @@ from torch import Tensor
 from ..streams import StreamKeys
 from .ensemble import MaxEntropyEnsemble
 
-FIELDS = 500  # behind a share; its standard error is at most 0.022
+FIELDS = 500  # fields per share; the standard error of a share is at most 0.022
 SEED = 0
-PIXELS_PER_MODE = 16  # of the grid on which fields are looked at: 8 to half a wave of the largest frequency
-LEAST_SHARE = 0.02  # of fields that are diffeomorphisms, for drawing until they are
+PIXELS_PER_MODE = 16  # points of the grid per unit of the cutoff: 16 per half wave of the largest frequency
+LEAST_SHARE = 0.02  # smallest share of fields without folds at which fields are drawn again until none folds
 
 
 def diffeomorphism_share(
     size: tuple[int, int], cutoff: float, temperature: float, *, cutoff_rule: str = "disk"
 ) -> float:
-    """The share of fields that fold at no pixel, from 500 seeded ones.
+    """The share of 500 seeded fields that fold at no pixel.
 
-    Unlike `MaxEntropyEnsemble.probability_of_diffeomorphism`, which asks for Xi < 1 (Eq. 12, sufficient), it asks for
-    a positive Jacobian determinant, so it is not smaller.
+    The condition is a positive Jacobian determinant. `MaxEntropyEnsemble.probability_of_diffeomorphism` uses the
+    stricter Xi < 1 (Eq. 12), so its value is at most this share, up to the choice of fields.
 
     Args:
-        size: `(H, W)` in pixels.
-        cutoff: c.
-        temperature: T.
+        size: Image size `(H, W)` in pixels.
+        cutoff: Largest spatial frequency c.
+        temperature: Temperature T, dimensionless.
         cutoff_rule: `disk` or `half-integer`.
 
     Raises:
-        ValueError: As `MaxEntropyEnsemble`.
+        ValueError: If `MaxEntropyEnsemble` refuses the arguments.
 
     >>> diffeomorphism_share((32, 32), 3, 0.0), diffeomorphism_share((32, 32), 3, 1.0) < 0.01
     (1.0, True)
@@ -44,7 +44,7 @@ def diffeomorphism_share(
 
 
 def largest_temperature(size: tuple[int, int], cutoff: float, share: float, *, cutoff_rule: str = "disk") -> float:
-    """The temperature up to which at least that share of fields folds at no pixel; infinite if no field folds at any.
+    """The largest temperature at which at least `share` of the fields don't fold; infinite if they never fold.
 
     >>> 0.02 < largest_temperature((32, 32), 3, 0.5) < 0.1
     True
@@ -54,7 +54,7 @@ def largest_temperature(size: tuple[int, int], cutoff: float, share: float, *, c
 
 
 def reduced_size(size: tuple[int, int], cutoff: float) -> tuple[int, int]:
-    """A grid on which fields of that cutoff look as on the whole one: tau depends on u, v in [0, 1], not on pixels.
+    """A smaller grid that resolves fields of this cutoff: tau depends on u, v in [0, 1], not on the number of pixels.
 
     >>> reduced_size((224, 28), 3)
     (48, 28)

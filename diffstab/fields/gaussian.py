@@ -1,9 +1,9 @@
 """Gaussian interpolation (Eq. 16) along a field, over a window of K x K pixels around each position.
 
-It is separable and its weights are negligible beyond the window (error 1.6e-9 for K = 6, 1e-15 for K = 8). Two
-neighbouring weights along an axis times the two pixel values are their sum times one linear interpolation, so each
-2 x 2 block of the window is one bilinear sample: (K / 2)^2 samples in all. torch.compile takes the window pixel by
-pixel, which it fuses.
+Weights outside the window are negligible: the error is 1.6e-9 for K = 6 and 1e-15 for K = 8. The interpolation is
+separable. Along an axis, two neighbouring pixels times their weights are one linear interpolation times the sum of the
+weights. So each 2 x 2 block of the window is one bilinear sample, and (K / 2)^2 samples are enough. With torch.compile
+the window is read pixel by pixel, since the compiler fuses these reads.
 """
 
 from functools import reduce
@@ -21,14 +21,14 @@ WINDOW = {torch.float32: 6, torch.float64: 8}  # pixels, even
 
 
 def window_of(position: Tensor, n: int) -> list[tuple[Tensor, Tensor]]:
-    """The window's K pixels along one axis and their weights, not normalised, `(pixel, weight)` like `position`.
+    """The window's K pixels along one axis and their weights, not normalised: `(pixel, weight)` like `position`.
 
     Args:
-        position: Within 0 and n - 1, pixels.
-        n: Pixels of the axis; those of the window beyond it weigh nothing.
+        position: Positions in pixels, from 0 to n - 1.
+        n: Number of pixels along the axis. Pixels of the window outside it have weight 0.
     """
     window = WINDOW[position.dtype]
-    # it holds the pixels next to the position in its middle and slides inside the image at the borders
+    # The position lies in the middle of the window, except at borders, where the window stays inside the image.
     start = (position.detach().floor() - (window // 2 - 1)).clamp(0, max(n - window, 0))
     pixels = [start + k for k in range(window)]
     weights = [torch.exp(-((position - pixel) ** 2) / (2 * GAUSSIAN_SIGMA**2)) for pixel in pixels]
@@ -38,12 +38,12 @@ def window_of(position: Tensor, n: int) -> list[tuple[Tensor, Tensor]]:
 
 
 def gather_window(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """`[B, C, H, W]` interpolated at positions `[B, H, W]`, pixel by pixel of the window: K^2 gathers.
+    """Interpolates images `[B, C, H, W]` at positions `[B, H, W]`, one gather per pixel of the window: K^2 gathers.
 
-    Slow as it stands, and twice as fast as bilinear samples of pairs once torch.compile has fused it.
+    Slow without torch.compile; once compiled, twice as fast as bilinear samples of 2 x 2 blocks.
     """
     height, width = images.shape[-2:]
-    # taps beyond a side shorter than the window weigh nothing
+    # A side shorter than the window: pixels outside it have weight 0.
     across, down = window_of(x, width)[:width], window_of(y, height)[:height]
     norm_x, norm_y = (reduce(add, [weight for _, weight in taps]).unsqueeze(1) for taps in (across, down))
     first = (down[0][0].long() * width + across[0][0].long()).flatten(1).unsqueeze(1).expand(images.flatten(2).shape)
@@ -58,7 +58,7 @@ def gather_window(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def interpolate_gaussian(images: Tensor, field: DisplacementField | Tensor) -> Tensor:
-    """`[B, C, H, W]` interpolated with a Gaussian along one field each."""
+    """Interpolates images `[B, C, H, W]` with a Gaussian, each along one field."""
     displacement = field.displacement() if isinstance(field, DisplacementField) else field
     height, width = displacement.shape[-2:]
     x, y = sources_of(displacement)
@@ -78,12 +78,12 @@ def _paired_taps(position: Tensor, n: int) -> list[tuple[Tensor, Tensor]]:
     """The window's Gaussian weights along one axis, in pairs of neighbouring pixels.
 
     Returns:
-        For each pair (weight, position), both like `position`: the two weights' sum, normalised over the window, and
-        where a linear interpolation between the two pixels gives their weighted mean.
+        One (weight, position) for each pair, both shaped like `position`. The weight is the sum of the pair's two
+        weights, normalised over the window. Linear interpolation at the position gives the pair's weighted mean.
     """
     pixels, weights = zip(*window_of(position, n), strict=True)
     both = [weights[k] + weights[k + 1] for k in range(0, len(weights), 2)]
-    norm = reduce(add, both)  # term by term: a reduction's rounding would depend on the batch
+    norm = reduce(add, both)  # term by term, because the rounding of torch.sum would depend on the batch
     pairs = []
     for weight, second, pixel in zip(both, weights[1::2], pixels[::2], strict=True):
         share = second / weight.clamp_min(torch.finfo(weight.dtype).tiny)

@@ -1,4 +1,4 @@
-"""Maps made of two deformations: one field after another, and back along the inverse."""
+"""Two deformations in a row: one field after another, or a field and its inverse."""
 
 import torch
 from torch import Tensor
@@ -9,16 +9,16 @@ from .points import pixel_positions
 
 
 def compose(first: DisplacementField, second: DisplacementField) -> Tensor:
-    """The displacement of deforming along one field and then along another.
+    """The displacement of deforming along one field and then along another, for a single interpolation.
 
-    [second first x](q) = x(p - d_1(p)) with p = q - d_2(q) clamped to the frame; d_1 is the series at p itself.
+    [second first x](q) = x(p - d_1(p)) with p = q - d_2(q), clamped to the frame. d_1 is evaluated at p exactly.
 
     Args:
-        first: Of batch shape `[...]`.
-        second: For the same size, of a batch shape that broadcasts.
+        first: Field of the first deformation, batch shape `[...]`.
+        second: Field of the second deformation, for the same size. Batch shapes broadcast.
 
     Returns:
-        `[..., 2, H, W]` in pixels, x first, for `deform`; exact, while deforming twice interpolates twice.
+        Displacement `[..., 2, H, W]` in pixels, x first, for `deform`. Deforming twice would interpolate twice.
 
     Raises:
         ValueError: If sizes or batch shapes don't match.
@@ -38,14 +38,14 @@ def compose(first: DisplacementField, second: DisplacementField) -> Tensor:
 
 
 def inverse_error(images: Tensor, field: DisplacementField) -> Tensor:
-    """||x - tau^-1 tau x|| / ||x||: what is lost by deforming and going back, each time interpolating bilinearly.
+    """Relative error ||x - tau^-1 tau x|| / ||x|| of deforming and going back, both with bilinear interpolation.
 
     Args:
-        images: `[..., C, H, W]`, floating point.
-        field: Of batch shape `[...]`.
+        images: Images `[..., C, H, W]`, floating point.
+        field: Field of the deformation, batch shape `[...]`.
 
     Returns:
-        `[...]`, dimensionless. Raises what `deform` raises.
+        Errors `[...]`, dimensionless. Raises the errors of `deform`.
 
     >>> from diffstab import MaxEntropyEnsemble
     >>> images, ensemble = torch.ones(2, 3, 17, 11), MaxEntropyEnsemble((17, 11), cutoff=3, delta=1.0)

@@ -1,4 +1,4 @@
-"""Modes (i, j) of a displacement field: which ones the cutoff keeps (Eq. 2), and their sines on a row of pixels."""
+"""Modes (i, j) of a displacement field: the ones below the cutoff (Eq. 2), and their sines on a row of pixels."""
 
 import math
 from functools import lru_cache
@@ -9,11 +9,11 @@ from torch import Tensor
 
 @lru_cache(maxsize=64)
 def mode_numbers(size: tuple[int, int], cutoff: float, rule: str) -> tuple[Tensor, Tensor]:
-    """i (along x) and j (along y) of the kept modes, int64 `[modes]` each, in rising order; i <= W and j <= H.
+    """Numbers i (along x) and j (along y) of the kept modes, int64 `[modes]` each, ascending; i <= W and j <= H.
 
     Args:
-        size: `(H, W)`.
-        cutoff: c.
+        size: Image size `(H, W)` in pixels.
+        cutoff: Largest spatial frequency c.
         rule: `disk` (i^2 + j^2 <= c^2) or `half-integer` (sqrt(i^2 + j^2) < c + 1/2).
 
     >>> i, j = mode_numbers((17, 11), 3, "disk")
@@ -25,7 +25,7 @@ def mode_numbers(size: tuple[int, int], cutoff: float, rule: str) -> tuple[Tenso
     i = torch.arange(1, min(width, math.floor(reach)) + 1)
     j = torch.arange(1, min(height, math.floor(reach)) + 1)
     squared = (i[:, None] ** 2 + j**2).to(torch.float64)
-    # c = sqrt(18) keeps (3, 3), though its square in floating point is a little less than 18
+    # c = sqrt(18) must keep (3, 3), but its square in floating point is slightly below 18.
     kept = squared <= reach**2 * (1 + 1e-12) if rule == "disk" else squared.sqrt() < reach
     first, second = kept.nonzero(as_tuple=True)
     return first + 1, second + 1
@@ -33,11 +33,12 @@ def mode_numbers(size: tuple[int, int], cutoff: float, rule: str) -> tuple[Tenso
 
 @lru_cache(maxsize=128)
 def basis(kind: str, n: int, modes: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """sin(i pi u) or its derivative i pi cos(i pi u) at u = k / (n - 1): `[n, modes]`, i = 1 ... modes.
+    """Sines sin(i pi u), or their derivatives i pi cos(i pi u) for `dsin`, at u = k / (n - 1): `[n, modes]`.
 
-    The phase i k is reduced modulo 2 (n - 1) in whole numbers, so that the sine is exactly 0 on the frame.
+    i runs from 1 to `modes`. The phase i k is reduced modulo 2 (n - 1) in whole numbers, so the sine is exactly 0 on
+    the frame.
     """
-    # a cached tensor must serve later callers that need gradients, whatever mode the first caller was in
+    # The cache may serve a caller that needs gradients after one in inference mode.
     with torch.inference_mode(False), torch.no_grad():
         i, k = torch.arange(1, modes + 1), torch.arange(n)[:, None]
         phase = (i * k) % (2 * (n - 1))
@@ -51,6 +52,6 @@ def basis(kind: str, n: int, modes: int, dtype: torch.dtype, device: torch.devic
 
 @lru_cache(maxsize=128)
 def sides(size: tuple[int, int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(W, H) in pixels, x first, `[2]`: kept on its device, since sending it would stop for what runs there."""
+    """Sides (W, H) in pixels, x first, `[2]`. Cached on the device, because each copy to a GPU would wait for it."""
     with torch.inference_mode(False), torch.no_grad():
         return torch.tensor([size[1], size[0]], dtype=dtype).to(device)

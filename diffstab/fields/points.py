@@ -1,8 +1,8 @@
-"""Where points go under a deformation, and where they come from: the sine series itself, at any position.
+"""Sources and destinations of points under a deformation, from the sine series at any position.
 
-The deformed image takes the value at pixel position q from source(q) = q - d(q), d in pixels; off the frame's inside d
-is 0. What lay at p is then at the q with source(q) = p. Since no point of the frame moves, there is such a q for every
-p inside; where the field folds there are several.
+The deformed image at position q is the original at source(q) = q - d(q), with the displacement d in pixels. d is 0 on
+the frame and outside it. The destination of a point p of the original is the q with source(q) = p. Points of the frame
+don't move, so every p inside has a destination; where the field folds, p may have several.
 """
 
 import math
@@ -15,20 +15,20 @@ from ..precision import doubled
 from .modes import sides
 
 TOLERANCE = 1e-3  # pixels
-AIM = 1e-3  # of the tolerance, at which the search ends
+AIM = 1e-3  # share of the tolerance at which the search ends
 FIXED_POINT_STEPS = 12
 NEWTON_STEPS = 30
-STARTS = 8  # pixels from which a search begins anew, those whose sources are nearest
-AT_ONCE = 4096  # points of such searches
+STARTS = 8  # pixels with the nearest sources, from which a failed search starts again
+AT_ONCE = 4096  # points per call of Newton's search
 
 
 class Destinations(NamedTuple):
-    """Where points of the original lie in the deformed image.
+    """Positions in the deformed image of points of the original.
 
     Attributes:
-        points: `[..., P, 2]` in pixels, x first.
-        residual: How far their sources are from the points asked for, pixels, `[..., P]`.
-        folded: Whether the field folds there, or nothing was found within the tolerance, bool `[..., P]`.
+        points: Positions `[..., P, 2]` in pixels, x first.
+        residual: Distance between source(position) and the given point, in pixels, `[..., P]`.
+        folded: True where the field folds or the residual exceeds the tolerance, bool `[..., P]`.
     """
 
     points: Tensor
@@ -43,13 +43,13 @@ class _Series(NamedTuple):
     size: tuple[int, int]
 
     def at(self, points: Tensor) -> Tensor:
-        """d in pixels at `[B, P, 2]`, 0 but for the frame's inside."""
+        """Displacement d in pixels at `[B, P, 2]`, 0 on the frame and outside it."""
         waves = [torch.sin(self._phase(points, axis)) for axis in (0, 1)]
         tau = self._sum(*waves)
         return torch.where(_inside(points, self.size).unsqueeze(-1), tau * sides(self.size, tau.dtype, tau.device), 0.0)
 
     def jacobian(self, points: Tensor) -> Tensor:
-        """Of the pixel map q - d(q) at `[B, P, 2]`: `[B, P, 2 (component), 2 (direction)]`."""
+        """Jacobian of the pixel map q - d(q) at points `[B, P, 2]`: `[B, P, 2 (component), 2 (direction)]`."""
         height, width = self.size
         phases = [self._phase(points, axis) for axis in (0, 1)]
         sines = [torch.sin(phase) for phase in phases]
@@ -63,7 +63,7 @@ class _Series(NamedTuple):
         return torch.eye(2, dtype=moved.dtype, device=moved.device) - moved
 
     def _phase(self, points: Tensor, axis: int) -> Tensor:
-        """i pi u at each point, `[B, P, I]`, or j pi v."""
+        """Phases i pi u of each mode and point, `[B, P, I]`, for axis 0; j pi v, `[B, P, J]`, for axis 1."""
         modes, n = self.coefficients.shape[-2 + axis], self.size[1 - axis]
         number = torch.arange(1, modes + 1, dtype=points.dtype, device=points.device)
         return points[..., axis, None] * (math.pi / (n - 1)) * number
@@ -77,13 +77,13 @@ class _Series(NamedTuple):
 
 
 def displacement_at(coefficients: Tensor, size: tuple[int, int], points: Tensor) -> Tensor:
-    """d at points, `[..., P, 2]` pixels; see `DisplacementField.displacement_at`."""
+    """Displacement at points, `[..., P, 2]` pixels; see `DisplacementField.displacement_at`."""
     series, flat, shape = _series(coefficients, size, points)
     return series.at(flat).view(shape).to(points)
 
 
 def source_of(coefficients: Tensor, size: tuple[int, int], points: Tensor) -> Tensor:
-    """See `DisplacementField.source_of`."""
+    """Source positions of points, `[..., P, 2]` pixels; see `DisplacementField.source_of`."""
     series, flat, shape = _series(coefficients, size, points)
     moved = torch.where(_inside(flat, size).unsqueeze(-1), _clamped(flat - series.at(flat), size), flat)
     return moved.view(shape).to(points)
@@ -92,7 +92,7 @@ def source_of(coefficients: Tensor, size: tuple[int, int], points: Tensor) -> Te
 def destination_of(
     coefficients: Tensor, size: tuple[int, int], points: Tensor, tolerance: float = TOLERANCE
 ) -> Destinations:
-    """See `DisplacementField.destination_of`."""
+    """Destinations of points; see `DisplacementField.destination_of`."""
     series, flat, shape = _series(coefficients, size, points)
     found, residual = _fixed_point(series, flat, AIM * tolerance)
     left = (residual > AIM * tolerance).nonzero()
@@ -109,7 +109,7 @@ def destination_of(
 
 
 def inverse_displacement(coefficients: Tensor, size: tuple[int, int]) -> Tensor:
-    """p - destination(p) at the pixels, `[..., 2, H, W]`; see `DisplacementField.inverse`."""
+    """Displacement p - destination(p) at the pixels, `[..., 2, H, W]`; see `DisplacementField.inverse`."""
     lead = coefficients.shape[:-3]
     pixels = pixel_positions(size, torch.float64, torch.device("cpu"))
     maps = []
@@ -122,7 +122,7 @@ def inverse_displacement(coefficients: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _series(coefficients: Tensor, size: tuple[int, int], points: Tensor) -> tuple[_Series, Tensor, torch.Size]:
-    """Fields and points `[B, P, 2]` in float64 with one batch dimension, and the shape of the answer."""
+    """Fields and points `[B, P, 2]` in float64 with one batch dimension, and the shape of the result."""
     if not isinstance(points, Tensor) or not points.is_floating_point():
         came = str(points.dtype) if isinstance(points, Tensor) else type(points).__name__
         raise TypeError(f"points are {came}; a floating-point tensor [..., P, 2] in pixels is needed")
@@ -135,7 +135,7 @@ def _series(coefficients: Tensor, size: tuple[int, int], points: Tensor) -> tupl
     try:
         lead = torch.broadcast_shapes(fields, lead)
     except RuntimeError:
-        came = f"points lead with {tuple(lead)} and fields with {tuple(fields)}"
+        came = f"points have the leading dimensions {tuple(lead)} and fields {tuple(fields)}"
         raise ValueError(f"{came}; they must be equal or broadcast") from None
     count = torch.Size(lead).numel()
     exact = exact.expand(*lead, *exact.shape[-3:]).reshape(count, *exact.shape[-3:])
@@ -144,7 +144,7 @@ def _series(coefficients: Tensor, size: tuple[int, int], points: Tensor) -> tupl
 
 
 def _inside(points: Tensor, size: tuple[int, int]) -> Tensor:
-    """Whether points lie within the frame and not on it, `[...]`."""
+    """True for points inside the frame and not on it, bool `[...]`."""
     height, width = size
     x, y = points.unbind(-1)
     return (x > 0) & (x < width - 1) & (y > 0) & (y < height - 1)
@@ -156,12 +156,12 @@ def _clamped(points: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _distance(series: _Series, guess: Tensor, points: Tensor) -> Tensor:
-    """How far the guesses' sources are from the points, and in which direction: `[B, P, 2]`."""
+    """Vectors from the points to the sources of the guesses, in pixels, `[B, P, 2]`."""
     return guess - series.at(guess) - points
 
 
 def _fixed_point(series: _Series, points: Tensor, aim: float) -> tuple[Tensor, Tensor]:
-    """q <- p + d(q), which converges where d is less steep than 1; the last q and its residual."""
+    """Iterates q <- p + d(q), which converges where the gradient of d is below 1; returns q and its residual."""
     inside = _inside(points, series.size).unsqueeze(-1)
     guess = points
     for _ in range(FIXED_POINT_STEPS):
@@ -176,7 +176,7 @@ def _fixed_point(series: _Series, points: Tensor, aim: float) -> tuple[Tensor, T
 
 
 def _search(series: _Series, points: Tensor, guess: Tensor, aim: float) -> tuple[Tensor, Tensor]:
-    """Newton's method for points `[M, 2]` of one field each, then anew from the pixels with the nearest sources."""
+    """Newton's method for points `[M, 2]`, one field each; after a failure from the pixels with the nearest sources."""
     found, residual = _newton(series, points.unsqueeze(1), guess.unsqueeze(1), aim)
     found, residual = found[:, 0], residual[:, 0]
     for place in (residual > aim).nonzero().flatten().tolist():
@@ -190,7 +190,7 @@ def _search(series: _Series, points: Tensor, guess: Tensor, aim: float) -> tuple
 
 
 def _newton(series: _Series, points: Tensor, guess: Tensor, aim: float) -> tuple[Tensor, Tensor]:
-    """Steps that are halved as often as they don't help; the best `[B, P, 2]` and their residuals."""
+    """Newton's steps, halved while they don't reduce the residual; returns the best `[B, P, 2]` and the residuals."""
     best, off = guess, _distance(series, guess, points)
     residual = off.norm(dim=-1)
     share = torch.ones_like(residual)
@@ -210,7 +210,7 @@ def _newton(series: _Series, points: Tensor, guess: Tensor, aim: float) -> tuple
 
 
 def _newton_step(series: _Series, guess: Tensor, off: Tensor) -> Tensor:
-    """J^-1 times the distance, by least squares where J is nearly singular."""
+    """Newton's step: J^-1 times the distance, by damped least squares, since J may be singular."""
     J = series.jacobian(guess)
     damped = J.mT @ J + 1e-12 * torch.eye(2, dtype=J.dtype, device=J.device)
     step: Tensor = torch.linalg.solve(damped, (J.mT @ off.unsqueeze(-1))).squeeze(-1)
@@ -226,7 +226,7 @@ def _nearest_pixels(series: _Series, point: Tensor) -> Tensor:
 
 
 def pixel_positions(size: tuple[int, int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(x, y) of every pixel, `[H, W, 2]`."""
+    """Position (x, y) of every pixel, `[H, W, 2]`."""
     height, width = size
     k = torch.arange(width, dtype=dtype, device=device).expand(height, width)
     line = torch.arange(height, dtype=dtype, device=device)[:, None].expand(height, width)

@@ -50,5 +50,5 @@ def test_batches_are_single_labels_side_by_side():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"labels are \(11, 17\); the field is for \[..., 17, 11\]"):
         deform_labels(torch.zeros(11, 17), draw(1))
-    with pytest.raises(ValueError, match=r"labels lead with \(3,\) and fields with \(2,\)"):
+    with pytest.raises(ValueError, match=r"labels have the leading dimensions \(3,\) and fields \(2,\)"):
         deform_labels(labels(3), draw(2))

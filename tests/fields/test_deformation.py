@@ -200,7 +200,7 @@ def test_cuda_equals_cpu(interpolation):
         (np.zeros((1, 17, 11)), draw(1), "bilinear", TypeError, "images are ndarray"),
         (torch.zeros(1, 11, 17), draw(1), "bilinear", ValueError, r"images are \(1, 11, 17\); the field is for"),
         (torch.zeros(17, 11), draw(1), "bilinear", ValueError, r"the field is for \[..., C, 17, 11\]"),
-        (torch.zeros(3, 1, 17, 11), draw(2), "bilinear", ValueError, r"images lead with \(3,\) and fields with \(2,\)"),
+        (torch.zeros(3, 1, 17, 11), draw(2), "bilinear", ValueError, r"leading dimensions \(3,\) and fields \(2,\)"),
         (torch.zeros(1, 17, 11), draw(1), "cubic", ValueError, "interpolation is 'cubic'; allowed: bilinear, gaussian"),
         (torch.zeros(1, 17, 11), "field", "bilinear", TypeError, "field is a str"),
         (torch.zeros(1, 17, 11), torch.zeros(3, 17, 11), "bilinear", ValueError, r"displacement is .* are needed"),

@@ -103,5 +103,5 @@ def test_composition_with_what_is_still():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"fields are for \(34, 22\) and \(22, 34\); they must be"):
         compose(draw(1), draw(1, size=(22, 34)))
-    with pytest.raises(ValueError, match=r"points lead with \(3,\) and fields with \(2,\)"):
+    with pytest.raises(ValueError, match=r"points have the leading dimensions \(3,\) and fields \(2,\)"):
         compose(draw(2), draw(3))

@@ -159,7 +159,7 @@ def test_images_of_any_size_have_destinations(height, width, seed, strength):
         ([[1.0, 2.0]], TypeError, "points are list"),
         (torch.zeros(2), ValueError, r"points are \(2,\); \[..., P, 2\] in pixels"),
         (torch.zeros(4, 3), ValueError, r"points are \(4, 3\)"),
-        (torch.zeros(3, 5, 2), ValueError, r"points lead with \(3,\) and fields with \(4,\)"),
+        (torch.zeros(3, 5, 2), ValueError, r"points have the leading dimensions \(3,\) and fields \(4,\)"),
     ],
 )
 def test_bad_points_are_refused(points, error, message):
