@@ -1,7 +1,7 @@
-"""What `measure` may do to an image besides diffeomorphisms: translations, rotations, changes of scale, your own.
+"""Transformations that `measure` can apply besides diffeomorphisms: translations, rotations, changes of scale, yours.
 
-Open `protocol` first, what the measuring loop asks of a perturbation. The room imports fields, options, streams and the
-ground floor.
+Open `protocol` first: it defines the methods that a transformation must have. The room imports fields, options, streams
+and the ground floor.
 """
 
 from .affine import AffineTransformation, signs

@@ -1,8 +1,8 @@
-"""Displacements linear in the position, one per image: what translations, rotations and changes of scale share.
+"""Displacements linear in the position, one per image: the base of translations, rotations and changes of scale.
 
 For a pixel at p = (k, l), q = p - ((W - 1) / 2, (H - 1) / 2) is its position from the centre in pixels, x first. The
 root-mean-square of |q| over the pixels is r_rms = sqrt((W^2 + H^2 - 2) / 12). As in `deform`, pixel p of the result is
-the image at p less the displacement. The paper has no equation for these transformations.
+the image at p minus the displacement. The paper has no equation for these transformations.
 """
 
 import math
@@ -22,19 +22,20 @@ class AffineTransformation(ABC):
 
     Args:
         size: Side of square images in pixels, or `(H, W)`.
-        delta: Root-mean-square displacement over the pixels, in pixels; exactly that of every sample.
+        delta: Root-mean-square displacement over the pixels, in pixels. Every sample has exactly this value.
 
     Attributes:
-        name: How results call it; each class sets its own.
-        size: `(H, W)`.
-        delta: As given.
-        radius: r_rms, in pixels.
+        name: Name of the transformation in results; each class sets one.
+        size: Image size `(H, W)` in pixels.
+        delta: Root-mean-square displacement in pixels.
+        radius: r_rms, the root-mean-square distance of the pixels from the centre, in pixels.
 
     Raises:
-        TypeError: If the size is not of whole numbers or delta not a number.
-        ValueError: If a side is below 2 pixels, or delta 0, negative or not finite.
+        TypeError: If the size is not whole numbers or delta is not a number.
+        ValueError: If a side is below 2 pixels, or delta is 0, negative or not finite.
 
-    A transformation of your own states its maps; here each row moves in proportion to its height, to either side:
+    For a transformation of yours, write a subclass with `maps`. This one moves each row sideways, in proportion to its
+    distance from the centre:
 
     >>> class Shear(AffineTransformation):
     ...     name = "shear"
@@ -62,46 +63,47 @@ class AffineTransformation(ABC):
 
     @abstractmethod
     def maps(self, numbers: Tensor) -> Tensor:
-        """The displacement's 2 x 2 matrix (dimensionless) on q and, as third column, its shift (pixels); x first.
+        """The displacement's 2 x 2 matrix on q (dimensionless) and, as third column, its shift (pixels); x first.
 
         Args:
-            numbers: Uniform in (0, 1), one per image, float64 `[B]`.
+            numbers: Random numbers uniform in (0, 1), one per image, float64 `[B]`.
 
         Returns:
-            float64 `[B, 2, 3]`.
+            Matrices and shifts, float64 `[B, 2, 3]`.
         """
 
     def sample(
         self, keys: StreamKeys, /, *, dtype: torch.dtype = torch.float32, device: torch.device | str | None = None
     ) -> Tensor:
-        """One displacement per image in pixels, x first: `[B, 2, H, W]`.
+        """Draws one displacement per image, in pixels, x first: `[B, 2, H, W]`.
 
         Args:
-            keys: The streams (seed, image, draw), which alone determine the samples.
-            dtype: Of the displacements; the maps are made in float64 and then cast.
-            device: Of the displacements.
+            keys: Random streams (seed, image, draw). The samples depend on these alone.
+            dtype: Dtype of the displacements; the maps are computed in float64 and then cast.
+            device: Device of the displacements.
         """
         height, width = self.size
         maps = sent(self.maps(uniforms(keys, 1)[:, 0]).to(dtype), device)
         along_x, along_y, shift = maps[..., None, None].unbind(2)
-        # positions from the centre are whole or half: exact. Products term by term: no image sees its batch
+        # Positions from the centre are exact: whole or half numbers. Products are taken term by term, so that the
+        # rounding doesn't depend on the batch.
         x = torch.arange(width, dtype=dtype, device=device) - (width - 1) / 2
         y = torch.arange(height, dtype=dtype, device=device)[:, None] - (height - 1) / 2
         return (along_x * x + shift) + along_y * y
 
     def apply(self, images: Tensor, sample: Tensor, interpolation: str = "bilinear") -> Tensor:
-        """The images `[B, C, H, W]` deformed along their displacements, as by `deform`; raises what that raises."""
+        """Deforms images `[B, C, H, W]` along their displacements. Calls `deform` and raises its errors."""
         return deform(images, sample, interpolation)
 
     def gradient_norm(self, sample: Tensor) -> Tensor:
         """||grad tau||_inf, the same at all pixels: dimensionless, `[B]`.
 
-        As for a `DisplacementField`, tau is the displacement as a share of the side and s = k / (n - 1). On square
-        images that is (n - 1) / n times 0 for translations, 2 sin(theta / 2) for a rotation by theta, epsilon for a
-        change of scale by 1 +- epsilon.
+        On square images it is (n - 1) / n times: 0 for translations, 2 sin(theta / 2) for a rotation by theta, epsilon
+        for a change of scale by 1 +- epsilon. As in `DisplacementField`, tau is the displacement as a share of the side
+        and s = k / (n - 1).
 
         Args:
-            sample: Displacements `[B, 2, H, W]`, as `sample` returns them.
+            sample: Displacements `[B, 2, H, W]` in pixels, as returned by `sample`.
 
         >>> from diffstab.perturbations.named import Rotation
         >>> rotation = Rotation(16, delta=1.0)
@@ -115,7 +117,7 @@ class AffineTransformation(ABC):
         return operator_norm(torch.stack([along_x, along_y], -1)[..., None, None])[..., 0, 0]
 
     def folds(self, sample: Tensor) -> Tensor:
-        """Whether the map of pixels p -> p - displacement turns the picture over or collapses it, bool `[B]`."""
+        """True where the pixel map p -> p - displacement mirrors the picture or collapses it, bool `[B]`."""
         height, width = self.size
         corner = sample[..., 0, 0]
         xx, yx = ((sample[..., 0, -1] - corner) / (width - 1)).unbind(-1)
@@ -128,7 +130,7 @@ class AffineTransformation(ABC):
 
 
 def signs(numbers: Tensor) -> Tensor:
-    """+1 or -1 with equal probability, of numbers uniform in (0, 1); the same shape and dtype.
+    """Turns numbers uniform in (0, 1) into +1 or -1 with equal probability; same shape and dtype.
 
     >>> signs(torch.tensor([0.2, 0.7]))
     tensor([ 1., -1.])

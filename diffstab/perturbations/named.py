@@ -1,7 +1,8 @@
 """Transformations of images other than smooth random deformations: translations, rotations and changes of scale.
 
-Transformations compare at equal delta, the root-mean-square displacement over the picture's pixels, which every single
-sample has exactly. q and r_rms are those of `affine`. The paper has no equation for these.
+Compare transformations at equal delta, the root-mean-square displacement over the pixels. Every sample has exactly this
+delta. q (position from the centre) and r_rms (its root-mean-square) are defined in `affine`. The paper has no equation
+for these transformations.
 """
 
 import math
@@ -17,10 +18,10 @@ from .affine import AffineTransformation, signs
 
 
 class Translation(AffineTransformation):
-    """Translations by delta pixels in a uniformly random direction; pixels that come from outside repeat the frame.
+    """Translations by delta pixels in a uniformly random direction. Pixels from outside repeat the frame.
 
-    Args, attributes and errors are those of `AffineTransformation`; delta is at most the smaller side less 1, beyond
-    which nothing of the image is left.
+    Args, attributes and errors are those of `AffineTransformation`. delta is at most the smaller side minus 1: beyond
+    that nothing of the image is left.
 
     >>> from diffstab import StreamKeys
     >>> Translation((17, 11), delta=1.0).sample(StreamKeys(0, torch.arange(5))).shape
@@ -37,7 +38,7 @@ class Translation(AffineTransformation):
             raise ValueError(f"{came}; give at most {most}")
 
     def maps(self, numbers: Tensor) -> Tensor:
-        """A shift alone, `[B, 2, 3]`."""
+        """A shift of length delta in a random direction and no matrix, `[B, 2, 3]`."""
         maps = numbers.new_zeros(len(numbers), 2, 3)
         angle = 2 * math.pi * numbers
         maps[:, 0, 2], maps[:, 1, 2] = self.delta * angle.cos(), self.delta * angle.sin()
@@ -45,16 +46,16 @@ class Translation(AffineTransformation):
 
 
 class WholeTranslation(Translation):
-    """Translations by whole pixels along x and y, which interpolate nothing: uniform among all those of norm delta.
+    """Translations by whole pixels along x and y, without interpolation; all shifts of norm delta are equally likely.
 
-    Args, attributes and errors are those of `Translation`; also:
+    Args, attributes and errors are those of `Translation`, and these:
 
     Attributes:
-        delta: The norm sqrt(dx^2 + dy^2) that is within 1e-9 of the given one (of its square, relative).
-        shifts: The (dx, dy) of that norm in pixels, int64 `[K, 2]`.
+        delta: Norm sqrt(dx^2 + dy^2) of the shifts in pixels. Its square is within 1e-9 (relative) of the given one's.
+        shifts: All shifts (dx, dy) of that norm in pixels, int64 `[K, 2]`.
 
     Raises:
-        ValueError: If no whole dx and dy have that norm. The message names the nearest norms that there are.
+        ValueError: If no whole dx and dy have that norm. The message names the nearest possible norms.
 
     >>> WholeTranslation(32, delta=1).shifts.tolist()
     [[-1, 0], [0, -1], [0, 1], [1, 0]]
@@ -75,19 +76,20 @@ class WholeTranslation(Translation):
         self.delta = math.sqrt(squared)
 
     def maps(self, numbers: Tensor) -> Tensor:
-        """A shift alone, `[B, 2, 3]`."""
+        """One of the `shifts` and no matrix, `[B, 2, 3]`."""
         maps = numbers.new_zeros(len(numbers), 2, 3)
         maps[:, :, 2] = self.shifts[(numbers * len(self.shifts)).long()].to(numbers.dtype)
         return maps
 
 
 class Rotation(AffineTransformation):
-    """Rotations about the centre by +theta or -theta at random, 2 sin(theta / 2) r_rms = delta.
+    """Rotations about the centre by +theta or -theta at random, with 2 sin(theta / 2) r_rms = delta.
 
-    Args, attributes and errors are those of `AffineTransformation`; delta is at most 2 r_rms, half a turn. Also:
+    Args, attributes and errors are those of `AffineTransformation`, and the attribute below. delta is at most 2 r_rms,
+    half a turn.
 
     Attributes:
-        angle: theta, in radians.
+        angle: Angle theta in radians.
 
     >>> round(Rotation((17, 11), delta=1.0).angle, 4)
     0.1717
@@ -103,7 +105,7 @@ class Rotation(AffineTransformation):
         self.angle = 2 * math.asin(self.delta / (2 * self.radius))
 
     def maps(self, numbers: Tensor) -> Tensor:
-        """q less q turned back by theta: [[1 - cos, -sin], [sin, 1 - cos]] and no shift, `[B, 2, 3]`."""
+        """q minus q rotated by -theta: [[1 - cos, -sin], [sin, 1 - cos]] and no shift, `[B, 2, 3]`."""
         maps = numbers.new_zeros(len(numbers), 2, 3)
         half = self.delta / (2 * self.radius)  # sin(theta / 2)
         sine = signs(numbers) * (2 * half * math.sqrt(1 - half**2))
@@ -113,13 +115,13 @@ class Rotation(AffineTransformation):
 
 
 class Scaling(AffineTransformation):
-    """Changes of scale about the centre: displacements +epsilon q (zooms in) or -epsilon q at random.
+    """Changes of scale about the centre: displacements +epsilon q (zooms in) or -epsilon q (zooms out) at random.
 
-    Args, attributes and errors are those of `AffineTransformation`; delta is below r_rms, where the map collapses.
-    Also:
+    Args, attributes and errors are those of `AffineTransformation`, and the attribute below. delta must be below r_rms,
+    where the image collapses into a point.
 
     Attributes:
-        epsilon: delta / r_rms, dimensionless, below 1.
+        epsilon: Relative change of scale delta / r_rms, dimensionless, below 1.
 
     >>> round(Scaling((17, 11), delta=1.0).epsilon, 4)
     0.1715
@@ -135,7 +137,7 @@ class Scaling(AffineTransformation):
             raise ValueError(f"{came} of {self.size} pixels into a point; give less than that")
 
     def maps(self, numbers: Tensor) -> Tensor:
-        """A multiple of q and no shift, `[B, 2, 3]`."""
+        """+epsilon q or -epsilon q and no shift, `[B, 2, 3]`."""
         maps = numbers.new_zeros(len(numbers), 2, 3)
         maps[:, 0, 0] = maps[:, 1, 1] = signs(numbers) * self.epsilon
         return maps
@@ -147,7 +149,7 @@ _CLASSES: dict[str, type[AffineTransformation]] = {
 
 
 def transformation_named(name: str, size: int | tuple[int, int], delta: float) -> AffineTransformation:
-    """The transformation of that name.
+    """Builds a transformation by name.
 
     Args:
         name: `translation`, `whole-translation`, `rotation` or `scale`.
@@ -155,7 +157,7 @@ def transformation_named(name: str, size: int | tuple[int, int], delta: float) -
         delta: Root-mean-square displacement over the pixels, in pixels.
 
     Raises:
-        ValueError: If the name is none of these, and as the classes.
+        ValueError: If the name is none of these, or the class refuses size or delta.
 
     >>> transformation_named("rotation", 32, delta=1.0)
     Rotation(size=(32, 32), delta=1 px)
@@ -172,18 +174,19 @@ def perturbation(
     temperature: float | None = None,
     **rules: Any,
 ) -> MaxEntropyEnsemble | AffineTransformation:
-    """What images undergo, by the names that `diffstab measure` has for it.
+    """Builds the transformation of images by the names and options of `diffstab measure`.
 
     Args:
-        transform: `diffeo`, or a name of `transformation_named`.
+        transform: `diffeo` (smooth random deformations), or a name of `transformation_named`.
         size: Side of square images in pixels, or `(H, W)`.
-        delta: Root-mean-square displacement in pixels; 1 where neither it nor `temperature` is given.
-        cutoff: Largest frequency c of `diffeo`; None takes 3.
-        temperature: T of `diffeo`, in place of `delta`.
+        delta: Root-mean-square displacement in pixels; 1 if neither `delta` nor `temperature` is given.
+        cutoff: Largest spatial frequency c of `diffeo`; 3 if None.
+        temperature: Temperature T of `diffeo`, in place of `delta`.
         rules: Convention and rules of `MaxEntropyEnsemble`.
 
     Raises:
-        ValueError: If temperature or cutoff are given with another transformation than `diffeo`, and as the classes.
+        ValueError: If temperature or cutoff are given with another transformation than `diffeo`, or the class refuses
+            an argument.
 
     >>> perturbation("diffeo", 32)
     MaxEntropyEnsemble(size=(32, 32), cutoff=3, temperature=0.001905, delta=1 px, disk, exact, 4 modes)
@@ -201,19 +204,19 @@ def perturbation(
 
 
 def _floored(pixels: float) -> float:
-    """Rounded down to four decimals, so that a limit as shown is allowed."""
+    """Rounds down to four decimals, so that the limit shown in a message is itself allowed."""
     return math.floor(pixels * 1e4) / 1e4
 
 
 def _whole_vectors(squared: int) -> list[tuple[int, int]]:
-    """All (dx, dy) with dx^2 + dy^2 = `squared`, in rising order."""
+    """All whole (dx, dy) with dx^2 + dy^2 = `squared`, ascending."""
     reach = math.isqrt(squared)
     rows = ((dx, math.isqrt(squared - dx * dx)) for dx in range(-reach, reach + 1))
     return sorted({(dx, sign * dy) for dx, dy in rows if dx * dx + dy * dy == squared for sign in (-1, 1)})
 
 
 def _nearest_squared_norms(squared: float) -> list[int]:
-    """The squared norms of whole vectors next below (none below 1) and next above."""
+    """The nearest squared norms of whole vectors: one below (if at least 1) and one above."""
     below, above = math.floor(squared), math.ceil(squared)
     while below > 0 and not _whole_vectors(below):
         below -= 1

@@ -1,7 +1,7 @@
-"""What the measuring loop asks of a perturbation, so that it takes your own.
+"""The interface of a transformation that `measure` accepts, with an example that you can copy.
 
-A transformation of your own is any object with the attributes and methods of `Transformation`. One that displaces no
-pixel, a random change of contrast:
+A transformation is any object with the attributes and methods of `Transformation`. This one changes the contrast at
+random and displaces no pixel:
 
 >>> import torch
 >>> from diffstab.streams import StreamKeys, uniforms
@@ -19,7 +19,7 @@ pixel, a random change of contrast:
 >>> contrast.apply(torch.rand(5, 3, 17, 11), factors, "bilinear").shape
 torch.Size([5, 3, 17, 11])
 
-One that displaces pixels linearly, such as a shear, extends `affine.AffineTransformation`, whose example it is.
+For displacements linear in the position, subclass `affine.AffineTransformation`; its docstring has a shear as example.
 """
 
 from typing import Any, Protocol
@@ -31,30 +31,30 @@ from ..streams import StreamKeys
 
 
 class Transformation(Protocol):
-    """What the measuring loop asks of a transformation. `MaxEntropyEnsemble` is one.
+    """Attributes and methods that the measuring loop uses of a transformation. `MaxEntropyEnsemble` has them.
 
     Methods:
-        sample: One sample per image of the keys, all randomness from them (`streams.uniforms`), so that it depends on
-            neither batch nor order. Any object; tensors of the given dtype on the given device.
-        apply: The images `[B, C, H, W]`, image k transformed by sample k, as another tensor of the same shape and
-            dtype. With the interpolation `gaussian` it is compared with images that this interpolation smoothed
-            (`deform` along no displacement), so a transformation that does not use `deform` is for `bilinear`.
+        sample: Draws one sample per image: any object, with tensors of the given dtype on the given device. All
+            randomness must come from the keys (`streams.uniforms`), so that it depends on neither batch nor order.
+        apply: Transforms image k of `[B, C, H, W]` by sample k; returns a new tensor of the same shape and dtype.
+            Use `bilinear` for a transformation that doesn't call `deform`: with `gaussian`, the loop compares with
+            images smoothed by `deform` at zero displacement.
     """
 
     @property
     def name(self) -> str:
-        """How results call it."""
+        """Name of the transformation in results."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """`(H, W)` of the images, in pixels."""
+        """Size `(H, W)` of the images in pixels."""
 
     @property
     def delta(self) -> float | Tensor | None:
-        """Root-mean-square displacement over the picture in pixels; None where nothing is displaced."""
+        """Root-mean-square displacement over the picture in pixels; None if no pixel is displaced."""
 
     def sample(self, keys: StreamKeys, /, *, dtype: torch.dtype, device: torch.device | str | None) -> Any:
-        """One sample per image."""
+        """Draws one sample per image of the keys."""
 
     def apply(self, images: Tensor, sample: Any, interpolation: str, /) -> Tensor:
-        """The transformed images."""
+        """Transforms images `[B, C, H, W]`, image k by sample k."""

@@ -1,4 +1,4 @@
-"""RandomDiffeomorphism in the shape of albumentations' transforms: numpy images `[H, W, C]` and what lies on them."""
+"""RandomDiffeomorphism as an albumentations transform: numpy images `[H, W, C]`, masks, boxes and keypoints."""
 
 from typing import Any
 
@@ -26,26 +26,27 @@ SEEDS = 2**63
 
 
 class RandomDiffeomorphism(DualTransform):  # type: ignore[misc]
-    """Deforms images along random smooth fields, and masks, boxes and keypoints with them, all of a call along one.
+    """Deforms images along random smooth fields; masks, boxes and keypoints of a call follow the same field.
 
-    Takes `image`, `images`, `mask`, `masks`, `bboxes`, `keypoints`, and volumes slice by slice; images of uint8,
-    uint16 or floats, `[H, W]` or `[H, W, C]`, of any byte order, which stays. Masks keep their labels (nearest), boxes
-    bound their deformed outline, keypoints go where their pixels go, to 1e-3 px, and keep their angle and scale.
+    Takes `image`, `images`, `mask`, `masks`, `bboxes`, `keypoints`, and volumes slice by slice. Images are uint8,
+    uint16 or floats, `[H, W]` or `[H, W, C]`, of any byte order; the result has the same. Masks keep their labels
+    (nearest), boxes bound their deformed outline, keypoints follow their pixels within 1e-3 px and keep angle and
+    scale.
 
-    Numbers come from albumentations' generator, so that `A.Compose(..., seed=137)` reproduces them; in a worker of a
-    data loader the worker's seed is added, which torch draws anew for each worker and epoch.
+    Random numbers come from albumentations' generator, so `A.Compose(..., seed=137)` reproduces them. In a worker of a
+    data loader, the worker's seed is added, since torch draws that anew for each worker and epoch.
 
-    Beside these, all that says which fields are drawn is as for `diffstab.transforms.RandomDiffeomorphism`.
+    Other arguments are those of `diffstab.transforms.RandomDiffeomorphism`.
 
     Args:
-        p: The chance of a call.
+        p: Probability that a call deforms its image.
 
     Attributes:
-        rejected: How many fields were drawn again so far, in this process, because they folded.
+        rejected: Number of fields drawn again because they folded, counted in this process.
 
     Raises:
-        ValueError: As `diffstab.transforms.RandomDiffeomorphism`.
-        TypeError: If something is no number.
+        ValueError: If `diffstab.transforms.RandomDiffeomorphism` refuses the arguments.
+        TypeError: If an argument that must be a number is none.
 
     >>> import albumentations as A
     >>> both = A.Compose([RandomDiffeomorphism(cutoff=(2, 5), delta=(0.5, 2.0), p=1.0), A.HorizontalFlip()], seed=137)
@@ -87,7 +88,7 @@ class RandomDiffeomorphism(DualTransform):  # type: ignore[misc]
         )
         super().__init__(p=chosen.p)
         self.law, self.rejected = chosen.law, 0
-        # albumentations writes and shows what has an argument's name
+        # albumentations saves and prints attributes that have an argument's name.
         self.cutoff, self.temperature, self.delta = self.law.cutoff, self.law.temperature, self.law.delta
         self.interpolation, self.only_diffeomorphisms = chosen.interpolation, only_diffeomorphisms
         self.cutoff_shape, self.temperature_shape = self.law.cutoff_shape, self.law.temperature_shape
@@ -95,9 +96,9 @@ class RandomDiffeomorphism(DualTransform):  # type: ignore[misc]
         self.cutoff_rule, self.delta_rule = cutoff_rule, delta_rule
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """The field of a call: `coefficients` `[2, I, J]` float32."""
+        """Draws the field of a call: `coefficients` `[2, I, J]`, float32."""
         seed, worker = int(self.random_generator.integers(SEEDS)), get_worker_info()
-        if worker is not None:  # in whose copy of the generator are the numbers of all other workers
+        if worker is not None:  # each worker has a copy of the generator, which would draw the same numbers in all
             seed = (seed + worker.seed) % SEEDS
         height, width = params["shape"][:2]
         field, rejected = self.law.draw(1, (int(height), int(width)), torch.Generator().manual_seed(seed))
@@ -105,15 +106,15 @@ class RandomDiffeomorphism(DualTransform):  # type: ignore[misc]
         return {"coefficients": field.coefficients[0].numpy()}
 
     def apply(self, img: np.ndarray, **params: Any) -> np.ndarray:
-        """An image `[H, W]` or `[H, W, C]`, deformed."""
+        """Deforms an image `[H, W]` or `[H, W, C]`."""
         return on_pixels(lambda pixels: self._deform(pixels, params), img)
 
     def apply_to_mask(self, mask: np.ndarray, **params: Any) -> np.ndarray:
-        """A mask `[H, W]` or `[H, W, C]`: the nearest label."""
+        """Deforms a mask `[H, W]` or `[H, W, C]`; each pixel takes the nearest label."""
         return on_pixels(lambda labels: self._deform(tv_tensors.Mask(labels), params), mask)
 
     def apply_to_bboxes(self, bboxes: np.ndarray, **params: Any) -> np.ndarray:
-        """Boxes `[N, 4 + more]`, (left, top, right, bottom) in shares of the image; the rest of a row stays."""
+        """Deforms boxes `[N, 4 + more]`: (left, top, right, bottom) as shares of the sides; further columns stay."""
         height, width = params["shape"][:2]
         pixels = bboxes[:, :4] * np.array([width, height, width, height], np.float64)
         boxes = tv_tensors.BoundingBoxes(torch.from_numpy(pixels), format="XYXY", canvas_size=(height, width))
@@ -122,7 +123,7 @@ class RandomDiffeomorphism(DualTransform):  # type: ignore[misc]
         return found
 
     def apply_to_keypoints(self, keypoints: np.ndarray, **params: Any) -> np.ndarray:
-        """Keypoints `[N, 2 + more]`, (x, y) in pixels; the rest of a row stays."""
+        """Moves keypoints `[N, 2 + more]`: (x, y) in pixels; further columns stay."""
         found: np.ndarray = keypoints.copy()
         found[:, :2] = deform_points(tensor_of(keypoints[:, :2]), _field_of(params)[0]).numpy()
         return found
@@ -134,6 +135,6 @@ class RandomDiffeomorphism(DualTransform):  # type: ignore[misc]
 
 
 def _field_of(params: dict[str, Any]) -> DisplacementField:
-    """What `get_params_dependent_on_data` drew, of batch shape `[1]`."""
+    """The field that `get_params_dependent_on_data` drew, batch shape `[1]`."""
     height, width = params["shape"][:2]
     return DisplacementField(torch.from_numpy(params["coefficients"])[None], (int(height), int(width)))

@@ -1,4 +1,4 @@
-"""A field applied to each kind of input: images, PIL images, masks, boxes and keypoints."""
+"""Applies a field to each kind of input: images, PIL images, masks, boxes and keypoints."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,21 +13,21 @@ from ..fields import DisplacementField, deform, deform_labels
 from ..precision import sent, tensor_of
 from .boxes import deform_boxes
 
-INDICES = ("1", "P", "PA")  # modes of PIL whose numbers are no amounts, so that there is nothing between two
+INDICES = ("1", "P", "PA")  # modes of PIL whose values are palette indices or bits, which can't be interpolated
 
 
 def apply_field(inpt: Any, field: DisplacementField, moved: Tensor, lead: torch.Size, interpolation: str) -> Any:
-    """An input deformed along its fields; what is not moved comes back bit for bit.
+    """Deforms one input along its fields. Inputs of zero displacement are returned bit for bit.
 
     Args:
         inpt: An image or video (tensor, tv_tensor or PIL), a mask, boxes or keypoints.
-        field: Of batch shape `[prod(lead)]`.
-        moved: Which of the fields move anything, bool `[prod(lead)]`, on the CPU.
-        lead: The batch of images; `()` where one field is for all.
-        interpolation: Of images.
+        field: Fields of batch shape `[prod(lead)]`.
+        moved: True for fields with a displacement, bool `[prod(lead)]`, on the CPU.
+        lead: Batch shape of the images; `()` if all share one field.
+        interpolation: `bilinear` or `gaussian`, for images.
 
     Raises:
-        ValueError: If an input does not have a batch that the images have.
+        ValueError: If an input lacks the batch shape of the images.
     """
     if not moved.any():
         return inpt
@@ -49,12 +49,12 @@ def apply_field(inpt: Any, field: DisplacementField, moved: Tensor, lead: torch.
 
 
 def moved_by(field: DisplacementField) -> Tensor:
-    """Whether each field moves anything, bool `[B]` on the CPU."""
+    """True for fields whose displacement isn't 0 everywhere, bool `[B]`, on the CPU."""
     return (field.coefficients != 0).flatten(1).any(1).cpu()
 
 
 def batch_of(inpt: Any) -> torch.Size | None:
-    """The leading dimensions of an image's batch, a video being one image; None for what is no image or video."""
+    """Batch shape of an input, where a video counts as one image; None if it is neither an image nor a video."""
     if isinstance(inpt, PIL.Image.Image):
         return torch.Size()
     if isinstance(inpt, tv_tensors.TVTensor) and not isinstance(inpt, (tv_tensors.Image, tv_tensors.Video)):
@@ -63,12 +63,12 @@ def batch_of(inpt: Any) -> torch.Size | None:
 
 
 def _single(inpt: Any, field: DisplacementField, lead: torch.Size) -> DisplacementField:
-    """The one field of an input that can't have a batch."""
+    """The field of an input that can't have a batch, such as a PIL image. Raises ValueError if there are several."""
     if len(field) > 1:
         kind = type(inpt).__name__
         raise ValueError(
-            f"a {kind} beside a batch {tuple(lead)} of images, each with its own field; give one image and its {kind} "
-            "at a time, or per_image=False"
+            f"a {kind} came with a batch {tuple(lead)} of images, each with its own field; give one image and its "
+            f"{kind} at a time, or per_image=False"
         )
     return field[0]
 
@@ -81,7 +81,7 @@ def _by_image(
     moved: Tensor,
     lead: torch.Size,
 ) -> Tensor:
-    """A function of values with the last `ending` dimensions of one image, and of a field for each."""
+    """Applies `function` to values and their fields; one image's values have `ending` dimensions."""
     _check_batch(values, ending, field, lead)
     if len(field) == 1:
         return function(values, field[0])
@@ -96,39 +96,39 @@ def _by_image(
 
 
 def _check_batch(values: Tensor, ending: int, field: DisplacementField, lead: torch.Size) -> None:
-    """That values begin with the batch of images, where each of these has its own field."""
+    """Raises ValueError if images have one field each and the values don't begin with the images' batch shape."""
     if len(field) > 1 and (values.shape[: len(lead)] != lead or values.ndim < len(lead) + ending):
         raise ValueError(
-            f"an input of shape {tuple(values.shape)} beside a batch {tuple(lead)} of images, each with its own field; "
-            "all inputs need that batch, or per_image=False"
+            f"an input of shape {tuple(values.shape)} came with a batch {tuple(lead)} of images, each with its own "
+            "field; all inputs need that batch, or per_image=False"
         )
 
 
 def deform_points(points: Tensor, field: DisplacementField) -> Tensor:
-    """Keypoints `[..., P, 2]` of pixels, in whose numbers the middle of pixel k is k; on the field's device."""
+    """Moves keypoints `[..., P, 2]` in pixels, where pixel k has its middle at k; computed on the field's device."""
     found = field.destination_of(points.to(field.coefficients.device).double()).points
     return (found if points.is_floating_point() else found.round()).to(points)
 
 
 def on_pixels(function: Callable[[Tensor], Tensor], pixels: np.ndarray) -> np.ndarray:
-    """A function of a tensor `[C, H, W]` on an array `[H, W]` or `[H, W, C]`; the result has the array's byte order."""
+    """Applies a function of tensors `[C, H, W]` to an array `[H, W]` or `[H, W, C]`; keeps the array's byte order."""
     numbers = tensor_of(pixels)
     found = function(numbers.permute(2, 0, 1) if numbers.ndim == 3 else numbers[None])
     return found.permute(1, 2, 0).reshape(numbers.shape).numpy().astype(pixels.dtype, copy=False)
 
 
 def _deform_pil(image: PIL.Image.Image, field: DisplacementField, interpolation: str) -> PIL.Image.Image:
-    """A PIL image of any mode, with its palette and what else its file told."""
+    """Deforms a PIL image of any mode; keeps its palette and metadata."""
     indices = image.mode in INDICES
     array = on_pixels(
         lambda pixels: deform_labels(pixels, field) if indices else deform(pixels, field, interpolation),
         np.array(image),
     )
-    if image.mode == "1":  # whose bytes hold eight pixels each
+    if image.mode == "1":  # one bit per pixel
         deformed = PIL.Image.fromarray(array)
     else:
         deformed = PIL.Image.frombytes(image.mode, image.size, array.tobytes())
     if image.mode in ("P", "PA"):
         deformed.putpalette(image.getpalette("RGBA") or [], "RGBA")
-    deformed.info = dict(image.info)  # a transparent colour, the orientation
+    deformed.info = dict(image.info)  # such as the transparent colour and the orientation
     return deformed

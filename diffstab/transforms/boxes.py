@@ -1,6 +1,7 @@
-"""Bounding boxes under a deformation: the smallest box around the deformed outline, not around its corners alone.
+"""Bounding boxes under a deformation: the smallest box around the whole deformed outline, not only its corners.
 
-Box coordinates run along the pixels' edges, from 0 to W and H; pixel k, at k for a field, has its middle at k + 1/2.
+Box coordinates count from pixel edge to pixel edge, from 0 to W and H. Pixel k has its middle at k + 1/2 in these
+coordinates, and at k in those of a field.
 """
 
 import math
@@ -12,22 +13,22 @@ from torchvision.transforms.v2.functional import convert_bounding_box_format
 from ..fields import DisplacementField
 
 UPRIGHT = ("XYXY", "XYWH", "CXCYWH")
-SAMPLES_PER_MODE = 16  # of a box' side; between two the largest frequency's turn is at most pi / 16
+SAMPLES_PER_MODE = 16  # points per side of a box and mode; between two, the phase changes by at most pi / 16
 
 
 def deform_boxes(boxes: Tensor, form: str, field: DisplacementField) -> Tensor:
-    """The boxes around the deformed outlines of boxes.
+    """Deforms boxes: returns the smallest boxes around the deformed outlines.
 
-    A rotated box keeps its angle; one of whole numbers is the smallest such box around the outline. Computed on the
-    field's device.
+    A rotated box keeps its angle. A box in whole numbers becomes the smallest box in whole numbers around the outline.
+    Computed on the field's device.
 
     Args:
-        boxes: `[N, 4]`, or `[N, 5]` or `[N, 8]` where rotated, in pixels, from edge to edge.
-        form: By its name in torchvision: `XYXY`, `XYWH`, `CXCYWH`, `XYWHR`, `CXCYWHR` or `XYXYXYXY`.
-        field: One field, of batch shape `[]`, or one for each box, `[N]`.
+        boxes: Boxes in pixels, from edge to edge: `[N, 4]`, or rotated `[N, 5]` or `[N, 8]`.
+        form: torchvision's name of the format: `XYXY`, `XYWH`, `CXCYWH`, `XYWHR`, `CXCYWHR` or `XYXYXYXY`.
+        field: One field, batch shape `[]`, or one for each box, `[N]`.
 
     Returns:
-        Of the shape, form, dtype and device of the boxes.
+        Boxes with the shape, format, dtype and device of the given ones.
 
     >>> from diffstab import MaxEntropyEnsemble
     >>> field = MaxEntropyEnsemble((17, 11), cutoff=5, delta=1.0).sample(1)[0]
@@ -37,7 +38,7 @@ def deform_boxes(boxes: Tensor, form: str, field: DisplacementField) -> Tensor:
     corners, angle = _corners(boxes.to(field.coefficients.device).double(), form)
     samples = SAMPLES_PER_MODE * max(field.coefficients.shape[-2:])
     outline = field.destination_of(_outline(corners, samples) - 0.5).points + 0.5
-    # along the box' own axes: (cos, -sin) and (sin, cos), as y points down
+    # Coordinates along the box's axes (cos, -sin) and (sin, cos); y points down.
     cos, sin = angle.cos()[:, None], angle.sin()[:, None]
     x, y = outline.unbind(-1)
     along, across = x * cos - y * sin, x * sin + y * cos
@@ -50,7 +51,7 @@ def deform_boxes(boxes: Tensor, form: str, field: DisplacementField) -> Tensor:
         return _converted(rotated, "XYWHR", form).to(boxes)
     if not boxes.is_floating_point():
         left, top, right, bottom = left.floor(), top.floor(), right.ceil(), bottom.ceil()
-        if form == "CXCYWH":  # a middle in whole numbers
+        if form == "CXCYWH":  # the middle must be a whole number
             right, bottom = right + (right - left) % 2, bottom + (bottom - top) % 2
     found = torch.stack([left, top, right, bottom], 1)
     return _converted(found, "XYXY", form).to(boxes)
@@ -62,7 +63,7 @@ def _converted(boxes: Tensor, old: str, new: str) -> Tensor:
 
 
 def _corners(boxes: Tensor, form: str) -> tuple[Tensor, Tensor]:
-    """The corners in turn, `[N, 4, 2]`, and the angle by which each box is turned, `[N]`, radians."""
+    """The corners in order around each box, `[N, 4, 2]`, and the boxes' angles of rotation, `[N]`, radians."""
     if form in UPRIGHT:
         left, top, right, bottom = _converted(boxes, form, "XYXY").unbind(1)
         turn = (left, top, right, top, right, bottom, left, bottom)
@@ -75,7 +76,7 @@ def _corners(boxes: Tensor, form: str) -> tuple[Tensor, Tensor]:
 
 
 def _outline(corners: Tensor, samples: int) -> Tensor:
-    """So many points on each of the four sides, the corners among them: `[N, 4 samples, 2]`."""
+    """Points on the outline, `samples` on each of the four sides, corners included: `[N, 4 samples, 2]`."""
     share = torch.arange(samples, dtype=corners.dtype, device=corners.device).view(-1, 1) / samples
     start, end = corners.unsqueeze(2), corners.roll(-1, 1).unsqueeze(2)
     return torch.lerp(start, end, share).flatten(1, 2)

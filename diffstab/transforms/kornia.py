@@ -1,11 +1,11 @@
-"""RandomDiffeomorphism in the shape of kornia's augmentations: batches on their own device.
+"""RandomDiffeomorphism as a kornia augmentation: batches that stay on their device.
 
-kornia hands boxes and keypoints only to transforms that have a matrix; all others leave these where they were,
-whatever happens to the image. So this one is of that kind, with its own way for each kind of data, and the matrix that
-kornia asks for is the identity: no 3 x 3 matrix is a diffeomorphism.
+kornia passes boxes and keypoints only to transforms that have a matrix; other transforms leave them unchanged, even if
+the image moves. So this transform is of the kind with a matrix, and has a method for each kind of data. No 3 x 3 matrix
+describes a diffeomorphism; the matrix given to kornia is the identity.
 
 kornia's coordinates are those of the pixels' middles, from 0 to W - 1. A box is stored by the middles of its outermost
-pixels; half a pixel around them are the edges that `boxes` deforms.
+pixels; its edges, which `boxes` deforms, lie half a pixel further out.
 """
 
 from collections.abc import Sequence
@@ -37,27 +37,28 @@ Params = dict[str, Tensor]
 class RandomDiffeomorphism(GeometricAugmentationBase2D):  # type: ignore[misc]
     """Deforms batches `[B, C, H, W]` of floats along random smooth fields, one for each image.
 
-    Alone or in `AugmentationSequential`, with masks (nearest), boxes (around their deformed outline) and keypoints
-    (where their pixels go, to 1e-3 px). A box that was turned before counts by the upright box around it.
+    Works alone or in `AugmentationSequential`, with masks (nearest label), boxes (around their deformed outline) and
+    keypoints (follow their pixels within 1e-3 px). A box that an earlier transform rotated is first replaced by the
+    upright box around it.
 
-    Images and masks stay on their device. Numbers are drawn from torch's global generator on the CPU, where boxes and
-    keypoints are computed too. `params` of an earlier call give the same fields again. `transform_matrix` is the
-    identity and says nothing; `inverse` raises NotImplementedError.
+    Images and masks stay on their device. Random numbers come from torch's global generator on the CPU, where boxes and
+    keypoints are computed too. Pass the `params` of an earlier call to repeat its fields. `transform_matrix` is the
+    identity and has no meaning here; `inverse` raises NotImplementedError.
 
-    Beside these, all that says which fields are drawn is as for `diffstab.transforms.RandomDiffeomorphism`.
+    Other arguments are those of `diffstab.transforms.RandomDiffeomorphism`.
 
     Args:
-        same_on_batch: Whether all images of a batch have one field, and are deformed all or none.
-        p: The chance that an image is deformed.
-        keepdim: Whether `[C, H, W]` comes back as that, and not as `[1, C, H, W]`.
+        same_on_batch: True to use one field for all images of a batch, which are then all deformed or none.
+        p: Probability that an image is deformed.
+        keepdim: True to return `[C, H, W]` for an input `[C, H, W]`, and not `[1, C, H, W]`.
 
     Attributes:
-        rejected: How many fields were drawn again so far, in this process, because they folded.
+        rejected: Number of fields drawn again because they folded, counted in this process.
 
     Raises:
-        ValueError: As `diffstab.transforms.RandomDiffeomorphism`; when called, if boxes or keypoints are of another
-            batch than the images.
-        TypeError: If something is no number; when called, for images in whole numbers.
+        ValueError: If `diffstab.transforms.RandomDiffeomorphism` refuses the arguments; in a call, if boxes or
+            keypoints have another batch size than the images.
+        TypeError: If an argument that must be a number is none; in a call, if images are whole numbers.
 
     >>> from kornia.augmentation import AugmentationSequential
     >>> augmentation = RandomDiffeomorphism(cutoff=(2, 5), delta=(0.5, 2.0), p=1.0)
@@ -103,25 +104,25 @@ class RandomDiffeomorphism(GeometricAugmentationBase2D):  # type: ignore[misc]
         self.flags |= {"interpolation": interpolation, "only_diffeomorphisms": only_diffeomorphisms}
 
     def generate_parameters(self, batch_shape: Sequence[int]) -> Params:
-        """The fields of a call, `coefficients` `[B, 2, I, J]` float32 on the CPU, for a batch `(B, C, H, W)`."""
+        """Draws the fields for a batch `(B, C, H, W)`: `coefficients` `[B, 2, I, J]`, float32 on the CPU."""
         count, size = int(batch_shape[0]), (int(batch_shape[-2]), int(batch_shape[-1]))
         field, rejected = self.law.draw(min(count, 1) if self.same_on_batch else count, size)
         self.rejected += rejected
         return {"coefficients": field.coefficients.expand(count, -1, -1, -1)}
 
     def compute_transformation(self, input: Tensor, params: Params, flags: dict[str, Any]) -> Tensor:
-        """The identity, `[B, 3, 3]`, for kornia's books; see the module."""
+        """The identity `[B, 3, 3]`, since kornia requires a matrix; see the module's docstring."""
         matrix: Tensor = self.identity_matrix(input)
         return matrix
 
     def compute_inverse_transformation(self, transform: Tensor) -> Tensor:
-        """Raises NotImplementedError: what the interpolation lost can't be had back."""
-        raise NotImplementedError("a RandomDiffeomorphism is not inverted; keep the images from before it")
+        """Raises NotImplementedError: interpolation loses information, so a deformation can't be inverted exactly."""
+        raise NotImplementedError("a RandomDiffeomorphism can't be inverted; keep the images from before it")
 
     def apply_transform(
         self, input: Tensor, params: Params, flags: dict[str, Any], transform: Tensor | None = None
     ) -> Tensor:
-        """Images `[B, C, H, W]`, deformed."""
+        """Deforms images `[B, C, H, W]`."""
         field = self._field_of(params)
         found: Tensor = apply_field(input, field, moved_by(field), input.shape[:1], self.interpolation)
         return found
@@ -129,7 +130,7 @@ class RandomDiffeomorphism(GeometricAugmentationBase2D):  # type: ignore[misc]
     def apply_transform_mask(
         self, input: Tensor, params: Params, flags: dict[str, Any], transform: Tensor | None = None
     ) -> Tensor:
-        """Masks `[B, C, H, W]`: the nearest label, or as an image if kornia's `resample` asks for more."""
+        """Deforms masks `[B, C, H, W]` with the nearest label, or as images if kornia's `resample` isn't nearest."""
         if Resample.get(flags.get("resample", "nearest")) != Resample.NEAREST:
             return self.apply_transform(input, params, flags, transform)
         found: Tensor = self.apply_transform(tv_tensors.Mask(input), params, flags, transform)
@@ -138,7 +139,7 @@ class RandomDiffeomorphism(GeometricAugmentationBase2D):  # type: ignore[misc]
     def apply_transform_box(
         self, input: Boxes, params: Params, flags: dict[str, Any], transform: Tensor | None = None
     ) -> Boxes:
-        """Boxes by their corners, `[B, N, 4, 2]` or `[N, 4, 2]`: the upright ones around the deformed outlines."""
+        """Deforms boxes given by corners, `[B, N, 4, 2]` or `[N, 4, 2]`, to upright boxes around their outlines."""
         field = self._field_of(params)
         corners = input.data.to(field.coefficients.device).double()
         _check_batch("boxes", corners, 3, field)
@@ -148,7 +149,7 @@ class RandomDiffeomorphism(GeometricAugmentationBase2D):  # type: ignore[misc]
         found = deform_boxes(per_image.flatten(0, 1), "XYXY", DisplacementField(own, field.size))
         left, top, right, bottom = (found - found.new_tensor([0, 0, 1, 1])).unbind(1)
         turn = torch.stack([left, top, right, top, right, bottom, left, bottom], 1).view(len(field), -1, 4, 2)
-        moved = moved_by(field).to(turn.device).view(-1, 1, 1, 1)  # a turned box that stays is not made upright
+        moved = moved_by(field).to(turn.device).view(-1, 1, 1, 1)  # rotated boxes without displacement stay rotated
         output = input.clone()
         output.data.copy_(torch.where(moved, turn, corners.view(turn.shape)).view(corners.shape))
         return output
@@ -156,7 +157,7 @@ class RandomDiffeomorphism(GeometricAugmentationBase2D):  # type: ignore[misc]
     def apply_transform_keypoint(
         self, input: Keypoints, params: Params, flags: dict[str, Any], transform: Tensor | None = None
     ) -> Keypoints:
-        """Keypoints `[B, N, 2]` or `[N, 2]`, each where its pixel goes."""
+        """Moves keypoints `[B, N, 2]` or `[N, 2]` with their pixels."""
         field, output = self._field_of(params), input.clone()
         _check_batch("keypoints", input.data, 2, field)
         found = deform_points(input.data.reshape(len(field), -1, 2), field)
@@ -164,7 +165,7 @@ class RandomDiffeomorphism(GeometricAugmentationBase2D):  # type: ignore[misc]
         return output
 
     def _field_of(self, params: Params) -> DisplacementField:
-        """What `generate_parameters` drew, at T = 0 for the images that p leaves out."""
+        """The fields that `generate_parameters` drew, 0 for images that `p` leaves undeformed."""
         height, width = (int(side) for side in params["forward_input_shape"][-2:])
         coefficients = params["coefficients"]
         if self.p < 1:
@@ -174,7 +175,10 @@ class RandomDiffeomorphism(GeometricAugmentationBase2D):  # type: ignore[misc]
 
 
 def _check_batch(kind: str, data: Tensor, ending: int, field: DisplacementField) -> None:
-    """That data are of as many images as there are fields; the last `ending` dimensions are those of one image."""
+    """Raises ValueError unless data come from as many images as there are fields; one image has `ending` dimensions."""
     count = len(data) if data.ndim > ending else 1
     if count != len(field):
-        raise ValueError(f"{kind} are of {count} images, {tuple(data.shape)}, and the fields of {len(field)}")
+        raise ValueError(
+            f"{kind} {tuple(data.shape)} are those of {count} images, and there are {len(field)} fields; "
+            "both numbers must be equal"
+        )

@@ -1,8 +1,8 @@
-"""How the fields of an augmentation are drawn: cutoff and temperature, or displacement, fixed or from a range each.
+"""The random law of an augmentation's fields: cutoff and temperature (or displacement), each fixed or from a range.
 
-In a range x = low + (high - low) beta with beta from a Beta law (s, r) = (a + b, a / b), as in the published code:
-s = 2, r = 1 is uniform, a larger s is narrower, a larger r lies nearer the upper end. A cutoff is a whole number
-there, low + floor((high - low + 1) beta).
+From a range (low, high), a value is low + (high - low) beta, with beta from a Beta(a, b) law. As in the published code,
+the law is given by (s, r) = (a + b, a / b): s = 2, r = 1 is uniform, a larger s is narrower, a larger r is nearer the
+upper end. A cutoff from a range is a whole number, low + floor((high - low + 1) beta).
 """
 
 from collections.abc import Callable
@@ -29,20 +29,20 @@ from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF, TEMPERATURE_RULES, con
 MILD = "mild"  # from T_min to the temperature up to which 99 % of fields don't fold
 RANGE = "range"  # [T_min, T_max] of Sec. 2.2, in which up to half of the fields fold
 NAMED = (MILD, RANGE)
-DEFAULT_TEMPERATURE, DEFAULT_P = MILD, 0.5  # of the augmentation, whatever library's shape it has
+DEFAULT_TEMPERATURE, DEFAULT_P = MILD, 0.5  # of the augmentation, in every library
 UNFOLDED = 0.99  # share of fields that don't fold at the upper end of `mild`
 UNIFORM = (2.0, 1.0)
 Shape = tuple[float, float]
 Amount = float | tuple[float, float]
-MOST_ROUNDS = 1000  # of drawing again; with 2 % accepted the chance to need more is 2e-9
+MOST_ROUNDS = 1000  # of drawing again; if 2 % of fields don't fold, the probability of needing more is 2e-9
 
 
 class Drawn(NamedTuple):
     """Fields of a batch.
 
     Attributes:
-        field: Of batch shape `[B]`.
-        rejected: How many were drawn again because they folded.
+        field: Fields of batch shape `[B]`.
+        rejected: Number of fields drawn again because they folded.
     """
 
     field: DisplacementField
@@ -54,19 +54,19 @@ class FieldLaw:
     """The law of an augmentation's fields; each image has its own cutoff, temperature and field.
 
     Attributes:
-        cutoff: c, or `(low, high)`, whole numbers.
-        temperature: T, `(low, high)`, or the name of a range that depends on the cutoff: `mild` goes from T_min to
-            where 1 % of the fields fold, `range` from T_min to T_max (Sec. 2.2).
-        delta: Root-mean-square displacement in pixels, or `(low, high)`, in place of T.
-        cutoff_shape, temperature_shape: (s, r) of the Beta laws in these ranges; the second is delta's too.
-        temperature_rule: `monte-carlo` or `asymptotic`: how the ends of `range` are found.
-        only_diffeomorphisms: Whether fields that fold are drawn again, at the same cutoff and temperature.
-        convention, cutoff_rule, delta_rule: As for `MaxEntropyEnsemble`.
+        cutoff: Largest spatial frequency c, or a range `(low, high)` of whole numbers.
+        temperature: Temperature T, a range `(low, high)`, or the name of a range that depends on the cutoff: `mild`
+            from T_min (delta is half a pixel) to where 1 % of the fields fold, `range` from T_min to T_max (Sec. 2.2).
+        delta: Root-mean-square displacement in pixels, or a range `(low, high)`, in place of T.
+        cutoff_shape, temperature_shape: Numbers (s, r) of the Beta laws in the ranges; the second is also for delta.
+        temperature_rule: Rule for the ends of `range`: `monte-carlo` or `asymptotic`.
+        only_diffeomorphisms: True to draw fields that fold again, at the same cutoff and temperature.
+        convention, cutoff_rule, delta_rule: Convention and rules of `MaxEntropyEnsemble`.
 
     Raises:
         ValueError: If both temperature and delta are given or neither is, a range is reversed, a number is negative or
             not finite, or a name is unknown.
-        TypeError: If something is no number.
+        TypeError: If a value that must be a number is none.
 
     >>> law = FieldLaw(cutoff=(2, 5), temperature="range")
     >>> law.draw(7, (32, 32)).field.shape
@@ -102,28 +102,28 @@ class FieldLaw:
 
     @cached_property
     def cutoffs(self) -> tuple[float, ...]:
-        """All that can come."""
+        """All cutoffs that can be drawn, ascending."""
         if isinstance(self.cutoff, tuple):
             low, high = self.cutoff
             return tuple(float(c) for c in range(int(low), int(high) + 1))
         return (self.cutoff,)
 
     def ensemble(self, size: tuple[int, int], cutoff: float) -> MaxEntropyEnsemble:
-        """The ensemble at T = 1 of one cutoff."""
+        """The ensemble of one cutoff at T = 1."""
         rules: dict[str, Any] = {"cutoff_rule": self.cutoff_rule, "delta_rule": self.delta_rule}
         return MaxEntropyEnsemble(size, cutoff, temperature=1.0, convention=self.convention, **rules)
 
     def draw(self, count: int, size: tuple[int, int], generator: torch.Generator | None = None) -> Drawn:
-        """Independent fields for so many images of `(H, W)` pixels, float32, on the generator's device (or the CPU).
+        """Draws independent fields, one per image: float32, on the generator's device (or the CPU).
 
         Args:
-            count: B.
-            size: `(H, W)`.
-            generator: Torch's global one if None, which a DataLoader seeds anew in each worker.
+            count: Number of fields B.
+            size: Image size `(H, W)` in pixels.
+            generator: Source of random numbers; torch's global one if None, which a DataLoader seeds in each worker.
 
         Raises:
-            ValueError: If a cutoff keeps no mode at that size, or if only diffeomorphisms are wanted at a temperature
-                at which less than 2 % of fields are.
+            ValueError: If a cutoff keeps no mode at that size; or if `only_diffeomorphisms` is True and less than 2 %
+                of the fields at that temperature don't fold.
         """
         positive_integer("count", count, least=0)
         device = generator.device if generator is not None else torch.device("cpu")
@@ -150,12 +150,12 @@ class FieldLaw:
 
 
 class _Tables(NamedTuple):
-    """What a law is at one size, by place in `FieldLaw.cutoffs`; float64.
+    """Constants of a law at one image size, one row for each of the N `FieldLaw.cutoffs`; float64.
 
     Attributes:
         spread: Standard deviation of C_ij at T = 1, `[N, I, J]`.
-        low, high: Ends of temperature or delta, `[N]`.
-        per_pixel: sqrt(T) / delta, `[N]`.
+        low, high: Ends of the range of temperature or delta, `[N]`.
+        per_pixel: Ratio sqrt(T) / delta, per pixel, `[N]`.
     """
 
     spread: Tensor
@@ -184,7 +184,7 @@ def _tables(law: FieldLaw, size: tuple[int, int]) -> _Tables:
 
 
 def _ends(law: FieldLaw, ensemble: MaxEntropyEnsemble) -> tuple[float, float]:
-    """Where temperature or delta begin and end at an ensemble's cutoff."""
+    """Ends (low, high) of the range of temperature or delta at an ensemble's cutoff."""
     given = law.delta if law.temperature is None else law.temperature
     assert given is not None
     if not isinstance(given, str):
@@ -199,18 +199,18 @@ def _ends(law: FieldLaw, ensemble: MaxEntropyEnsemble) -> tuple[float, float]:
 
 
 def _least(ensemble: MaxEntropyEnsemble) -> float:
-    """T_min: a displacement of half a pixel."""
+    """T_min, the temperature at which delta is half a pixel."""
     return (LEAST_DELTA / float(ensemble.delta)) ** 2 if ensemble.delta else float("inf")
 
 
 def _mild(ensemble: MaxEntropyEnsemble) -> tuple[float, float]:
-    """From T_min to the temperature at which 1 % of fields fold; that alone where T_min is larger."""
+    """The range from T_min to the temperature at which 1 % of fields fold; only the latter where T_min is larger."""
     high = largest_temperature(ensemble.size, ensemble.cutoff, UNFOLDED, cutoff_rule=ensemble.cutoff_rule)
     return min(_least(ensemble), high), high
 
 
 def _published(law: FieldLaw, ensemble: MaxEntropyEnsemble) -> tuple[float, float]:
-    """From T_min to T_max (Sec. 2.2); on small images half a pixel may be more than T_max allows."""
+    """The range from T_min to T_max (Sec. 2.2); only T_min where it is larger, as on small images."""
     rules = {"cutoff_rule": ensemble.cutoff_rule, "delta_rule": ensemble.delta_rule}
     size = ensemble.size if law.temperature_rule == "asymptotic" else reduced_size(ensemble.size, ensemble.cutoff)
     low, high = temperature_range(size, ensemble.cutoff, rule=law.temperature_rule, **rules)
@@ -231,7 +231,7 @@ def _check_share(ensemble: MaxEntropyEnsemble, temperature: float) -> None:
 
 
 def _beta(shape: Shape, count: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
-    """Float64 `[count]` of the Beta law (s, r) = (a + b, a / b)."""
+    """Draws from the Beta law (s, r) = (a + b, a / b), float64 `[count]`."""
     s, r = shape
     if shape == UNIFORM:
         return torch.rand(count, generator=generator, dtype=torch.float64, device=device)
@@ -241,7 +241,7 @@ def _beta(shape: Shape, count: int, generator: torch.Generator | None, device: t
 
 
 def _amount(name: str, value: Any, *, whole: bool) -> Amount:
-    """A number or a range, checked."""
+    """Checks a number or a range `(low, high)`. Raises TypeError or ValueError."""
     if not isinstance(value, (tuple, list)):
         return finite_at_least_zero(name, value)
     if len(value) != 2:
@@ -264,12 +264,12 @@ def _shape(name: str, value: Any) -> Shape:
 
 
 def draw_until_none_folds(draw: Callable[[Tensor], Tensor], count: int, size: tuple[int, int]) -> tuple[Tensor, int]:
-    """Coefficients of fields that fold at no pixel, and how many were drawn again.
+    """Draws coefficients until no field folds at any pixel; returns them and the number of fields drawn again.
 
     Args:
-        draw: Gives coefficients `[M, 2, I, J]` for the places `[M]` of fields in the batch.
-        count: How many fields.
-        size: `(H, W)` in pixels.
+        draw: Function that draws coefficients `[M, 2, I, J]` for fields at the places `[M]` of the batch.
+        count: Number of fields.
+        size: Image size `(H, W)` in pixels.
 
     Raises:
         ValueError: If some still fold after 1,000 rounds.

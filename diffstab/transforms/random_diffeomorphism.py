@@ -20,44 +20,47 @@ KINDS = (torch.Tensor, PIL.Image.Image)
 
 
 class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
-    """Deforms images along random smooth fields, and masks, boxes and keypoints with them.
+    """Deforms images along random smooth fields; masks, boxes and keypoints follow the same fields.
 
-    Takes what torchvision's v2 transforms take: PIL images of any mode, tensors `[..., C, H, W]` of any float or
-    whole-number dtype, `tv_tensors` (a video has one field, its masks, boxes and keypoints the same), alone or nested.
-    Masks keep their labels (nearest), boxes bound their deformed outline, keypoints go where their pixels go, to
-    1e-3 px. All else passes through, numpy arrays too, of which `v2.ToImage()` makes images. In a batch each image has
-    its own field. What is not moved comes back bit for bit.
+    Takes the inputs of torchvision's v2 transforms, alone or nested: PIL images of any mode, tensors `[..., C, H, W]`
+    of any float or whole-number dtype, and `tv_tensors`. In a batch each image has its own field; a video with its
+    masks, boxes and keypoints has one. Masks keep their labels (nearest), boxes bound their deformed outline, keypoints
+    follow their pixels within 1e-3 px. Images that are not deformed are returned bit for bit. Other inputs pass
+    unchanged, numpy arrays too: convert them with `v2.ToImage()`.
 
-    Numbers are drawn from torch's global generator, which a `DataLoader` seeds anew in each worker, on the CPU
-    whatever the images' device.
+    Random numbers come from torch's global generator, which a `DataLoader` seeds in each worker. They are drawn on the
+    CPU, so the images' device doesn't change them.
 
-    Several threads may use one transform. They draw from the one global generator in whichever order they come, so the
-    law of the fields is right, a seed repeats none of them, and `rejected` may miss some. Threads whose fields are to
-    be repeated take a transform with a generator each; loaders with workers need neither. While another thread
-    measures, trains or builds a network, which puts the global generator back, numbers drawn from it may come twice.
+    Several threads may use one transform. The law of the fields stays right, but a seed doesn't repeat them, since the
+    threads share the global generator, and `rejected` may miss some. To repeat the fields of a thread, give it a
+    transform with a generator; loaders with worker processes don't need this. Measuring, training or building a network
+    in another thread restores the global generator, so that numbers drawn meanwhile may come twice.
 
     Args:
-        cutoff: c, or `(low, high)`, whole numbers, for a random one.
-        temperature: T, `(low, high)`, or the name of a range from T_min, where delta is half a pixel: `mild` ends where
-            1 % of the fields fold, the paper's `range` at T_max, where half of them have Xi < 1 (Sec. 2.2).
-        delta: Root-mean-square displacement in pixels in place of T, or `(low, high)`. With neither, T is `mild`.
-        p: The chance that an image is deformed.
-        interpolation: `bilinear` or `gaussian`, of images.
-        per_image: Whether each image of a batch has its own field; otherwise all have one.
-        only_diffeomorphisms: Whether fields that fold are drawn again; `rejected` counts them.
-        cutoff_shape, temperature_shape: (s, r) of the Beta laws in the ranges, s = a + b, r = a / b; see
+        cutoff: Largest spatial frequency c, or a range `(low, high)` of whole numbers.
+        temperature: Temperature T, which scales the squared displacement; a range `(low, high)`; or the name of a range
+            from T_min, where delta is half a pixel: `mild` ends where 1 % of the fields fold, the paper's `range` at
+            T_max, where half of the fields have Xi < 1, a condition against folds (Sec. 2.2). `mild` if neither T nor
+            delta is given.
+        delta: Root-mean-square displacement in pixels, or a range `(low, high)`, in place of T.
+        p: Probability that an image is deformed.
+        interpolation: `bilinear` or `gaussian`, for images.
+        per_image: True for one field per image of a batch, False for one field for the whole batch.
+        only_diffeomorphisms: True to draw fields that fold again; `rejected` counts them.
+        cutoff_shape, temperature_shape: Numbers (s, r) of the Beta laws in the ranges, s = a + b, r = a / b; see
             `diffstab.transforms.law`. Uniform by default.
-        temperature_rule: How the ends of `range` are found: `monte-carlo` or `asymptotic` (Eqs. 8, 14).
-        convention, cutoff_rule, delta_rule: As for `MaxEntropyEnsemble`.
-        generator: In place of the global one, for tensors outside data loaders.
+        temperature_rule: Rule for the ends of `range`: `monte-carlo` or `asymptotic` (Eqs. 8, 14).
+        convention, cutoff_rule, delta_rule: Convention and rules of `MaxEntropyEnsemble`.
+        generator: Random generator in place of torch's global one. Not for workers of a data loader.
 
     Attributes:
-        rejected: How many fields were drawn again so far, in this process.
+        rejected: Number of fields drawn again because they folded, counted in this process.
 
     Raises:
-        ValueError: As `FieldLaw` and `MaxEntropyEnsemble`; if p is above 1; when called, for inputs of several sizes,
-            boxes or keypoints without a canvas size, or a generator within a worker of a data loader.
-        TypeError: If something is no number.
+        ValueError: If `FieldLaw` or `MaxEntropyEnsemble` refuses the arguments, or p is above 1. In a call, if inputs
+            have several sizes, boxes or keypoints lack a canvas size, or a generator is used in a worker of a data
+            loader.
+        TypeError: If an argument that must be a number is none.
 
     >>> from torchvision import tv_tensors
     >>> transform = RandomDiffeomorphism(cutoff=(2, 5), delta=(0.5, 2.0), p=0.5)
@@ -108,7 +111,7 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
         self.rejected = 0
 
     def extra_repr(self) -> str:
-        """What was chosen."""
+        """Arguments shown when the transform is printed."""
         law = self.law
         amount = f"delta={law.delta}" if law.temperature is None else f"temperature={law.temperature}"
         told = [f"cutoff={law.cutoff}", amount, f"p={self.p}", f"interpolation={self.interpolation}"]
@@ -116,14 +119,14 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
         return ", ".join(told)
 
     def check_inputs(self, flat_inputs: list[Any]) -> None:
-        """Raises ValueError for boxes or keypoints that don't tell how large their image is."""
+        """Raises ValueError for boxes or keypoints without the size of their image."""
         for inpt in flat_inputs:
             if isinstance(inpt, (tv_tensors.BoundingBoxes, tv_tensors.KeyPoints)) and not inpt.canvas_size:
                 kind = type(inpt).__name__
                 raise ValueError(f"{kind} have no canvas_size; give that of their image, (H, W)")
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """The fields of a call: `field` `[B]`, whether each moves anything, and the shape of the batch."""
+        """Draws the fields of a call: `field` `[B]`, `moved` (see `moved_by`) and `lead`, the batch shape."""
         if not flat_inputs:
             return {}
         size, lead = _size(flat_inputs), torch.Size()
@@ -133,21 +136,24 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
         return {"field": field, "moved": moved_by(field), "lead": lead}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """One input, deformed along the fields of `make_params`."""
+        """Deforms one input along the fields of `make_params`."""
         return apply_field(inpt, params["field"], params["moved"], params["lead"], self.interpolation)
 
     def __prepare_scriptable__(self) -> torch.nn.Module:
-        """For `torch.jit.script`: tensors, one cutoff, a given temperature or delta, bilinear; else RuntimeError."""
+        """Returns the module that `torch.jit.script` compiles. Raises RuntimeError if the options can't be scripted.
+
+        Scripting needs tensors as inputs, one cutoff, a temperature or delta in numbers, and bilinear interpolation.
+        """
         if self.interpolation != "bilinear" or self.generator is not None:
             raise RuntimeError("a RandomDiffeomorphism is scripted bilinear and without a generator only")
         return ScriptedDiffeomorphism(self.law, self.p, self.per_image)
 
     def draw(self, count: int, size: tuple[int, int]) -> DisplacementField:
-        """So many fields for images of `(H, W)` pixels, at T = 0 for those that p leaves out."""
+        """Draws `count` fields for images of `(H, W)` pixels; fields of images that `p` leaves undeformed are 0."""
         if self.generator is not None and get_worker_info() is not None:
             raise ValueError(
-                "a generator was given, which every worker of the data loader has a copy of, so that all draw the same "
-                "fields; leave it out: the workers' own seeds are used"
+                "a generator was given; every worker of the data loader has a copy of it and would draw the same "
+                "fields, so leave it out: each worker has a seed of its own"
             )
         field, rejected = self.law.draw(count, size, self.generator)
         self.rejected += rejected
@@ -159,7 +165,7 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
 
 
 def _size(flat_inputs: list[Any]) -> tuple[int, int]:
-    """(H, W), which all inputs share."""
+    """Image size (H, W) of all inputs. Raises ValueError if they have several."""
     sizes = {(int(height), int(width)): inpt for inpt in flat_inputs for height, width in [get_size(inpt)]}
     if len(sizes) > 1:
         told = ", ".join(f"{h} x {w} ({type(inpt).__name__})" for (h, w), inpt in sizes.items())

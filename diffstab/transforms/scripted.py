@@ -1,4 +1,4 @@
-"""What `torch.jit.script` makes of a RandomDiffeomorphism: for tensors alone, of one cutoff, bilinear."""
+"""The TorchScript version of RandomDiffeomorphism: only tensors, one cutoff and bilinear interpolation."""
 
 import math
 
@@ -10,15 +10,15 @@ from .law import UNIFORM, FieldLaw
 
 
 class ScriptedDiffeomorphism(nn.Module):
-    """Images `[..., C, H, W]`, floats or uint8, deformed along fields drawn as the transform's are, for TorchScript.
+    """Deforms images `[..., C, H, W]`, floats or uint8, with the transform's law of fields, in TorchScript.
 
     Args:
-        law: Of one cutoff, and a temperature or delta that is a number or uniform in a range.
-        p: The chance of each image.
-        per_image: Whether each has its own field.
+        law: Law with one cutoff, and with a temperature or delta that is a number or uniform in a range.
+        p: Probability that an image is deformed.
+        per_image: True for one field per image of a batch, False for one field for the whole batch.
 
     Raises:
-        RuntimeError: For other laws, which TorchScript can't draw.
+        RuntimeError: If the law is another one, which TorchScript can't draw.
     """
 
     spread: Tensor
@@ -41,7 +41,7 @@ class ScriptedDiffeomorphism(nn.Module):
         self.in_pixels, self.p, self.per_image = law.temperature is None, p, per_image
 
     def forward(self, images: Tensor) -> Tensor:
-        """The images, deformed."""
+        """Deforms each image with probability p; returns images of the same shape and dtype."""
         height, width = images.shape[-2:]
         count = 1
         if self.per_image:
@@ -62,7 +62,7 @@ class ScriptedDiffeomorphism(nn.Module):
         return torch.where(kept, found, flat).view(images.shape)
 
     def deformed(self, images: Tensor, coefficients: Tensor, height: int, width: int) -> Tensor:
-        """`[B, C, H, W]` along one field each."""
+        """Deforms all images, each along the field of its coefficients."""
         device = images.device
         u, v = torch.linspace(0, 1, width, device=device), torch.linspace(0, 1, height, device=device)
         i = torch.arange(1, coefficients.shape[2] + 1, device=device)

@@ -1,7 +1,7 @@
-"""A diffeomorphism in timm's training pipeline: right after the crops and flips, on PIL images.
+"""A diffeomorphism in timm's training pipeline: inserted right after the crops and flips, on PIL images.
 
-`timm.data.create_transform` and `create_loader` build a torchvision `Compose`; transforms are known here by the names
-of their classes, timm's and torchvision's own, so that timm is not needed.
+`timm.data.create_transform` and `create_loader` build a torchvision `Compose`. Its transforms are recognised by their
+class names, in timm and torchvision, so this file doesn't import timm.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.transforms import v2
 
-# what decides which part of the image is seen where
+# Transforms that choose the part of the image and its place.
 CROPS = frozenset(
     """
     CenterCrop CenterCropOrPad Pad RandomAffine RandomCrop RandomCropOrPad RandomHorizontalFlip RandomPad
@@ -20,28 +20,29 @@ CROPS = frozenset(
     ScaleJitter TrimBorder
     """.split()
 )
-# what makes a tensor or an array of an image, or comes after that
+# Transforms that convert an image to a tensor or an array, or that come after the conversion.
 ENDS = frozenset("ConvertImageDtype Normalize PILToTensor MaybePILToTensor ToDtype ToImage ToNumpy ToTensor".split())
 Pipeline = TypeVar("Pipeline")
 
 
 def insert(pipeline: Pipeline, augmentation: v2.Transform) -> Pipeline:
-    """A training pipeline of timm's with an augmentation right after its crops and flips.
+    """Inserts an augmentation into timm's training pipeline, right after its crops and flips.
 
-    Where `separate=True` or `num_aug_splits` keep a clean split, as for AugMix, the augmentation is the first of the
-    other splits' transforms, and the clean split stays as it was.
+    With `separate=True` or `num_aug_splits` (as for AugMix), timm keeps a clean split. The augmentation is then the
+    first transform of the other splits, and the clean split is unchanged.
 
     Args:
-        pipeline: What `timm.data.create_transform(..., is_training=True)` gave: a `Compose`, or three of them; or
-            what `timm.data.create_loader(..., is_training=True)` gave.
-        augmentation: A torchvision v2 transform of PIL images: a `RandomDiffeomorphism`, or a v2 transform of some.
+        pipeline: Result of `timm.data.create_transform(..., is_training=True)`, a `Compose` or three of them; or of
+            `timm.data.create_loader(..., is_training=True)`.
+        augmentation: A torchvision v2 transform of PIL images: a `RandomDiffeomorphism`, or a v2 transform that
+            contains some.
 
     Returns:
-        Another `Compose`, or three; a loader is changed and returned.
+        A new `Compose`, or three. A loader is changed in place and returned.
 
     Raises:
-        ValueError: If there is no crop, no flip and nothing that makes a tensor of the image; if the loader's dataset
-            has no transform; if its workers have started, and have the old one.
+        ValueError: If there is no crop, no flip and no conversion to a tensor; if the loader's dataset has no
+            transform; if its workers have started, since they keep the old transforms.
         TypeError: If the augmentation is no v2 transform.
 
     >>> from diffstab.transforms import RandomDiffeomorphism
@@ -58,16 +59,16 @@ def insert(pipeline: Pipeline, augmentation: v2.Transform) -> Pipeline:
     if not isinstance(loader, DataLoader):
         found: Pipeline = _into_transforms(pipeline, augmentation)
         return found
-    # of persistent workers, and of timm's loader that goes on through all epochs
+    # An iterator exists while workers are persistent, and in timm's loader, which keeps one for all epochs.
     running = any(getattr(loader, name, None) is not None for name in ("_iterator", "iterator"))
     if loader.num_workers and running:
-        raise ValueError("the loader's workers have started, with the transforms as they were; insert before that")
+        raise ValueError("the loader's workers have started with the old transforms; insert before the first epoch")
     _into_dataset(loader.dataset, augmentation)
     return pipeline
 
 
 def _into_dataset(dataset: Any, augmentation: v2.Transform) -> None:
-    """Into what timm set as a data set's transforms: of AugMix, of several sizes, or the one."""
+    """Inserts into the transforms of timm's data set: those of AugMix, of several sizes, or the only one."""
     if hasattr(dataset, "augmentation") and hasattr(dataset, "normalize"):
         dataset.augmentation = _first(dataset.augmentation, augmentation)
     elif isinstance(getattr(dataset, "transforms", None), tuple):
@@ -79,7 +80,7 @@ def _into_dataset(dataset: Any, augmentation: v2.Transform) -> None:
 
 
 def _into_transforms(pipeline: Any, augmentation: v2.Transform) -> Any:
-    """A Compose, or timm's three of `separate=True`, with the augmentation."""
+    """Inserts into a Compose, or into timm's three of `separate=True`; returns new ones."""
     if isinstance(pipeline, Sequence) and len(pipeline) == 3:
         primary, secondary, final = pipeline
         return primary, _first(secondary, augmentation), final
@@ -95,7 +96,7 @@ def _into_transforms(pipeline: Any, augmentation: v2.Transform) -> Any:
 
 
 def _first(pipeline: Any, augmentation: v2.Transform) -> Any:
-    """The augmentation, then a Compose's transforms."""
+    """A new Compose: the augmentation, then the given transforms."""
     _check_compose(pipeline)
     return type(pipeline)([augmentation, *pipeline.transforms])
 
@@ -106,5 +107,5 @@ def _check_compose(pipeline: Any) -> None:
 
 
 def _is(step: Any, names: frozenset[str]) -> bool:
-    """Whether a transform is of a class of these names, or of one derived from it."""
+    """True if the class of a transform, or one of its base classes, has one of these names."""
     return any(kind.__name__ in names for kind in type(step).__mro__)

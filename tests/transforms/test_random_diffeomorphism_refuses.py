@@ -58,12 +58,12 @@ def test_bad_arguments_are_refused(arguments, error, message):
     [
         ([NO_CANVAS], "BoundingBoxes have no canvas_size"),
         ([tv_tensors.Image(rand(3, 8, 9)), boxes()], r"several sizes: 8 x 9 \(Image\), 17 x 11 \(BoundingBoxes\)"),
-        ([tv_tensors.Image(rand(4, 3, *SIZE)), boxes()], r"a BoundingBoxes beside a batch \(4,\)"),
-        ([tv_tensors.Image(rand(4, 3, *SIZE)), pil("RGB")], r"a Image beside a batch \(4,\)"),
-        ([tv_tensors.Image(rand(4, 3, *SIZE)), keypoints()], r"shape \(2, 2, 2\) beside a batch \(4,\)"),
+        ([tv_tensors.Image(rand(4, 3, *SIZE)), boxes()], r"a BoundingBoxes came with a batch \(4,\)"),
+        ([tv_tensors.Image(rand(4, 3, *SIZE)), pil("RGB")], r"a Image came with a batch \(4,\)"),
+        ([tv_tensors.Image(rand(4, 3, *SIZE)), keypoints()], r"shape \(2, 2, 2\) came with a batch \(4,\)"),
         (
             [tv_tensors.Image(rand(4, 3, *SIZE)), tv_tensors.Image(rand(3, *SIZE))],
-            r"\(3, 17, 11\) beside a batch \(4,\)",
+            r"\(3, 17, 11\) came with a batch \(4,\)",
         ),
     ],
 )
