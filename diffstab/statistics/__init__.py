@@ -1,8 +1,8 @@
-"""From squared changes of a network's output to numbers with intervals: D_f, G_f, R_f, comparisons, correlations.
+"""Statistics of squared changes of a network's output: D_f, G_f and R_f with intervals, comparisons, correlations.
 
-Open `estimates` first; `averages` has the averages, `intervals` and `mean_ratio` the intervals, `comparison` two
-networks on the same images, `correlation` and `partial` many networks, `agreement` trainings of one. The room imports
-options and the ground floor, numpy but no torch.
+Open `estimates` first. `averages` has the averages, `intervals` and `mean_ratio` the intervals, `comparison` compares
+networks on the same images, `correlation` and `partial` relate quantities over many networks, `agreement` compares
+trainings of one network. The room imports options and the ground floor, numpy but no torch.
 """
 
 from .agreement import Agreement, agreement

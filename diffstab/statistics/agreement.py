@@ -1,8 +1,8 @@
-"""Whether trainings of the same network agree within their intervals. Pure numpy, float64.
+"""A test whether trainings of the same network agree within their standard errors. Pure numpy, float64.
 
-Each value has a standard error. Q sums the squared distances of the values of a group from their weighted mean, in
-standard errors. If nothing but these errors tells the members of a group apart, Q is distributed as chi-square with as
-many degrees of freedom as there are values less groups.
+Q is the sum of squared distances of the values from the weighted mean of their group, in standard errors. If the
+standard errors explain all differences within groups, Q follows a chi-square law; its degrees of freedom are the number
+of values minus the number of groups.
 """
 
 import math
@@ -15,13 +15,13 @@ from .intervals import Array
 
 
 class Agreement(NamedTuple):
-    """How far members of groups lie apart, in their standard errors.
+    """Distances of values from the mean of their group, in standard errors.
 
     Attributes:
-        factor: Root of Q over its degrees of freedom: 1 if errors explain the distances, 3 if these are three times as
-            large.
-        freedom: Degrees of freedom: values less groups.
-        p: Probability of a Q at least as large if the errors are all there is.
+        factor: Root of Q divided by its degrees of freedom: about 1 if the standard errors explain the distances, 3 if
+            distances are three times as large.
+        freedom: Degrees of freedom: number of values minus number of groups.
+        p: p-value: the probability of a Q at least as large if the standard errors explain all distances.
     """
 
     factor: float
@@ -30,10 +30,10 @@ class Agreement(NamedTuple):
 
 
 def agreement(groups: Sequence[tuple[Array, Array]]) -> Agreement:
-    """Whether the members of each group agree.
+    """Tests whether the values of each group agree within their standard errors.
 
     Args:
-        groups: Values and their standard errors, `[n]` each; groups of one say nothing.
+        groups: Values and their standard errors, `[n]` each, for each group. Groups of one value have no influence.
 
     Raises:
         ValueError: If no group has two members, or a standard error is not positive.
@@ -55,7 +55,7 @@ def agreement(groups: Sequence[tuple[Array, Array]]) -> Agreement:
 
 
 def chi_square_beyond(x: float, freedom: int) -> float:
-    """P(Q > x) of chi-square, from its finite series for whole numbers of degrees (Abramowitz and Stegun, 26.4.4, 5).
+    """P(Q > x) of the chi-square law, by its finite series for whole degrees of freedom (Abramowitz-Stegun 26.4.4, 5).
 
     >>> round(chi_square_beyond(3.841459, 1), 6), round(chi_square_beyond(9.487729, 4), 6)
     (0.05, 0.05)

@@ -1,4 +1,7 @@
-"""Averages over images and draws, of the sample and of its resamples. Pure numpy, float64."""
+"""Averages over images and draws: of the sample and of its bootstrap resamples. Pure numpy, float64.
+
+A draw is one random deformation and one noise vector of an image.
+"""
 
 from dataclasses import dataclass
 
@@ -12,7 +15,7 @@ from .intervals import Array
 
 @dataclass(frozen=True)
 class Statistic:
-    """Which averages are taken: see `options.Convention` for the rules."""
+    """The choice of averages: mean or median, and their rules. `options.Convention` explains the values."""
 
     average: str = "median"
     median_rule: str = "norm"
@@ -25,14 +28,14 @@ class Statistic:
 
     @property
     def per_coordinate(self) -> bool:
-        """Whether squared changes are kept per output coordinate."""
+        """True if squared changes must be kept per output coordinate."""
         return self.average == "median" and self.median_rule == "coordinate"
 
 
 def average(values: Array, statistic: Statistic) -> Array:
-    """<.> over the second to last axis, summed over the last: `[..., M, K]` to `[...]`.
+    """Average over the second to last axis, then sum over the last: `[..., M, K]` to `[...]`.
 
-    The median of an even number is the mean of the middle two under the rule `norm`, the lower one under `coordinate`.
+    The median of an even number of values is the mean of the middle two (rule `norm`) or the lower one (`coordinate`).
 
     >>> float(average(np.array([[1.0], [2.0], [4.0], [9.0]]), Statistic()))
     3.0
@@ -46,20 +49,20 @@ def average(values: Array, statistic: Statistic) -> Array:
 
 
 def by_image(values: Array) -> Array:
-    """What each image adds to a mean: `[N, draws, K]` to `[N]`."""
+    """Per-image values of a mean: averages draws and sums outputs, `[N, draws, K]` to `[N]`."""
     return np.asarray(values.mean(1).sum(-1))
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
-    """A stream of its own for each purpose."""
+    """A random generator for one seed and purpose. Streams of different purposes are independent."""
     tag = {"bootstrap": 1, "pairs": 2, "training images": 3, "label noise": 4}[purpose]
     return np.random.Generator(np.random.Philox(key=seed + (tag << 64)))
 
 
 def resampled_average(values: Array, weights: NDArray[np.int64], statistic: Statistic) -> Array:
-    """<.> of `[N, draws, K]` with its images repeated, for each row of multiplicities `[resamples, N]`.
+    """Averages of resamples of `[N, draws, K]`: row by row, `weights` `[resamples, N]` says how often an image counts.
 
-    Equal to `average` over the repeated values; a row's sum is free, and a row of zeros gives NaN.
+    Equal to `average` over the repeated values. Rows may have any sum; a row of zeros gives NaN.
 
     >>> resampled_average(np.array([[[1.0]], [[2.0]], [[5.0]]]), np.array([[1, 1, 1], [2, 2, 0]]), Statistic())
     array([2. , 1.5])
@@ -73,10 +76,10 @@ def resampled_average(values: Array, weights: NDArray[np.int64], statistic: Stat
 
 
 def _repeated_medians(values: Array, weights: NDArray[np.int32], statistic: Statistic) -> Array:
-    """The median of `[N, draws]` with its images repeated: the value where the cumulated multiplicity passes half."""
+    """Medians of `[N, draws]` with images repeated: the value at which the cumulated repetitions pass one half."""
     order = values.ravel().argsort()
     rising, images = values.ravel()[order], order // values.shape[1]
-    chunk = max(1, 250_000 // len(order))  # resamples at a time: 1 MB, which stays in the processor's cache
+    chunk = max(1, 250_000 // len(order))  # resamples at a time: 1 MB fits in the processor's cache
     medians = np.empty(len(weights))
     for k in range(0, len(weights), chunk):
         cumulated = weights[k : k + chunk].take(images, axis=1).cumsum(axis=1, dtype=np.int32)
@@ -88,7 +91,7 @@ def _repeated_medians(values: Array, weights: NDArray[np.int32], statistic: Stat
 
 
 def log_average(values: Array) -> tuple[float, float]:
-    """exp(mean(log v)) and the standard deviation of log v: the average over trained networks (Fig. 3).
+    """Log-average exp(mean(log v)) and standard deviation of log v, as the paper averages trained networks (Fig. 3).
 
     >>> log_average(np.array([0.1, 0.1]))
     (0.1..., 0.0)
@@ -98,7 +101,7 @@ def log_average(values: Array) -> tuple[float, float]:
 
 
 def positive(values: Array) -> Array:
-    """The values in float64. Raises ValueError unless all are above 0, since logarithms are taken."""
+    """Returns the values in float64. Raises ValueError unless all are above 0, since logarithms are taken."""
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or not len(values) or not (values > 0).all():
         raise ValueError(f"values are {values!r}; a list of positive numbers is needed, since logarithms are taken")

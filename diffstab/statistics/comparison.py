@@ -1,12 +1,13 @@
-"""Networks compared by R_f under common random numbers: ratios of pairs, and ranks. Pure, numpy, float64.
+"""Comparisons of networks by R_f on the same images, deformations and noise: ratios of pairs, and ranks.
 
-Each resample of the images gives one log R of each network, and the differences of these are resamples of
-log(R_first / R_second). Of medians their percentiles are the interval, and the p-value is that of the normal law with
-their standard deviation. Of means, measured with one seed, both are those of a ratio of four means (`mean_ratio`).
+Each resample of the images gives log R of every network. Differences of these are resamples of log(R_first / R_second).
+For medians, the interval has their percentiles as ends, and the p-value is from a normal law with their standard
+deviation. For means measured with one seed, both come from a ratio of four means (`mean_ratio`).
 
-In simulations of equal networks (4 laws, 10 to 500 images, 1 or 4 draws) p of medians fell below 0.05 in 3 to 7 % of
-cases, and below 0.001 in at most 0.2 % from 200 images on (0.7 % at 10 to 50); the share of resamples beyond 1 ends too
-early to be adjusted for many pairs. Means are in docs/intervals.md.
+In simulations of equal networks (4 laws, 10 to 500 images, 1 or 4 draws), p of medians fell below 0.05 in 3 to 7 % of
+cases. It fell below 0.001 in at most 0.2 % from 200 images on (0.7 % at 10 to 50). The share of resamples beyond 1 is
+no substitute: it is too coarse to be adjusted for many pairs. docs/intervals.md has the figures for means. Pure, numpy,
+float64.
 """
 
 import itertools
@@ -22,17 +23,18 @@ from .intervals import LEVEL, Array, Interval, percentile_interval
 from .mean_ratio import MeanRatioErrors, mean_ratio_errors
 from .samples import PairedSample, log_stability
 
-TIE = 1e-12  # logarithms of R this close differ by rounding alone
+TIE = 1e-12  # smaller differences of log R are rounding errors
 
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """R_first / R_second, and how likely a ratio as far from 1 is by the choice of images alone.
+    """R_first / R_second of two networks. Below 1, the first network is more stable.
 
     Attributes:
-        ratio: With its 95 % interval over images.
-        p_value: Two-sided, of a ratio of 1; it is 1 where an end of the interval is 0 or infinite.
-        p_holm: The same adjusted for all pairs compared together (Holm); for one pair, `p_value`.
+        ratio: R_first / R_second with its 95 % interval over images.
+        p_value: Two-sided p-value of the hypothesis that the ratio is 1. It is 1 if an end of the interval is 0 or
+            infinite.
+        p_holm: p-value adjusted for all pairs compared together (Holm). For a single pair, equal to `p_value`.
     """
 
     ratio: Interval
@@ -42,14 +44,14 @@ class PairedComparison:
 
 @dataclass(frozen=True)
 class Ranked:
-    """One network's place among several.
+    """Rank of one network among several. Rank 1 is the lowest R, the most stable.
 
     Attributes:
-        name: Of the network.
-        R: With its 95 % interval: that of `stability` for one block, otherwise percentiles.
-        rank: 1 for the lowest R, the most stable; networks of equal R share the lower number.
-        rank_low: 1, and 1 more for each network that is surely more stable: with `rank_high`, the 95 % interval.
-        rank_high: How many networks there are, less those that are surely less stable.
+        name: Name of the network.
+        R: R_f with its 95 % interval: the interval of `stability` for one block (seed), otherwise percentiles.
+        rank: Rank of the network; networks of equal R share the lower number.
+        rank_low: Lower end of the rank's 95 % interval: 1 plus the number of networks that are surely more stable.
+        rank_high: Upper end: the number of networks minus those that are surely less stable.
     """
 
     name: str
@@ -67,14 +69,21 @@ def compare_pair(
     resamples: int,
     seed: int,
 ) -> PairedComparison:
-    """R_first / R_second of two networks over the same images, one sample per seed.
+    """Compares two networks over the same images: R_first / R_second with interval and p-value.
 
-    With `indices`, images are resampled by identity over all blocks. Without, blocks are resampled independently:
-    should they share images, the interval comes out slightly too narrow.
+    Samples with `indices` are resampled by image, jointly over all blocks. Without `indices`, blocks are resampled
+    independently; if they share images, the interval is then slightly too narrow.
+
+    Args:
+        first: Samples of the first network, one block per seed.
+        second: Samples of the second network, with the same blocks and images.
+        statistic: Averages that define R.
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the resamples.
 
     Raises:
-        ValueError: If the samples differ in blocks, images, draws or indices, or if <a> or <b> is 0 in one, where the
-            ratio is not defined.
+        ValueError: If the samples differ in blocks, images, draws or indices, or if <a> or <b> is 0 in one, so that
+            the ratio is not defined.
 
     >>> rng = np.random.default_rng(0)
     >>> noise, moved, other = rng.lognormal(size=(3, 200, 1, 1))
@@ -94,10 +103,10 @@ def compare_all(
     resamples: int,
     seed: int,
 ) -> list[tuple[str, str, PairedComparison]]:
-    """Every pair of networks, in the order given: (first, second, comparison), as by `compare_pair`.
+    """Compares every pair of networks, in the order given: (first, second, comparison); see `compare_pair`.
 
     Raises:
-        ValueError: As `compare_pair`; or if there are fewer than 2 networks.
+        ValueError: If `compare_pair` refuses the samples, or there are fewer than 2 networks.
     """
     names = list(samples)
     logs, sampled = log_stability(samples, statistic, resamples=resamples, seed=seed)
@@ -121,13 +130,14 @@ def rank(
     resamples: int,
     seed: int,
 ) -> list[Ranked]:
-    """Networks from the most stable, of lowest R, with intervals of R and of their ranks.
+    """Ranks networks from the lowest R, the most stable, with intervals of R and of the ranks.
 
-    Surely means that all of a network's comparisons hold together in 95 % of cases (as Mogstad, Romano, Shaikh and
-    Wilhelm, Rev. Econ. Stud. 91, 2024): the quantiles of ranks in resamples are too narrow where networks are close.
+    Ends of a rank's interval count the networks that are surely more or less stable: all comparisons of one network
+    with the others hold together in 95 % of cases (Mogstad, Romano, Shaikh and Wilhelm, Rev. Econ. Stud. 91, 2024).
+    Quantiles of ranks over resamples would be too narrow where networks are close.
 
     Raises:
-        ValueError: As `compare_all`.
+        ValueError: If `compare_all` refuses the samples.
     """
     names = list(samples)
     logs, sampled = log_stability(samples, statistic, resamples=resamples, seed=seed)
@@ -144,7 +154,7 @@ def rank(
 
 
 def _rank_ends(logs: Array, sampled: Array, own: int) -> tuple[int, int]:
-    """The 95 % interval of a network's rank, from log R of all, `[networks]`, and in each resample."""
+    """The 95 % interval of one network's rank, from log R of all networks, `[networks]`, and of their resamples."""
     apart = logs - logs[own]
     with np.errstate(invalid="ignore"):  # inf - inf, where two are infinite in a resample
         strays = sampled - sampled[own] - apart[:, None]
@@ -158,7 +168,7 @@ def _rank_ends(logs: Array, sampled: Array, own: int) -> tuple[int, int]:
 
 
 def holm(p_values: Array) -> Array:
-    """p-values of a family of tests, adjusted for their number (Holm, Scand. J. Statist. 6, 1979).
+    """Adjusts the p-values of several tests for their number (Holm, Scand. J. Statist. 6, 1979).
 
     >>> holm(np.array([0.01, 0.04, 0.03]))
     array([0.03, 0.06, 0.06])
@@ -172,16 +182,16 @@ def holm(p_values: Array) -> Array:
 def _errors_of_means(
     first: Sequence[PairedSample], second: Sequence[PairedSample], *, resamples: int, seed: int
 ) -> MeanRatioErrors | None:
-    """Of log R_first / R_second; None where it is left to resamples, as of several blocks."""
+    """Errors of log R_first / R_second of means; None if resamples must give them, as for several blocks."""
     if len(first) > 1:
         return None
     (a1, b1), (a2, b2) = ((by_image(block.deformation), by_image(block.noise)) for block in (first[0], second[0]))
-    # in this order, exchanging the networks mirrors the interval
+    # In this order, exchanging the networks mirrors the interval.
     return mean_ratio_errors(np.stack([a1, b2, b1, a2]), (1, 1, -1, -1), resamples=resamples, seed=seed)
 
 
 def _comparison(log_ratio: float, first: Array, second: Array, errors: MeanRatioErrors | None) -> PairedComparison:
-    """From log R_first / R_second of the sample, and log R of both in each resample, or the errors of the former."""
+    """The comparison given log R_first / R_second of the sample, its errors if known, and both log R in resamples."""
     if abs(log_ratio) < TIE:
         log_ratio = 0.0
     if errors is not None:
@@ -189,7 +199,7 @@ def _comparison(log_ratio: float, first: Array, second: Array, errors: MeanRatio
         return PairedComparison(errors.interval(math.exp(log_ratio)), p_value, p_value)
     with np.errstate(invalid="ignore"):  # inf - inf, where both are 0 or infinite in a resample
         differences = _defined((first - second)[None])[0]
-    # order statistics on both sides: exchanging the networks mirrors the interval
+    # Order statistics on both sides, so that exchanging the networks mirrors the interval.
     low = float(np.quantile(differences, (1 - LEVEL) / 2, method="lower"))
     high = float(np.quantile(differences, (1 + LEVEL) / 2, method="higher"))
     error = float(differences[np.isfinite(differences)].std())
@@ -201,11 +211,11 @@ def _comparison(log_ratio: float, first: Array, second: Array, errors: MeanRatio
 
 
 def _defined(sampled: Array) -> Array:
-    """The columns (resamples) of `[networks, resamples]` in which log R of every network is defined."""
+    """The columns of `[networks, resamples]` in which log R of every network is defined."""
     defined = ~np.isnan(sampled).any(0)
     if defined.mean() < LEVEL:
         raise ValueError(
-            f"R_f is not defined in {(~defined).mean():.0%} of resamples: too few images, or too few that change the "
-            "output, to be resampled"
+            f"R_f is not defined in {(~defined).mean():.0%} of resamples: there are too few images, or the output "
+            "changes for too few of them"
         )
     return sampled[:, defined]

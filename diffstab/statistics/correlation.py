@@ -1,13 +1,13 @@
-"""How closely one quantity follows another over networks, in the logarithms, and how sure that is. Pure numpy, float64.
+"""Correlations and power laws over networks, in logarithms, with intervals that hold for few networks.
 
-Networks are few, and intervals over them have to hold for few. Those of a power law are the classical ones of least
-squares, with Student's t: exact where residuals are normal. That of the correlation takes Fisher's z = artanh r, which
-is nearly normal, with the standard error of the jackknife, which leaves out one network at a time, and Student's t of
-n - 1 degrees. (A percentile bootstrap over networks held the true correlation in 88 to 92 % of cases.)
-docs/intervals.md tells how often they hold the true value.
+Intervals of a power law are the classical ones of least squares with Student's t: exact if residuals are normal. The
+interval of a correlation r uses Fisher's z = artanh r, which is nearly normal. Its standard error is from the jackknife
+(leaving out one network at a time), with Student's t of n - 1 degrees of freedom. A percentile bootstrap over networks
+would be too narrow: it contained the true correlation in only 88 to 92 % of cases. docs/intervals.md has the figures of
+all intervals.
 
-Partial correlations and the paired test of two correlations take the same jackknife: it asks for no normal values, and
-two quantities of the same networks may depend on each other as they like.
+Partial correlations and the paired test of two correlations use the same jackknife. It needs no normal values, and
+quantities of the same networks may depend on each other in any way. Pure numpy, float64.
 """
 
 from typing import NamedTuple
@@ -18,24 +18,24 @@ from .averages import positive
 from .intervals import Array, Interval, t_beyond, t_quantile
 
 FEWEST = 3  # networks; a line passes through any two
-NO_VARIANCE = 1e-12  # of a choice of networks, relative to that of all: what rounding leaves of zero
-LARGEST_Z = 18.0  # of correlations that are 1 to rounding
-LARGEST_LOG = 700.0  # whose exponential is finite
+NO_VARIANCE = 1e-12  # variance of some networks, relative to that of all, that is only rounding error
+LARGEST_Z = 18.0  # Fisher's z of correlations that are 1 up to rounding
+LARGEST_LOG = 700.0  # larger logarithms have an infinite exponential
 
 
 class PowerLaw(NamedTuple):
-    """y = factor x^exponent, each with its 95 % interval; an exponent that was given has an interval of no width."""
+    """Power law y = factor x^exponent, each with its 95 % interval. A given exponent has an interval of width 0."""
 
     factor: Interval
     exponent: Interval
 
 
 class CorrelationDifference(NamedTuple):
-    """How much closer one quantity follows a third than another does.
+    """Difference between two correlations with the same target. Above 0, the first is stronger.
 
     Attributes:
         z: Difference of Fisher's z of the two correlations, with its 95 % interval.
-        p: Two-sided p-value of no difference.
+        p: Two-sided p-value of the hypothesis of no difference.
     """
 
     z: Interval
@@ -47,10 +47,11 @@ def correlation_interval(first: Array, second: Array) -> Interval:
 
     Args:
         first: One positive value per network, `[N]`, such as test errors.
-        second: Another, `[N]`, such as R_f; networks in the same order.
+        second: A second positive value per network, `[N]`, such as R_f; networks in the same order.
 
     Returns:
-        From -1 to 1 for 3 networks, any two of which lie on a line, unless all three do.
+        Correlation and interval. For 3 networks the interval is -1 to 1, since any two lie on a line, unless all three
+        do.
 
     Raises:
         ValueError: If there are fewer than 3 networks, a value is not positive, or all are the same.
@@ -70,17 +71,18 @@ def correlation_interval(first: Array, second: Array) -> Interval:
 
 
 def correlation_difference(target: Array, first: Array, second: Array) -> CorrelationDifference:
-    """Whether the logarithm of `target` follows that of `first` more closely than that of `second`.
+    """Tests whether log(target) correlates more strongly with log(first) than with log(second).
 
-    Paired over networks: a jackknife of the difference of Fisher's z, with Student's t of n - 1 degrees.
+    The test is paired over networks: a jackknife of the difference of Fisher's z, with Student's t of n - 1 degrees of
+    freedom. The difference is signed: for a negative correlation, give the inverse of the values.
 
     Args:
         target: One positive value per network, `[N]`, such as test errors.
-        first: Another, `[N]`, such as R_f, of the sign that is claimed.
-        second: Its rival, `[N]`, such as D_f, likewise.
+        first: A second positive value per network, `[N]`, such as R_f.
+        second: The competing value per network, `[N]`, such as D_f.
 
     Raises:
-        ValueError: As for `correlation_interval`, or if there are fewer than 4 networks.
+        ValueError: If `correlation_interval` refuses the values, or there are fewer than 4 networks.
 
     >>> error = np.array([0.01, 0.02, 0.05, 0.04, 0.08, 0.03])
     >>> R = np.array([0.05, 0.2, 0.9, 1.1, 3.0, 0.6])
@@ -103,15 +105,15 @@ def correlation_difference(target: Array, first: Array, second: Array) -> Correl
 
 
 def fitted_power_law(x: Array, y: Array, *, exponent: float | None = None) -> PowerLaw:
-    """y = a x^b by least squares in the logarithms, with 95 % intervals over networks.
+    """Fits y = a x^b by least squares in the logarithms, with 95 % intervals over networks.
 
     Args:
         x: One positive value per network, `[N]`, such as R_f.
-        y: Another, `[N]`, such as test errors; networks in the same order.
-        exponent: b, where it is given and only a is fitted (the paper's eps_t = a sqrt(R_f): 0.5).
+        y: A second positive value per network, `[N]`, such as test errors; networks in the same order.
+        exponent: Fixed exponent b, so that only a is fitted; 0.5 for the paper's eps_t = a sqrt(R_f). None fits both.
 
     Raises:
-        ValueError: As `correlation_interval`.
+        ValueError: If `correlation_interval` refuses the values.
 
     >>> law = fitted_power_law(np.array([1.0, 4.0, 9.0, 16.0]), np.array([0.2, 0.4, 0.6, 0.8]))
     >>> [round(value, 9) for value in (*law.factor, *law.exponent)]
@@ -123,7 +125,7 @@ def fitted_power_law(x: Array, y: Array, *, exponent: float | None = None) -> Po
     residuals = v - np.log(a) - b * u
     variance = float((residuals**2).sum()) / (count - fitted)
     spread = float(((u - u.mean()) ** 2).sum())
-    along = u.mean() ** 2 / spread if fitted == 2 else 0.0  # of the factor, the fit's value at x = 1
+    along = u.mean() ** 2 / spread if fitted == 2 else 0.0  # the factor is the fitted value at x = 1, so at u = 0
     half = t_quantile(count - fitted) * np.sqrt(variance * np.array([1 / count + along, 1 / spread]))
     ends = np.exp((np.log(a) + np.array([-half[0], half[0]])).clip(-LARGEST_LOG, LARGEST_LOG))
     factor = Interval(a, *ends.tolist())
@@ -131,7 +133,7 @@ def fitted_power_law(x: Array, y: Array, *, exponent: float | None = None) -> Po
 
 
 def jackknifed(value: float, z: float, left_out: Array, freedom: int) -> Interval:
-    """A correlation with its interval: its Fisher's z, and that of each choice of networks that leaves one out."""
+    """The interval of a correlation, from its Fisher's z and the values of z with one network left out each."""
     count = len(left_out)
     if abs(z) >= LARGEST_Z:
         return Interval(value, value, value)
@@ -140,7 +142,7 @@ def jackknifed(value: float, z: float, left_out: Array, freedom: int) -> Interva
 
 
 def logs_of(first: Array, second: Array) -> tuple[Array, Array]:
-    """Logarithms of both, after a look at whether they can be related."""
+    """Logarithms of both quantities. Raises ValueError if they can't be correlated."""
     pair = [np.asarray(values, dtype=np.float64) for values in (first, second)]
     shapes = [values.shape for values in pair]
     if shapes[0] != shapes[1] or len(shapes[0]) != 1:
@@ -156,9 +158,9 @@ def logs_of(first: Array, second: Array) -> tuple[Array, Array]:
 
 
 def _fishers_z(x: Array, y: Array, chosen: Array) -> Array:
-    """artanh of the correlation over each choice of networks, `[choices, N]` of 0 and 1; 0 where nothing varies."""
+    """Fisher's z of the correlation over each choice of networks, `[choices, N]` of 0 and 1; 0 without variance."""
     share = chosen / chosen.sum(1, keepdims=True)
-    u, v = x - x.mean(), y - y.mean()  # centred first: the moments then keep their digits
+    u, v = x - x.mean(), y - y.mean()  # centred first, so that the moments keep their digits
     mean_u, mean_v = share @ u, share @ v
     moments = [share @ (p * q) - mean_p * mean_q for p, q, mean_p, mean_q in (
         (u, u, mean_u, mean_u), (v, v, mean_v, mean_v), (u, v, mean_u, mean_v)
@@ -179,7 +181,7 @@ def log_correlation(first: Array, second: Array) -> float:
 
 
 def power_law(x: Array, y: Array, *, exponent: float | None = None) -> tuple[float, float]:
-    """(a, b) of y = a x^b, least squares in the logarithms; with `exponent`, b is fixed at it.
+    """Fits (a, b) of y = a x^b by least squares in the logarithms. `exponent` fixes b.
 
     >>> a, b = power_law(np.array([1.0, 4.0, 9.0]), np.array([0.2, 0.4, 0.6]))
     >>> round(a, 12), round(b, 12)

@@ -1,11 +1,11 @@
 """D_f, G_f, R_f and their intervals from squared changes of a network's output. Pure, numpy, float64.
 
-For image x and draw k, a = ||f(tau x) - f(x)||^2 and b = ||f(x + eta) - f(x)||^2; for pairs of images
-c = ||f(x) - f(z)||^2. Then D = <a> / <c>, G = <b> / <c>, R = <a> / <b> (Eqs. 4, 5): the ratio of averages over all
-images and draws, never the average of ratios.
+For image x and draw k, a = ||f(tau x) - f(x)||^2 (the image deformed by the field tau) and b = ||f(x + eta) - f(x)||^2
+(with the noise eta). For pairs of images c = ||f(x) - f(z)||^2. Then D = <a> / <c>, G = <b> / <c>, R = <a> / <b>
+(Eqs. 4, 5); a lower R is more stable. Each is a ratio of averages over all images and draws, not an average of ratios.
 
-Arrays of squared changes are `[N, draws, K]`: K = 1 for the squared norm; K = number of outputs where the median is
-taken per output coordinate and then summed (the published code's rule).
+Arrays of squared changes are `[N, draws, K]`. K is 1 for the squared norm. K is the number of outputs if medians are
+taken per output coordinate and then summed (the rule of the published code).
 """
 
 from collections.abc import Mapping
@@ -21,19 +21,19 @@ from .radius import SampledRadius
 
 
 class Pairs(Protocol):
-    """The pairs of images that <c> is taken over; see `pairs`."""
+    """Pairs of images, for the average <c> over them; the module `pairs` has the classes."""
 
     def average(self, statistic: Statistic, *, seed: int) -> float:
-        """<c>."""
+        """Average <c> over the pairs."""
 
     def resampled(self, weights: NDArray[np.int64], statistic: Statistic, rng: np.random.Generator) -> Array:
-        """<c> of each resample, given as multiplicities `[resamples, N]`, relative to <c> of the sample."""
+        """<c> of each resample relative to <c> of the sample; `weights` `[resamples, N]` count the images."""
 
     @property
     def deviations(self) -> Array | None:
-        """||h(x) - <h>||^2 of each image, `[N]`; None where outputs are not kept.
+        """Squared distances ||f(x) - <f>||^2 of the images' outputs from their mean, `[N]`; None if not kept.
 
-        Their mean is half of the mean of c, but for N / (N - 1).
+        Their mean is half of the mean of c, up to the factor N / (N - 1).
         """
 
 
@@ -48,23 +48,25 @@ def stability(
     radius: SampledRadius | None = None,
     copies: NDArray[np.int64] | None = None,
 ) -> dict[str, Interval]:
-    """D, G and R with bootstrap intervals over images; the draws of one image stay together.
+    """Computes D, G and R with 95 % intervals over images; the draws of one image stay together.
 
-    Medians have percentile intervals. Means have `mean_ratio_interval`, except over pairs whose outputs are not kept.
+    Medians get bootstrap percentile intervals. Means get `mean_ratio_interval`, except D and G if the pairs' outputs
+    are not kept.
 
     Args:
-        deformation: a, `[N, draws, K]`.
-        noise: b, `[N, draws, K]`.
+        deformation: Squared changes a under deformation, `[N, draws, K]`.
+        noise: Squared changes b under noise, `[N, draws, K]`.
         pairs: Pairs of different images, for c.
-        statistic: Which averages.
-        resamples: Bootstrap resamples.
+        statistic: Averages that define D, G and R.
+        resamples: Number of bootstrap resamples.
         seed: Seed of the resamples and, beyond 2,000 images, of the pairs.
-        radius: The noise radius, where it is an average over these images; None takes it as given. If a is averaged by
-            the mean and the radius by the median, it is taken as given too.
-        copies: Number of the different image that each image is, `[N]`, for `pairs` over these; None: all differ.
+        radius: Noise radius, if it is an average over these images and so varies with them. None for a fixed radius. A
+            median radius with means of a counts as fixed.
+        copies: Index of the distinct image that each image is a copy of, `[N]`; `pairs` are those of distinct images.
+            None if all images are distinct.
 
     Raises:
-        ValueError: If there are fewer than 2 images, or if <b> or <c> is 0, where the ratios are not defined.
+        ValueError: If there are fewer than 2 images, or if <b> or <c> is 0, so that the ratios are not defined.
     """
     width = deformation.shape[2]
     count = len(deformation) if copies is None else int(copies.max()) + 1
@@ -82,7 +84,7 @@ def stability(
     rng = generator(seed, "bootstrap")
     weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
     own = weights if copies is None else weights[:, copies]
-    with np.errstate(divide="ignore", invalid="ignore"):  # a resample may hold one image, or ones that don't change
+    with np.errstate(divide="ignore", invalid="ignore"):  # a resample may have a single image, or no change at all
         sampled_a, sampled_b = (resampled_average(v, own, statistic) for v in (deformation, noise))
         sampled_b = sampled_b if radius is None else sampled_b * radius.change_of_noise(own)
         sampled_c = c * pairs.resampled(weights, statistic, rng)
@@ -103,12 +105,12 @@ def _of_means(
     resamples: int,
     seed: int,
 ) -> dict[str, Interval | None]:
-    """Intervals of D, G and R by `mean_ratio_interval`; None where there is none.
+    """Intervals of D, G and R by `mean_ratio_interval`; None if that gives none.
 
     Args:
-        values: D, G and R.
-        rows: Sums of a, b, c and r of each image, and its number of copies n, where they are known: `[N]` each.
-        exponent: g, where <b> is a multiple of r^g.
+        values: Estimates of D, G and R.
+        rows: Per-image sums of a, b, c and of the radius r, and numbers of copies n, as far as known: `[N]` each.
+        exponent: Power g with which noise changes grow with the radius: <b> is proportional to r^g.
     """
     radius = {"r": exponent, "n": -exponent}  # r is a ratio of sums
     turned = {name: -power for name, power in radius.items()}
@@ -134,7 +136,7 @@ def _rows_of_means(
     radius: SampledRadius | None,
     copies: NDArray[np.int64] | None,
 ) -> dict[str, Array]:
-    """What each image adds to the means; copies of an image together."""
+    """Per-image values of the means a, b, c and r; copies of an image are summed."""
     rows = {"a": by_image(deformation), "b": by_image(noise)}
     if radius is not None:
         rows["r"] = by_image(radius.norms[..., None])
@@ -149,7 +151,7 @@ def _rows_of_means(
 def relative_stability(
     deformation: Array, noise: Array, statistic: Statistic, *, resamples: int, seed: int
 ) -> Interval:
-    """R alone, as `stability` gives it, without pairs of images; raises ValueError if <b> is 0.
+    """Computes R alone, with the interval of `stability`, without pairs of images. Raises ValueError if <b> is 0.
 
     >>> a, b = np.array([[[2.0]], [[4.0]]]), np.array([[[1.0]], [[2.0]]])
     >>> relative_stability(a, b, Statistic(), resamples=100, seed=0)
@@ -170,9 +172,10 @@ def relative_stability(
 
 
 def largest_ratio(top: Array, bottom: Array, *, resamples: int, seed: int) -> Interval | None:
-    """The largest ratio over images and draws `[N, draws]`, bottoms of 0 and NaN left out; None if all are.
+    """The largest ratio over images and draws `[N, draws]`, with its interval over images.
 
-    Its percentile-bootstrap interval over images: the value itself is its upper end almost always.
+    Denominators of 0 and NaN are left out; None if none remains. The interval is a bootstrap percentile interval. Its
+    upper end is almost always the value itself, since a resample can't have a larger ratio.
 
     >>> largest_ratio(np.array([[1.0], [6.0]]), np.array([[1.0], [2.0]]), resamples=100, seed=0)
     Interval(value=3.0, low=1.0, high=3.0)

@@ -1,7 +1,7 @@
-"""95 % intervals: of resamples, of proportions; Student's t. Pure numpy, float64.
+"""95 % intervals of resamples, proportions and means, and Student's t. Pure numpy, float64.
 
-That of ratios of means is in `mean_ratio`. Which one is used where, and how often each holds the true value, is in
-docs/intervals.md.
+`mean_ratio` has the interval of ratios of means. docs/intervals.md says which interval is used where, and how often
+each contains the true value.
 """
 
 import math
@@ -34,7 +34,7 @@ class Interval(NamedTuple):
 
 
 def percentile_interval(value: float, sampled: Array) -> Interval:
-    """The 2.5 % and 97.5 % quantiles of the finite resamples."""
+    """Interval from the 2.5 % to the 97.5 % quantile of the finite resamples."""
     low, high = np.quantile(sampled[np.isfinite(sampled)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(value, float(low), float(high))
 
@@ -65,10 +65,10 @@ def mean_interval(values: Array) -> Interval:
 
 @cache
 def t_quantile(freedom: int) -> float:
-    """Of Student's t: |t| stays below it in 95 % of cases.
+    """Two-sided 95 % quantile of Student's t with `freedom` degrees of freedom.
 
-    From the finite series of its distribution for a whole number of degrees of freedom (Abramowitz and Stegun, 26.7.3
-    and 26.7.4), by bisection.
+    Computed by bisection of the distribution's finite series for whole degrees of freedom (Abramowitz and Stegun,
+    26.7.3 and 26.7.4).
 
     >>> [round(t_quantile(freedom), 4) for freedom in (1, 2, 4, 13)]
     [12.7062, 4.3027, 2.7764, 2.1604]
@@ -81,7 +81,7 @@ def t_quantile(freedom: int) -> float:
 
 
 def t_beyond(t: float, freedom: int) -> float:
-    """P(|t'| > |t|) of Student's t, to an absolute 1e-15: the two-sided p-value of t.
+    """Two-sided p-value P(|t'| > |t|) of Student's t, with an absolute error of 1e-15.
 
     >>> round(t_beyond(2.7764, 4), 4)
     0.05
@@ -90,9 +90,9 @@ def t_beyond(t: float, freedom: int) -> float:
 
 
 def _within(angle: float, freedom: int) -> float:
-    """P(|t| <= sqrt(freedom) tan(angle))."""
+    """P(|t| <= sqrt(freedom) tan(angle)) of Student's t."""
     cosine, term, total = math.cos(angle), 1.0, 0.0
-    first = freedom % 2  # the series of odd ones goes over odd powers
+    first = freedom % 2  # odd degrees of freedom have a series in odd powers
     for k in range(first, freedom - 1, 2):
         total += term * cosine**k
         term *= (k + 1) / (k + 2)

@@ -1,10 +1,10 @@
-"""Ratios of means over the same images, or products of powers of means: intervals, p-values. Pure numpy, float64.
+"""Intervals and p-values of ratios of means over the same images, or of products of powers of means.
 
-The logarithm of the ratio has a standard error, by linearisation. How many standard errors it strays from the truth is
-simulated with log-normal values as many, spread and correlated as these: the images themselves, resampled, know too
-little of the rare ones that move a mean most. How well the standard error is known follows from the kurtosis of what it
-is made of, and widens the interval by Student's t of so many degrees of freedom (Satterthwaite). How often such
-intervals hold is in docs/intervals.md.
+A few rare images can change a mean most, and a bootstrap over the images knows too little of these. So the error of the
+logarithm, in standard errors, is simulated: with log-normal values of the same number, spread and correlation as the
+images' values. The standard error is by linearisation and is itself uncertain. Its degrees of freedom follow from the
+kurtosis of the linearised values (Satterthwaite), and Student's t with them widens the interval. docs/intervals.md says
+how often these intervals contain the true value. Pure numpy, float64.
 """
 
 import math
@@ -15,22 +15,22 @@ import numpy as np
 
 from .intervals import LEVEL, Z_95, Array, Interval, t_beyond, t_quantile
 
-FEWEST = 5  # images; fewer have no standard error to speak of
+FEWEST = 5  # images; the standard error of fewer is too uncertain
 ROUNDING = 1e-12  # relative
-WIDEST = 300  # of an end of the logarithm's interval, which is beyond any use and still a number
+WIDEST = 300  # of the logarithm's interval, either side; no use beyond, and its exponential must be finite
 CHUNK = 500_000  # values at a time
-STREAM = 5  # beside those of `statistics.generator`
+STREAM = 5  # tag of the random stream; `averages.generator` has the other tags
 
 
 @dataclass(frozen=True)
 class MeanRatioErrors:
-    """How far the logarithm of a ratio of means may be from the truth.
+    """Errors of the logarithm of a ratio of means.
 
     Attributes:
-        error: Its standard error.
-        low: Where 2.5 % of its errors are below, in standard errors that are known; negative.
-        high: Where 2.5 % are above; positive.
-        freedom: Degrees of freedom that the standard error is known with.
+        error: Standard error of the logarithm.
+        low: 2.5 % quantile of the simulated errors, in standard errors; negative.
+        high: 97.5 % quantile of the simulated errors, in standard errors; positive.
+        freedom: Degrees of freedom of the standard error.
     """
 
     error: float
@@ -40,28 +40,28 @@ class MeanRatioErrors:
 
     @property
     def unit(self) -> float:
-        """The standard error, larger by as much as it is less than known."""
+        """The standard error, enlarged by Student's t for its uncertainty."""
         return self.error * t_quantile(self.freedom) / Z_95
 
     def interval(self, value: float) -> Interval:
-        """The 95 % interval of a ratio that came out as `value`."""
+        """The 95 % interval of a ratio estimated as `value`."""
         return Interval(value, value * math.exp(-self.high * self.unit), value * math.exp(-self.low * self.unit))
 
     def p_value(self, log_ratio: float) -> float:
-        """Two-sided, of a true ratio of 1: below 0.05 where the interval has no 1 in it."""
+        """Two-sided p-value of a true ratio of 1. It is below 0.05 if the interval excludes 1."""
         end = self.high if log_ratio > 0 else self.low
         return t_beyond(log_ratio / self.error / end * Z_95, self.freedom)
 
 
 def mean_ratio_errors(values: Array, powers: Sequence[float], *, resamples: int, seed: int) -> MeanRatioErrors | None:
-    """Errors of a product of powers of means: 1 and -1 are the powers of a ratio.
+    """Errors of a product of powers of means; a ratio has the powers 1 and -1.
 
-    The opposite powers, with the rows in the opposite order, turn an even number of rows' errors over exactly.
+    For an even number of rows, opposite powers with the rows in opposite order give exactly the mirrored errors.
 
     Args:
-        values: One value per image in each row, `[K, N]`, not negative.
-        powers: Exponent of each row's mean, K of them.
-        resamples: Sets of images simulated.
+        values: Values of the images, 0 or more, one row per mean: `[K, N]`.
+        powers: Exponents of the rows' means, K numbers.
+        resamples: Number of simulated sets of images.
         seed: Seed of the simulation.
 
     Returns:
@@ -91,7 +91,7 @@ def mean_ratio_errors(values: Array, powers: Sequence[float], *, resamples: int,
 def mean_ratio_interval(
     value: float, values: Array, powers: Sequence[float], *, resamples: int, seed: int
 ) -> Interval | None:
-    """95 % interval of a product of powers of means, or of a multiple of it; see `mean_ratio_errors`.
+    """95 % interval of `value`, a product of powers of means or a multiple of one; see `mean_ratio_errors`.
 
     >>> found = mean_ratio_interval(20.5, np.stack([np.arange(1.0, 41.0), np.ones(40)]), (1, -1), resamples=400, seed=0)
     >>> found.low < 20.5 < found.high
@@ -102,28 +102,32 @@ def mean_ratio_interval(
 
 
 def _upper_spread(values: Array) -> Array:
-    """Standard deviation of the logarithms, `[K, N]` to `[K]`, from those above the median: means depend on these."""
+    """Standard deviation of the logarithms, `[K, N]` to `[K]`, from values above the median: means depend on these."""
     beyond = [np.log(row[row > middle] / middle) for row, middle in zip(values, np.median(values, axis=1), strict=True)]
     return np.array([np.sqrt(np.square(one).mean()) if len(one) else 0.0 for one in beyond])
 
 
 def _normal_correlation(values: Array) -> Array:
-    """Of the normal numbers that rows `[K, N]` are monotone functions of, from that of their ranks: `[K, K]`."""
+    """Correlation `[K, K]` of the normal numbers behind the rows `[K, N]`, computed from the correlation of ranks.
+
+    Each row is taken to be a monotone function of normal numbers.
+    """
     ranks = values.argsort(1, kind="stable").argsort(1, kind="stable")
     return np.asarray(2 * np.sin(np.pi / 6 * np.corrcoef(ranks)))
 
 
 def _root(correlation: Array) -> Array:
-    """The symmetric matrix that makes independent normal numbers so correlated: alike for any order of rows."""
+    """Symmetric root of a correlation matrix: gives independent normal numbers this correlation, for any row order."""
     strength, along = np.linalg.eigh(correlation)
-    root = (along * np.sqrt(strength.clip(min=0))) @ along.T  # pairwise estimates need not fit into one law
+    root = (along * np.sqrt(strength.clip(min=0))) @ along.T  # pairwise estimates may have negative eigenvalues
     return np.asarray(root / np.sqrt(np.square(root).sum(1, keepdims=True)))
 
 
 def _simulated_errors(spread: Array, root: Array, signs: Array, count: int, resamples: int, seed: int) -> Array:
-    """Errors of the logarithm, which is 0 in truth, in units of the standard error: `[resamples]`, or one more.
+    """Simulated errors of the logarithm (true value 0), in standard errors: `[resamples]`, or one more.
 
-    Each simulated set comes with the one in which the rows have each other's normal numbers, from the outer ones in.
+    Simulated sets come in pairs. The second set of a pair exchanges the normal numbers of the first and last row, the
+    second and last but one, and so on, so that results mirror exactly.
     """
     rng = np.random.Generator(np.random.Philox(key=seed + (STREAM << 64)))
     half, inner = -(-resamples // 2), -(-len(spread) // 2)

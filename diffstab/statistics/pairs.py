@@ -1,4 +1,4 @@
-"""<c>, the average of c = ||h(x) - h(z)||^2 over pairs of images: from kept outputs, or from kept distances."""
+"""The average <c> of c = ||f(x) - f(z)||^2 over pairs of images: from kept outputs, or from kept distances."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,27 +9,28 @@ from numpy.typing import NDArray
 from .averages import Statistic, average, generator
 from .intervals import Array
 
-ALL_PAIRS_UP_TO = 2000  # images; beyond, the median over pairs is that of SAMPLED_PAIRS seeded ones
+ALL_PAIRS_UP_TO = 2000  # images; beyond, the median is over SAMPLED_PAIRS seeded pairs
 SAMPLED_PAIRS = 2_000_000
-WEIGHTED_UP_TO = 200  # images; beyond, the median of a resample is taken to first order
-PARTNERS = 200  # of an image there, on average: few would add their own chance to the interval
-LEVELS = np.linspace(0.2, 0.8, 121)  # of the distances, between which a resample's median lies
+WEIGHTED_UP_TO = 200  # images; beyond, the median of a resample is a first-order approximation
+PARTNERS = 200  # pairs per image there, on average; with few, the choice of pairs would widen the interval
+LEVELS = np.linspace(0.2, 0.8, 121)  # quantiles of the distances; a resample's median lies between two of them
 
 
 @dataclass(frozen=True)
 class OutputPairs:
-    """All pairs of images whose outputs are kept.
+    """All pairs of images, from kept outputs.
 
     Attributes:
-        outputs: f(x), `[N, outputs]`.
+        outputs: Outputs f(x) of the images, `[N, outputs]`.
     """
 
     outputs: Array
 
     def average(self, statistic: Statistic, *, seed: int) -> float:
-        """The mean exactly, as 2 N / (N - 1) (E||f||^2 - ||E f||^2); without N / (N - 1) if an image pairs with itself.
+        """Average <c>: the exact mean over all pairs, or the median.
 
-        The median over all pairs up to N = 2,000, else over 2e6 seeded ones.
+        The mean is 2 N / (N - 1) (E||f||^2 - ||E f||^2), without N / (N - 1) if images pair with themselves too. The
+        median is over all pairs up to N = 2,000 images, beyond over 2e6 seeded pairs.
         """
         count = len(self.outputs)
         if statistic.average == "mean":
@@ -40,15 +41,17 @@ class OutputPairs:
         return _average(_distances(self.outputs, first, second, statistic), count, statistic)
 
     def resampled(self, weights: NDArray[np.int64], statistic: Statistic, rng: np.random.Generator) -> Array:
-        """The mean in closed form. The median, up to 200 images and for each coordinate, as a weighted one over a fixed
-        set of pairs, a pair weighing the product of its images' multiplicities; beyond, to first order in these.
+        """<c> of each resample relative to <c> of the sample; `weights` `[resamples, N]` count the images.
+
+        Means are in closed form. Medians, up to 200 images or per coordinate, are weighted medians over a fixed set of
+        pairs; a pair's weight is the product of its images' weights. For more images, a first-order approximation.
         """
         outputs, count = self.outputs, len(self.outputs)
         if statistic.average == "mean":
             centred = outputs - outputs.mean(0)
             squares = np.square(centred).sum(1)
             moment = weights @ squares / count - np.square(weights @ centred / count).sum(1)
-            moment[moment < 1e-12 * squares.mean()] = np.nan  # one image alone, to rounding: no pair
+            moment[moment < 1e-12 * squares.mean()] = np.nan  # a resample of a single image has no pair
             return np.asarray(moment / squares.mean())
         if statistic.per_coordinate:
             pairs, relative = max(20_000 // outputs.shape[1], 10 * count), _relative_medians
@@ -61,19 +64,19 @@ class OutputPairs:
 
     @property
     def deviations(self) -> Array:
-        """||f(x) - <f>||^2 of each image, `[N]`."""
+        """Squared distances ||f(x) - <f>||^2 of the images' outputs from their mean, `[N]`."""
         return np.asarray(np.square(self.outputs - self.outputs.mean(0)).sum(1))
 
 
 @dataclass(frozen=True)
 class KeptPairs:
-    """A random choice of pairs whose distances are kept, as of a layer whose outputs are too large to keep.
+    """Random pairs of images whose distances are kept, for layers with outputs too large to keep.
 
     Attributes:
-        first, second: Places of the images, `[P]`.
-        distances: c of each pair, `[P]`.
-        mean: Of c over all pairs of distinct images, exactly.
-        images: N.
+        first, second: Places of the images of each pair, `[P]`.
+        distances: Squared distances c of the pairs, `[P]`.
+        mean: Exact mean of c over all pairs of distinct images.
+        images: Number of images N.
     """
 
     first: NDArray[np.int64]
@@ -83,13 +86,13 @@ class KeptPairs:
     images: int
 
     def average(self, statistic: Statistic, *, seed: int) -> float:
-        """The mean over all pairs; the median over the kept ones."""
+        """Average <c>: the mean over all pairs, or the median over the kept pairs."""
         if statistic.average == "mean":
             return self.mean * (1 if statistic.pairs == "distinct" else (self.images - 1) / self.images)
         return _average([self.distances], self.images, statistic)
 
     def resampled(self, weights: NDArray[np.int64], statistic: Statistic, rng: np.random.Generator) -> Array:
-        """Over the kept pairs, a pair weighing the product of its images' multiplicities."""
+        """<c> of each resample over the kept pairs; a pair's weight is the product of its images' weights."""
         if statistic.average == "median":
             return _relative_medians([self.distances], self.first, self.second, weights)
         by_pair = weights[:, self.first] * weights[:, self.second]
@@ -98,11 +101,11 @@ class KeptPairs:
 
     @property
     def deviations(self) -> None:
-        """Not known: outputs are not kept."""
+        """Always None, since outputs are not kept."""
 
 
 def _average(distances: Iterable[Array], count: int, statistic: Statistic) -> float:
-    """The median of pairs' distances, summed over the arrays."""
+    """Median of the pairs' distances in each array, summed over the arrays."""
     total = 0.0
     for squared in distances:
         if statistic.pairs == "all":  # (x, z), (z, x) and the diagonal, whose share of all pairs is 1 / N
@@ -114,7 +117,7 @@ def _average(distances: Iterable[Array], count: int, statistic: Statistic) -> fl
 def _distances(
     outputs: Array, first: NDArray[np.int64], second: NDArray[np.int64], statistic: Statistic
 ) -> Iterator[Array]:
-    """c of each pair `[P]`: one array for the squared norm, or one per output coordinate."""
+    """Squared distances c of the pairs, `[P]`: one array for the squared norm, or one per output coordinate."""
     squares = (np.square(column[first] - column[second]) for column in outputs.T)
     if statistic.per_coordinate:
         yield from squares
@@ -123,7 +126,7 @@ def _distances(
 
 
 def _pairs(count: int, sampled: int | None, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of pairs of distinct images: all of them, or that many random ones."""
+    """Indices of pairs of distinct images: all pairs, or `sampled` random ones."""
     if sampled is None:
         return np.triu_indices(count, k=1)
     first = rng.integers(0, count, sampled)
@@ -133,7 +136,7 @@ def _pairs(count: int, sampled: int | None, rng: np.random.Generator) -> tuple[N
 def _relative_medians(
     distances: Iterable[Array], first: NDArray[np.int64], second: NDArray[np.int64], weights: NDArray[np.int64]
 ) -> Array:
-    """The weighted median of each resample relative to that of the pairs themselves, each summed over the arrays."""
+    """Weighted medians of the resamples, divided by the median of the pairs; both are summed over the arrays."""
     resampled, whole = np.zeros(len(weights)), 0.0
     for squared in distances:
         order = squared.argsort()
@@ -145,7 +148,7 @@ def _relative_medians(
 def _weighted_medians(
     rising: Array, first: NDArray[np.int64], second: NDArray[np.int64], weights: NDArray[np.int64]
 ) -> Array:
-    """The lower median of the sorted pair distances for each row of image multiplicities."""
+    """Lower medians of sorted pair distances, for each row of the images' weights."""
     by_image = np.ascontiguousarray(weights.T.astype(np.float32))
     chunk = max(1, 1_000_000 // len(rising))
     medians = np.empty(len(weights))
@@ -153,17 +156,17 @@ def _weighted_medians(
         part = by_image[:, k : k + chunk]
         cumulated = np.cumsum(part[first] * part[second], axis=0, dtype=np.float64)
         medians[k : k + chunk] = rising[(cumulated < cumulated[-1] / 2).sum(0)]
-        medians[k : k + chunk][cumulated[-1] == 0] = np.nan  # one image alone: no pair
+        medians[k : k + chunk][cumulated[-1] == 0] = np.nan  # a resample of a single image has no pair
     return medians
 
 
 def _projected_medians(
     distances: Iterable[Array], first: NDArray[np.int64], second: NDArray[np.int64], weights: NDArray[np.int64]
 ) -> Array:
-    """`_relative_medians` of one array, to first order in the images' shares s of a resample (Hajek's projection).
+    """Approximates `_relative_medians` of one array, to first order in the images' shares s (Hajek's projection).
 
-    The share of distances up to m is 2 sum_i s_i F_i(m) - F(m), with F_i that of the distances to image i and F their
-    mean; neglected are terms of order 1 / N.
+    In a resample, the share of distances up to m is about 2 sum_i s_i F_i(m) - F(m). F_i is the share among distances
+    to image i, F the mean of the F_i. Terms of order 1 / N are neglected.
     """
     (squared,) = distances
     count = weights.shape[1]

@@ -1,6 +1,6 @@
-"""What a correlation over networks leaves once other quantities are known, and how well the others predict a network.
+"""Partial correlations over networks (with other quantities held fixed), and predictions of networks left out.
 
-Both in the logarithms, as in `correlation`, of which the intervals are. Pure numpy, float64.
+Both use logarithms and the intervals of `correlation`. Pure numpy, float64.
 """
 
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ from .intervals import Array, Interval
 
 
 def partial_correlation(first: Array, second: Array, given: Array) -> Interval:
-    """Correlation of the logarithms that is left once both are fitted by `given`, with its 95 % interval.
+    """Correlation of the logarithms after removing the linear effect of `given`, with its 95 % interval.
 
-    With columns of 0 and 1 that tell the members of each family it is the correlation within families: the families'
-    means are removed.
+    Example: `given` has a column of 0 and 1 for each family of networks. The families' means are then removed, and the
+    result is the correlation within families.
 
     Args:
         first: One positive value per network, `[N]`.
-        second: Another, `[N]`; networks in the same order.
-        given: What both may follow, such as the logarithm of the depth, `[N, K]`; a constant is always among it.
+        second: A second positive value per network, `[N]`; networks in the same order.
+        given: Quantities to hold fixed, such as the logarithm of the depth, `[N, K]`. A constant is always added.
 
     Raises:
-        ValueError: If there are fewer than K + 4 networks, or as for `correlation_interval`.
+        ValueError: If there are fewer than K + 4 networks, or `correlation_interval` refuses the values.
 
     >>> depth = np.array([2.0, 4.0, 8.0, 9.0, 16.0, 3.0, 7.0])
     >>> R = np.array([1.0, 2.0, 1.5, 3.0, 2.5, 0.7, 1.1])
@@ -43,14 +43,16 @@ def partial_correlation(first: Array, second: Array, given: Array) -> Interval:
 
 
 def left_out_residuals(target: Array, *predictors: Array) -> Array:
-    """log(target / predicted) of each network, predicted by the power law of all others, `[N]`.
+    """log(target / predicted) of each network, `[N]`; the prediction is a power law fitted to all other networks.
 
     Args:
         target: One positive value per network, `[N]`, such as test errors.
-        predictors: Others, `[N]` each; with none, each network is predicted by the log-average of the others.
+        predictors: Further positive values per network, `[N]` each. Without any, the prediction is the log-average of
+            the other networks.
 
     Raises:
-        ValueError: If there are fewer than 3 networks more than predictors, or as for `correlation_interval`.
+        ValueError: If the networks are not at least 3 more than the predictors, or `correlation_interval` refuses the
+            values.
 
     >>> left_out_residuals(np.exp([0.0, 3.0, 3.0]))
     array([-3. ,  1.5,  1.5])
@@ -65,11 +67,11 @@ def left_out_residuals(target: Array, *predictors: Array) -> Array:
 
 
 def _columns(given: Array, count: int) -> Array:
-    """A column of ones and those that are given, centred and scaled, `[N, 1 + K]`."""
+    """Adds a column of ones to the given columns, which are centred and scaled: `[N, 1 + K]`."""
     given = np.asarray(given, dtype=np.float64)
     if given.ndim != 2 or len(given) != count or not np.isfinite(given).all():
         raise ValueError(
-            f"given is of shape {given.shape}; finite numbers are needed, a line for each of {count} networks"
+            f"given has the shape {given.shape}; finite numbers are needed, one row for each of {count} networks"
         )
     centred = given - given.mean(0)
     return np.concatenate([np.ones((count, 1)), centred / np.maximum(centred.std(0), NO_VARIANCE)], axis=1)

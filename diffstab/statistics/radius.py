@@ -1,4 +1,4 @@
-"""The noise radius of a sample: an average over the same images, which moves <b> from one sample to the next."""
+"""The noise radius of a sample. As an average over the images, it changes <b> from one sample to the next."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,16 @@ from .intervals import Array
 
 @dataclass(frozen=True, eq=False)
 class SampledRadius:
-    """The radius r = <||tau x - x||> (Eq. 4) of a sample, and the power of r that <b> grows with.
+    """The radius r = <||tau x - x||> (Eq. 4) of a sample, and the power of r with which <b> grows.
 
-    A sample with large displacements has a large <a> and, through r, a large <b>. An interval of R that takes r as
-    given is therefore too wide. Over other images r changes by a factor, and <b> by its power.
+    A sample with large changes of the images has a large <a> and, through r, a large <b>. An interval of R = <a> / <b>
+    that treats r as fixed is therefore too wide. If r changes by a factor over other images, <b> changes by a power of
+    it.
 
     Attributes:
-        norms: ||tau x - x||, `[N, draws]`.
-        exponent: d log <b> / d log r, dimensionless; 2 for a linear network.
-        average: `median` or `mean`, the average that gave r.
+        norms: Norms ||tau x - x|| of the images' changes, `[N, draws]`.
+        exponent: Power d log <b> / d log r, dimensionless; 2 for a linear network.
+        average: `median` or `mean`, the average that defines r.
     """
 
     norms: Array
@@ -27,7 +28,7 @@ class SampledRadius:
     average: str
 
     def change_of_noise(self, weights: NDArray[np.int64]) -> Array:
-        """Factor on <b> in each resample `[resamples, N]`, from the resample's own radius: `[resamples]`.
+        """Factor by which <b> changes in each resample through its radius: `[resamples, N]` to `[resamples]`.
 
         >>> radius = SampledRadius(np.array([[1.0], [3.0]]), 2.0, "mean")
         >>> radius.change_of_noise(np.array([[1, 1], [0, 2]]))

@@ -1,10 +1,10 @@
 """Squared changes of several networks over the same images, and R_f of each in common resamples. Pure, numpy, float64.
 
-Networks measured with one seed saw the same images, fields and noise directions, so much of the chance in their R_f is
-common to them and cancels from a ratio. One bootstrap over images serves all networks.
+Networks measured with the same seed saw the same images, fields and noise directions. So much of the random error of
+their R_f is common and cancels in a ratio. One bootstrap over images serves all networks.
 
-A network measured with several seeds has one block of values per seed; its R is the log-average exp(mean log R_k).
-What varies is the image (with the fields and noise drawn for it): one chosen by two seeds counts alike in both blocks.
+A network measured with several seeds has one block of values per seed. Its R is the log-average exp(mean log R_k) over
+blocks. Images are resampled, each with its fields and noise; an image in two blocks counts equally often in both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,13 @@ from .intervals import Array
 
 @dataclass(frozen=True, eq=False)
 class PairedSample:
-    """Squared changes of one network's output over one set of images, with one seed; images in the same order for all.
+    """Squared changes of one network's output for one seed; all networks have the images in the same order.
 
     Attributes:
-        deformation: a, `[N, draws, K]`; K = 1 for the squared norm, or the number of outputs.
-        noise: b, `[N, draws, K]`.
-        indices: Which images of the data set, `[N]`; None where it isn't known.
+        deformation: Squared changes a under deformation, `[N, draws, K]`; K is 1 for the squared norm, or the number of
+            outputs.
+        noise: Squared changes b under noise, `[N, draws, K]`.
+        indices: Indices of the images in their data set, `[N]`; None if unknown.
 
     Raises:
         ValueError: If shapes do not fit, if there are fewer than 2 images, if a value is negative or not finite, or if
@@ -58,9 +59,9 @@ class PairedSample:
 def log_stability(
     samples: Mapping[str, Sequence[PairedSample]], statistic: Statistic, *, resamples: int, seed: int
 ) -> tuple[Array, Array]:
-    """log R of each network, `[networks]`, and of each in each resample, `[networks, resamples]`.
+    """log R of the networks, `[networks]`, and in their resamples, `[networks, resamples]`.
 
-    In a resample it is NaN where a block has no image, and infinite where <a> or <b> is 0.
+    A resample's value is NaN if a block has no image, and infinite if <a> or <b> is 0.
     """
     resamples = positive_integer("resamples", resamples, least=100, most=MOST_RESAMPLES)
     seed = positive_integer("seed", seed, least=0, most=LARGEST_SEED)
@@ -75,7 +76,7 @@ def log_stability(
             if a[0] == 0:
                 raise ValueError(
                     f"{name}, block {k}: the output does not change when images are deformed (<a> = 0); "
-                    "R_f is 0, and its ratio to another network's is not defined"
+                    "R_f is 0, and its ratio to the R_f of another network is not defined"
                 )
             with np.errstate(divide="ignore", invalid="ignore"):
                 logs[i, k] = np.log(a) - np.log(b)
@@ -85,8 +86,8 @@ def log_stability(
 
 
 def multiplicities(blocks: Sequence[PairedSample], resamples: int, seed: int) -> list[NDArray[np.int64]]:
-    """How often each image of each block is drawn: `[1 + resamples, N]` a block, the first row the sample itself."""
-    rng = generator(seed, "bootstrap")  # that of `stability`: of medians, one block has its interval
+    """Numbers of times each image is drawn: `[1 + resamples, N]` per block. The first row is the sample itself."""
+    rng = generator(seed, "bootstrap")  # the generator of `stability`, so that one block of medians has its interval
 
     def drawn(count: int) -> NDArray[np.int64]:
         rows = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
