@@ -93,7 +93,7 @@ def test_the_residuals_of_one_predictor_are_those_of_the_power_law(networks):
 def test_what_has_no_answer_is_refused(networks):
     error, R, given = networks
     for wrong in (given[:, 0], given[:-1], given * math.nan):
-        with pytest.raises(ValueError, match="finite numbers are needed, a line for each of 11 networks"):
+        with pytest.raises(ValueError, match="finite numbers are needed, one row for each of 11 networks"):
             partial_correlation(error, R, wrong)
     with pytest.raises(ValueError, match="5 networks; with 2 columns at least 6 are needed"):
         partial_correlation(error[:5], R[:5], given[:5])
