@@ -1,7 +1,7 @@
 """Data sets by name: items are `(image, label)`, the image float32 `[C, H, W]` in the network's input space.
 
-Open `load` first; a loader gives `raw` images, `preprocessing` makes a network's input of them, `images` are what is
-measured. The room imports options and the ground floor.
+Open `load` first. A loader returns `raw` images, `preprocessing` converts them to a network's input, and `images` has
+the data sets of inputs that `measure` takes. The room imports options and the ground floor.
 """
 
 from .embedded import EMBEDDED_FOLDER, image_path

@@ -27,7 +27,7 @@ SIDES = {1: (28, 28), 3: (32, 32)}  # height and width of the images, by their n
 
 
 class Files(NamedTuple):
-    """What torchvision wants: files with their checksums under the folder `inner`, and the archives they come in."""
+    """Files that torchvision reads, with their md5, under the folder `inner`; and the archives that contain them."""
 
     inner: str
     checksums: dict[str, str | None]
@@ -35,7 +35,7 @@ class Files(NamedTuple):
 
 
 def preprocessing_of(name: str) -> Preprocessing:
-    """Of networks trained on one of these data sets: images of their own size, with the statistics of all pixels."""
+    """Preprocessing for networks trained on one of these data sets: no resizing, mean and deviation of all pixels."""
     mean, std = STATISTICS[name]
     return Preprocessing(size=SIDES[len(mean)], mean=mean, std=std, source=name)
 
@@ -89,7 +89,7 @@ def svhn(split: str, data_dir: Path, download: bool) -> ArrayImages:
 
 
 def _idx(name: str, kind: Any, split: str, data_dir: Path, download: bool) -> ArrayImages:
-    """In torchvision's folder or in `data_dir` itself; torchvision alone fetches them."""
+    """Reads MNIST's or FashionMNIST's files from torchvision's folder or `data_dir`; torchvision downloads them."""
     split = split_of(name, split, ("train", "test"))
     title, inner = f"{name}/{split}", f"{kind.__name__}/raw"
     root = root_of(data_dir, inner)
@@ -119,13 +119,13 @@ def _cifar(name: str, kind: Any, classes: int, split: str, data_dir: Path, downl
 
 
 def _read(title: str, files: Files, make: Callable[[Path, bool], Any], data_dir: Path, download: bool) -> Any:
-    """torchvision's data set, `make(root, download)`."""
+    """Builds torchvision's data set by `make(root, download)`. Raises ValueError for missing or damaged files."""
     root = root_of(data_dir, files.inner)
 
     def read() -> Any:
         try:
             return make(root, False)
-        except Exception as error:  # missing files, and what pickle, zlib, numpy and others say of damaged ones
+        except Exception as error:  # missing files, or errors of pickle, zlib, numpy and others for damaged ones
             raise ValueError(f"{title}: {_fault(files, root, error)}, or use --download") from error
 
     fetch = (lambda folder: make(folder, True)) if download else None

@@ -1,4 +1,4 @@
-"""The data sets that come inside the package. Sources and licences: diffstab/data/embedded/README.md."""
+"""The data sets that come with the package. Sources and licences: diffstab/data/embedded/README.md."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +13,11 @@ from .folder import images_under
 from .raw import ArrayImages, RawImages
 
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
-TEST_PER_CLASS = 100  # the last ones of each class
+TEST_PER_CLASS = 100  # the last images of each class
 
 
 def mnist5k(split: str) -> RawImages:
-    """5,000 MNIST digits, 500 a class: the last 100 of each class are the test split, the rest trains."""
+    """5,000 MNIST digits, 500 per class: the last 100 of each class are the test split, the others the train split."""
     split = split_of("mnist5k", split, ("train", "test"))
     with np.load(EMBEDDED_FOLDER / "mnist5k.npz") as archive:
         pixels, labels = archive["images"], archive["labels"].astype(np.int64)
@@ -34,15 +34,15 @@ def mnist5k(split: str) -> RawImages:
 def photos(split: str) -> RawImages:
     """13 public-domain and CC0 photographs, without labels. There is a test split only."""
     raw = images_under("photos", split_of("photos", split, ("test",)), EMBEDDED_FOLDER / "photos", LeftOut())
-    raw.contents = ""  # where the package lies tells nothing
+    raw.contents = ""  # the package's folder is of no interest
     return raw
 
 
 def image_path(name: str | Path) -> Path:
-    """The image file of that name; if there is none, the embedded photograph, such as `chelsea`.
+    """Path of an image file, or of an embedded photograph, such as `chelsea`, if there is no such file.
 
     Raises:
-        ValueError: If a name without ending is neither.
+        ValueError: If a name without ending is neither a file nor a photograph.
 
     >>> image_path("chelsea").name
     'chelsea.jpg'

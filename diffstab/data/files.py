@@ -1,4 +1,4 @@
-"""Image files: one that is read, and those under a folder, without what systems and programs drop there."""
+"""Image files: reading one, and listing those under a folder without hidden and system files."""
 
 import os
 import re
@@ -11,12 +11,12 @@ from PIL import ExifTags, Image
 from ..checks import some
 from ..reading import open_regular
 
-# not every decoder of Pillow's: those of rare formats can be made to run for hours by a broken header
+# Not all decoders of Pillow: with a broken header, those of rare formats may run for hours.
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "TGA", "JPEG2000", "AVIF")
 EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV")
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
-UPRIGHT = 1  # EXIF's orientation of an image that is as it should be seen
-# beside names that begin with a dot: of macOS, Windows, Linux, Python, and the NAS of Synology and QNAP
+UPRIGHT = 1  # EXIF orientation of an upright image
+# System files beside those whose names begin with a dot: macOS, Windows, Linux, Python, and Synology's and QNAP's NAS.
 DROPPINGS = re.compile(
     r"__macosx|icon\r|thumbs\.db(:.*)?|ehthumbs(_vista)?\.db|desktop\.ini|\$recycle\.bin|recycler|~\$.*"
     r"|system volume information|found\.\d{3}|lost\+found|__pycache__|network trash folder|temporary items"
@@ -26,15 +26,15 @@ DROPPINGS = re.compile(
 
 
 class LeftOut:
-    """What lies under a folder and is not read.
+    """Entries under a folder that are not read, so that the user can be told.
 
     Attributes:
-        junk: Paths that are hidden or of the system's, a folder as one.
-        others: Number of files that are no images, by the ending of their names.
+        junk: Paths of hidden and system files and folders; a folder counts once.
+        others: Number of files that are no images, by file name ending.
         links: Paths of links to folders, which are not followed.
         special: Paths of pipes, sockets and devices.
-        empty: Names of folders beside classes, without an image.
-        beside: Names of folders, and images, beside the folder that is read.
+        empty: Names of folders without images beside the class folders.
+        beside: Names of folders, or `images`, beside the folder that is read.
     """
 
     def __init__(self) -> None:
@@ -46,11 +46,11 @@ class LeftOut:
         self.beside: list[str] = []
 
     def notes(self, *, classes: int = 0, published: bool = False) -> list[str]:
-        """What was left out, a sentence for each kind.
+        """Sentences about the entries left out, one for each kind.
 
         Args:
-            classes: Those that are counted, where there are empty ones.
-            published: Whether the files are a published data set's, which has lists beside its images.
+            classes: Number of classes with images, named in the sentence about empty folders.
+            published: True for a published data set; files of other kinds and links are then not mentioned.
         """
         places = (self.junk, self.links, self.special)
         junk, links, special = (some(sorted(set(map(os.path.basename, paths)))) for paths in places)
@@ -70,7 +70,7 @@ class LeftOut:
 
 
 def counted(number: int, one: str, more: str | None = None) -> str:
-    """A number of things.
+    """Formats a number of things, with the plural where needed.
 
     >>> counted(1, "image"), counted(1200, "image"), counted(2, "entry", "entries")
     ('1 image', '1,200 images', '2 entries')
@@ -79,23 +79,23 @@ def counted(number: int, one: str, more: str | None = None) -> str:
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file or folder is hidden, or dropped there by a system or a program."""
+    """True for the name of a hidden file or folder, or of one that an operating system or a program creates."""
     return name.startswith(".") or DROPPINGS.fullmatch(name) is not None
 
 
 def is_image(name: str) -> bool:
-    """Whether a file is taken for an image, by its ending."""
+    """True for a file name with the ending of an image."""
     return os.path.splitext(name)[1].lower() in IMG_EXTENSIONS
 
 
 def entries_of(folder: Path, left: LeftOut | None = None) -> Iterator[os.DirEntry[str]]:
-    """What lies in a folder, sorted by name, but for junk.
+    """Entries of a folder without junk, sorted by name. Junk is added to `left`.
 
     Raises:
-        ValueError: If it can't be listed.
+        ValueError: If the folder can't be listed.
     """
     try:
-        with os.scandir(folder) as entries:  # tells files from folders without a look at each
+        with os.scandir(folder) as entries:  # knows files from folders without a system call for each
             listed = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -108,12 +108,12 @@ def entries_of(folder: Path, left: LeftOut | None = None) -> Iterator[os.DirEntr
 
 
 def image_files(folder: Path, *, recursive: bool = True, left: LeftOut | None = None) -> list[Path]:
-    """Every image file under a folder, sorted; what lies behind links to folders only where `folder` is one.
+    """All image files under a folder, sorted. Links to folders are not followed, except `folder` itself.
 
     Args:
-        folder: Where they are.
-        recursive: In the folders within as well.
-        left: Is told what is left out.
+        folder: Folder to search.
+        recursive: True to search the folders inside too.
+        left: Record to which entries that are left out are added; None for no record.
 
     Raises:
         ValueError: If a folder can't be listed.
@@ -135,19 +135,19 @@ def image_files(folder: Path, *, recursive: bool = True, left: LeftOut | None = 
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder, or a link to one; a link to itself, of which the entry would raise OSError, is none."""
+    """True for a folder or a link to one. False for a link to itself, for which `entry.is_dir()` raises OSError."""
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)
 
 
 def is_special(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry, no folder, is a pipe, a socket or a device, or leads to one."""
-    if entry.is_file(follow_symlinks=False):  # known without a look at it
+    """True if an entry that is no folder is a pipe, a socket or a device, or a link to one."""
+    if entry.is_file(follow_symlinks=False):  # known without a system call
         return False
     return os.path.exists(entry.path) and not os.path.isfile(entry.path)
 
 
 def folders_of(folder: Path, left: LeftOut | None = None) -> list[Path]:
-    """The folders in a folder, sorted, and links to folders but for those that lead back to where they lie."""
+    """Folders in a folder, sorted, links to folders included. Links to a parent folder are left out."""
     found = []
     for entry in entries_of(folder, left):
         if not is_folder(entry):
@@ -161,7 +161,7 @@ def folders_of(folder: Path, left: LeftOut | None = None) -> list[Path]:
 
 
 def holds_image(folder: Path, *, recursive: bool = True) -> bool:
-    """Whether there is an image file under a folder."""
+    """True if there is an image file under a folder."""
     inner = []
     for entry in entries_of(folder):
         if entry.is_dir(follow_symlinks=False):
@@ -172,10 +172,10 @@ def holds_image(folder: Path, *, recursive: bool = True) -> bool:
 
 
 def read_image(path: Path) -> Image.Image:
-    """An image file of one of the common formats, as it is; of an animation or a stack, the first image.
+    """Reads an image file of a common format, without conversion; of an animation or a stack, the first image.
 
     Raises:
-        ValueError: If it can't be read, or has more than 8 bits a channel, which would be cut off.
+        ValueError: If the file can't be read, or has more than 8 bits per channel, which would be cut off.
     """
     Image.init()
     try:
@@ -183,7 +183,7 @@ def read_image(path: Path) -> Image.Image:
         with open_regular(path) as file, Image.open(file, formats=formats) as image:
             image.load()
             read: Image.Image = image.copy()
-    except Exception as error:  # decoders of hostile files raise whatever they like
+    except Exception as error:  # decoders of broken files raise errors of any kind
         raise ValueError(f"{str(path)!r} can't be read as an image ({error}); remove or mend it") from error
     if read.mode not in EIGHT_BIT:
         raise ValueError(f"{str(path)!r} has pixels of kind {read.mode}; save it with 8 bits a channel, gray or RGB")
@@ -191,9 +191,9 @@ def read_image(path: Path) -> Image.Image:
 
 
 def is_turned(path: Path) -> bool:
-    """Whether an image file says, by EXIF's orientation, that it lies on its side, upside down or mirrored.
+    """True if the EXIF orientation of an image file says that it must be rotated or mirrored to be upright.
 
-    Not of TIFF, which Pillow turns when it reads it. False if the file can't be read, which its reading will tell.
+    False for TIFF, which Pillow turns upright itself. False if the file can't be read: `read_image` raises the error.
     """
     Image.init()
     try:

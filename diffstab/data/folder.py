@@ -8,28 +8,27 @@ from .preprocessing import Preprocessing
 from .raw import UNLABELLED, FileImages
 from .splits import place_of
 
-SMALL = 64  # pixels; images up to this side keep their size
+SMALL = 64  # pixels; images with no longer side are not resized
 
 
 def photograph_preprocessing(source: str) -> Preprocessing:
-    """ImageNet's usual evaluation: the shorter side to 256 pixels, the central 224 x 224."""
+    """ImageNet's usual preprocessing: the shorter side is resized to 256 pixels, the central 224 x 224 are kept."""
     mean, std = IMAGENET_STATISTICS
     return Preprocessing(size=(224, 224), resize=(256, 256), mean=mean, std=std, source=source)
 
 
 def folder(split: str, data_dir: Path, download: bool) -> FileImages:
-    """The images under a folder, or under its sub-folder named like the split.
+    """Reads the images under a folder, or under its sub-folder named like the split.
 
-    With sub-folders, each is a class, numbered in sorted order; folders without images are none. The first image
-    decides how networks trained on them see them: if no side is over 64 pixels, as they are, all of one size; otherwise
-    as ImageNet's usual evaluation.
+    Each sub-folder with images is a class, numbered in sorted order. The first image decides the usual preprocessing.
+    If no side is over 64 pixels, images keep their size and must all have the same; larger ones get ImageNet's.
 
     Raises:
-        ValueError: If the folder is missing, holds no image, or both images and folders of images, or splits and not
-            this one (`place_of`); or on `download`.
+        ValueError: If the folder is missing, has no image, has both images and folders of images, or has other splits
+            than this one (`place_of`); or if `download` is given.
     """
     if download:
-        raise ValueError("download is asked for, and a folder is your own; leave it out")
+        raise ValueError("download is asked for, but the images are in your folder; leave it out")
     if not data_dir.is_dir():
         raise ValueError(f"data_dir is {str(data_dir)!r}, which is not a folder; name a folder of images")
     left = LeftOut()
@@ -38,7 +37,7 @@ def folder(split: str, data_dir: Path, download: bool) -> FileImages:
 
 
 def images_under(name: str, split: str | None, root: Path, left: LeftOut, notes: tuple[str, ...] = ()) -> FileImages:
-    """A folder per class, or a flat folder."""
+    """Reads a folder with one sub-folder per class, or a flat folder without labels."""
     classes = {one: image_files(one, left=left) for one in folders_of(root, left)}
     left.empty += [one.name for one, images in classes.items() if not images]
     classes = {one: images for one, images in classes.items() if images}

@@ -1,6 +1,6 @@
-"""The files of MNIST and FashionMNIST: arrays in the IDX format, packed (`.gz`) as they are published, or unpacked.
+"""The files of MNIST and FashionMNIST: arrays in the IDX format, packed (`.gz`) as published, or unpacked.
 
-Both data sets name their files alike, so it is the content that tells them apart.
+Both data sets have the same file names, so files are identified by their content.
 """
 
 import gzip
@@ -20,11 +20,11 @@ from ..reading import open_regular, read_bytes
 from .layout import found_in
 
 PACKED = ".gz"
-FILES = {  # images and labels of each split, with the bytes that the published ones have unpacked
+FILES = {  # images and labels of each split, with the number of bytes of the published files, unpacked
     "train": {"train-images-idx3-ubyte": 47_040_016, "train-labels-idx1-ubyte": 60_008},
     "test": {"t10k-images-idx3-ubyte": 7_840_016, "t10k-labels-idx1-ubyte": 10_008},
 }
-PUBLISHED = {  # by md5 of what is unpacked, as Debian packs the same files otherwise
+PUBLISHED = {  # by md5 of the unpacked content, since Debian packs the same files differently
     "6bbc9ace898e44ae57da46a324031adb": ("mnist", "train-images-idx3-ubyte"),
     "a25bea736e30d166cdddb491f175f624": ("mnist", "train-labels-idx1-ubyte"),
     "2646ac647ad5339dbf082846283269ea": ("mnist", "t10k-images-idx3-ubyte"),
@@ -43,14 +43,14 @@ def read_split(name: str, split: str, folders: Sequence[Path], inner: str) -> li
     Args:
         name: `mnist` or `fashionmnist`.
         split: `train` or `test`.
-        folders: Where the files may lie; the first folder that has both is taken, and there unpacked files first.
-        inner: The usual name of that folder, for the message when files are missing.
+        folders: Folders to search. The first folder that has both files is taken; unpacked files come before packed.
+        inner: Usual name of that folder, for the error message if files are missing.
 
     Returns:
         Pixels `[N, H, W]` and labels `[N]`.
 
     Raises:
-        ValueError: If files are missing, damaged, larger than the published ones, or those of another data set.
+        ValueError: If files are missing, damaged, larger than the published ones, or from another data set.
     """
     for folder in folders:
         paths = {file: path for file in FILES[split] if (path := _find(folder / file))}
@@ -63,7 +63,7 @@ def read_split(name: str, split: str, folders: Sequence[Path], inner: str) -> li
 
 
 def _find(path: Path) -> Path | None:
-    """The unpacked file, or else the packed one; None if there is neither."""
+    """Path of the unpacked file, or else of the packed one; None if there is neither."""
     return next((one for one in (path, path.with_name(path.name + PACKED)) if os.path.exists(one)), None)
 
 
@@ -80,7 +80,7 @@ def _read(name: str, file: str, path: Path) -> NDArray[np.uint8]:
 
 
 def _unpacked(path: Path, most: int) -> bytes:
-    """The content of a packed file, of which no more than `most` bytes are unpacked."""
+    """Content of a packed file. Raises ValueError if it unpacks to more than `most` bytes."""
     with open_regular(path, most=most + SLACK) as stream, gzip.GzipFile(fileobj=stream) as unpacked:
         content = unpacked.read(most + 1)
     if len(content) > most:
@@ -89,7 +89,7 @@ def _unpacked(path: Path, most: int) -> bytes:
 
 
 def _array(path: Path, content: bytes, axes: int) -> NDArray[np.uint8]:
-    """The array in an IDX file: bytes 0, 0, 8 (uint8) and the number of axes, the sizes as big-endian int32, values."""
+    """Parses an IDX file: bytes 0, 0, 8 (uint8), number of axes, sizes as big-endian int32, then the values."""
     begin, start = bytes([0, 0, 8, axes]), 4 + 4 * axes
     fault = f"it begins with {content[:4].hex() or 'nothing'}, not {begin.hex()}"
     if content.startswith(begin):

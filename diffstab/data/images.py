@@ -1,4 +1,4 @@
-"""What a data set is here: items `(image, label)` in the network's input space, and what is known of them."""
+"""Data sets of items `(image, label)` in the network's input space, with name, shape, classes and preprocessing."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from .preprocessing import Preprocessing, normalise
 from .raw import UNLABELLED, ArrayImages, RawImages
 
-LOOKED_AT = 1000  # headers of files, for their orientation
+LOOKED_AT = 1000  # files whose EXIF orientation is read, at most
 IMAGENET_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -18,14 +18,14 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
     """A data set whose images are float32 `[C, H, W]`, normalised, all of one shape.
 
     Attributes:
-        name: As it is named on the command line.
-        split: `train`, `val`, `test` or `extra`; None where there are no splits.
-        shape: `(C, H, W)` of every image.
-        classes: Number of classes, 0 where there are no labels (every label is then -1).
-        class_names: Of each class, where the data set names them.
-        preprocessing: That made the images; None where they came as tensors.
-        contents: Of image files: their folder, their number and that of each class, in a line; otherwise empty.
-        notes: What the user should know of how files were read: what was left out, what stands for what.
+        name: Name of the data set on the command line.
+        split: `train`, `val`, `test` or `extra`; None if the data set has no splits.
+        shape: Shape `(C, H, W)` of every image.
+        classes: Number of classes; 0 if there are no labels (every label is then -1).
+        class_names: Names of the classes; empty if the data set has none.
+        preprocessing: Preprocessing that made the images; None if they came as tensors.
+        contents: One line about image files: folder, number of images, images per class. Empty for other data.
+        notes: Sentences for the user about how files were read, such as files left out.
     """
 
     name: str
@@ -44,12 +44,12 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         raise NotImplementedError
 
     def orientation_note(self, indices: Sequence[int]) -> str | None:
-        """A note if some of these images are files whose EXIF orientation is left as it is; None otherwise."""
+        """A note if some of these images are files with an EXIF orientation that isn't applied; None otherwise."""
         return None
 
     def prepared(self, preprocessing: Preprocessing) -> "ImageSet":
-        """The same images with another preprocessing. Raises ValueError where they came as tensors."""
-        raise ValueError(f"{self.name} came as tensors, which no preprocessing can be applied to any more")
+        """Returns the same images with another preprocessing. Raises ValueError if they came as tensors."""
+        raise ValueError(f"{self.name} came as tensors; give PIL images or arrays, or leave the preprocessing out")
 
 
 class TensorImageSet(ImageSet):
@@ -71,7 +71,7 @@ class TensorImageSet(ImageSet):
 
 
 class PreparedImageSet(ImageSet):
-    """Images that are preprocessed one by one, when they are asked for."""
+    """Images that are preprocessed one by one, each when it is read."""
 
     def __init__(self, raw: RawImages, preprocessing: Preprocessing) -> None:
         self.name, self.split = raw.name, raw.split
@@ -87,7 +87,7 @@ class PreparedImageSet(ImageSet):
         return self.preprocessing(self.raw.open(index), self.raw.title(index)), int(self.raw.labels[index])
 
     def orientation_note(self, indices: Sequence[int]) -> str | None:
-        """How many of these files, or of a thousand among them, lie otherwise than they should be seen."""
+        """A note with the number of files whose EXIF orientation isn't applied, among at most 1,000 of `indices`."""
         assert self.preprocessing is not None
         looked_at = indices[:: max(1, -(-len(indices) // LOOKED_AT))]
         count = 0 if self.preprocessing.exif_orientation else sum(self.raw.turned(index) for index in looked_at)
@@ -99,12 +99,12 @@ class PreparedImageSet(ImageSet):
         )
 
     def prepared(self, preprocessing: Preprocessing) -> ImageSet:
-        """The same images with another preprocessing."""
+        """Returns the same images with another preprocessing."""
         return image_set(self.raw, preprocessing)
 
 
 class PixelImageSet(PreparedImageSet, TensorImageSet):
-    """Images held in memory as bytes, of the size and the channels that the network takes."""
+    """Images held in memory as bytes, already with the size and channels of the network's input."""
 
     def __init__(self, raw: ArrayImages, preprocessing: Preprocessing) -> None:
         super().__init__(raw, preprocessing)
@@ -118,12 +118,12 @@ class PixelImageSet(PreparedImageSet, TensorImageSet):
 
     @cached_property
     def images(self) -> Tensor:  # type: ignore[override]
-        """All of them, `[N, C, H, W]`."""
+        """All images, normalised, float32 `[N, C, H, W]`."""
         return normalise(self._pixels.to(torch.float32) / 255, self._statistics)
 
 
 def image_set(raw: RawImages, preprocessing: Preprocessing | None = None) -> ImageSet:
-    """Images in a network's input space; by default in that of networks trained on this data set."""
+    """Converts images to a network's input space; by default that of networks trained on this data set."""
     chosen = preprocessing or raw.usual
     if isinstance(raw, ArrayImages) and chosen.resize is None:
         channels = 1 if raw.pixels.ndim == 3 else 3

@@ -1,4 +1,4 @@
-"""Where the files of a data set lie: what was found instead of them, and how they are fetched."""
+"""Finding the files of a data set in a folder, and downloading missing ones."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ Read = TypeVar("Read")
 
 
 def found_in(folder: Path) -> str:
-    """What a message says of a place where something was looked for."""
+    """Describes a folder for an error message: missing, a file, empty, or its first entries."""
     if not folder.exists():
         return f"{str(folder)!r} (no such folder)"
     if not folder.is_dir():
@@ -26,7 +26,7 @@ def found_in(folder: Path) -> str:
 
 
 def root_of(data_dir: Path, inner: str) -> Path:
-    """The folder that holds `inner`, where `data_dir` may be that folder or name a part of `inner` itself.
+    """The folder that holds `inner`: `data_dir`, or one above it if `data_dir` ends with `inner` or its beginning.
 
     >>> root_of(Path("/data/MNIST/raw"), "MNIST/raw").as_posix()
     '/data'
@@ -46,13 +46,20 @@ def read_or_fetch(
     fetch: Callable[[Path], object] | None,
     archives: Iterable[str] = (),
 ) -> Read:
-    """What `read` gives; where it raises ValueError and there is a `fetch`, after fetching the files into `root`.
+    """Returns the result of `read`. If it raises ValueError and `fetch` is given, downloads the files and reads again.
 
-    `fetch` writes into a folder of its own, and only what it finished moves into `root`. Archives in `root` are copied
-    there first, so that `fetch` can take those that are whole.
+    `fetch` writes into a temporary folder, and only a complete download moves into `root`. Archives in `root` are
+    copied there first, so that `fetch` need not download those again.
+
+    Args:
+        name: Name of the data set, for error messages.
+        root: Folder of the data set.
+        read: Function that reads the data set from `root`.
+        fetch: Function that downloads the data set into the folder it is given; None to download nothing.
+        archives: Paths of the archives within `root` that `fetch` would download.
 
     Raises:
-        ValueError: If the files are missing or damaged and not to be fetched, or can't be.
+        ValueError: If the files are missing or damaged and `fetch` is None, or the download fails.
     """
     try:
         return read()
@@ -63,7 +70,7 @@ def read_or_fetch(
         root.mkdir(parents=True, exist_ok=True)
         with temporary_folder(root, "download") as folder, redirect_stdout(sys.stderr), _tame_archives():
             _fetch_into(folder, root, fetch, list(archives))
-    except Exception as error:  # networks, archives and disks each have their own
+    except Exception as error:  # networks, archives and disks raise errors of different kinds
         raise ValueError(
             f"{name} could not be fetched into {str(root)!r} ({reason(error)}); "
             "run it where the network can be reached, or bring the files there"
@@ -73,7 +80,7 @@ def read_or_fetch(
 
 @contextmanager
 def _tame_archives() -> Iterator[None]:
-    """Whoever unpacks a tar archive does so by the rules of Python 3.14: nothing is written outside its folder."""
+    """Unpacks tar archives by the rules of Python 3.14 inside the context: nothing is written outside their folder."""
     rules = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
     before = getattr(tarfile.TarFile, "extraction_filter", None)
     if rules is not None:
@@ -97,7 +104,7 @@ def _fetch_into(folder: Path, root: Path, fetch: Callable[[Path], object], archi
 
 
 def _settle(source: Path, target: Path) -> None:
-    """Move a tree into place: in one step or, where such a folder is already, file by file."""
+    """Moves a tree into place: in one step, or file by file if the folder exists already."""
     if source.is_dir() and target.is_dir():
         for entry in source.iterdir():
             _settle(entry, target / entry.name)

@@ -24,7 +24,7 @@ STORED_SETS: dict[str, Callable[[str, Path, bool], RawImages]] = {
     "imagenette": imagenette,
     "folder": folder,
 }
-LAYOUTS = {  # what lies in data_dir
+LAYOUTS = {  # contents of data_dir
     "mnist": "its IDX files or MNIST/raw",
     "fashionmnist": "its IDX files or FashionMNIST/raw",
     "cifar10": "cifar-10-batches-py",
@@ -45,25 +45,25 @@ def load_dataset(
     download: bool = False,
     preprocessing: Preprocessing | None = None,
 ) -> ImageSet:
-    """The data set named `spec`.
+    """Loads a data set by name.
 
-    `mnist5k` (5,000 MNIST digits, `[1, 28, 28]`) and `photos` (13 photographs, `[3, 224, 224]`) come with the
-    package. The others lie in `data_dir`: `mnist`, `fashionmnist`, `cifar10`, `cifar100`, `svhn`, `tinyimagenet`,
-    `imagenet`, `imagenette` in the files that their makers publish, and `folder`, your own images: one folder per
-    class, or a flat folder without labels, in folders of splits or without. `contents` and `notes` of what comes back
-    tell what was read of files, and what was left out.
+    `mnist5k` (5,000 MNIST digits, `[1, 28, 28]`) and `photos` (13 photographs, `[3, 224, 224]`) come with the package.
+    The others are read from `data_dir`: `mnist`, `fashionmnist`, `cifar10`, `cifar100`, `svhn`, `tinyimagenet`,
+    `imagenet` and `imagenette` from their published files, and `folder` from your images: one folder per class, or a
+    flat folder without labels, with or without folders for splits. `contents` and `notes` of the result say which files
+    were read and which were left out.
 
     Args:
-        spec: The name; timm's (`torch/cifar10`) is understood too.
-        split: `train`, `val` (`validation`), `test` or, of SVHN, `extra`. Where a data set has only one of `val` and
-            `test`, both names mean it. By the default a `folder` without splits is read as it is.
-        data_dir: The folder with its files.
-        download: Fetch them into `data_dir` if they are not there; never done unasked.
-        preprocessing: Into the network's input space; None: as for networks trained on this data set.
+        spec: Name of the data set; timm's names (`torch/cifar10`) work too.
+        split: `train`, `val` (`validation`), `test`, or `extra` of SVHN. If a data set has only one of `val` and
+            `test`, both names mean it. A `folder` without splits is read whole with the default.
+        data_dir: Folder with the data set's files.
+        download: True to download missing files into `data_dir`. Nothing is downloaded otherwise.
+        preprocessing: Conversion to the network's input space; None for that of networks trained on this data set.
 
     Raises:
-        ValueError: If the name or split is unknown, `data_dir` is missing, superfluous, of another layout or damaged,
-            or a label is outside the classes.
+        ValueError: If the name or split is unknown; if `data_dir` is missing, not needed, of another layout or damaged;
+            or if a label is outside the classes.
 
     >>> digits = load_dataset("mnist5k")
     >>> image, label = digits[0]

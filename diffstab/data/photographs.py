@@ -1,4 +1,4 @@
-"""ImageNet and its parts, as files: the classes are WordNet's synsets (n01440764), numbered in sorted order."""
+"""ImageNet and parts of it, as image files. Classes are WordNet's synsets (n01440764), numbered in sorted order."""
 
 import csv
 import re
@@ -30,7 +30,7 @@ IMAGENETTE = (
 
 
 class Named(NamedTuple):
-    """A line of an annotation file: which image is of which class."""
+    """One line of an annotation file: line number, image file name and class (synset)."""
 
     line: int
     image: str
@@ -38,7 +38,7 @@ class Named(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """Image files, the label of each, the synsets of the classes, the folder they are in, and notes."""
+    """Image files with their labels, the synsets of the classes, the folder of the files, and notes for the user."""
 
     files: list[Path]
     labels: list[int]
@@ -47,13 +47,13 @@ class Listing(NamedTuple):
     notes: list[str]
 
     def images(self, name: str, split: str, usual: Preprocessing) -> FileImages:
-        """As images of a data set."""
+        """Converts the listing to images of a data set."""
         files, labels, classes, place, notes = self
         return FileImages(name, split, files, labels, len(classes), usual, classes, place=place, notes=notes)
 
 
 def tinyimagenet(split: str, data_dir: Path, download: bool) -> FileImages:
-    """200 classes of 64 x 64 pixels: 100,000 train and 10,000 val images; those of its test have no labels."""
+    """200 classes, 64 x 64 pixels: 100,000 train and 10,000 val images. The test split has no labels and isn't read."""
     split = split_of("tinyimagenet", split, SPLITS)
     root = root_of(data_dir, TINY_INNER)
 
@@ -90,7 +90,7 @@ def _tiny_files(split: str, bases: list[Path]) -> Listing:
 
 
 def _text(path: Path) -> str:
-    """A list of images or classes. Raises ValueError if it can't be read."""
+    """Reads a list of images or classes. Raises ValueError if the file can't be read."""
     try:
         return read_bytes(path, most=LARGEST_TEXT).decode("utf-8", "replace")
     except OSError as error:
@@ -112,7 +112,7 @@ def imagenet(split: str, data_dir: Path, download: bool) -> FileImages:
 
 
 def _kaggle_val(title: str, folder: Path, data_dir: Path) -> Listing:
-    """A flat folder, whose labels are told by a file beside it or where the archive was unpacked."""
+    """Reads Kaggle's flat folder. Labels are in a file beside it or in the folder where the archive was unpacked."""
     places = [data_dir, *folder.absolute().parents[:4]]  # the archive holds ILSVRC/Data/CLS-LOC/val
     solution = next((place / KAGGLE_LABELS for place in places if (place / KAGGLE_LABELS).is_file()), None)
     if solution is None:
@@ -149,7 +149,7 @@ def imagenette(split: str, data_dir: Path, download: bool) -> FileImages:
 
 
 def _split_folder(title: str, split: str, bases: list[Path], way_out: str) -> Path:
-    """Of the first of `bases` that has it, whatever it is called there."""
+    """Folder of the split in the first of `bases` that has one, under any of the split's names."""
     for base in bases:
         found = split_folder(base, split) if base.is_dir() else None
         if found is not None:
@@ -170,7 +170,7 @@ def _check_classes(title: str, place: Path, found: list[str], count: int, way_ou
 
 
 def _by_folder(title: str, folder: Path, count: int, way_out: str, expected: list[str] | None = None) -> Listing:
-    """The images in class folders, in the order of the classes and of their names."""
+    """Lists the images in class folders, sorted by class and file name."""
     classes = _class_folders(folder)
     _check_classes(title, folder, classes, count, way_out)
     if expected is not None and classes != expected:
@@ -191,7 +191,7 @@ def _by_folder(title: str, folder: Path, count: int, way_out: str, expected: lis
 
 
 def _by_annotation(title: str, folder: Path, told_by: Path, named: list[Named], classes: list[str]) -> Listing:
-    """The images of a flat folder, in the order that they would have in class folders."""
+    """Lists the images of a flat folder with annotations, sorted by class and file name."""
     if not folder.is_dir():
         raise ValueError(f"{title}: looked for the images that {told_by.name} names in {found_in(folder)}")
     left = LeftOut()

@@ -1,4 +1,4 @@
-"""From an image file to a network's input space: size, crop, interpolation, mean and standard deviation."""
+"""Preprocessing of image files to a network's input space: size, crop, interpolation, mean and standard deviation."""
 
 import math
 from collections.abc import Sequence
@@ -26,20 +26,21 @@ Statistics = tuple[Sequence[float], Sequence[float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """How an image becomes a network's input; with antialiasing, as torchvision's and timm's evaluations do it.
+    """Conversion of an image to a network's input, with antialiasing like the evaluations of torchvision and timm.
 
     Attributes:
-        size: Height and width of the input, pixels.
-        resize: Height and width that the image is brought to before the crop, pixels; None: images keep their size,
-            which must be `size`.
-        crop_mode: `center`: the image covers `resize` and keeps its ratio; `squash`: it takes that very size;
-            `border`: it lies within, the rest is filled with the mean. Then the central `size` is cut out; an image
-            that is smaller gets a black border.
-        interpolation: Of resizing: `nearest`, `bilinear`, `bicubic` or `lanczos`.
-        mean, std: Per channel, of pixel values in [0, 1]; as many as the network has input channels, 1 or 3.
-        source: Whose choice this is: a data set's name, weights, or `options` added to either.
-        exif_orientation: Whether files are first turned and mirrored as their EXIF tag says, as photo viewers do.
-            False: read as the pixels lie, as torchvision and timm do; but TIFF, which Pillow always turns.
+        size: Height and width of the input in pixels.
+        resize: Height and width in pixels to which the image is resized before the crop. None for no resizing: images
+            must then have `size`.
+        crop_mode: Rule for resizing. `center`: the image covers `resize` and keeps its aspect ratio. `squash`: it gets
+            exactly that size. `border`: it fits inside, and the rest is filled with the mean. Then the central `size`
+            is cut out; a smaller image gets a black border.
+        interpolation: Interpolation of resizing: `nearest`, `bilinear`, `bicubic` or `lanczos`.
+        mean, std: Mean and standard deviation per channel, for pixel values in [0, 1]; 1 or 3 numbers, one for each
+            input channel of the network.
+        source: Origin of these values: a data set's name, weights, or either with ` + options`.
+        exif_orientation: True to rotate and mirror files by their EXIF tag, like photo viewers. False to read pixels as
+            they are stored, like torchvision and timm. TIFF is always turned, by Pillow.
 
     Raises:
         ValueError: If a value is not allowed.
@@ -73,16 +74,16 @@ class Preprocessing:
 
     @property
     def channels(self) -> int:
-        """Of the input."""
+        """Number of channels of the input."""
         return len(self.mean)
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """`(C, H, W)` of the input."""
+        """Shape `(C, H, W)` of the input."""
         return (self.channels, *self.size)
 
     def with_channels(self, channels: int) -> "Preprocessing":
-        """For another number of input channels: gray images show in all colours, colour ones in their luminance.
+        """Adapts to another number of input channels: gray images are repeated, colour images converted to luminance.
 
         >>> gray = Preprocessing(size=(28, 28), mean=(0.1307,), std=(0.3081,), source="mnist")
         >>> gray.with_channels(3).mean
@@ -104,13 +105,13 @@ class Preprocessing:
         std: Sequence[float] | None = None,
         exif_orientation: bool | None = None,
     ) -> "Preprocessing":
-        """With other values where they are given.
+        """Returns a copy with the given values; None keeps a value.
 
         Args:
-            img_size: Height and width of the input, pixels.
+            img_size: Height and width of the input in pixels.
             crop_pct: Share of the resized image's side that the crop keeps, 0.01 to 1.
-            mean, std: One value, for all channels, or one for each.
-            exif_orientation: Whether files are turned as their EXIF tag says.
+            mean, std: Mean and standard deviation for pixel values in [0, 1]: one for all channels, or one for each.
+            exif_orientation: True to rotate and mirror files by their EXIF tag.
         """
         changes: dict[str, Any] = {} if exif_orientation is None else {"exif_orientation": exif_orientation}
         if img_size is not None or crop_pct is not None:
@@ -131,10 +132,10 @@ class Preprocessing:
         return side if self.resize is None else side * self.resize[0] // self.size[0]
 
     def __call__(self, image: Image.Image, name: str = "an image") -> Tensor:
-        """The input `[C, H, W]`, float32. Raises ValueError, with the image's name, if its size is a wrong one."""
+        """Converts an image to the input `[C, H, W]`, float32. Raises ValueError with its name if its size is wrong."""
         if self.exif_orientation:
             image = ImageOps.exif_transpose(image)
-        if "transparency" in image.info:  # is dropped all the same, and Pillow would warn
+        if "transparency" in image.info:  # the conversion below drops it with a warning
             image = image.copy()
             del image.info["transparency"]
         image = image.convert(COLOUR_MODES[self.channels])
@@ -165,7 +166,7 @@ class Preprocessing:
         return image.resize((width, height), RESAMPLINGS[self.interpolation])
 
     def _cropped(self, image: Image.Image) -> Image.Image:
-        """The central part; where the image is smaller, with a border of the mean, or else of black."""
+        """Cuts out the central part. A smaller image first gets a border: the mean for `border`, otherwise black."""
         height, width = self.size
         if image.width < width or image.height < height:
             fill = tuple(round(255 * value) if self.crop_mode == "border" else 0 for value in self.mean)
@@ -177,7 +178,7 @@ class Preprocessing:
         return image.crop((left, top, left + width, top + height))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, numbers and texts; `exif_orientation` only if it is on, as rows had none before it came."""
+        """Plain lists, numbers and texts. `exif_orientation` only if True, for equality with rows of older versions."""
         told = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         return told if self.exif_orientation else {name: told[name] for name in told if name != "exif_orientation"}
 
@@ -194,6 +195,6 @@ class Preprocessing:
 
 
 def normalise(pixels: Tensor, statistics: Statistics) -> Tensor:
-    """(pixels - mean) / std per channel: pixel values in [0, 1], `[..., C, H, W]`, to a network's input space."""
+    """Normalises pixel values in [0, 1], `[..., C, H, W]`, to a network's input space: (pixels - mean) / std."""
     mean, std = (torch.tensor(values, dtype=pixels.dtype).view(-1, 1, 1) for values in statistics)
     return (pixels - mean) / std

@@ -1,4 +1,4 @@
-"""Images before any preprocessing: held in memory, or files that are opened when they are asked for."""
+"""Images before preprocessing: held in memory, or files that are opened one by one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,21 +12,21 @@ from .files import counted, is_turned, read_image
 from .preprocessing import Preprocessing
 
 UNLABELLED = -1
-LISTED = 10  # classes of which each is told
+LISTED = 10  # largest number of classes listed one by one
 
 
 class RawImages:
-    """Images with labels, and what their data set says of them.
+    """Images with labels, and information about their data set.
 
     Attributes:
-        name: As it is named on the command line.
-        split: As the data set calls it; None where it has no splits.
-        labels: int64 `[N]`, -1 throughout where there are none.
-        classes: Number of classes, 0 where there are no labels.
-        class_names: Of each class, where the data set names them: WordNet's synsets (n01440764) for ImageNet's parts.
-        usual: The preprocessing of networks that are trained on this data set.
-        contents: Of files: where they lie, how many they are, and of which classes; a line for people.
-        notes: What the user should know of how the files were read, such as what was left out.
+        name: Name of the data set on the command line.
+        split: Name of the split; None if the data set has no splits.
+        labels: Labels, int64 `[N]`; all -1 if there are none.
+        classes: Number of classes; 0 if there are no labels.
+        class_names: Names of the classes; empty if there are none. WordNet's synsets (n01440764) for ImageNet's parts.
+        usual: Preprocessing of networks trained on this data set.
+        contents: One line about image files: folder, number of images, images per class.
+        notes: Sentences for the user about how files were read, such as files left out.
 
     Raises:
         ValueError: If a label is outside the classes.
@@ -60,15 +60,15 @@ class RawImages:
         return len(self.labels)
 
     def open(self, index: int) -> Image.Image:
-        """The image, as it is stored."""
+        """Reads one image, as stored."""
         raise NotImplementedError
 
     def turned(self, index: int) -> bool:
-        """Whether the image is a file that lies otherwise than it should be seen, by its EXIF orientation."""
+        """True if the image is a file that its EXIF orientation says to rotate or mirror."""
         return False
 
     def title(self, index: int) -> str:
-        """How messages call an image."""
+        """Name of an image in messages."""
         return f"image {index} of {self.name}"
 
 
@@ -91,16 +91,16 @@ class ArrayImages(RawImages):
             raise ValueError(f"{name}/{split} has {len(pixels)} images and {len(self.labels)} labels")
 
     def open(self, index: int) -> Image.Image:
-        """The image, gray or RGB."""
+        """Converts the pixels of one image to a PIL image, gray or RGB."""
         return Image.fromarray(self.pixels[index])
 
 
 class FileImages(RawImages):
-    """Image files.
+    """Images that are read from files.
 
     Args:
-        place: The folder that they were looked for in.
-        notes: What the user should know of how they were found.
+        place: Folder that was searched for the files.
+        notes: Sentences for the user about how the files were selected.
     """
 
     def __init__(
@@ -125,20 +125,20 @@ class FileImages(RawImages):
             )
 
     def open(self, index: int) -> Image.Image:
-        """The image, as the file has it."""
+        """Reads the image from its file."""
         return read_image(self.files[index])
 
     def turned(self, index: int) -> bool:
-        """By the file's header."""
+        """True if the file's EXIF orientation says to rotate or mirror the image."""
         return is_turned(self.files[index])
 
     def title(self, index: int) -> str:
-        """The file's path."""
+        """Path of the file."""
         return repr(str(self.files[index]))
 
 
 def _told_classes(names: Sequence[str], counts: Sequence[int]) -> str:
-    """The classes with their numbers of images; of many, the first few and the range of the numbers.
+    """Describes the classes with their numbers of images; many classes by the first few and the range of the numbers.
 
     >>> _told_classes(["cat", "dog"], [10, 12])
     '2 classes: cat 10, dog 12'

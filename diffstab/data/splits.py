@@ -1,4 +1,4 @@
-"""The folder of a split: whatever it is called, in the folder that is named or one or two levels further down."""
+"""Finding the folder of a split, under any of its names: in the given folder or up to two levels below."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,11 +10,11 @@ from ..options import DEFAULT_SPLIT, class_in_split, split_word, split_words
 from .files import LeftOut, folders_of, holds_image
 
 LEVELS = 2  # folders around the splits: data_dir/archive/images/train
-INSTEAD = {"val": "test", "test": "val"}  # stands for the other where there is only one
+INSTEAD = {"val": "test", "test": "val"}  # used if a data set has only one of the two
 
 
 class Place(NamedTuple):
-    """The folder whose images are read, the split that it is (None where there are no splits), and notes."""
+    """The folder whose images are read, its split (None if there are no splits), and notes for the user."""
 
     folder: Path
     split: str | None
@@ -22,7 +22,7 @@ class Place(NamedTuple):
 
 
 class _Inside(NamedTuple):
-    """The folders of images in a folder: those of splits, the others, and one that may be either."""
+    """Folders of images in a folder: those of splits, the others, and one that may be a split or a class."""
 
     splits: dict[str, list[Path]]
     others: list[Path]
@@ -30,19 +30,19 @@ class _Inside(NamedTuple):
 
 
 def place_of(root: Path, split: str, left: LeftOut) -> Place:
-    """Where the images of a split lie.
+    """Finds the folder with the images of a split.
 
-    Folders named like splits are splits, if there are several of them, or if there is no other folder of images, or if
-    they hold folders of images. A folder `train` among folders that hold images as it does is a class. Without splits,
-    the whole folder is read, and it is the split that its own name says, if any.
+    Folders with a split's name are splits if there are several, or if there is no other folder of images, or if they
+    contain folders of images. A single folder `train` with images, beside other folders with images, is a class.
+    Without splits, the whole folder is read; its split is the one in its own name, if any.
 
     Args:
-        root: The folder that the user named.
-        split: As it is asked for.
-        left: Is told what is left out on the way.
+        root: Folder that the user gave.
+        split: Name of the split that the user asked for.
+        left: Record to which folders that are left out are added.
 
     Raises:
-        ValueError: If there are splits and not this one; if it can't be told which folder is meant.
+        ValueError: If there are splits but not this one, or the folder that is meant is ambiguous.
     """
     found = _entered(root, split, left, LEVELS)
     if found is not None:
@@ -57,7 +57,7 @@ def place_of(root: Path, split: str, left: LeftOut) -> Place:
 
 
 def split_folder(folder: Path, split: str) -> Path | None:
-    """The folder of a split of a published data set, which has those of its layout alone; None if there is none."""
+    """Folder of a split in a published data set, where all folders belong to its layout; None if there is none."""
     folders = folders_of(folder)
     words = split_words([one.name for one in folders])
     named = [one for one, word in zip(folders, words, strict=True) if word == split]
@@ -65,7 +65,7 @@ def split_folder(folder: Path, split: str) -> Path | None:
 
 
 def _entered(folder: Path, split: str, left: LeftOut, levels: int) -> Place | None:
-    """The split's folder; None if there is no split here nor in the one folder within."""
+    """Finds the split's folder; None if there are no splits here nor in a single folder inside."""
     inside = _inside(folder, left)
     if inside.splits:
         return _chosen(folder, split, inside, left)
@@ -88,7 +88,7 @@ def _entered(folder: Path, split: str, left: LeftOut, levels: int) -> Place | No
 
 
 def _splits_within(folder: Path, levels: int) -> list[str]:
-    """Names of the first folders of splits in a folder, or so many levels further down."""
+    """Names of the first folders of splits in a folder, or up to `levels` further down."""
     inside = _inside(folder)
     if inside.splits or not levels:
         return _names(one for own in inside.splits.values() for one in own)
@@ -111,7 +111,7 @@ def _inside(folder: Path, left: LeftOut | None = None) -> _Inside:
 
 
 def _refuse_split_classes(folder: Path, folders: list[Path]) -> None:
-    """Raises ValueError for train_cat, train_dog, test_cat, test_dog."""
+    """Raises ValueError for folders like train_cat and test_cat, where splits and classes share a name."""
     first: dict[tuple[str, ...], tuple[str, str]] = {}
     for name in _names(folders):
         split, rest = class_in_split(name) or (None, ())
@@ -130,7 +130,7 @@ def _is_flat(folder: Path) -> bool:
 
 
 def _chosen(folder: Path, split: str, inside: _Inside, left: LeftOut) -> Place:
-    """One of the splits in a folder, or the same split once more inside it (seg_test/seg_test)."""
+    """Chooses a split in a folder, or the folder of the same split nested inside it (seg_test/seg_test)."""
     found = split if split in inside.splits else INSTEAD.get(split, "")
     if found not in inside.splits:
         there = ", ".join(f"{name} ({some(_names(own))})" for name, own in inside.splits.items())
@@ -139,7 +139,7 @@ def _chosen(folder: Path, split: str, inside: _Inside, left: LeftOut) -> Place:
     if len(inside.splits[found]) > 1:
         names = some(_names(inside.splits[found]))
         raise ValueError(f"{str(folder)!r} has several folders of the split {found} ({names}); name one as data_dir")
-    notes = () if found == split else (f"there is no split {split}; {found} stands for it",)
+    notes = () if found == split else (f"there is no split {split}; {found} is used instead",)
     chosen = inside.splits[found][0]
     left.beside += _names(inside.others) + (["images"] if holds_image(folder, recursive=False) else [])
     within = _inside(chosen, left)

@@ -129,7 +129,7 @@ def test_unreadable_images_are_named(tmp_path):
         (
             "folder",
             {"data_dir": ".", "download": True},
-            "download is asked for, and a folder is your own; leave it out",
+            "download is asked for, but the images are in your folder; leave it out",
         ),
         (
             "folder",
@@ -209,7 +209,7 @@ def test_another_preprocessing_of_the_same_images():
     assert torch.equal(larger[1][0], larger.preprocessing(raw.open(1)))
     assert torch.equal(larger.prepared(GRAY)[2][0], image_set(raw)[2][0])
     tensors = TensorImageSet("own", "test", torch.zeros(2, 1, 17, 11), torch.zeros(2, dtype=torch.int64), 1)
-    with pytest.raises(ValueError, match="own came as tensors, which no preprocessing can be applied to"):
+    with pytest.raises(ValueError, match="own came as tensors; give PIL images or arrays"):
         tensors.prepared(GRAY)
 
 

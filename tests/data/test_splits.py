@@ -95,7 +95,7 @@ def test_a_split_without_images_is_not_there(tree, tmp_path):
 
 def test_what_stands_for_the_split_is_named_as_it_is_called(tree):
     data = load_dataset("folder", split="test", data_dir=tree("train/a validation/a:2"))
-    assert (data.split, len(data), data.notes) == ("val", 2, ("there is no split test; val stands for it",))
+    assert (data.split, len(data), data.notes) == ("val", 2, ("there is no split test; val is used instead",))
 
 
 def test_a_class_called_train_is_a_class_and_told(tree):
