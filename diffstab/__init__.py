@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .training import StabilityProbe as StabilityProbe
     from .transforms import RandomDiffeomorphism as RandomDiffeomorphism
 
-# Public names by the module that holds them. They are imported when first used: the command line answers --help
-# without torch, and the core works without timm.
+# Public names and their modules, imported at first use: so the command line answers --help without importing torch, and
+# the core works without timm.
 _HOMES = {
     "Comparison": "results",
     "DisplacementField": "fields",

@@ -1,4 +1,7 @@
-"""Checks of single values, and the message of each: what came, what is allowed, and what to do."""
+"""Checks of single values. Each error message says what came, what is allowed and what to do.
+
+Checks return the value if it is allowed and raise TypeError or ValueError otherwise. `option` is the name for messages.
+"""
 
 import ast
 import json
@@ -12,14 +15,14 @@ from typing import Any
 from unicodedata import category
 
 BLANK = "\u115f\u1160\u2800\u3164\uffa0\u034f"  # letters without a shape
-LARGEST = 1e100  # of cutoff, temperature and delta: their squares stay finite
+LARGEST = 1e100  # for cutoff, temperature and delta: their squares stay finite
 LARGEST_SEED = 2**64 - 1
-SHOWN = 3  # names in a message
-LEAST_CROP = 0.01  # of a side; a smaller share makes images too large for any memory
+SHOWN = 3  # largest number of names in a message
+LEAST_CROP = 0.01  # share of a side; a smaller one would need images too large for memory
 
 
 def one_of(option: str, value: str, allowed: Iterable[str]) -> str:
-    """`value` if it is among `allowed`; otherwise a ValueError that names the option, the value and what is allowed.
+    """Returns `value` if it is among `allowed`. Raises ValueError that names the option, the value and those allowed.
 
     >>> one_of("average", "median", ("median", "mean"))
     'median'
@@ -33,7 +36,7 @@ def one_of(option: str, value: str, allowed: Iterable[str]) -> str:
 
 
 def crop_share(option: str, value: Any) -> float:
-    """`value` if it is a share of a side that a crop can keep. Raises TypeError or ValueError."""
+    """Returns `value` as a float if it is a share of a side that a crop can keep, 0.01 to 1."""
     number = finite_at_least_zero(option, value)
     if not LEAST_CROP <= number <= 1:
         raise ValueError(f"{option} is {number:g}; it must be {LEAST_CROP} to 1, the whole image")
@@ -41,7 +44,7 @@ def crop_share(option: str, value: Any) -> float:
 
 
 def positive_integer(option: str, value: Any, *, least: int = 1, most: int | None = None) -> int:
-    """`value` if it is a whole number from `least` to `most`. Raises TypeError or ValueError."""
+    """Returns `value` if it is a whole number from `least` to `most`. Raises TypeError or ValueError."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{option} is {value!r}; a whole number of at least {least} is needed")
     number = int(value)
@@ -53,7 +56,7 @@ def positive_integer(option: str, value: Any, *, least: int = 1, most: int | Non
 
 
 def finite_at_least_zero(option: str, value: Any) -> float:
-    """`value` if it is a finite number >= 0. Raises TypeError or ValueError."""
+    """Returns `value` as a float if it is a finite number >= 0. Raises TypeError or ValueError."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{option} is {value!r}; a number is needed")
     try:
@@ -66,7 +69,7 @@ def finite_at_least_zero(option: str, value: Any) -> float:
 
 
 def a_text(option: str, value: Any) -> str:
-    """`value` if it is a text or a path, not empty. Raises TypeError or ValueError."""
+    """Returns `value` if it is a text or a path, not empty. Raises TypeError or ValueError."""
     if isinstance(value, PathLike):
         value = fspath(value)
     if not isinstance(value, str) or not value:
@@ -77,7 +80,7 @@ def a_text(option: str, value: Any) -> str:
 
 
 def a_number(option: str, value: Any) -> float:
-    """`value`, or the number that a text means, if it is finite and 0 or more. Raises TypeError or ValueError."""
+    """Returns a number, or the number in a text, if it is finite and 0 or more. Raises TypeError or ValueError."""
     if isinstance(value, str):  # YAML reads 1e-3, without a point, as a string
         try:
             value = float(value)
@@ -87,7 +90,7 @@ def a_number(option: str, value: Any) -> float:
 
 
 def above_zero(option: str, value: Any) -> float:
-    """As `a_number`, and not 0."""
+    """Returns a number, or the number in a text, if it is finite and above 0. Raises TypeError or ValueError."""
     number = a_number(option, value)
     if number == 0:
         raise ValueError(f"{option} is 0; it must be above 0")
@@ -95,14 +98,14 @@ def above_zero(option: str, value: Any) -> float:
 
 
 def true_or_false(option: str, value: Any) -> bool:
-    """`value` if it is a bool. Raises TypeError."""
+    """Returns `value` if it is a bool. Raises TypeError otherwise."""
     if not isinstance(value, bool):
         raise TypeError(f"{option} is {value!r}; true or false is needed")
     return value
 
 
 def key_values(option: str, value: Any) -> str:
-    """`k=v` texts, one text with several of them, or a mapping, as one JSON object. Raises TypeError or ValueError.
+    """Converts `k=v` texts, one text with several, or a mapping to one JSON object. Raises TypeError or ValueError.
 
     >>> key_values("model_kwargs", "drop_rate=0.1 norm=batch")
     '{"drop_rate": 0.1, "norm": "batch"}'
@@ -123,7 +126,7 @@ def key_values(option: str, value: Any) -> str:
 
 
 def names_in(option: str, value: Any) -> str:
-    """One name, several, or a JSON list of them, as a JSON list. Raises TypeError or ValueError.
+    """Converts one name, several, or a JSON list of names to a JSON list. Raises TypeError or ValueError.
 
     >>> names_in("trust", "net.py:Net"), names_in("trust", '["a:b", "c:d"]')
     ('["net.py:Net"]', '["a:b", "c:d"]')
@@ -136,12 +139,12 @@ def names_in(option: str, value: Any) -> str:
 
 
 def refuse_untrusted(whose: str, named: Mapping[str, str], trust: Iterable[str]) -> None:
-    """Raises ValueError if something leads out of a file that others may have made, and its name is not repeated.
+    """Raises ValueError if a row or file from others names code or files that the user has not confirmed with --trust.
 
     Args:
-        whose: The row or file that names it.
-        named: The kind of what is named, such as `own code`, by its name.
-        trust: Names that the user repeats.
+        whose: Row or file that contains the names, for the message.
+        named: Names with their kinds, such as `own code`.
+        trust: Names that the user trusts, given with --trust.
     """
     left = {name: kind for name, kind in named.items() if name not in set(trust)}
     if left:
@@ -158,7 +161,7 @@ def _json(beginning: str, text: str) -> Any:
 
 
 def _literal(text: str) -> Any:
-    """A value as Python or JSON writes it; any other text is a text."""
+    """Parses a value written as in Python or JSON; any other text stays a text."""
     plain = {"true": True, "false": False, "null": None}
     if text in plain:
         return plain[text]
@@ -171,7 +174,7 @@ def _literal(text: str) -> Any:
 
 
 def channel_values(option: str, value: Any) -> str:
-    """One number or one for each channel, as numbers or a text, in one form. Raises TypeError or ValueError.
+    """Formats one number, or one for each of 3 channels, given as numbers or text. Raises TypeError or ValueError.
 
     >>> channel_values("mean", "0.5 .5,0.50")
     '0.5,0.5,0.5'
@@ -184,12 +187,12 @@ def channel_values(option: str, value: Any) -> str:
 
 
 def in_short(error: BaseException) -> str:
-    """The kind of an error and its first line."""
+    """The class name of an error and the first line of its message."""
     return " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]]).rstrip(":")
 
 
 def some(names: Iterable[str]) -> str:
-    """The first few names.
+    """Lists the first 3 names and counts the others.
 
     >>> some(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
@@ -200,11 +203,11 @@ def some(names: Iterable[str]) -> str:
 
 
 def escaped(text: str, keep: str = "") -> str:
-    """A text in which nothing steers a terminal, changes the reading order or hides: letters that do, as `\\u202e`.
+    """Makes a text safe to print: characters that control a terminal, reorder text or are invisible become `\\u202e`.
 
     Args:
-        text: From wherever.
-        keep: Letters that stay as they are.
+        text: Text from any source.
+        keep: Characters that stay unchanged.
 
     >>> print(escaped("lenet\\x1b[2J\\u202eabc"))
     lenet\\x1b[2J\\u202eabc
@@ -219,16 +222,16 @@ def escaped(text: str, keep: str = "") -> str:
 
 
 def _shows(letter: str) -> bool:
-    """Whether a letter is seen, or is a space."""
+    """True if a character is visible or a space."""
     return (letter.isprintable() or category(letter) == "Zs") and letter not in BLANK
 
 
 def reason(error: Exception) -> str:
-    """An error in one line."""
+    """The message of an error in one line, or its class name if it has none."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def near(name: str, known: list[str]) -> str:
-    """Up to three names like it, as the end of a message."""
+    """Up to three known names similar to `name`, as the end of a message; empty if there are none."""
     matches = list(dict.fromkeys(get_close_matches(name, known, n=3)))
     return f" (near: {', '.join(matches)})" if matches else ""

@@ -1,7 +1,8 @@
-"""IEEE float32 in every product, whatever torch's global settings allow; they are put back on leaving.
+"""Full float32 precision in matrix products and convolutions, whatever torch's global settings allow.
 
-TF32 and bfloat16 lose the small differences that are measured: at ||eta|| / ||x|| = 1e-3 the squared change comes out
-2.4 times too large in TF32 and 112 times in bfloat16. A sampling grid would be off by tenths of a pixel.
+TF32 and bfloat16 lose the small differences that are measured. At ||eta|| / ||x|| = 1e-3 (norms of noise and image),
+the squared change is 2.4 times too large in TF32 and 112 times in bfloat16. A sampling grid would be wrong by tenths of
+a pixel. The global settings are restored afterwards.
 """
 
 import os
@@ -21,21 +22,21 @@ Restore = Callable[[], object]
 
 
 def doubled(tensor: Tensor) -> Tensor:
-    """A float64 copy, on the tensor's device or, where that has none (Apple's mps), on the CPU."""
+    """Returns a float64 copy on the tensor's device, or on the CPU if the device has no float64 (Apple's mps)."""
     return (tensor.cpu() if tensor.device.type == "mps" else tensor).to(torch.float64, copy=True)
 
 
 def sent(tensor: Tensor, device: torch.device | str | None, dtype: torch.dtype | None = None) -> Tensor:
-    """The tensor on a device, without waiting for what runs there, as a plain `.to` from the CPU would.
+    """Copies a tensor to a device without waiting for work that runs there, unlike a plain `.to` from the CPU.
 
-    What comes to the CPU is waited for, since it may be read at once; so is what goes to Apple's mps.
+    Copies to the CPU do wait, since they may be read at once. Copies to Apple's mps wait too.
     """
     waits = device is None or torch.device(device).type in ("cpu", "mps")
     return tensor.to(device=device, dtype=dtype, non_blocking=not waits)
 
 
 def tensor_of(array: NDArray[Any]) -> Tensor:
-    """The numbers of an array of any byte order and strides, read-only ones too; a copy only where torch needs one."""
+    """Converts an array of any byte order and strides, also a read-only one, to a tensor; copies only if torch must."""
     native = array.dtype.newbyteorder("=")
     if array.dtype != native or not array.flags.writeable or any(step < 0 for step in array.strides):
         array = np.array(array, native)
@@ -44,15 +45,15 @@ def tensor_of(array: NDArray[Any]) -> Tensor:
 
 @contextmanager
 def ieee_float32(device: torch.device, *, matmul_only: bool = False) -> Iterator[None]:
-    """No TF32, no bfloat16 products and no autocast on `device` inside; the settings are put back, also by an error.
+    """Context without TF32, bfloat16 products or autocast on `device`. Restores the settings, also after an error.
 
-    The settings are the whole process's: of several threads inside, the last one to leave puts them back.
+    The settings belong to the whole process. With several threads inside, the last one to leave restores them.
 
     Args:
-        device: Whose autocast is switched off.
-        matmul_only: For code without convolutions; fewer settings to read.
+        device: Device whose autocast is switched off.
+        matmul_only: True for code without convolutions, to read fewer settings.
     """
-    if torch.compiler.is_compiling():  # which can't follow changes of settings: they are as they were outside
+    if torch.compiler.is_compiling():  # the compiler can't trace changes of settings; those outside stay
         yield
         return
     products = (_MATMUL,) if matmul_only else (_MATMUL, _LAYERS)
@@ -69,7 +70,7 @@ def ieee_float32(device: torch.device, *, matmul_only: bool = False) -> Iterator
 
 @dataclass
 class _Products:
-    """Some of torch's products, how many are inside that need them in IEEE float32, and what puts them back."""
+    """One kind of torch's products: sets it to IEEE float32, counts the contexts that need it, and can restore it."""
 
     set_ieee: Callable[[], list[Restore]]
     inside: int = 0
@@ -79,7 +80,7 @@ class _Products:
 def _enter(products: Sequence[_Products]) -> None:
     with _CHANGING:
         for one in products:
-            one.restore += one.set_ieee()  # each time: a network may have changed them in between
+            one.restore += one.set_ieee()  # each time, since a network may have changed them in between
             one.inside += 1
 
 
@@ -92,21 +93,21 @@ def _leave(products: Sequence[_Products]) -> None:
 
 
 def _set_matmul() -> list[Restore]:
-    """Sets matrix products to IEEE float32; what puts the old settings back.
-
-    torch has an old and a new way to set this, and its old getters raise once the new way was used. Here the old way
-    is taken where it still answers, so that a network that asks the old getters keeps working.
-    """
+    """Sets matrix products to IEEE float32. Returns functions that restore the old settings."""
     backends: Any = torch.backends  # its newer attributes are not annotated
     pairs = ((backends.cuda.matmul, backends.cudnn), (backends.mkldnn.matmul, backends.mkldnn))
     return [restore for product, parent in pairs for restore in _set_ieee(product, parent)]
 
 
 def _set_layers() -> list[Restore]:
-    """Likewise convolutions and recurrent layers."""
+    """Sets convolutions and recurrent layers to IEEE float32. Returns functions that restore the old settings.
+
+    torch has an old and a new way to set this. Its old getters raise RuntimeError once the new way was used. The old
+    way is used as long as it works, for networks that call the old getters.
+    """
     backends: Any = torch.backends
     restore: list[Restore] = []
-    with suppress(RuntimeError):  # the new way was used
+    with suppress(RuntimeError):  # the new way was used before
         restore += _set(backends.cudnn, "allow_tf32", False)
     for parent in (backends.cudnn, backends.mkldnn):
         restore += [*_set_ieee(parent.conv, parent), *_set_ieee(parent.rnn, parent)]
@@ -114,7 +115,7 @@ def _set_layers() -> list[Restore]:
 
 
 def _set(holder: Any, name: str, value: object) -> list[Restore]:
-    """Sets an attribute if it has another value."""
+    """Sets an attribute if it has another value. Returns a function that restores it, in a list."""
     before = getattr(holder, name)
     if before == value:
         return []
@@ -123,7 +124,7 @@ def _set(holder: Any, name: str, value: object) -> list[Restore]:
 
 
 def _set_ieee(product: Any, parent: Any) -> list[Restore]:
-    """Sets one product to `ieee` unless nothing lowers it; a value inherited from its parent is inherited again."""
+    """Sets one product to `ieee` if its precision is lower. Returns functions that restore it, inherited or not."""
     before = product.fp32_precision
     if before in ("ieee", "none"):
         return []
@@ -134,5 +135,5 @@ def _set_ieee(product: Any, parent: Any) -> list[Restore]:
 
 _MATMUL, _LAYERS = _Products(_set_matmul), _Products(_set_layers)
 _CHANGING = threading.Lock()
-if hasattr(os, "register_at_fork"):  # so that a process forked meanwhile finds it free
+if hasattr(os, "register_at_fork"):  # so that the lock is free in a forked process
     os.register_at_fork(before=_CHANGING.acquire, after_in_parent=_CHANGING.release, after_in_child=_CHANGING.release)

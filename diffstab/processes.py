@@ -1,8 +1,8 @@
-"""Several processes, as `torchrun` starts them: a training shares every batch out, a measurement shares out images.
+"""Several processes, as started by `torchrun`: training divides each batch among them, measuring divides the images.
 
-The threads of one process take turns. Measuring, training and building networks change what belongs to the whole
-process: the modes, buffers and hooks of networks, which may share parts, the global random generators, torch's number
-of threads, `sys.path`.
+Threads of one process take turns, because measuring, training and building networks change the state of the whole
+process: modes, buffers and hooks of networks (which may share parts), the global random generators, torch's number of
+threads, `sys.path`.
 """
 
 import gc
@@ -18,21 +18,21 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-LONGEST = timedelta(days=1)  # that processes wait for one another; torchrun ends all when one has died
+LONGEST = timedelta(days=1)  # longest wait of processes for one another; torchrun ends all if one dies
 T = TypeVar("T")
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 class _Turn:
-    """The lock that threads take turns with."""
+    """The lock by which threads take turns."""
 
     def __init__(self) -> None:
         self.renew()
-        if hasattr(os, "register_at_fork"):  # a forked process would wait for a thread that it does not have
+        if hasattr(os, "register_at_fork"):  # a forked process would wait for a thread that it doesn't have
             os.register_at_fork(after_in_child=self.renew)
 
     def renew(self) -> None:
-        """Makes another lock, which nobody holds."""
+        """Creates a new lock, which no thread holds."""
         self.lock = threading.RLock()
 
 
@@ -41,7 +41,7 @@ _TURN = _Turn()
 
 @contextmanager
 def taking_turns() -> Iterator[None]:
-    """Waits until no other thread of this process is inside; a thread that is inside may enter again.
+    """Waits until no other thread of this process is in this context. A thread inside may enter again.
 
     >>> with taking_turns(), taking_turns():
     ...     pass
@@ -51,7 +51,7 @@ def taking_turns() -> Iterator[None]:
 
 
 class OtherProcessFailedError(Exception):
-    """Another process fails, and says why."""
+    """Another process failed; the message with the reason is raised there."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Processes:
     """This process among several.
 
     Attributes:
-        rank: 0 to `count` - 1; the one of rank 0 writes and tells.
-        count: Of all of them.
+        rank: Number of this process, 0 to `count` - 1. Process 0 writes files and prints.
+        count: Number of processes.
     """
 
     rank: int = 0
@@ -68,7 +68,7 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that writes."""
+        """True for process 0, which writes files and prints."""
         return self.rank == 0
 
     def own(self, index: Tensor) -> Tensor:
@@ -76,11 +76,11 @@ class Processes:
         return index[self.rank :: self.count]
 
     def gathered(self, work: Callable[[], T]) -> list[T]:
-        """What `work` gives in each process, in their order, in all of them.
+        """Calls `work` in each process and returns all results, in order of rank, in every process.
 
         Raises:
-            Exception: What `work` raised here, if no process before this one failed.
-            OtherProcessFailedError: If another one did.
+            Exception: The error that `work` raised here, if no process of lower rank failed.
+            OtherProcessFailedError: If `work` failed in another process.
         """
         if self.count == 1:
             return [work()]
@@ -101,19 +101,19 @@ class Processes:
         return [value for _, value in answers]
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum over all processes."""
+        """Sums the values over all processes, in place."""
         if self.count > 1:
             dist.all_reduce(values)
         return values
 
     def wrapped(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """The network, whose gradients are averaged over the processes."""
+        """Wraps a network so that gradients are averaged over the processes."""
         if self.count == 1:
             return network
         return nn.parallel.DistributedDataParallel(network, device_ids=None if device.type == "cpu" else [device])
 
     def share(self, buffers: Iterable[Tensor]) -> None:
-        """Gives every process the first one's buffers: each has seen other images."""
+        """Copies the buffers of process 0 to all others, since each process saw different images."""
         if self.count > 1:
             for buffer in buffers:
                 dist.broadcast(buffer, src=0)
@@ -123,45 +123,45 @@ ALONE = Processes()
 
 
 def under_torchrun() -> bool:
-    """Whether `torchrun` started this process."""
+    """True if `torchrun` started this process."""
     return {"RANK", "WORLD_SIZE", "LOCAL_RANK"} <= os.environ.keys()
 
 
 def own_rank() -> int:
-    """Number of this process among those that torch.distributed joined, or that `torchrun` started; 0 if alone."""
+    """Rank of this process in torch.distributed, or as started by `torchrun`; 0 if it is alone."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank()
     return int(os.environ["RANK"]) if under_torchrun() else 0
 
 
 def local_device(name: str) -> str:
-    """The device of this process: of several GPUs, that of its number."""
+    """Name of this process's device: with several GPUs, the GPU of its local rank."""
     several = under_torchrun() and (name == "cuda" or (name == "auto" and torch.cuda.is_available()))
     return f"cuda:{os.environ['LOCAL_RANK']}" if several else name
 
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
-    """The processes that `torchrun` started, joined by NCCL or Gloo; this one alone otherwise.
+    """Connects the processes that `torchrun` started, by NCCL or Gloo. Without `torchrun`, gives this process alone.
 
     Args:
-        device: Of the tensors that they exchange.
+        device: Device of the tensors that the processes exchange.
     """
     if not under_torchrun():
         yield ALONE
         return
-    import torch.distributed.nn.functional  # noqa: F401  its defaults would hold a group joined before, and its threads
+    import torch.distributed.nn.functional  # noqa: F401  imported later, its defaults would keep the group alive
 
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST)
     try:
         yield Processes(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()
-        gc.collect()  # threads that outlive the group may abort a process that ends
+        gc.collect()  # threads left over from the group may abort the process at its end
 
 
 def chosen_device(name: str) -> torch.device:
-    """The device of that name; `auto` is a GPU where there is one.
+    """Returns the device of a name; `auto` is a GPU if there is one, otherwise the CPU.
 
     Raises:
         ValueError: If the name is unknown or the device can't be used here.

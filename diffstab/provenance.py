@@ -1,4 +1,4 @@
-"""Where a number comes from: versions, commit, and hashes of weights and images."""
+"""Provenance of a result: versions, commit, and hashes of weights and images."""
 
 import hashlib
 import platform
@@ -18,7 +18,7 @@ PACKAGES = ("diffstab", "torch", "torchvision", "timm", "numpy")
 
 @lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that a number depends on; those not installed are left out."""
+    """Versions of Python and of the packages that change results; packages not installed are left out."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -30,7 +30,7 @@ def versions() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def git_commit() -> str | None:
-    """The commit of the diffstab checkout that runs, with `+` if it has changes; None outside a checkout."""
+    """Commit of the running diffstab checkout, with `+` if files were changed; None outside a checkout."""
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return None
@@ -44,7 +44,7 @@ def git_commit() -> str | None:
 
 
 def tensor_bytes(tensor: Tensor) -> bytes:
-    """The values of a tensor as bytes, in row-major order."""
+    """Bytes of a tensor's values, in row-major order."""
     values: NDArray[np.uint8] = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
     return values.tobytes()
 
@@ -70,7 +70,7 @@ def network_sha256(network: object) -> str | None:
 
 
 def images_sha256(digests: dict[int, bytes], labels: dict[int, int]) -> str:
-    """sha256 of a set of images from each one's index, label and digest, whatever their order."""
+    """sha256 of a set of images, from index, label and digest of each; independent of their order."""
     digest = hashlib.sha256()
     for index in sorted(digests):
         digest.update(f"{index} {labels[index]}:".encode() + digests[index])
@@ -78,12 +78,12 @@ def images_sha256(digests: dict[int, bytes], labels: dict[int, int]) -> str:
 
 
 def indices_sha256(indices: NDArray[np.int64]) -> str:
-    """sha256 of which images of a data set these are, whatever their order."""
+    """sha256 of the images' indices in their data set; independent of their order."""
     return hashlib.sha256(np.sort(indices).astype("<i8").tobytes()).hexdigest()
 
 
 def image_digests(keys: Tensor, images: Tensor) -> dict[int, bytes]:
-    """sha256 of each image's dtype, shape and values, by its index."""
+    """sha256 of each image's dtype, shape and values, keyed by image index."""
     rows = images.detach().cpu().contiguous()
     kind = f"{rows.dtype} {tuple(rows.shape[1:])};".encode()
     digests = (hashlib.sha256(kind + tensor_bytes(row)).digest() for row in rows)

@@ -1,6 +1,6 @@
-"""Files that others made: opened only where they are regular files, and read up to a size.
+"""Safe reading of files that others may have made: only regular files, and only up to a size.
 
-A pipe would wait for ever, a device has no end. Links are followed to read, never to write.
+Opening a pipe could wait forever, and a device has no end. Links are followed for reading, never for writing.
 """
 
 import os
@@ -9,7 +9,7 @@ from io import BufferedReader
 from pathlib import Path
 
 BLOCK = 2**20
-LARGEST_TEXT = 10_000_000  # bytes of a spec, of a network's config, of a list of images
+LARGEST_TEXT = 10_000_000  # bytes of a sweep's spec, a network's config or a list of images
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -21,17 +21,17 @@ KINDS = {
 
 
 def kind_of(path: str | Path) -> str | None:
-    """What stands in the place of a regular file, such as `a pipe`; None for a regular file.
+    """Kind of a file that isn't regular, such as `a pipe`; None for a regular file.
 
     Raises:
-        OSError: If there is nothing, or it can't be looked at.
+        OSError: If there is no such file, or its kind can't be read.
     """
     mode = os.stat(path).st_mode
     return None if stat.S_ISREG(mode) else KINDS.get(stat.S_IFMT(mode), "no file")
 
 
 def is_regular(path: str | Path) -> bool:
-    """Whether there is a regular file, behind links too."""
+    """True if the path is a regular file or a link to one."""
     try:
         return kind_of(path) is None
     except (OSError, ValueError):  # a name that no file can have
@@ -42,14 +42,14 @@ def open_regular(path: str | Path, *, most: int | None = None) -> BufferedReader
     """Opens a regular file for reading.
 
     Args:
-        path: Of the file.
-        most: Bytes that it may have; None for any number.
+        path: Path of the file.
+        most: Largest size in bytes that is allowed; None for any size.
 
     Raises:
-        OSError: If it can't be opened.
-        ValueError: If it is no regular file, or larger.
+        OSError: If the file can't be opened.
+        ValueError: If it is no regular file, or larger than `most`.
     """
-    refuse_special(path)  # before it is opened, which alone may act on a device
+    refuse_special(path)  # checked before opening, since opening a device may already act on it
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     stream = os.fdopen(handle, "rb")
     try:
@@ -65,18 +65,18 @@ def open_regular(path: str | Path, *, most: int | None = None) -> BufferedReader
 
 
 def refuse_special(path: str | Path) -> None:
-    """Raises ValueError if there is something else than a regular file; OSError if it can't be looked at."""
+    """Raises ValueError if the path is not a regular file; OSError if its kind can't be read."""
     kind = kind_of(path)
     if kind is not None:
         raise ValueError(f"{str(path)!r} is {kind}; a regular file is needed")
 
 
 def read_bytes(path: str | Path, *, most: int) -> bytes:
-    """The content of a regular file. Raises as `open_regular`, of files that grow or tell no size too."""
+    """Content of a regular file. Raises the errors of `open_regular`, also if a file grows or reports no size."""
     with open_regular(path, most=most) as stream:
         size = os.fstat(stream.fileno()).st_size
-        content = stream.read(min(size, most) + 1) or b""  # None of a file of the system's that would wait
-        while size < len(content) <= most and (block := stream.read(BLOCK)):  # of a file that tells no size, or grows
+        content = stream.read(min(size, most) + 1) or b""  # None for a system file that has no data yet
+        while size < len(content) <= most and (block := stream.read(BLOCK)):  # files that grow or report no size
             content += block
     if len(content) > most:
         raise ValueError(f"{str(path)!r} has more than {most:,} bytes, which is the most allowed")
@@ -84,5 +84,5 @@ def read_bytes(path: str | Path, *, most: int) -> bytes:
 
 
 def read_text(path: str | Path, *, most: int, encoding: str = "utf-8") -> str:
-    """The text of a regular file. Raises as `read_bytes`; UnicodeDecodeError, a ValueError, if it is no text."""
+    """Text of a regular file. Raises the errors of `read_bytes`; UnicodeDecodeError, a ValueError, if it isn't text."""
     return read_bytes(path, most=most).decode(encoding)

@@ -1,11 +1,11 @@
-"""Random numbers as pure functions of (seed, image, draw, purpose, position): no generator, no state, no order.
+"""Random numbers that depend only on (seed, image, draw, purpose, position), so that any run can be repeated.
 
-Philox4x32-10 (Salmon et al., SC 2011) is a keyed bijection of 128-bit counters whose outputs pass every usual test of
-randomness. The key is the seed; the counter's four words are (image, draw, position, purpose). Whatever the batch, the
-worker, the device or the order, the same words give the same number, and a larger cutoff reads further positions of
-the same stream.
+Batch size, workers, device and order change no number. There is no generator and no state: Philox4x32-10 (Salmon et
+al., SC 2011) is a keyed bijection of 128-bit counters whose outputs pass the usual tests of randomness. The key is the
+seed; the counter's four words are (image, draw, position, purpose). A draw is one random deformation (and noise) of an
+image. A larger cutoff reads further positions of the same stream.
 
-Everything runs on int64, so on any device.
+All arithmetic is in int64 and works on any device.
 """
 
 import math
@@ -22,19 +22,19 @@ from torch import Tensor
 from .checks import LARGEST_SEED, positive_integer
 from .precision import doubled, sent
 
-FIELD, NOISE, CHOICE, TRANSFORM = 0, 1, 2, 3  # purposes
+FIELD, NOISE, CHOICE, TRANSFORM = 0, 1, 2, 3  # purposes, each with separate streams
 MASK = 0xFFFFFFFF
 Words = tuple[Any, Any, Any, Any]  # tensors, or numpy arrays
 
 
 @dataclass(frozen=True)
 class StreamKeys:
-    """Names one random stream per image: (seed, image, draw).
+    """Keys (seed, image, draw) of one random stream per image.
 
     Attributes:
-        seed: 0 to 2^64 - 1.
+        seed: Seed of all streams, 0 to 2^64 - 1.
         images: Index of each image in its data set, int64 `[B]`, below 2^32.
-        draw: Number of the draw, 0 to 2^32 - 1.
+        draw: Number of the draw (the repetition with another deformation), 0 to 2^32 - 1.
     """
 
     seed: int
@@ -51,7 +51,7 @@ class StreamKeys:
 def philox(counter: Words, seed: int) -> Words:
     """Philox4x32-10: four words of 32 random bits for each counter of four 32-bit words, all held in int64.
 
-    Tensors on any device, or numpy arrays, which are faster where there are few.
+    Takes tensors on any device, or numpy arrays, which are faster for few numbers.
 
     >>> zero = torch.zeros(1, dtype=torch.int64)
     >>> [hex(int(word)) for word in philox((zero, zero, zero, zero), seed=0)]
@@ -60,7 +60,7 @@ def philox(counter: Words, seed: int) -> Words:
     c0, c1, c2, c3 = counter
     k0, k1 = seed & MASK, seed >> 32
     for _ in range(10):
-        # int64 products wrap modulo 2^64, as the unsigned ones would; the shift's sign extension is masked off
+        # int64 products wrap modulo 2^64 like unsigned ones; masks remove the sign bits that the shift extends.
         p0, p1 = c0 * 0xD2511F53, c2 * 0xCD9E8D57
         c0, c2 = p1 >> 32, p0 >> 32
         for word, other, key in ((c0, c1, k0), (c2, c3, k1)):
@@ -75,7 +75,7 @@ def philox(counter: Words, seed: int) -> Words:
 
 
 def _counter(keys: StreamKeys, positions: Tensor, purpose: int) -> Words:
-    """Counters of every (image, position): four int64 `[B, P]`."""
+    """Counters of each image and position: four words, int64 `[B, P]` each."""
     shape = (len(keys.images), len(positions))
     image = sent(keys.images, positions.device)[:, None].expand(shape).contiguous()
     constant = [torch.full(shape, value, device=positions.device) for value in (keys.draw, purpose)]
@@ -85,25 +85,26 @@ def _counter(keys: StreamKeys, positions: Tensor, purpose: int) -> Words:
 def mode_normals(keys: StreamKeys, i: Tensor, j: Tensor) -> Tensor:
     """Standard normal numbers for the modes (i, j) of both components: float64 `[B, 2, modes]`, on the CPU.
 
-    Inverse normal law of 52-bit uniforms, so each number depends on (seed, image, draw, component, i, j) alone.
+    Each number is a 52-bit uniform number through the inverse normal law, so it depends only on (seed, image, draw,
+    component, i, j).
     """
     normals: Tensor = torch.special.ndtri(_pairs(keys, (i << 16) + j, FIELD))
     return normals
 
 
 def uniforms(keys: StreamKeys, count: int) -> Tensor:
-    """Numbers uniform in (0, 1), for transformations: float64 `[B, count]`, on the CPU.
+    """Random numbers uniform in (0, 1), for transformations: float64 `[B, count]`, on the CPU.
 
-    52 bits each, so neither 0 nor 1 comes. Each number depends on (seed, image, draw) and its place in the row alone;
-    a larger `count` continues the same rows.
+    Numbers have 52 bits and are never 0 or 1. Each depends only on (seed, image, draw) and its place in the row. A
+    larger `count` continues the same rows.
 
     Args:
-        keys: The streams, one per image.
+        keys: Keys of the streams, one per image.
         count: Numbers per image, 0 or more.
 
     Raises:
         TypeError: If the count is not a whole number.
-        ValueError: If it is negative.
+        ValueError: If the count is negative.
 
     >>> keys = StreamKeys(seed=0, images=torch.arange(5))
     >>> uniforms(keys, 3).shape
@@ -117,7 +118,7 @@ def uniforms(keys: StreamKeys, count: int) -> Tensor:
 
 
 def _pairs(keys: StreamKeys, positions: Tensor, purpose: int) -> Tensor:
-    """Two numbers uniform in (0, 1) of 52 bits at each position: float64 `[B, 2, P]`, on the CPU."""
+    """Two 52-bit numbers uniform in (0, 1) for each position: float64 `[B, 2, P]`, on the CPU."""
     counter = _counter(keys, positions, purpose)
     a, b, c, d = philox(tuple(word.cpu().numpy() for word in counter), keys.seed)  # type: ignore[arg-type]
     bits = torch.from_numpy(np.stack([(a << 20) + (b >> 12), (c << 20) + (d >> 12)], axis=1))
@@ -125,9 +126,9 @@ def _pairs(keys: StreamKeys, positions: Tensor, purpose: int) -> Tensor:
 
 
 def sphere_noise(keys: StreamKeys, shape: tuple[int, ...], device: torch.device | str = "cpu") -> Tensor:
-    """Directions uniform on the unit sphere of images of that shape: float32 `[B, *shape]`, each of norm 1.
+    """Draws noise directions, uniform on the unit sphere of images of a shape: float32 `[B, *shape]`, each of norm 1.
 
-    Normal numbers by Box and Muller's formula in float32, divided by their norm; drawn on `device`.
+    They are normal numbers (Box and Muller's formula, float32) divided by their norm, computed on `device`.
 
     >>> eta = sphere_noise(StreamKeys(seed=0, images=torch.arange(5)), (3, 17, 11))
     >>> torch.allclose(eta.flatten(1).norm(dim=1), torch.ones(5))
@@ -136,7 +137,7 @@ def sphere_noise(keys: StreamKeys, shape: tuple[int, ...], device: torch.device 
     size = math.prod(shape)
     blocks = torch.arange(-(-size // 4), device=device)
     words = philox(_counter(keys, blocks, NOISE), keys.seed)
-    # (0, 1] for the logarithm, [0, 2 pi) for the angle
+    # Uniform in (0, 1] for the logarithm and in [0, 2 pi) for the angle.
     radius = [((words[k].to(torch.float32) + 1) * 2.0**-32).log_().mul_(-2).sqrt_() for k in (0, 2)]
     angle = [words[k].to(torch.float32) * (2 * math.pi * 2.0**-32) for k in (1, 3)]
     normals = torch.stack([r * wave(t) for r, t in zip(radius, angle, strict=True) for wave in (torch.cos, torch.sin)])
@@ -147,13 +148,13 @@ def sphere_noise(keys: StreamKeys, shape: tuple[int, ...], device: torch.device 
 
 
 def choose(count: int, total: int, seed: int) -> Tensor:
-    """`count` of the indices 0 ... total - 1, without repetition and in rising order: int64 `[count]`.
+    """Chooses `count` of the indices 0 ... total - 1 at random, without repetition, ascending: int64 `[count]`.
 
     >>> choose(3, 10, seed=0).shape
     torch.Size([3])
     """
     if not 0 <= count <= total:
-        raise ValueError(f"{count} indices asked of {total}; between 0 and {total} can be had")
+        raise ValueError(f"count is {count}, of {total} indices; it must be 0 to {total}")
     keys = StreamKeys(seed, torch.zeros(1, dtype=torch.int64))
     a, b, _, _ = philox(_counter(keys, torch.arange(total), CHOICE), seed)
     order = ((a[0] << 31) + (b[0] >> 1)).argsort(stable=True)
@@ -162,7 +163,7 @@ def choose(count: int, total: int, seed: int) -> Tensor:
 
 
 def in_random_order(indices: Tensor, seed: int) -> Tensor:
-    """The same indices, int64 `[M]`, in an order that depends on them and the seed alone.
+    """Shuffles indices, int64 `[M]`; the order depends only on the indices and the seed.
 
     >>> in_random_order(torch.arange(4), seed=0).sort().values
     tensor([0, 1, 2, 3])
@@ -174,7 +175,7 @@ def in_random_order(indices: Tensor, seed: int) -> Tensor:
 
 @contextmanager
 def untouched_global_state(device: torch.device) -> Iterator[None]:
-    """Puts the global random states of Python, numpy and torch (CPU and `device`) back on leaving."""
+    """Context that restores the global random states of Python, numpy and torch (CPU and `device`) at its end."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         if device.type in ("cuda", "mps"):

@@ -1,7 +1,8 @@
-"""Files appear whole or not at all, and what a killed writer left goes when the same target is written again.
+"""Atomic writing: a file appears complete or not at all.
 
-While a file is written, its temporary beside the target is locked: so a live writer's is told from a dead one's. Where
-there are no locks (Windows, some network disks) nothing is taken for a dead one's.
+Content is first written to a temporary file beside the target. A temporary of a killed writer is removed when the same
+target is written again. Writers lock their temporaries, so an unlocked one is known to be left over. Without locks
+(Windows, some network disks) no temporary is removed.
 """
 
 import hashlib
@@ -16,9 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-PART = ".diffstab-part"  # ends the name of a temporary; files of other programs don't
+PART = ".diffstab-part"  # ending of temporary names, which no other program uses
 NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
-LONGEST = 100  # bytes of a target's name that its temporary's repeats: a system takes 143 to 255 in all
+LONGEST = 100  # bytes of a target's name that its temporary's name repeats; systems allow 143 to 255 in all
 
 if sys.platform == "win32":
 
@@ -41,7 +42,7 @@ else:
 
 
 def check_writable(path: Path, *, within: Path | None = None) -> None:
-    """Raises ValueError now, before long work, if `write_atomically` can't write there."""
+    """Raises ValueError if `write_atomically` can't write there. Call it before long work."""
     if os.path.isdir(path):
         raise ValueError(f"{str(path)!r} can't be written (it is a folder)")
     if within is None and _is_special(path):
@@ -54,7 +55,7 @@ def check_writable(path: Path, *, within: Path | None = None) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """With those above it, if it is not there. Raises ValueError if it can't be made."""
+    """Makes a folder and its parents if they are missing. Raises ValueError if it can't be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -62,18 +63,19 @@ def make_folder(folder: Path) -> None:
 
 
 def write_atomically(path: Path, content: bytes, *, within: Path | None = None) -> None:
-    """Writes to a temporary name beside `path`, then renames, so no half-written file is left.
+    """Writes to a temporary file beside `path`, then renames it, so that no half-written file is left.
 
-    A file that is there keeps its permissions. A device, a pipe, and the file that a link leads to are written to.
+    An existing file keeps its permissions. Links are followed: the file behind a link is replaced. Devices and pipes
+    are written to directly.
 
     Args:
-        path: Of the file.
-        content: All of it.
-        within: A folder that others may have filled, with `path` in it: whatever is there is replaced, and no link is
-            followed.
+        path: Path of the file.
+        content: Whole content of the file.
+        within: Folder around `path` that others may have filled: then no link is followed, and any kind of file at
+            `path` is replaced. None for the user's folders.
 
     Raises:
-        ValueError: If the folder is missing or can't be written, or the file is write-protected, or a folder between
+        ValueError: If the folder is missing or can't be written, the file is write-protected, or a folder between
             `within` and `path` is a link.
     """
     with _told(path):
@@ -85,16 +87,16 @@ def write_atomically(path: Path, content: bytes, *, within: Path | None = None) 
         with _temporary(path) as (stream, name):
             stream.write(content)
             stream.flush()
-            os.fsync(stream.fileno())  # or the name could reach the disk before the content
+            os.fsync(stream.fileno())  # otherwise the name could reach the disk before the content
             if mode is not None:
                 os.chmod(name, mode)
             if sys.platform == "win32":
-                stream.close()  # which renames no open file
+                stream.close()  # Windows can't rename an open file
             os.replace(name, path)
 
 
 def refuse_links(root: Path, path: Path) -> None:
-    """Raises ValueError if a folder or file below `root`, down to `path`, is a link, which leads to files elsewhere."""
+    """Raises ValueError if a folder or file between `root` and `path` is a link, since it could lead anywhere."""
     place = root
     for part in path.relative_to(root).parts:
         place = place / part
@@ -103,22 +105,22 @@ def refuse_links(root: Path, path: Path) -> None:
 
 
 def remove_leftovers(folder: Path, name: str | None = None) -> None:
-    """Removes temporaries that killed writers left in a folder; those of live ones, and other files, stay.
+    """Removes temporaries that killed writers left in a folder. Temporaries of live writers and other files stay.
 
     Args:
-        folder: Where they are; nothing happens if it is missing or can't be read.
-        name: Of the one target whose temporaries are meant; None for all.
+        folder: Folder with the temporaries. Nothing happens if it is missing or can't be read.
+        name: Name of the target whose temporaries are removed; None for all targets.
     """
     begin = "." if name is None else _prefix(name)
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in [one for one in entries if one.name.startswith(begin) and one.name.endswith(PART)]:
-            with suppress(OSError):  # another writer's, who may have removed it, or whose it is
+            with suppress(OSError):  # another writer may have removed it, or may own it
                 _remove_dead(entry)
 
 
 @contextmanager
 def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
-    """A new folder that is removed in the end, with what killed ones left of the same name. Raises OSError."""
+    """Makes a new folder and removes it at the end, with left-over folders of the same name. Raises OSError."""
     folder, handle = _locked_folder(parent, name)
     try:
         yield folder
@@ -134,7 +136,7 @@ def _locked_folder(parent: Path, name: str) -> tuple[Path, int | None]:
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=_prefix(name), suffix=PART))
         if sys.platform == "win32":
             return folder, None
-        with suppress(FileNotFoundError):  # as in `_locked_file`
+        with suppress(FileNotFoundError):  # another process may remove it before it is locked
             handle = os.open(folder, os.O_RDONLY)
             if try_lock(handle) is not False and folder.exists():
                 return folder, handle
@@ -145,7 +147,7 @@ def _remove_dead(entry: os.DirEntry[str]) -> None:
     is_folder = entry.is_dir(follow_symlinks=False)
     if not is_folder and not entry.is_file(follow_symlinks=False):
         return
-    handle = os.open(entry.path, os.O_RDONLY if is_folder else os.O_RDWR)  # network disks lock what can be written
+    handle = os.open(entry.path, os.O_RDONLY if is_folder else os.O_RDWR)  # network disks lock only writable handles
     try:
         if try_lock(handle):
             (shutil.rmtree if is_folder else os.unlink)(entry.path)
@@ -155,7 +157,7 @@ def _remove_dead(entry: os.DirEntry[str]) -> None:
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[tuple[BinaryIO, str]]:
-    """A new file beside `path`, open and locked, and its name; it is removed unless it was renamed."""
+    """Opens a new, locked file beside `path`; gives it and its name. Removed at the end unless it was renamed."""
     handle, name = _locked_file(path)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -169,14 +171,14 @@ def _locked_file(path: Path) -> tuple[int, str]:
     remove_leftovers(path.parent, path.name)
     while True:
         name = f"{path.parent / _prefix(path.name)}{secrets.token_hex(4)}{PART}"
-        handle = os.open(name, NEW_FILE, 0o666)  # with the permissions that the process gives to new files
+        handle = os.open(name, NEW_FILE, 0o666)  # the process's umask sets the permissions
         if try_lock(handle) is not False and os.path.lexists(name):
             return handle, name
-        os.close(handle)  # another writer saw it before it was locked, and removes it
+        os.close(handle)  # another writer saw it before it was locked, and removed it
 
 
 def _prefix(name: str) -> str:
-    """How the temporaries of a target begin: with its name, or the hash of one too long to repeat."""
+    """Beginning of the names of a target's temporaries: the target's name, or its hash if the name is long."""
     own = os.fsencode(name)
     return f".{name}." if len(own) <= LONGEST else f".{hashlib.sha256(own).hexdigest()[:32]}."
 
@@ -190,7 +192,7 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def _target(path: Path, within: Path | None) -> Path:
-    """The file that is replaced: where a link leads, which stays one, but for one in a folder of others."""
+    """Path of the file to replace: the file behind a link, or `path` itself if `within` is given."""
     if within is not None:
         refuse_links(within, path.parent)
         return path
@@ -198,12 +200,12 @@ def _target(path: Path, within: Path | None) -> Path:
 
 
 def _is_special(path: Path) -> bool:
-    """Whether it is a device or a pipe, which is written to and not replaced."""
+    """True for a device or a pipe, which is written to directly and not replaced."""
     return os.path.exists(path) and not os.path.isfile(path)
 
 
 def _mode_for(path: Path) -> int | None:
-    """The permissions of the file that is replaced; None of a new one. Raises ValueError if it is write-protected."""
+    """Permissions of the file to replace; None for a new file. Raises ValueError if it is write-protected."""
     with suppress(FileNotFoundError):
         mode = os.lstat(path).st_mode
         if stat.S_ISREG(mode):

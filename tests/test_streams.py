@@ -130,7 +130,7 @@ def test_choose_is_seeded_without_repetition_and_nested():
     assert not torch.equal(chosen, choose(50, 1000, seed=5))
     assert set(choose(20, 1000, seed=4).tolist()) < set(chosen.tolist())
     assert torch.equal(choose(7, 7, seed=0), torch.arange(7))
-    with pytest.raises(ValueError, match=r"8 indices asked of 7"):
+    with pytest.raises(ValueError, match=r"count is 8, of 7 indices; it must be 0 to 7"):
         choose(8, 7, seed=0)
 
 
