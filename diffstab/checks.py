@@ -150,7 +150,7 @@ def refuse_untrusted(whose: str, named: Mapping[str, str], trust: Iterable[str])
     if left:
         told = ", ".join(f"{kind} {name!r}" for name, kind in left.items())
         options = " ".join(f"--trust {shlex.quote(name)}" for name in left)
-        raise ValueError(f"{whose} names {told}; repeat what you trust, each by its name: {options}")
+        raise ValueError(f"{whose} names {told}; if you trust this, add {options}")
 
 
 def _json(beginning: str, text: str) -> Any:

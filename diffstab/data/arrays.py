@@ -138,7 +138,7 @@ def _fault(files: Files, root: Path, error: Exception) -> str:
     folder = root / files.inner
     special = [file for file in files.checksums if (folder / file).exists() and not is_regular(folder / file)]
     if special:
-        return f"{special[0]} in {str(folder)!r} is {kind_of(folder / special[0])}; bring the published file"
+        return f"{special[0]} in {str(folder)!r} is {kind_of(folder / special[0])}; get the published file"
     missing = [file for file in files.checksums if not (folder / file).is_file()]
     if missing:
         place = folder if folder.is_dir() else root
@@ -146,8 +146,8 @@ def _fault(files: Files, root: Path, error: Exception) -> str:
         return f"looked for {some([wanted, *missing[1:]])} in {found_in(place)}; name the folder that holds them"
     damaged = [file for file, checksum in files.checksums.items() if not check_integrity(folder / file, checksum)]
     if damaged:
-        return f"{some(damaged)} in {str(folder)!r} differs from the published file; bring a whole one"
-    return f"the files in {str(folder)!r} are damaged ({reason(error)}); bring whole ones"
+        return f"{some(damaged)} in {str(folder)!r} differs from the published file; get the complete file"
+    return f"the files in {str(folder)!r} are damaged ({reason(error)}); get the complete files"
 
 
 def _images(

@@ -72,7 +72,7 @@ def _read(name: str, file: str, path: Path) -> NDArray[np.uint8]:
     try:
         content = _unpacked(path, most) if path.suffix == PACKED else read_bytes(path, most=most)
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{str(path)!r} is damaged ({reason(error)}); bring the published file") from error
+        raise ValueError(f"{str(path)!r} is damaged ({reason(error)}); get the published file") from error
     published = PUBLISHED.get(md5(content, usedforsecurity=False).hexdigest(), (name, file))
     if published != (name, file):
         raise ValueError(f"{str(path)!r} is {' '.join(published)}; {' '.join((name, file))} is needed")
@@ -99,4 +99,4 @@ def _array(path: Path, content: bytes, axes: int) -> NDArray[np.uint8]:
             if prod(sizes) == len(content) - start and all(sizes):
                 return np.frombuffer(bytearray(content), np.uint8, offset=start).reshape(sizes)
             fault = f"it has {len(content) - start:,} values for {' x '.join(map(str, sizes))}"
-    raise ValueError(f"{str(path)!r} is damaged ({fault}); bring the published file")
+    raise ValueError(f"{str(path)!r} is damaged ({fault}); get the published file")

@@ -73,7 +73,7 @@ def read_or_fetch(
     except Exception as error:  # networks, archives and disks raise errors of different kinds
         raise ValueError(
             f"{name} could not be fetched into {str(root)!r} ({reason(error)}); "
-            "run it where the network can be reached, or bring the files there"
+            "run the command where the network can be reached, or copy the files there"
         ) from error
     return read()
 

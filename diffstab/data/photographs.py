@@ -125,7 +125,7 @@ def _kaggle_val(title: str, folder: Path, data_dir: Path) -> Listing:
     named = [Named(rows.line_num, f"{row[0]}.JPEG", "".join(row[1:]).partition(" ")[0]) for row in rows if row]
     train = folder.parent / "train"
     classes = (_class_folders(train) if train.is_dir() else []) or sorted({entry.synset for entry in named})
-    _check_classes(title, train if train.is_dir() else solution, classes, 1000, "bring the whole of them")
+    _check_classes(title, train if train.is_dir() else solution, classes, 1000, "get the complete data set")
     return _by_annotation(title, folder, solution, named, classes)
 
 
@@ -209,7 +209,7 @@ def _by_annotation(title: str, folder: Path, told_by: Path, named: list[Named], 
     without = sorted(there.keys() - labels.keys())
     if without:
         raise ValueError(
-            f"{title}: {str(told_by)!r} gives no label to {some(without)} in {str(folder)!r}; bring it whole"
+            f"{title}: {str(told_by)!r} gives no label to {some(without)} in {str(folder)!r}; get the complete file"
         )
     order = sorted(labels, key=lambda image: (labels[image], image))
     files, own = [there[image] for image in order], [labels[image] for image in order]

@@ -192,7 +192,7 @@ class MaxEntropyEnsemble:
         normals = normals.cpu() if normals.device.type == "mps" else normals  # mps has no float64
         spread = sent(self.spread, normals.device)
         if spread.ndim == 4 and len(spread) != len(normals):
-            raise ValueError(f"{len(spread)} temperatures for {len(normals)} fields; one each is needed")
+            raise ValueError(f"{len(spread)} temperatures for {len(normals)} fields; one for each field is needed")
         return DisplacementField(sent((normals * spread).to(dtype), device), self.size)
 
     def apply(self, images: Tensor, field: DisplacementField, interpolation: str = "bilinear") -> Tensor:
@@ -215,7 +215,7 @@ class MaxEntropyEnsemble:
         """
         t = self.temperature if temperature is None else finite_at_least_zero("temperature", temperature)
         if isinstance(t, Tensor):
-            raise ValueError("the ensemble has one temperature per image; name the temperature")
+            raise ValueError("the ensemble has one temperature per image; give the temperature")
         return float((largest_xi(self.size, self.cutoff, self.cutoff_rule) * t**0.5 < 1).double().mean())
 
 

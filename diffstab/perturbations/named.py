@@ -198,7 +198,7 @@ def perturbation(
     one_of("transform", transform, TRANSFORMS)
     for option, value in (("temperature", temperature), ("cutoff", cutoff)):
         if value is not None:
-            raise ValueError(f"{option} is {value:g} and transform {transform!r}, which has none; give delta alone")
+            raise ValueError(f"{option} is {value:g}, but transform {transform!r} has none; give delta alone")
     assert amount is not None
     return transformation_named(transform, size, amount)
 

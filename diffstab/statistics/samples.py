@@ -72,7 +72,9 @@ def log_stability(
         for k, (block, drawn) in enumerate(zip(blocks, weights, strict=True)):
             a, b = (resampled_average(v, drawn, statistic) for v in (block.deformation, block.noise))
             if b[0] == 0:
-                raise ValueError(f"{name}, block {k}: the output does not change under noise (<b> = 0); R_f is a / 0")
+                raise ValueError(
+                    f"{name}, block {k}: the output does not change under noise (<b> = 0); R_f is not defined"
+                )
             if a[0] == 0:
                 raise ValueError(
                     f"{name}, block {k}: the output does not change when images are deformed (<a> = 0); "
@@ -112,7 +114,7 @@ def _check_alike(samples: Mapping[str, Sequence[PairedSample]], statistic: Stati
         if _layout(blocks) != _layout(expected):
             raise ValueError(
                 f"blocks of (images, draws, whether indices are given) are {_layout(expected)} for {own} and "
-                f"{_layout(blocks)} for {name}; networks are compared over the same ones"
+                f"{_layout(blocks)} for {name}; all networks must have the same"
             )
         for k, (block, other) in enumerate(zip(blocks, expected, strict=True)):
             if statistic.average == "median" and not statistic.per_coordinate and block.noise.shape[2] != 1:

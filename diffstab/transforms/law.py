@@ -225,8 +225,9 @@ def _check_share(ensemble: MaxEntropyEnsemble, temperature: float) -> None:
     if share < LEAST_SHARE:
         half = largest_temperature(size, cutoff, 0.5, cutoff_rule=rule)
         raise ValueError(
-            f"only_diffeomorphisms: at cutoff {cutoff:g} and temperature {temperature:.3g} {share:.1%} of fields are "
-            f"diffeomorphisms; lower it (half of them are at {half:.3g}, delta {float(ensemble.delta) * half**0.5:.3g})"
+            f"only_diffeomorphisms is True, but at cutoff {cutoff:g} and temperature {temperature:.3g} only "
+            f"{share:.1%} of the fields don't fold; lower the temperature (half of the fields don't fold at "
+            f"{half:.3g}, delta {float(ensemble.delta) * half**0.5:.3g})"
         )
 
 

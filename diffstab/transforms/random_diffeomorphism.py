@@ -145,7 +145,9 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
         Scripting needs tensors as inputs, one cutoff, a temperature or delta in numbers, and bilinear interpolation.
         """
         if self.interpolation != "bilinear" or self.generator is not None:
-            raise RuntimeError("a RandomDiffeomorphism is scripted bilinear and without a generator only")
+            raise RuntimeError(
+                "a RandomDiffeomorphism is scripted only with bilinear interpolation and without a generator"
+            )
         return ScriptedDiffeomorphism(self.law, self.p, self.per_image)
 
     def draw(self, count: int, size: tuple[int, int]) -> DisplacementField:
@@ -169,5 +171,5 @@ def _size(flat_inputs: list[Any]) -> tuple[int, int]:
     sizes = {(int(height), int(width)): inpt for inpt in flat_inputs for height, width in [get_size(inpt)]}
     if len(sizes) > 1:
         told = ", ".join(f"{h} x {w} ({type(inpt).__name__})" for (h, w), inpt in sizes.items())
-        raise ValueError(f"inputs of one call have several sizes: {told}; they must be of one image")
+        raise ValueError(f"inputs of one call have several sizes: {told}; they must all belong to one image")
     return next(iter(sizes))

@@ -27,10 +27,10 @@ class ScriptedDiffeomorphism(nn.Module):
         super().__init__()
         if len(law.cutoffs) > 1 or isinstance(law.temperature, str) or law.only_diffeomorphisms:
             raise RuntimeError(
-                "a RandomDiffeomorphism is scripted with one cutoff and a given temperature or delta only"
+                "a RandomDiffeomorphism is scripted only with one cutoff and with a temperature or delta in numbers"
             )
         if law.temperature_shape != UNIFORM:
-            raise RuntimeError("a RandomDiffeomorphism is scripted with uniform temperatures or displacements only")
+            raise RuntimeError("a RandomDiffeomorphism is scripted only with a uniform law of temperature or delta")
         ensemble = law.ensemble((2**15, 2**15), law.cutoffs[0])
         self.register_buffer("spread", ensemble.spread)
         self.per_unit = 2**15 / float(ensemble.delta)  # sqrt(T) / delta for sides of 1 pixel

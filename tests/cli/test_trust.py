@@ -81,7 +81,7 @@ def test_what_a_row_leads_to_is_listed_and_not_looked_at(cli, place, columns, na
             answer = cli("measure", "--from-row", key, "--store", "S", *trusting(given))
         assert answer.exit_code == 2
         assert_one_line(answer)
-        told = re.search("repeat what you trust, each by its name: (.*)", answer.stderr)
+        told = re.search("if you trust this, add (.*)", answer.stderr)
         assert shlex.split(told[1]) == trusting([name for name in names if name not in given])
         assert not [name for name in opened if re.search("SECRET|planted|run/|/etc$|huggingface.co", name)]
         assert not {"planted", "planted.nets"} & sys.modules.keys()
@@ -92,7 +92,7 @@ def test_what_a_row_leads_to_is_listed_and_not_looked_at(cli, place, columns, na
 def test_python_refuses_as_the_command_does(place, columns, names):
     (row,) = (store := Store("S")).rows() if forged("S", **columns) else ()
     for given in ((), names[:-1]):
-        with pytest.raises(ValueError, match="repeat what you trust"):
+        with pytest.raises(ValueError, match="if you trust this, add"):
             options_of(row, store, trust=given)
     assert options_of(row, store, trust=names).trusted == tuple(names)
 
@@ -120,7 +120,7 @@ def test_a_folder_of_own_code_needs_trust(cli, place, words):
         answer = cli(*words.split(), *trusting(trust))
         assert answer.exit_code == 2
         assert_one_line(answer)
-        assert answer.stderr.endswith("repeat what you trust, each by its name: --trust planted.nets:build\n")
+        assert answer.stderr.endswith("if you trust this, add --trust planted.nets:build\n")
         assert not ran()
     answer = cli(*words.split(), *trusting(["planted.nets:build"]))
     assert answer.exit_code == 0, answer.stderr

@@ -133,7 +133,7 @@ def test_damaged_files_are_refused(published, tmp_path):
         ((3, 28, 28), [0, 10, 1], "mnist/test: image 1 has label 10; there are 10 classes, so labels are 0 to 9"),
         ((3, 28, 28), [0, 1], "mnist/test has 3 images and 2 labels"),
         ((3, 28, 27), [0, 1, 2], "images of 28 x 27 pixels; mnist's are 28 x 28"),
-        ((3, 28), [0, 1, 2], "is damaged .it begins with 00000802, not 00000803.; bring the published file"),
+        ((3, 28), [0, 1, 2], "is damaged .it begins with 00000802, not 00000803.; get the published file"),
     ],
 )
 def test_contents_that_cannot_be_are_refused(pixels, labels, message, tmp_path, monkeypatch):

@@ -89,7 +89,7 @@ def test_damaged_packed_files_are_told_in_a_line(spoil, told, small, tmp_path):
     with pytest.raises(ValueError, match=told) as error:
         load_dataset(name, data_dir=tmp_path)
     assert str(error.value).startswith(f"{name}/test: '{tmp_path / IMAGES}.gz' is damaged (")
-    assert str(error.value).endswith("; bring the published file, or use --download")
+    assert str(error.value).endswith("; get the published file, or use --download")
     assert "\n" not in str(error.value)
 
 

@@ -245,7 +245,7 @@ def test_what_an_ensemble_says_of_itself():
     )
     several = MaxEntropyEnsemble(16, 3, temperature=torch.tensor([1.0, 2.0]))
     assert repr(several) == "MaxEntropyEnsemble(size=(16, 16), cutoff=3, 2 temperatures, disk, exact, 4 modes)"
-    with pytest.raises(ValueError, match="one temperature per image; name the temperature"):
+    with pytest.raises(ValueError, match="one temperature per image; give the temperature"):
         several.probability_of_diffeomorphism()
 
 

@@ -104,7 +104,7 @@ def test_own_code_that_a_folder_names_runs_only_if_its_name_is_repeated(place):
 @pytest.mark.parametrize("model", ["hf-hub:user/other", "local-dir:SECRET", "planted.nets:build", "SECRET.py:build"])
 def test_what_a_folder_leads_to_is_not_looked_at(place, caches, model):
     package(place)
-    with heard() as opened, pytest.raises(ValueError, match=r"names the network .*repeat what you trust"):
+    with heard() as opened, pytest.raises(ValueError, match=r"names the network .*if you trust this, add"):
         resolve_model(trained(place / "run", model), **ON_DIGITS)
     assert not ran()
     assert not [name for name in opened if "SECRET" in name or "planted" in name]

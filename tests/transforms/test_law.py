@@ -203,9 +203,9 @@ def test_bad_laws_are_refused(arguments, error, message):
         (
             {"temperature": 1.0, "only_diffeomorphisms": True},
             (32, 32),
-            "at cutoff 3 and temperature 1 0.0% of fields are diffeomorphisms; lower it .half of them are at 0.0",
+            "at cutoff 3 and temperature 1 only 0.0% of the fields don't fold; .* .half of the fields don't fold at 0",
         ),
-        ({"delta": 30.0, "only_diffeomorphisms": True}, (32, 32), "of fields are diffeomorphisms; .* delta [0-9.]+"),
+        ({"delta": 30.0, "only_diffeomorphisms": True}, (32, 32), "of the fields don't fold; .* delta [0-9.]+"),
         ({"cutoff": 1, "delta": 1, "convention": "reference"}, (32, 32), "where ln c = 0; give temperature"),
         ({"cutoff": 1, "temperature": "range", "convention": "reference"}, (32, 32), "infinite there"),
         ({"temperature": "range"}, (2, 2), "T_min or T_max is infinite there"),
