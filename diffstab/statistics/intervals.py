@@ -32,6 +32,9 @@ class Interval(NamedTuple):
         value, low, high = (format(number, form or ".3g") for number in self)
         return f"{value} ({low} to {high})"
 
+    def __str__(self) -> str:
+        return format(self)
+
 
 def percentile_interval(value: float, sampled: Array) -> Interval:
     """Interval from the 2.5 % to the 97.5 % quantile of the finite resamples."""
