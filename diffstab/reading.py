@@ -34,7 +34,7 @@ def is_regular(path: str | Path) -> bool:
     """True if the path is a regular file or a link to one."""
     try:
         return kind_of(path) is None
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # ValueError: no file can have such a name
         return False
 
 

@@ -95,7 +95,7 @@ def entries_of(folder: Path, left: LeftOut | None = None) -> Iterator[os.DirEntr
         ValueError: If the folder can't be listed.
     """
     try:
-        with os.scandir(folder) as entries:  # knows files from folders without a system call for each
+        with os.scandir(folder) as entries:  # tells files from folders without a system call for each
             listed = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -201,5 +201,5 @@ def is_turned(path: Path) -> bool:
         with open_regular(path) as file, Image.open(file, formats=formats) as image:
             turned: bool = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) in range(2, 9)
             return turned
-    except Exception:  # as in `read_image`
+    except Exception:  # decoders of broken files raise errors of any kind
         return False

@@ -98,7 +98,7 @@ class FieldLaw:
             object.__setattr__(self, name, _shape(name, getattr(self, name)))
         one_of("temperature_rule", self.temperature_rule, TEMPERATURE_RULES)
         convention_named(self.convention)
-        self.ensemble((2**15, 2**15), self.cutoffs[0])  # rules, and a cutoff that keeps no mode
+        self.ensemble((2**15, 2**15), self.cutoffs[0])  # raises for unknown rules or a cutoff that keeps no mode
 
     @cached_property
     def cutoffs(self) -> tuple[float, ...]:
