@@ -65,7 +65,7 @@ BAD = [
     ("measure --dataset cifar10 --data-dir small", "cifar10/test: looked for cifar-10-batches-py/"),
     ("measure --dataset imagenet --data-dir small", "looked for a folder 'val' in 'small' (which holds 1.png"),
     ("measure --dataset imagenet --data-dir small --download", "ImageNet can't be fetched by a program"),
-    ("measure --dataset hfds/cifar10", "of timm's prefixes only torch/ is known here"),
+    ("measure --dataset hfds/cifar10", "of timm's prefixes only torch/ is known"),
     ("measure --dataset photos --split train", "split is 'train'; the data set photos has test"),
     ("measure --split trian", "split is 'trian'; allowed: train, val, test, extra (did you mean 'train'?)"),
     ("measure --download", "download is asked for, but mnist5k comes with the package"),
