@@ -88,7 +88,7 @@ class Gate:
         """Prints on stderr whether the network passes.
 
         Raises:
-            SystemExit: With status 1, if it fails.
+            SystemExit: If the network fails, with status 1.
             ValueError: If no row of the baseline was measured with the same images, settings and seed.
         """
         from ..testing import above, worse

@@ -212,7 +212,7 @@ def _batch_changes(model: Network, batch: Batch, setup: Setup, radii: Tensor) ->
 
 
 def batch_columns(model: Network, batch: Batch, setup: Setup, radii: Tensor) -> _Columns:
-    """The part of the pass that runs on the device; `radii` are `[B, draws]`."""
+    """Runs the part of the pass that is on the device; `radii` are ||eta||, `[B, draws]`."""
     images = setup.placed(batch)
     inputs = setup.inputs(batch, images, radii)
     outputs, layers = (in_turn(model, inputs, setup), None) if setup.layers is None else at_once(model, inputs, setup)

@@ -70,7 +70,7 @@ BAD = [
     ("measure --split trian", "split is 'trian'; allowed: train, val, test, extra (did you mean 'train'?)"),
     ("measure --download", "download is asked for, but mnist5k comes with the package"),
     ("measure --model lenet --weights init --dataset folder --data-dir sizes", "images must have one size"),
-    ("measure --model local-dir:untold", "don't tell how images become their input; give --img-size, --mean, --std"),
+    ("measure --model local-dir:untold", "don't record their preprocessing; give --img-size, --mean, --std"),
     ("measure --model local-dir:nowhere", "config.json was looked for, and there is: no such folder"),
     ("measure --model nowhere:Net", "there is no module 'nowhere'"),
     ("measure --model torchvision:resnet18@IMAGENET1K_V9 --weights init", "resnet18 has the weights: IMAGENET1K_V1"),
