@@ -45,37 +45,41 @@ def none_if_empty(context: click.Context, parameter: click.Parameter, value: tup
     return list(value) or None
 
 
+size_options = together(
+    click.option(
+        "--cutoff",
+        type=float,
+        default=DEFAULT_CUTOFF,
+        show_default=True,
+        help="Cutoff c, the highest frequency in the deformations: half-waves per side of the image.",
+    ),
+    click.option(
+        "--delta",
+        type=float,
+        help="Size of the deformations: root-mean-square displacement in pixels.  "
+        f"[default: {DEFAULT_DELTA:g}, unless --temperature is given]",
+    ),
+    click.option(
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="Temperature T of the deformations, proportional to their mean squared displacement; an alternative to "
+        "--delta.",
+    ),
+)
+
+
 def ensemble_options(*more: str) -> Decorator:
     """Options of the random deformations; `more` names further values of --convention."""
+    comparing = "; `both` measures with each and compares" if more else ""
     return together(
-        click.option(
-            "--cutoff",
-            type=float,
-            default=DEFAULT_CUTOFF,
-            show_default=True,
-            help="Cutoff c, the highest frequency in the deformations: half-waves per side of the image.",
-        ),
-        click.option(
-            "--delta",
-            type=float,
-            help="Size of the deformations: root-mean-square displacement in pixels.  "
-            f"[default: {DEFAULT_DELTA:g}, unless --temperature is given]",
-        ),
-        click.option(
-            "--temperature",
-            type=float,
-            metavar="T",
-            help="Temperature T of the deformations, proportional to their mean squared displacement; an alternative "
-            "to --delta.",
-        ),
+        size_options,
         click.option(
             "--convention",
             type=click.Choice([*CONVENTIONS, *more]),
             default=DEFAULT_CONVENTION,
             show_default=True,
-            help="Definitions to follow: the paper's text (paper) or its published code (reference)"
-            + "; `both` measures with each and compares." * bool(more)
-            + "." * (not more),
+            help=f"Definitions to follow: the paper's text (paper) or its published code (reference){comparing}.",
         ),
         click.option(
             "--cutoff-rule",

@@ -3,7 +3,7 @@
 Open `measure` first, then `passes`. `setup` holds what both passes need, `first_pass` uses only the images,
 `second_pass` runs the network, `inspection` checks whether the network can be trusted, `assemble` makes the result, and
 `notes` warns the user. `by_name` loads what the command line names. The room imports results, perturbations,
-statistics, fields, streams, options and the ground floor; only `by_name` imports models and data.
+statistics, fields, streams, options, the ground floor and, only in `by_name`, models and data.
 """
 
 from .by_name import Reporter, measure_cell, network_hashes
