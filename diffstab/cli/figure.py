@@ -27,8 +27,8 @@ figure_options = together(
         type=click.Choice((*PRESETS, OWN)),
         default=PRESETS[0],
         show_default=True,
-        help="Sweep behind the figure: a small one for two cores (laptop), the paper's, one on FashionMNIST, or your "
-        "own (own), which draws all rows in --store.",
+        help="Sweep behind the figure: a small one for two cores (laptop), the paper's (paper), one on FashionMNIST "
+        "(fashion), or your own (own), which draws all rows in --store.",
     ),
     click.option(
         "--store",

@@ -86,8 +86,8 @@ USUAL = MeasureOptions()
 @click.option(
     "--layers",
     metavar="auto|all|NAME,...",
-    help="Layers to measure besides the output: a choice over the depth (auto), all, or names in which * and ? stand "
-    "for any text, for example 'layer*,fc'.",
+    help="Layers to measure besides the output: the main blocks (auto), all, or names in which * and ? stand for any "
+    "text, for example 'layer*,fc'.",
 )
 @click.option("--with-init", is_flag=True, help="Measure the network before training (random weights) too.")
 @click.option(

@@ -171,7 +171,7 @@ def _named(result: "StabilityResult", loaded: LoadedModel, images: ImageSet, rep
     if images.classes and result.test_error is None:
         reporter.notes(f"no test error: {_why_no_error(loaded, images, result.raw.outputs.shape[1])}")
     if result.output is not None:
-        reporter.notes(f"note: the network returns several outputs; measured is {result.output}")
+        reporter.notes(f"note: the network returns several outputs; the measured one is {result.output}")
     names = {"model": loaded.name, "model_source": loaded.source, "weights": loaded.weights, "weights_tag": loaded.tag}
     more = {"weights_key": loaded.weights_key, "head": loaded.head, "model_options": loaded.options}
     return replace(result, **names, **more)  # type: ignore[arg-type]
