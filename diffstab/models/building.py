@@ -73,7 +73,7 @@ def build(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> Bui
 
 
 def _architecture(source: str, shape: Shape, asked: Asked) -> Architecture:
-    """Chooses channels and classes: those asked for, else the data set's; published weights and own code keep theirs."""
+    """Chooses channels and classes: as asked, else the data set's; published weights and own code keep theirs."""
     in_chans, num_classes = asked.in_chans, asked.num_classes
     if source != OWN and not asked.published:
         in_chans = shape.channels if in_chans is None else in_chans
