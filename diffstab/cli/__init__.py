@@ -1,7 +1,7 @@
 """The command line: parse, call, print.
 
-Open `measure` first; `options` has what commands share, `errors` makes one line and exit status 2 of an error. The room
-imports all rooms below, but for options inside the commands, so that `diffstab --help` answers at once.
+Open `measure` first. `options` has the options that commands share; `errors` turns an error into one line and exit
+status 2. Commands import every room but `options` inside their functions, so that `diffstab --help` answers at once.
 """
 
 import click
@@ -25,6 +25,9 @@ from .train import train
 @click.version_option(package_name="diffstab")
 def main() -> None:
     """Measure how stable a vision network is to smooth deformations, relative to noise.
+
+    The result is the relative stability R_f: the squared change of the network's output when its input images are
+    smoothly deformed, divided by the change when they get noise of the same size. Lower is more stable.
 
     \b
     Examples:

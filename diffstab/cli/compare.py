@@ -1,4 +1,4 @@
-"""`diffstab compare`: which of several networks is the more stable, and how sure that is."""
+"""`diffstab compare`: ranks networks by stability, with intervals and p-values."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -25,19 +25,24 @@ MANY_PAIRS = 50
 @click.argument("networks", metavar="[NETWORK]...", nargs=-1)
 @where_option
 @click.option(
-    "--resamples", type=int, default=DEFAULTS.resamples, show_default=True, help="Bootstrap resamples of the images."
+    "--resamples",
+    type=int,
+    default=DEFAULTS.resamples,
+    show_default=True,
+    help="Number of bootstrap resamples of the images behind the 95 % intervals.",
 )
-@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Seed of the resamples.")
+@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Seed of the bootstrap resamples.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def compare(
     store: Path, networks: tuple[str, ...], filters: tuple[str, ...], resamples: int, seed: int, as_json: bool
 ) -> None:
     """Rank networks by R_f (lower is more stable) and compare them in pairs.
 
-    Over the images, fields and noise that all of them saw.
+    STORE is a folder of results. A NETWORK is a model's name, or filters that choose one, for example
+    model=fc_l4,weights=init. Without a NETWORK, all networks in STORE are compared.
 
-    A NETWORK is a model's name, or filters that choose one: model=fc_l4,weights=init. Without any, all in the STORE.
-    The intervals are of 95 %, over the choice of images, which all networks share; p is of a ratio of 1.
+    The comparison uses only images, deformations and noise that all networks saw. The 95 % intervals cover the choice
+    of these images; p tests whether two networks have the same R_f.
 
     \b
     Examples:
@@ -65,7 +70,7 @@ def compare(
 
 
 def plain(one: "Comparison") -> dict[str, Any]:
-    """Its JSON form; an end of an interval that is infinite is null."""
+    """The comparison for JSON; an infinite end of an interval becomes null."""
     ranking = [{**asdict(place), "R": finite(place.R)} for place in one.ranking]
     pairs = [
         {"first": first, "second": second, "ratio": finite(pair.ratio), "p_value": pair.p_value, "p_holm": pair.p_holm}
@@ -75,17 +80,17 @@ def plain(one: "Comparison") -> dict[str, Any]:
 
 
 def finite(interval: Any) -> dict[str, float | None]:
-    """Value, low and high; None for infinity."""
+    """Value, low and high of an interval, with None for infinity."""
     return {
         name: None if value in (float("inf"), float("-inf")) else value for name, value in interval._asdict().items()
     }
 
 
 def print_comparison(one: "Comparison") -> None:
-    """The setting, the ranking, the pairs."""
+    """Prints the setting, the ranking and the pairs."""
     if len(one.pairs) <= MANY_PAIRS:
         echo_lines(str(one).split("\n"))
         return
     echo_lines(one.headlines())
     print_columns(*one.ranking_table())
-    echo(f"{len(one.pairs)} pairs: name some networks, or --json for all")
+    echo(f"{len(one.pairs)} pairs are not shown: name some of the networks, or use --json for all pairs")

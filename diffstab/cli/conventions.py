@@ -1,4 +1,4 @@
-"""`diffstab measure --convention both`: the two conventions side by side, and what each choice between them does."""
+"""`diffstab measure --convention both`: the two conventions side by side, and the effect of each of their choices."""
 
 import json
 from pathlib import Path
@@ -16,23 +16,23 @@ BOTH = "both"
 
 
 def both_conventions(options: dict[str, Any], reporter: "Reporter") -> "BothConventions":
-    """Measures by both. Raises ValueError if a choice is given that they make."""
+    """Measures with both conventions. Raises ValueError if an option sets a choice that conventions make."""
     from ..measuring import measure_both, measure_cell
 
     return measure_both(MeasureOptions.of({**options, "convention": "paper"}), lambda one: measure_cell(one, reporter))
 
 
 def refuse_beside_both(**given: Any) -> None:
-    """Raises ValueError if an option is given that goes with one convention alone."""
+    """Raises ValueError if an option is given that needs a single convention."""
     named = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     if named:
         raise ValueError(
-            f"convention is 'both' and {', '.join(named)} is given, which goes with one; choose one of them"
+            f"convention is 'both' and {', '.join(named)} is given, which needs a single convention; leave one out"
         )
 
 
 def tell_both(found: "BothConventions", output: Path | None, as_json: bool) -> None:
-    """The table on stdout, the JSON form to a file."""
+    """Prints the table on stdout, and writes the JSON form to a file."""
     from ..writing import write_atomically
 
     if output is not None:
@@ -54,7 +54,7 @@ def tell_both(found: "BothConventions", output: Path | None, as_json: bool) -> N
         [(name, old, new, *_cells(own, paper.R.value)) for name, old, new, own in lines],
     )
     if any(one.numbers is None for one in found.changed):
-        echo("-: the changes of each output are kept for networks of up to 100 outputs")
+        echo("-: can't be computed, since the change of each output is kept only for networks of up to 100 outputs")
 
 
 def _cells(numbers: "dict[str, Interval] | None", paper: float) -> tuple[Any, ...]:

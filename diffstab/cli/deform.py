@@ -1,4 +1,4 @@
-"""`diffstab deform`: one image file in, one deformed image file out."""
+"""`diffstab deform`: reads one image file, writes the deformed image."""
 
 import io
 from pathlib import Path
@@ -13,7 +13,7 @@ from .options import ensemble_options, interpolation_option, make_ensemble, seed
 from .progress import saying
 from .stores import tell_photo
 
-# the mode in which an image of each mode is deformed; RGB for the others
+# PIL mode in which an image of each PIL mode is deformed; RGB for all other modes
 PLAIN = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "RGBA": "RGBA"}
 
 
@@ -23,12 +23,14 @@ PLAIN = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "RGBA": "RGBA"}
 @ensemble_options()
 @interpolation_option
 @seed_option
-@click.option("--draw", type=int, default=0, show_default=True, help="Number of the random field.")
+@click.option(
+    "--draw", type=int, default=0, show_default=True, help="Index of the random deformation, one of many per seed."
+)
 def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int, **options: Any) -> None:
-    """Deform one image file.
+    """Deform an image file by a random smooth deformation.
 
-    IN is a file or, where there is no file of that name, a photograph that comes with the package. delta is in pixels
-    of that image; OUT's ending decides its format.
+    IN is an image file, or the name of a photograph that comes with the package. OUT is the file to write; its ending,
+    such as .png or .jpg, sets the format. Displacements are in pixels of IN.
 
     \b
     Examples:
@@ -42,7 +44,7 @@ def deform(source: Path, target: Path, interpolation: str, seed: int, draw: int,
 
 
 def deformed_file(source: Path, target: Path, interpolation: str, seed: int, draw: int, options: dict[str, Any]) -> str:
-    """Writes the deformed image, and tells the ensemble and the field in a line."""
+    """Writes the deformed image, and returns a line that describes the ensemble and the field."""
     import numpy as np
     import torch
     from PIL import Image, ImageOps
@@ -70,7 +72,7 @@ def deformed_file(source: Path, target: Path, interpolation: str, seed: int, dra
 
 
 def encoded(image: Any, file_format: str) -> bytes:
-    """The file's content; without transparency where the format has none."""
+    """The image as bytes of a file; without transparency if the format has none."""
     for picture in (image, image.convert("RGB")):
         buffer = io.BytesIO()
         try:

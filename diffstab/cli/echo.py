@@ -1,7 +1,7 @@
-"""What commands print: no text from a file, a store or a network steers the terminal or hides.
+"""Printing for all commands: text from a file, a store or a network can't control the terminal or hide.
 
-Letters that would, or that change the reading order, are shown escaped, as `\\x1b` and `\\u202e`. Commands print
-through this file alone.
+Control letters, and letters that change the reading order, are printed escaped, as `\\x1b` and `\\u202e`. Commands
+print only through this file.
 """
 
 import io
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def show_all() -> None:
-    """Makes stdout and stderr show letters that their encoding lacks, as those of Latin-1, escaped; no text fails."""
+    """Makes stdout and stderr escape letters that their encoding lacks, so that no text fails to print."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -32,13 +32,13 @@ def echo(text: object = "", *, err: bool = False) -> None:
 
 
 def echo_lines(texts: Iterable[str]) -> None:
-    """Prints lines on stdout, many at a time."""
+    """Prints lines on stdout, a thousand at a time."""
     for some in batched(texts):
         click.echo("\n".join(map(escaped, some)))
 
 
 def echo_json(value: Any) -> None:
-    """Prints a value as JSON on stdout, in ASCII; of what comes one by one, a list."""
+    """Prints a value as JSON on stdout, in ASCII; an iterator becomes a list, printed as it comes."""
     if not isinstance(value, Iterator):
         click.echo(_json(value))
         return
@@ -54,14 +54,14 @@ def _json(value: Any) -> str:
 
 
 def batched(values: Iterable[Any], size: int = 1000) -> Iterator[list[Any]]:
-    """Lists of so many values."""
+    """Yields the values in lists of `size`."""
     rest = iter(values)
     while some := list(islice(rest, size)):
         yield some
 
 
 def echo_file(content: bytes) -> None:
-    """Prints a file's content to stdout: as it is, or escaped if that is a terminal."""
+    """Prints a file's content to stdout: unchanged, or escaped if stdout is a terminal."""
     if not sys.stdout.isatty():
         click.echo(content, nl=False)
         return
@@ -74,12 +74,12 @@ def echo_file(content: bytes) -> None:
 
 
 def plain_console(**options: Any) -> "Console":
-    """A console of rich that takes texts as they are, without markup; `line` prints on it."""
+    """Makes a rich console that prints texts without markup; `line` prints on it."""
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True, markup=False, emoji=False, **options)
 
 
 def line(console: "Console", text: str, keep: str = "") -> None:
-    """Prints one line on a console; `keep`: letters that stay as they are."""
+    """Prints one line on a console; the letters in `keep` are not escaped."""
     console.print(escaped(text, keep))

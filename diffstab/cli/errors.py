@@ -1,4 +1,4 @@
-"""Bad input becomes one line on stderr and exit status 2."""
+"""Turns bad input into one line on stderr and exit status 2."""
 
 import os
 import sys
@@ -10,10 +10,10 @@ from .echo import echo, show_all
 
 
 class OneLineErrors(click.Command):
-    """Bad input, found by click or by the library, becomes one line on stderr and exit status 2."""
+    """A command that prints errors of click and of the library as one line on stderr, and exits with status 2."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
-        """Runs the command line; as click's, but for the errors."""
+        """Runs the command line as click does, but for the errors."""
         extra["standalone_mode"] = False
         if not standalone_mode:
             return super().main(*args, **extra)
@@ -27,10 +27,10 @@ class OneLineErrors(click.Command):
             fail(error.format_message())
         except (ValueError, TypeError) as error:
             fail(str(error))
-        except BrokenPipeError:  # as with | head
+        except BrokenPipeError:  # for example with | head
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
-        except OSError as error:  # a name that is too long, a folder that may not be read
+        except OSError as error:  # for example a name that is too long, or a folder that may not be read
             fail(str(error))
         except click.Abort:
             echo("Interrupted", err=True)
@@ -40,25 +40,27 @@ class OneLineErrors(click.Command):
 
             if not is_out_of_memory(error):
                 raise
-            fail(f"this does not fit into memory ({error}); ask for less of it")
+            fail(
+                f"the work does not fit into memory ({error}); use smaller images, a smaller batch or a smaller network"
+            )
         sys.exit(status if isinstance(status, int) else 0)
 
 
 class OneLineGroup(OneLineErrors, click.Group):
-    """Commands with such errors, listed as they were added, each with its whole first sentence."""
+    """A group of commands with one-line errors, listed in the order of adding, each with its first sentence."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """As they were added: what is used most comes first."""
+        """Names in the order of adding: the most used command comes first."""
         return list(self.commands)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """Names, and the first sentence of each command's help, on as many lines as it takes."""
+        """Writes each name with the whole first sentence of the command's help."""
         named = {name: self.get_command(context, name) for name in self.list_commands(context)}
         with formatter.section("Commands"):
             formatter.write_dl([(name, one.get_short_help_str(limit=200)) for name, one in named.items() if one])
 
 
 def fail(message: str) -> None:
-    """One line on stderr, exit status 2."""
+    """Prints one line on stderr, and exits with status 2."""
     echo(f"Error: {' '.join(message.split())}", err=True)
     sys.exit(2)

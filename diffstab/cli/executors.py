@@ -1,4 +1,4 @@
-"""What runs the cells of a sweep, as options name it, and what a terminal shows meanwhile."""
+"""Options that choose how the cells of a sweep run, and the progress that the terminal shows meanwhile."""
 
 import re
 import time
@@ -21,37 +21,52 @@ if TYPE_CHECKING:
 EXECUTORS = ("local", "ray", "slurm")
 executor_options = together(
     click.option(
-        "--executor", type=click.Choice(EXECUTORS), default="local", show_default=True, help="Where cells are run."
+        "--executor",
+        type=click.Choice(EXECUTORS),
+        default="local",
+        show_default=True,
+        help="Executor of the cells: processes on this machine (local), a Ray cluster, or Slurm.",
     ),
     click.option(
-        "--jobs", type=click.IntRange(min=1), help="Cells at a time.  [default: with local one per GPU or core]"
+        "--jobs",
+        type=click.IntRange(min=1),
+        help="Number of cells that run at the same time.  [default: with --executor local, one per GPU or core]",
     ),
-    click.option("--threads", type=click.IntRange(min=1), help="Threads of each local cell.  [default: 1]"),
     click.option(
-        "--ray-address", metavar="HOST:PORT", help="Address of a running Ray cluster; `auto` finds this machine's."
+        "--threads",
+        type=click.IntRange(min=1),
+        help="Number of CPU threads of each cell with --executor local.  [default: 1]",
     ),
-    click.option("--cpus-per-job", type=float, help="CPUs of each cell with ray or slurm.  [default: 1]"),
     click.option(
-        "--gpus-per-job", type=float, help="GPUs of each cell with ray (0.5 shares one) or slurm.  [default: 0]"
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="Address of a running Ray cluster, for --executor ray; `auto` takes the one that this machine belongs to.",
+    ),
+    click.option("--cpus-per-job", type=float, help="CPUs of each cell with --executor ray or slurm.  [default: 1]"),
+    click.option(
+        "--gpus-per-job",
+        type=float,
+        help="GPUs of each cell with --executor ray or slurm; with ray, 0.5 lets two cells share one.  [default: 0]",
     ),
     click.option(
         "--slurm-option",
         multiple=True,
         metavar="NAME=VALUE",
-        help="Option of submitit, as in partition=gpu or timeout_min=60; repeat it for several.",
+        help="Parameter of Slurm as submitit names it, for example partition=gpu or timeout_min=60. Repeat the option "
+        "for several.",
     ),
     click.option(
         "--slurm-cluster",
         type=click.Choice(("slurm", "local")),
         default="slurm",
         show_default=True,
-        help="Cluster of submitit; local runs without Slurm.",
+        help="Backend of --executor slurm: Slurm itself, or processes on this machine to try it out (local).",
     ),
 )
 
 
 def executor_of(store: "Store", where: dict[str, Any]) -> "Executor":
-    """The executor that the options name; those of another one are refused."""
+    """Makes the executor that the options name. Raises ValueError for options of another executor."""
     kind = where["executor"]
     own = {"ray_address": ("ray",), "slurm_option": ("slurm",), "threads": ("local",)}
     for name, executors in {**own, **dict.fromkeys(("cpus_per_job", "gpus_per_job"), ("ray", "slurm"))}.items():
@@ -80,7 +95,7 @@ def executor_of(store: "Store", where: dict[str, Any]) -> "Executor":
 
 
 def parsed(text: str) -> tuple[str, Any]:
-    """(name, value) of NAME=VALUE; numbers become numbers."""
+    """Returns (name, value) of NAME=VALUE; a whole number becomes an int."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise ValueError(f"--slurm-option is {text!r}; NAME=VALUE is needed, as partition=gpu")
@@ -88,14 +103,17 @@ def parsed(text: str) -> tuple[str, Any]:
 
 
 def tell_failures(progress: "Progress") -> None:
-    """On stderr, where there were any."""
+    """Prints the number of failed cells on stderr, if any failed."""
     failed = len(progress.failed) + progress.failed_before
     if failed:
-        echo(f"note: {failed} of {progress.total} cells failed; diffstab results list status=failed", err=True)
+        echo(
+            f"note: {failed} of {progress.total} cells failed; `diffstab results list status=failed` shows them",
+            err=True,
+        )
 
 
 def told(job: "Job", row: dict[str, Any]) -> str:
-    """How a job ended, in a line."""
+    """The outcome of a job in one line."""
     if row["status"] != "done":
         return f"failed  {job}: {row['error']['type']}: {' '.join(row['error']['message'].split()):.200}"
     if "R" in row:
@@ -105,7 +123,7 @@ def told(job: "Job", row: dict[str, Any]) -> str:
 
 @contextmanager
 def listening(clock: Clock = time.monotonic) -> "Iterator[Listener]":
-    """Shows a live table on a terminal; elsewhere a line per job, and its counts every 10 s. All on stderr."""
+    """Shows a live table on a terminal; elsewhere a line per job, and counts every 10 s. All on stderr."""
     from rich.live import Live
 
     from ..sweep import Listener
@@ -134,7 +152,7 @@ def listening(clock: Clock = time.monotonic) -> "Iterator[Listener]":
 
 
 def counted(progress: "Progress") -> str:
-    """Counts and time left, in a line."""
+    """Counts of jobs and the time left, in one line."""
     left = progress.seconds_left
     counts = f"{progress.done} done, {len(progress.running)} running, {len(progress.failed)} failed"
     skipped = f", {progress.skipped} were in the store" if progress.skipped else ""
@@ -143,7 +161,7 @@ def counted(progress: "Progress") -> str:
 
 
 def live_table(progress: "Progress") -> Any:
-    """Counts, time left, and the jobs under way."""
+    """A table of counts, time left, and the running jobs."""
     from rich.table import Table
     from rich.text import Text
 

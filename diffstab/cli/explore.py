@@ -1,4 +1,4 @@
-"""`diffstab explore`: a page on which temperature and cutoff deform an image, live."""
+"""`diffstab explore`: writes a page that deforms images live, by temperature and cutoff."""
 
 from pathlib import Path
 
@@ -19,14 +19,16 @@ from .stores import tell_photo
     type=click.Path(path_type=Path),
     default="explorer.html",
     show_default=True,
-    help="Page to write: one HTML file that needs no other.",
+    help="HTML file to write; it opens offline and needs no other file.",
 )
-@click.option("--side", type=int, default=224, show_default=True, help="Longest side of the images shown, pixels.")
+@click.option(
+    "--side", type=int, default=224, show_default=True, help="Longest side of the images on the page, in pixels."
+)
 def explore(images: tuple[Path, ...], output: Path, side: int) -> None:
-    """Write a page on which temperature and cutoff deform images live: yours, or two photographs of the package.
+    """Write an HTML page that deforms images live as you drag temperature and cutoff.
 
-    An IMAGE is a file or, where there is no file of that name, a photograph that comes with the package. The page
-    opens offline in any browser, and computes the same fields as the package.
+    An IMAGE is a file, or the name of a photograph that comes with the package; without any, the page shows two such
+    photographs. The page opens offline in any browser, and computes the same deformations as the package.
 
     \b
     Examples:

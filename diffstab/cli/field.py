@@ -1,4 +1,4 @@
-"""`diffstab field`: what an ensemble of deformations is like, before anything is measured."""
+"""`diffstab field`: prints the numbers of an ensemble of deformations, before anything is measured."""
 
 import math
 from typing import Any
@@ -17,14 +17,18 @@ from .progress import saying
 @ensemble_options()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def field(size: str, as_json: bool, **options: Any) -> None:
-    """Show modes, temperature range, delta, norm and the probability of a diffeomorphism.
+    """Show the numbers of random deformations: modes, size, temperature range, probability of folds.
+
+    Use it to choose --cutoff and --delta before measuring. It prints the size both as delta, the root-mean-square
+    displacement in pixels, and as temperature T, and the range of T in which deformations move more than half a pixel
+    and most do not fold the image.
 
     \b
     Examples:
       diffstab field --size 224
       diffstab field --size 32 --cutoff 10 --temperature 1e-3
     """
-    with saying("looking at the fields"):
+    with saying("computing the numbers of the deformations"):
         found = found_fields(parsed_size(size), {key: options[key] for key in ENSEMBLE})
     if as_json:
         echo_json({name: None if value == math.inf else value for name, value in found.items()})
@@ -34,7 +38,7 @@ def field(size: str, as_json: bool, **options: Any) -> None:
 
 
 def found_fields(size: tuple[int, int], options: dict[str, Any]) -> dict[str, Any]:
-    """Numbers of the ensemble that the options describe."""
+    """Computes the numbers of the ensemble that the options describe."""
     from ..fields import temperature_range
 
     ensemble = make_ensemble(size, **options)
@@ -70,7 +74,7 @@ def table_of(found: dict[str, Any]) -> dict[str, str]:
 
 
 def parsed_size(text: str) -> tuple[int, int]:
-    """(H, W) of `224` or `240x320`."""
+    """Returns (H, W) of `224` or `240x320`."""
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(side.isascii() and side.isdigit() and len(side) < 10 for side in sides):
         raise ValueError(f"size is {text!r}; a side in pixels (224) or height x width (240x320) is needed")

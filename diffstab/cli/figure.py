@@ -1,4 +1,4 @@
-"""`diffstab figure`: the figures of the paper, each from the rows that its sweep put into a store."""
+"""`diffstab figure`: draws the figures of the paper, each from the rows that its sweep stored."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 OWN = "own"  # rows of whatever is in the store
 FOLDER, STORE = "figures", "figures/store"
+NEEDS_CELLS = "The figure shows trainings and measurements (cells) from --store; --run runs those that are missing.\n\n"
 
 figure_options = together(
     click.option(
@@ -26,14 +27,15 @@ figure_options = together(
         type=click.Choice((*PRESETS, OWN)),
         default=PRESETS[0],
         show_default=True,
-        help="Sweep behind the figure: for two cores, as in the paper, or on FashionMNIST; `own` takes any rows.",
+        help="Sweep behind the figure: a small one for two cores (laptop), the paper's (paper), one on FashionMNIST "
+        "(fashion), or your own (own), which draws all rows in --store.",
     ),
     click.option(
         "--store",
         type=click.Path(path_type=Path),
         default=STORE,
         show_default=True,
-        help="Folder of results, or a CSV export of one.",
+        help="Folder of the stored results, or a CSV file exported from one.",
     ),
     click.option(
         "-o",
@@ -42,10 +44,14 @@ figure_options = together(
         type=click.Path(path_type=Path),
         default=FOLDER,
         show_default=True,
-        help="Folder for NAME.png, NAME.pdf and NAME.csv.",
+        help="Folder for the files NAME.png, NAME.pdf and NAME.csv.",
     ),
     where_option,
-    click.option("--run", is_flag=True, help="Run the cells that are missing first; stopped, it goes on from there."),
+    click.option(
+        "--run",
+        is_flag=True,
+        help="Run the missing cells first. The same command continues a run that was stopped.",
+    ),
 )
 options: Decorator = together(figure_options, executor_options)
 
@@ -54,19 +60,20 @@ class Figures(OneLineGroup):
     """A command for each figure, and `all`."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """By name."""
+        """Names of all figures, then `all`."""
         return [*(kind.name for kind in FIGURES), "all"]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Made when it is asked for."""
+        """Makes the command when it is asked for."""
         return all_figures if name == "all" else figure_command(figure_named(name).name)
 
 
 @click.group(cls=Figures)
 def figure() -> None:
-    """Draw figures of the paper and others, each with the points behind it as CSV.
+    """Draw the paper's figures and others, each with its points as CSV.
 
-    Without --run a figure is drawn from what the store has.
+    Most figures need a sweep: a set of trainings and measurements, called cells. --run runs the cells that --store
+    lacks; without --run, a figure shows those that it has.
 
     \b
     Examples:
@@ -76,14 +83,15 @@ def figure() -> None:
 
 
 def figure_command(name: str) -> click.Command:
-    """The command of one figure, for the group and for scripts."""
+    """Makes the command of one figure, for the group and for scripts."""
     kind = figure_named(name)
 
     @click.command(
         name,
         cls=Command,
         groups=FIGURE_GROUPS,
-        help=f"{kind.title}.\n\n\b\nExample:\n  diffstab figure {name}{' --run' * bool(kind.sweeps)}",
+        help=f"{kind.title}.\n\n{NEEDS_CELLS * bool(kind.sweeps)}"
+        f"\b\nExample:\n  diffstab figure {name}{' --run' * bool(kind.sweeps)}",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     @options
@@ -96,7 +104,7 @@ def figure_command(name: str) -> click.Command:
 @click.command("all", cls=Command, groups=FIGURE_GROUPS)
 @options
 def all_figures(**asked: Any) -> None:
-    """Draw every figure that the preset has; the exit status is 1 if one can't be drawn.
+    """Draw every figure that --preset has. The exit status is 1 if one can't be drawn.
 
     \b
     Example:
@@ -116,7 +124,7 @@ def all_figures(**asked: Any) -> None:
 
 
 def make(kind: FigureKind, *, preset: str, store: Path, output: Path, filters: tuple[str, ...], **rest: Any) -> None:
-    """Runs what is missing if that is asked for, draws, and writes the files."""
+    """Runs missing cells if asked to, draws the figure, and writes its files."""
     from ..figures import require_matplotlib
     from ..figures.drawing import stem_of
     from ..writing import make_folder
@@ -139,7 +147,7 @@ def make(kind: FigureKind, *, preset: str, store: Path, output: Path, filters: t
 
 
 def _rows(kind: FigureKind, preset: str, path: Path, rest: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those of the preset's sweeps, with a note on what is missing; or all."""
+    """The rows of the preset's sweeps, with a note on missing ones; all rows for the preset `own`."""
     from ..sweep import read_spec
 
     if preset == OWN:
@@ -160,7 +168,7 @@ def _rows(kind: FigureKind, preset: str, path: Path, rest: dict[str, Any]) -> li
 
 
 def _rows_of(jobs: set[str], path: Path) -> dict[str, dict[str, Any]]:
-    """The row of each of those jobs that has one."""
+    """Rows by job, of those jobs that have one."""
     from ..store import Store
 
     if not path.is_dir():
@@ -194,7 +202,7 @@ def _run(jobs: "list[Job]", path: Path, where: dict[str, Any]) -> None:
 
 
 def _write(kind: FigureKind, drawn: Any, stem: Path, asked: dict[str, Any]) -> None:
-    """The files, with where they come from, and one line on stdout."""
+    """Writes the files with their provenance, and prints one line on stdout."""
     from ..figures.drawing import table_csv, write_files
     from ..provenance import git_commit, versions
 
@@ -205,7 +213,7 @@ def _write(kind: FigureKind, drawn: Any, stem: Path, asked: dict[str, Any]) -> N
 
 
 def summary(table: list[dict[str, Any]], setting: dict[str, Any]) -> str:
-    """What was drawn, in one line."""
+    """Describes the drawn points in one line."""
     networks = len({line["model"] for line in table if "model" in line})
     told = [f"{networks} network{'s' * (networks > 1)}"] if networks else []
     told.append(f"{len(table)} point{'s' * (len(table) > 1)}")

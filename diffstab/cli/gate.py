@@ -19,30 +19,36 @@ gate_options = together(
         "--fail-above",
         type=float,
         metavar="R",
-        help="Exit with status 1 if R_f is surely above this: its 95 % interval lies above.",
+        help="Limit on R_f: exit with status 1 if the whole 95 % interval of R_f lies above R.",
     ),
     click.option(
         "--baseline",
         metavar="STORE[:KEY]",
-        help="Compare R_f with that of this row.  [without KEY: the newest row of the same model and setting]",
+        help="Stored measurement to compare R_f with: the row with this KEY in STORE, or without KEY the newest one of "
+        "the same model and setting.",
     ),
     click.option(
         "--fail-if",
         type=click.Choice(["worse"]),
-        help="Exit with status 1 if R_f is worse than the baseline's: the 95 % interval of the ratio exceeds --margin.",
+        help="Exit with status 1 if R_f is worse than that of --baseline: the whole 95 % interval of their ratio lies "
+        "above --margin.",
     ),
-    click.option("--margin", type=float, help="Largest ratio to the baseline that is not worse.  [default: 1.05]"),
+    click.option(
+        "--margin",
+        type=float,
+        help="Ratio of R_f to that of --baseline up to which the network still passes, 1 or more.  [default: 1.05]",
+    ),
 )
 
 
 class Gate:
-    """What a network must pass. Wrong use is found before anything is measured.
+    """Limits that a network must pass; wrong options raise before anything is measured.
 
     Args:
-        options: Those of the command; the gate's own are taken out.
+        options: The command's options; the gate's are removed from them.
 
     Raises:
-        ValueError: If options do not go together, or the baseline is not there.
+        ValueError: If options do not go together, or the baseline does not exist.
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -64,7 +70,7 @@ class Gate:
         self.rows = None if baseline is None else self._opened(baseline)
 
     def _opened(self, baseline: str) -> "list[Row]":
-        """The row of the key, or all measurements that are there before this one, the newest last."""
+        """Returns the row of the key, or all measurements stored so far, the newest last."""
         from ..store import is_measured
 
         folder, key = baseline, ""
@@ -79,10 +85,10 @@ class Gate:
         return sorted(measured, key=lambda row: str(row.get("time")))
 
     def passed_or_exit(self, result: "StabilityResult") -> None:
-        """Says on stderr how the network stands.
+        """Prints on stderr whether the network passes.
 
         Raises:
-            SystemExit: With status 1, if it fails.
+            SystemExit: If the network fails, with status 1.
             ValueError: If no row of the baseline was measured with the same images, settings and seed.
         """
         from ..testing import above, worse
@@ -100,7 +106,7 @@ class Gate:
             raise SystemExit(1)
 
     def _row(self, result: "StabilityResult") -> "Row":
-        """The newest row that can be compared, or the newest of the model, of which `worse` tells what differs."""
+        """The newest comparable row; if there is none, the model's newest, so that `worse` can say what differs."""
         from ..results import setting_values
 
         assert self.rows is not None
@@ -119,5 +125,5 @@ class Gate:
 
 
 def gate_taken(options: dict[str, Any]) -> dict[str, Any]:
-    """The gate's options, taken out of a command's."""
+    """Removes the gate's options from a command's, and returns them."""
     return {name: options.pop(name) for name in ("fail_above", "baseline", "fail_if", "margin")}

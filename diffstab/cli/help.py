@@ -1,6 +1,6 @@
-"""Help in groups, and the network as first word: the class of every command.
+"""The class of every command: help in groups, and the network as first word.
 
-An option that no group names stands in the last section, `Options`, as do all options of a short command.
+The last section, `Options`, has the options that no group names, which are all options of a short command.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from ..options import PHOTOS
 from .errors import OneLineErrors
 
-# Sections of a help, in their order: the options of each, by the names of their parameters.
+# Sections of each command's help, in order: the parameters of their options.
 NETWORK = "model weights checkpoint weights_key num_classes in_chans model_kwargs trust"
 DATA = "dataset data_dir download"
 CELLS = "executor jobs threads ray_address cpus_per_job gpus_per_job slurm_option slurm_cluster"
@@ -41,14 +41,14 @@ PHOTOS_TOLD = "Photographs of the package: " + "; ".join(f"{name} ({of})" for na
 
 
 class Command(OneLineErrors):
-    """A command whose options are listed in groups; a word `network` means `--model`."""
+    """A command whose help lists options in groups, and whose argument `network` sets `--model`."""
 
     def __init__(self, *args: Any, groups: Mapping[str, str] | None = None, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.groups = groups or {}
 
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """A section for each group, then one for the other options."""
+        """Writes a section for each group, then one for the other options."""
         records = {
             one.name: one.get_help_record(context) for one in self.get_params(context) if isinstance(one, click.Option)
         }
@@ -60,10 +60,10 @@ class Command(OneLineErrors):
                     formatter.write_dl(shown)
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Puts the word in the place of the option.
+        """Sets `model` from the argument `network`.
 
         Raises:
-            ValueError: If both are given and differ.
+            ValueError: If the argument and --model are given and differ.
         """
         rest = super().parse_args(context, args)
         word = context.params.pop("network", None)

@@ -43,10 +43,16 @@ USUAL = MeasureOptions()
     type=click.Choice(WEIGHTS),
     default=USUAL.weights,
     show_default=True,
-    help="Published weights, or the random ones of the initialisation.",
+    help="Weights of the network: published ones (pretrained), or random ones as before training (init).",
 )
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="File of weights, in place of --weights.")
-@click.option("--weights-key", metavar="KEY", help="Name of the state dict in the checkpoint, as in state_dict_ema.")
+@click.option(
+    "--checkpoint", type=click.Path(path_type=Path), help="File with your trained weights; replaces --weights."
+)
+@click.option(
+    "--weights-key",
+    metavar="KEY",
+    help="Key of the state dict inside --checkpoint if it holds several, for example state_dict_ema.",
+)
 @data_options
 @preprocessing_options
 @ensemble_options(BOTH)
@@ -55,7 +61,8 @@ USUAL = MeasureOptions()
     type=click.Choice(TRANSFORMS),
     default=USUAL.transform,
     show_default=True,
-    help="Transformation of the images: the paper's diffeomorphisms, or another one of the size --delta.",
+    help="Transformation of the images: the paper's random smooth deformations (diffeo), or translations, rotations "
+    "or scalings with the same displacement --delta.",
 )
 @interpolation_option
 @click.option(
@@ -63,54 +70,89 @@ USUAL = MeasureOptions()
     type=click.Choice(AVERAGES),
     default=USUAL.average,
     show_default=True,
-    help="Average over images and draws.",
+    help="Average of the squared changes over images and draws.",
 )
 @click.option(
     "--noise-radius",
     type=click.Choice(NOISE_RADIUS_RULES),
-    help="Norm of the noise: one for all images, or that of each image's change.  [default: the convention's]",
+    help="Norm of the noise: the norm of the images' change by deformation, averaged over all images (ensemble), or "
+    "that of each image by itself (per-image).  [default: as --convention says]",
 )
-@click.option("--noise-norm", type=float, help="Norm of the noise ||eta||, in place of the rule.")
-@click.option("--layers", metavar="auto|all|NAME,...", help="Measure these layers as well; * and ? stand for any text.")
-@click.option("--with-init", is_flag=True, help="Measure the network at initialisation as well, and print both.")
+@click.option(
+    "--noise-norm",
+    type=float,
+    help="Norm ||eta|| of the noise as a number, in units of the network's input; replaces --noise-radius.",
+)
+@click.option(
+    "--layers",
+    metavar="auto|all|NAME,...",
+    help="Layers to measure besides the output: the main blocks (auto), all, or names in which * and ? stand for any "
+    "text, for example 'layer*,fc'.",
+)
+@click.option("--with-init", is_flag=True, help="Measure the network before training (random weights) too.")
 @click.option(
     "--batch-norm",
     type=click.Choice(BATCH_NORMS),
-    help="Statistics of batch normalisation.  [default: running; batch with --weights init]",
+    help="Statistics that batch normalisation uses: those stored in training (running), or those of each batch "
+    "(batch).  [default: running; batch with --weights init]",
 )
 @click.option(
     "--images", type=int, default=USUAL.images, show_default=True, help="Number of images, chosen by the seed."
 )
-@click.option("--draws", type=int, default=USUAL.draws, show_default=True, help="Deformations per image.")
+@click.option(
+    "--draws",
+    type=int,
+    default=USUAL.draws,
+    show_default=True,
+    help="Number of random deformations, and of noise vectors, per image.",
+)
 @click.option(
     "--until-precision",
     type=float,
     metavar="P",
-    help="Take more images, then more draws, until log(R high / R low) is at most P or data run out.",
+    help="Width of the interval to reach, log(R_high / R_low), for example 0.1: takes more images, then more draws, "
+    "until the 95 % interval of R_f is that narrow or the data run out.",
 )
 @seed_option
-@click.option("--batch-size", type=int, default=USUAL.batch_size, show_default=True, help="Images per forward pass.")
 @click.option(
-    "--resamples", type=int, default=USUAL.resamples, show_default=True, help="Bootstrap resamples of the intervals."
+    "--batch-size",
+    type=int,
+    default=USUAL.batch_size,
+    show_default=True,
+    help="Largest number of images per forward pass.",
+)
+@click.option(
+    "--resamples",
+    type=int,
+    default=USUAL.resamples,
+    show_default=True,
+    help="Number of bootstrap resamples behind the 95 % intervals.",
 )
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
     default=USUAL.precision,
     show_default=True,
-    help="Precision of network and images.",
+    help="Floating-point precision of network and images.",
 )
-@click.option("--amp", is_flag=True, help="Run the network under autocast; the error that this makes is printed.")
-@click.option("--channels-last", is_flag=True, help="Use the memory layout channels_last for the network.")
+@click.option("--amp", is_flag=True, help="Run the network in mixed precision (autocast), and print the error it adds.")
+@click.option("--channels-last", is_flag=True, help="Use PyTorch's memory layout channels_last for the network.")
 @click.option("--compile", is_flag=True, help="Compile the network with torch.compile.")
-@click.option("--workers", type=int, default=USUAL.workers, show_default=True, help="Processes that load images.")
+@click.option(
+    "--workers", type=int, default=USUAL.workers, show_default=True, help="Number of processes that load images."
+)
 @device_option
-@store_option(required=False, help="Keep the result and its raw values in this store too.")
-@click.option("--from-row", metavar="KEY", help="Measure this row of the --store again, and compare the numbers.")
+@store_option(required=False, help="Folder of stored results to add this one to, with the values of each image.")
+@click.option(
+    "--from-row",
+    metavar="KEY",
+    help="Repeat the stored measurement with this key in --store, and compare the numbers. `diffstab results list` "
+    "shows keys.",
+)
 @gate_options
 @trust_option
-@output_option("--output", help="Write the JSON object to this file too.")
-@output_option("--report", help="Write a page of the result, with plots, to this file too.")
+@output_option("--output", help="File for the result as JSON, besides what is printed.")
+@output_option("--report", help="File for an HTML page with the result and plots.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def measure(
     store: Path | None,
@@ -121,10 +163,13 @@ def measure(
     with_init: bool,
     **options: Any,
 ) -> None:
-    """Measure D_f, G_f and R_f of a network, with 95 % intervals.
+    """Measure how stable a network is to deformations: D_f, G_f and R_f, with 95 % intervals.
 
-    Lower R_f is more stable. Near 1, deformations change the output as much as noise of the same size does; well below
-    1, the network is stable to deformations. The network is MODEL or --model.
+    Lower R_f is more stable. At 1, a smooth deformation of an image changes the network's output as much as noise of
+    the same size does. At 0.1, the squared change by deformation is a tenth of that by noise. D_f and G_f are these two
+    changes relative to the squared distance between the outputs for two images, and R_f = D_f / G_f.
+
+    MODEL is the network's name, as for --model.
 
     \b
     Examples:
@@ -159,11 +204,11 @@ def measure(
             reporter.notes(f"note: {note}")
         try:
             results = [measure_cell(one, reporter, processes) for one in wanted]
-        except OtherProcessFailedError:  # which tells it
+        except OtherProcessFailedError:  # that process prints its own error
             raise SystemExit(2) from None
     if not processes.first:
         return
-    with ExitStack() as after:  # printing comes last, since it may fail; each is done where one before it fails, too
+    with ExitStack() as after:  # last in, first out: printing comes last; each runs even if one before it fails
         after.callback(show, results, as_json)
         after.callback(write_files, results, output, report)
         for asked, found in zip(wanted if kept is not None else (), results, strict=False):
@@ -176,7 +221,7 @@ def measure(
 
 
 def write_files(results: "list[StabilityResult]", output: Path | None, report: Path | None) -> None:
-    """A network's numbers, and those at initialisation if there are two: as JSON, and as a page."""
+    """Writes the numbers as JSON and as a page: of the network, and of the network at initialisation if measured."""
     from ..writing import write_atomically
 
     if output is not None:
@@ -188,7 +233,7 @@ def write_files(results: "list[StabilityResult]", output: Path | None, report: P
 
 
 def show(results: "list[StabilityResult]", as_json: bool) -> None:
-    """The same on stdout, as JSON or as a table."""
+    """Prints the results on stdout, as JSON or as a table."""
     if as_json:
         echo_json(together(results))
     else:
@@ -196,12 +241,12 @@ def show(results: "list[StabilityResult]", as_json: bool) -> None:
 
 
 def together(results: "list[StabilityResult]") -> dict[str, Any]:
-    """One object for both."""
+    """Merges both results into one object: the second under `init`."""
     return results[0].to_dict() | ({"init": results[1].to_dict()} if len(results) > 1 else {})
 
 
 def keep(store: Any, options: MeasureOptions, result: "StabilityResult") -> None:
-    """As a sweep keeps it, so that a sweep with this cell finds it done."""
+    """Stores the result as a sweep does, so that a sweep with this cell skips it."""
     from ..sweep import measure_job, measured_row
 
     job, key = measure_job(options), str(result.key)

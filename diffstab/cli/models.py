@@ -1,4 +1,4 @@
-"""`diffstab models`: what can be named, and which weights there are."""
+"""`diffstab models`: lists the networks that can be named, and their weights."""
 
 import click
 
@@ -17,15 +17,15 @@ WEIGHTS = ("kept", "cached", "published", "none")
     "--weights",
     type=click.Choice(WEIGHTS),
     multiple=True,
-    help="Show only networks whose weights are kept with the package, cached on this machine, published (they are "
-    "fetched when first used), or none; repeat it for several.",
+    help="Show only networks whose weights come with the package (kept), are on this machine (cached), are downloaded "
+    "at first use (published), or do not exist (none). Repeat the option for several.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of a table.")
 def models(pattern: str | None, weights: tuple[str, ...], as_json: bool) -> None:
-    """List the networks of the paper, timm and torchvision that match PATTERN.
+    """List the networks that can be measured by name: those of the paper, timm and torchvision.
 
-    PATTERN has * for any text; without one, the paper's networks are shown and the others counted. Each line is a
-    name for `diffstab measure`. Networks of a hub, a folder or your own code can't be listed.
+    In PATTERN, * stands for any text. Without PATTERN, the paper's networks are listed and the others counted. Each
+    line begins with a name for `diffstab measure`. Networks on a hub, in a folder or in your own code are not listed.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Lines on stderr while work goes on: the bar of a measurement, and what a command does that takes longer than 2 s."""
+"""Progress on stderr: the bar of a measurement, and a line from any command that takes longer than 2 s."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from ..measuring import Reporter
 
 Clock = Callable[[], float]
-Wait = Callable[[Event, float], bool]  # for an event, so many seconds; True if it came
+Wait = Callable[[Event, float], bool]  # waits for an event, at most so many seconds; True if it came
 
-SOON, FIRST, EVERY = 2.0, 5.0, 10.0  # seconds: a silent command speaks; progress is told for the first time, and again
+SOON, FIRST, EVERY = 2.0, 5.0, 10.0  # seconds until a silent command prints, until the first progress, between further
 
 
 class Pace:
-    """Says when a line of progress is due, after 5 s and then every 10 s, and how long the rest takes."""
+    """Decides when to print a line of progress, after 5 s and then every 10 s, and estimates the time left."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock, self._next = clock, clock() + FIRST
         self._start: tuple[float, int] | None = None
 
     def due(self) -> bool:
-        """Whether a line should be printed now."""
+        """Returns True if a line should be printed now."""
         now = self._clock()
         if now < self._next:
             return False
@@ -33,7 +33,7 @@ class Pace:
         return True
 
     def left(self, done: int, total: int) -> float | None:
-        """Seconds until all is done, by the pace since the first call; None at first."""
+        """Seconds until all is done, by the pace since the first call; None at the first call."""
         now = self._clock()
         if self._start is None:
             self._start = now, done
@@ -42,7 +42,7 @@ class Pace:
 
 
 def duration(seconds: float) -> str:
-    """`42 s`, `12 min`, `3.5 h`."""
+    """Formats seconds as `42 s`, `12 min` or `3.5 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -55,9 +55,9 @@ def to_stderr(text: str) -> None:
 
 @contextmanager
 def watched(*, quiet: bool = False, clock: Clock = time.monotonic, wait: Wait = Event.wait) -> "Iterator[Reporter]":
-    """A reporter that shows title and bar on stderr; off a terminal, lines in place of a bar; nothing if `quiet`.
+    """Yields a reporter that shows title and bar on stderr; lines if stderr is no terminal, nothing if `quiet`.
 
-    The title comes only when images have gone through, so that bad input gets its one line and nothing else.
+    The title is printed only after the first images passed, so that bad input prints its one line and nothing else.
     """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -99,12 +99,12 @@ def watched(*, quiet: bool = False, clock: Clock = time.monotonic, wait: Wait = 
 
 @contextmanager
 def saying(text: str, wait: Wait = Event.wait, say: Callable[[str], None] = to_stderr) -> Iterator[None]:
-    """Says on stderr what is being done if it takes longer than 2 s, and every 10 s that it still is.
+    """Prints on stderr what is being done if it takes longer than 2 s, and every 10 s how long it has taken.
 
     Args:
-        text: What is done, as in `reading results`.
-        wait: Waits for its end.
-        say: Prints a line.
+        text: Description of the work, such as `reading results`.
+        wait: Function that waits for the end of the work.
+        say: Function that prints a line.
     """
     ended = Event()
 

@@ -1,4 +1,4 @@
-"""`diffstab measure --from-row`: a measurement made again, and whether it gives the same."""
+"""`diffstab measure --from-row`: repeats a stored measurement and compares the numbers."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from ..results import StabilityResult
     from ..store import Row
 
-BESIDE = set("from_row store output report as_json device workers trust".split())  # options that go with a row's
+BESIDE = set("from_row store output report as_json device workers trust".split())  # options allowed with --from-row
 HASHES = {"weights_sha256": "weights", "network_sha256": "layers", "data_sha256": "images"}
 
 
 def asked_by_row(store: Path | None, key: str, options: dict[str, Any]) -> "tuple[Row, MeasureOptions]":
-    """The row, and its options with the device and workers asked for now.
+    """Returns the row, and its options with the device and workers of this call.
 
     Raises:
-        ValueError: If there is no such row, it can't be measured again, it names what is not trusted, or options are
-            given that it has itself.
+        ValueError: If there is no such row, it can't be measured again, it names code or files that are not trusted,
+            or options are given that the row sets.
     """
     from dataclasses import replace
 
@@ -44,7 +44,7 @@ def asked_by_row(store: Path | None, key: str, options: dict[str, Any]) -> "tupl
 
 
 def tell_differences(row: "Row", result: dict[str, Any]) -> bool:
-    """Says on stderr whether D, G and R are the row's, and what else is not; True if they are."""
+    """Prints on stderr whether D, G and R equal the row's, and what else differs; returns True if they do."""
     from ..store import CHANGES_NOTHING, differences
 
     found = differences(row, result)
@@ -59,16 +59,16 @@ def tell_differences(row: "Row", result: dict[str, Any]) -> bool:
         if result["versions"].get(package) != version:
             others.append(f"{package} {version}")
     told = ", ".join(f"{letter} by {value:.2g}" for letter, value in found.items())
-    why = f"; in the row there were other {', '.join(others)}" if others else ""
-    echo(f"{name}: others than in the row, relatively {told}{why}", err=True)
+    why = f"; the row was measured with other {', '.join(others)}" if others else ""
+    echo(f"{name}: the numbers differ from the row's, relatively {told}{why}", err=True)
     return False
 
 
 def mend(store: Path, row: "Row", result: "StabilityResult") -> None:
-    """Puts a row's raw values back into its store if they are missing or damaged there, and says so on stderr."""
+    """Restores a row's raw values in its store if they are missing or damaged, and says so on stderr."""
     from ..store import Store
 
     kept = Store(store)
     if kept.mend(row, result.raw):
-        echo(f"row {row['key'][:12]}: its raw values were missing or damaged, and are put back", err=True)
+        echo(f"row {row['key'][:12]}: its raw values were missing or damaged, and are restored", err=True)
     kept.close()

@@ -1,4 +1,4 @@
-"""`diffstab report`: the measurements of a store on one page."""
+"""`diffstab report`: shows the measurements of a store on one HTML page."""
 
 from pathlib import Path
 
@@ -21,19 +21,32 @@ from .stores import opened
     type=click.Path(path_type=Path),
     default="report.html",
     show_default=True,
-    help="Page to write: one HTML file that needs no other.",
+    help="HTML file to write; it opens offline and needs no other file.",
 )
 @where_option
 @click.option("--title", help="Title of the page.  [default: the store's name]")
-@click.option("--compare", "most", type=int, default=30, show_default=True, help="Networks in a matrix; 0 for none.")
-@click.option("--resamples", type=int, default=DEFAULTS.resamples, show_default=True, help="Bootstrap resamples.")
-@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Seed of the resamples.")
+@click.option(
+    "--compare",
+    "most",
+    type=int,
+    default=30,
+    show_default=True,
+    help="Largest number of networks in the matrix of paired comparisons; 0 leaves the matrix out.",
+)
+@click.option(
+    "--resamples",
+    type=int,
+    default=DEFAULTS.resamples,
+    show_default=True,
+    help="Number of bootstrap resamples behind the 95 % intervals.",
+)
+@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Seed of the bootstrap resamples.")
 def report(
     store: Path, output: Path, filters: tuple[str, ...], title: str | None, most: int, resamples: int, seed: int
 ) -> None:
-    """Write a page of what a STORE holds: table, plots, paired comparisons.
+    """Write an HTML page of stored results: table, plots, paired comparisons.
 
-    The page opens offline in any browser; rows can be sorted, filtered and saved from it.
+    STORE is a folder of results. The page opens offline in any browser; its table can be sorted, filtered and saved.
 
     \b
     Examples:

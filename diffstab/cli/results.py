@@ -1,4 +1,4 @@
-"""`diffstab results`: what a store holds, chosen, shown, written for other programs, checked."""
+"""`diffstab results`: lists, shows, exports and checks the rows of a store."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,9 +41,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 
 @click.group(cls=OneLineGroup)
 def results() -> None:
-    """List, show, query, export, recompute and check the results in a store.
+    """List, show, query, export, recompute and check stored results.
 
-    A FILTER is COLUMN=VALUE, or with != < <= > >= : model=resnet*, 'R.value<0.5', status=failed.
+    A store is a folder of results that `diffstab sweep` or `diffstab measure --store` wrote. It has one row for each
+    training or measurement. A FILTER chooses rows by COLUMN=VALUE, or with != < <= > >=, for example model=resnet*,
+    'R.value<0.5' or status=failed.
 
     \b
     Examples:
@@ -57,7 +59,9 @@ def results() -> None:
 @filter_argument
 @json_option
 def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
-    """List one line per cell: what was measured, and R_f.
+    """List the stored results, one line each: what was measured, and R_f.
+
+    A FILTER such as model=resnet* or 'R.value<0.5' chooses rows; only rows that pass all filters are listed.
 
     \b
     Examples:
@@ -84,7 +88,9 @@ def list_rows(store: Path, filters: tuple[str, ...], as_json: bool) -> None:
 @click.argument("key")
 @json_option
 def show(store: Path, key: str, as_json: bool) -> None:
-    """Show everything about one row: KEY is its key, or the beginning of it.
+    """Show everything about one row.
+
+    KEY is the key of the row or its first letters. `diffstab results list` shows the keys.
 
     \b
     Example:
@@ -113,13 +119,17 @@ def show(store: Path, key: str, as_json: bool) -> None:
 @store_option()
 @filter_argument
 @click.option("--columns", metavar="A,B,...", default=QUERIED, show_default=True, help="Columns to show.")
-@click.option("--sort", metavar="COLUMN", help="Sort by this column, rising; rows without a value come last.")
-@click.option("--limit", type=click.IntRange(min=1), help="Show the first rows only.")
+@click.option(
+    "--sort", metavar="COLUMN", help="Column to sort by, smallest value first; rows without a value come last."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Largest number of rows to show.  [default: all]")
 @json_option
 def query(
     store: Path, filters: tuple[str, ...], columns: str, sort: str | None, limit: int | None, as_json: bool
 ) -> None:
-    """Show any columns of the rows that pass all filters.
+    """Show chosen columns of the stored rows.
+
+    A FILTER such as model=resnet* or 'R.value<0.5' chooses rows; only rows that pass all filters are shown.
 
     \b
     Example:
@@ -145,14 +155,22 @@ def query(
 @store_option()
 @filter_argument
 @click.option(
-    "--format", "file_format", type=click.Choice(EXPORTS), default="csv", show_default=True, help="Format of the file."
+    "--format",
+    "file_format",
+    type=click.Choice(EXPORTS),
+    default="csv",
+    show_default=True,
+    help="Format: CSV or Parquet with all columns, a CSV that joins with timm's results files by `model` (timm), or a "
+    "CSV with one line per layer (layers).",
 )
-@click.option("--for-spreadsheets", is_flag=True, help="Put ' before texts that a spreadsheet would take for formulas.")
+@click.option("--for-spreadsheets", is_flag=True, help="Put ' before texts that a spreadsheet would run as formulas.")
 @output_option("-o", "--output")
 def export(
     store: Path, filters: tuple[str, ...], file_format: str, for_spreadsheets: bool, output: Path | None
 ) -> None:
-    """Write the rows as CSV or Parquet, or as a CSV that joins on `model` with timm's results files.
+    """Write the stored rows to a CSV or Parquet file for other programs.
+
+    A FILTER such as model=resnet* or 'R.value<0.5' chooses rows; only rows that pass all filters are written.
 
     \b
     Examples:
@@ -175,21 +193,34 @@ def export(
 @results.command(cls=Command)
 @store_option()
 @filter_argument
-@click.option("--average", type=click.Choice(AVERAGES), help="Average over images and draws.")
-@click.option("--median-rule", type=click.Choice(MEDIAN_RULES), help="Median of the squared norm, or of each output.")
-@click.option("--pairs", type=click.Choice(PAIR_RULES), help="Pairs of distinct images, or all.")
-@click.option("--resamples", type=click.IntRange(min=100), help="Bootstrap resamples of the intervals.")
+@click.option("--average", type=click.Choice(AVERAGES), help="Average of the squared changes over images and draws.")
+@click.option(
+    "--median-rule",
+    type=click.Choice(MEDIAN_RULES),
+    help="Median of the squared norm of the output's change (norm), or the sum over outputs of the median of each "
+    "(coordinate).",
+)
+@click.option(
+    "--pairs",
+    type=click.Choice(PAIR_RULES),
+    help="Pairs of images in the denominator of D_f and G_f: two different images, or all pairs, an image with itself "
+    "included.",
+)
+@click.option(
+    "--resamples", type=click.IntRange(min=100), help="Number of bootstrap resamples behind the 95 % intervals."
+)
 def recompute(store: Path, filters: tuple[str, ...], **statistic: Any) -> None:
-    """Add rows with another statistic of the same raw values; no network runs again.
+    """Recompute R_f with another statistic from the stored values of each image; no network runs again.
 
-    ||eta|| stays what the measurement chose, which the new rows' column radius_average tells.
+    The results are added as new rows; a FILTER such as model=resnet* chooses the rows to recompute. The norm ||eta|| of
+    the noise stays as measured, and the column radius_average of the new rows says how it was averaged.
 
     \b
     Example:
       diffstab results recompute --store results --average mean
     """
     if not any(statistic.values()):
-        raise ValueError("no statistic is given; say --average, --median-rule, --pairs or --resamples")
+        raise ValueError("no statistic is given; give --average, --median-rule, --pairs or --resamples")
     from ..store import recompute_all, select
 
     target = opened(store)
@@ -205,7 +236,9 @@ def recompute(store: Path, filters: tuple[str, ...], **statistic: Any) -> None:
 @store_option()
 @json_option
 def check(store: Path, as_json: bool) -> None:
-    """Verify every line, hash and sidecar; exit status 1 if anything is wrong.
+    """Check that a store is undamaged: every line, every hash and every file of raw values.
+
+    The exit status is 1 if anything is wrong.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Stores as commands open them: notes on stderr, rows by filter or by key."""
+"""Opens stores for commands: notes go to stderr, rows are chosen by filter or by key."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def opened(folder: Path, keep: "Callable[[Row], Any] | None" = None) -> "Store":
-    """The store, as `Store` opens it; what was left out on opening goes to stderr."""
+    """Opens the store; prints on stderr which lines were left out."""
     with saying(f"reading {folder}"):
         from ..store import Store
 
@@ -23,23 +23,23 @@ def opened(folder: Path, keep: "Callable[[Row], Any] | None" = None) -> "Store":
 
 
 def tell_photo(name: Path) -> None:
-    """Says on stderr of whom a photograph of the package is, where it stands for a name."""
+    """Prints the author and licence of a photograph of the package on stderr, if `name` is one and no file."""
     if not name.exists() and str(name) in PHOTOS:
         echo(f"{name}: photograph that comes with the package, {PHOTOS[str(name)]}", err=True)
 
 
 def tell_notes(store: "Store") -> None:
-    """Says on stderr what was left out."""
+    """Prints the store's notes on stderr, and clears them."""
     for note in store.notes:
         echo(f"note: {note}", err=True)
     store.notes.clear()
 
 
 def chosen(folder: Path, filters: Sequence[str], keep: "Callable[[Row], Any]", columns: Sequence[str] = ()) -> "Store":
-    """A store that lists the rows that pass the filters alone, and keeps something of each.
+    """Opens a store with only the rows that pass the filters, of each of which it holds what `keep` returns.
 
     Raises:
-        ValueError: If the store knows no such filter or column.
+        ValueError: If no row has a column of the filters or of `columns`.
     """
     from ..store import Filters
 
@@ -52,7 +52,7 @@ def chosen(folder: Path, filters: Sequence[str], keep: "Callable[[Row], Any]", c
 
 
 def one_row(store: "Store", key: str) -> "Row":
-    """The row of that key, or the beginning of one. Raises ValueError if there is none, or several."""
+    """Returns the row whose key begins with `key`. Raises ValueError if there is none, or several."""
     keys = store.keys(key)
     if len(keys) != 1 or not key:
         found = f"{len(keys)} rows have a key that begins so" if keys else "no row has a key that begins so"

@@ -1,4 +1,4 @@
-"""`diffstab sweep`: the cells of a YAML grid, run where they are not in the store yet."""
+"""`diffstab sweep`: runs those cells of a YAML grid that the store does not have yet."""
 
 from pathlib import Path
 from shlex import quote
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def print_example(context: click.Context, parameter: click.Parameter, value: bool) -> None:
-    """Prints the file of a small sweep, and ends the command."""
+    """Prints a small example file, and ends the command."""
     if value and not context.resilient_parsing:
         from ..sweep import EXAMPLE
 
@@ -29,7 +29,7 @@ def print_example(context: click.Context, parameter: click.Parameter, value: boo
 
 @click.command(cls=Command, groups=SWEEP_GROUPS)
 @click.argument("spec", metavar="SPEC.yaml", type=click.Path(path_type=Path))
-@store_option(help="Folder of the results; made where there is none.")
+@store_option(help="Folder for the results; it is created if missing.")
 @click.option(
     "--example",
     is_flag=True,
@@ -38,12 +38,16 @@ def print_example(context: click.Context, parameter: click.Parameter, value: boo
     callback=print_example,
     help="Print a SPEC.yaml to start from, and exit.",
 )
-@click.option("--dry-run", is_flag=True, help="Print what would be run; nothing is written, and no code imported.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print which cells would run, without writing anything or importing code that the sweep names.",
+)
 @trust_option
-@click.option("--yes", is_flag=True, help="Run a grid of more than 1,000 cells.")
-@click.option("--retry-failed", is_flag=True, help="Run cells again that failed before.")
+@click.option("--yes", is_flag=True, help="Confirm that a grid of more than 1,000 cells should run.")
+@click.option("--retry-failed", is_flag=True, help="Run cells again that failed in an earlier run.")
 @executor_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object in the end.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object at the end.")
 def sweep(
     spec: Path,
     store: Path,
@@ -54,9 +58,14 @@ def sweep(
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Run a grid of trainings and measurements; stopped at any point, the same command goes on where it was.
+    """Run a grid of trainings and measurements from a YAML file.
 
-    Exit status 1 if a cell failed, now or before; its row tells why, and --retry-failed runs it again.
+    The keys of SPEC.yaml are the options of `diffstab measure` and `diffstab train`. Lists multiply: each combination
+    of their entries is one cell, which is a training or a measurement. The same command continues a sweep that was
+    stopped, since it skips the cells that --store has.
+
+    The exit status is 1 if a cell failed, in this run or an earlier one. The stored row has the error, and
+    --retry-failed runs the cell again.
 
     \b
     Examples:
@@ -90,9 +99,9 @@ def sweep(
 
 
 def tell_plan(plan: "Spec", folder: Path, retry_failed: bool, as_json: bool, trust: list[str]) -> None:
-    """Which cells there are, and which of them the store has; a store is not made.
+    """Prints the cells and whether the store has each of them; does not create a store.
 
-    Own code is run, and compared with the store, only if `trust` has its name.
+    The user's code is run, and compared with the store, only if `trust` has its name.
     """
     from ..store import DONE, FAILED, Store
     from ..sweep import built_models, changed_jobs
@@ -119,7 +128,7 @@ def tell_plan(plan: "Spec", folder: Path, retry_failed: bool, as_json: bool, tru
 
 
 def kept_status(store: "Store | None", job: str) -> str:
-    """`done`, with the weights and raw values that the job gave, `failed`, or `to run`."""
+    """Returns `done` if the job's weights and raw values are stored, else `failed` or `to run`."""
     from ..store import DONE, FAILED
 
     if store is None or store.status(job) is None:
@@ -128,7 +137,7 @@ def kept_status(store: "Store | None", job: str) -> str:
 
 
 def tell_summary(progress: "Progress", plan: "Spec", store: "Store", as_json: bool) -> None:
-    """How the sweep ended, on stdout."""
+    """Prints the outcome of the sweep on stdout."""
     skipped = progress.skipped - progress.failed_before
     if as_json:
         counts = {"cells": progress.total, "done": progress.done, "failed": len(progress.failed), "skipped": skipped}

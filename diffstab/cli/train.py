@@ -1,4 +1,4 @@
-"""`diffstab train`: a network by a recipe, in a folder that `diffstab measure --checkpoint` reads."""
+"""`diffstab train`: trains a network by a recipe, into a folder that `diffstab measure` reads as `local-dir:DIR`."""
 
 import signal
 from collections.abc import Iterator
@@ -23,59 +23,125 @@ INTERRUPTED = {signal.SIGINT: 130, signal.SIGTERM: 143}  # exit status, as shell
 
 
 def option(flags: str, **settings: Any) -> Decorator:
-    """An option of `TrainOptions`, with its default; without one, the recipe's."""
+    """Makes an option of `TrainOptions` with its default; if it has none, the recipe sets the value."""
     default = DEFAULTS[flags.partition("/")[0].removeprefix("--").replace("-", "_")]
     return click.option(flags, default=default, show_default=default is not None, **settings)
 
 
 @click.command(cls=Command, groups=TRAIN_GROUPS)
 @model_argument
-@option("--model", help="Network: NAME, timm:NAME, torchvision:NAME, paper:NAME; the paper's nets also as NAME-w0.25.")
-@option("--dataset", help="Images with labels, held in memory, such as mnist5k.")
-@option("--data-dir", type=click.Path(), help="Folder of the data set, where it has one.")
-@option("--download", is_flag=True, help="Fetch the data set into --data-dir if it is not there.")
-@option("--recipe", type=click.Choice(list(RECIPES)), help="Recipe: gives every option that has no default here.")
-@option("--epochs", type=int, help="Epochs over all images; a smaller --train-size gets more, for as many steps.")
-@option("--train-size", type=int, help="Number of images to train on, as many of each class.")
-@option("--label-noise", type=float, help="Share of the training labels that are replaced.")
-@option("--seed", type=int, help="Seed of the initialisation, the images, their order and augmentation.")
-@option("--batch-size", type=int, help="Images per step.")
-@option("--optimizer", type=click.Choice(OPTIMIZERS), help="Optimiser.")
+@option(
+    "--model",
+    help="Network to train: NAME, paper:NAME, timm:NAME or torchvision:NAME. NAME-w0.25 gives one of the paper's "
+    "networks a quarter of its width.",
+)
+@option("--dataset", help="Data set with labels that fits into memory, such as mnist5k, fashionmnist or cifar10.")
+@option("--data-dir", type=click.Path(), help="Folder of the data set, unless it comes with the package.")
+@option("--download", is_flag=True, help="Download the data set into --data-dir if it is missing there.")
+@option(
+    "--recipe",
+    type=click.Choice(list(RECIPES)),
+    help="Recipe, which sets every option that shows no default here: the paper's (paper), its transfer from ImageNet "
+    "(transfer), its published code (reference), or a short one for two cores (laptop).",
+)
+@option(
+    "--epochs",
+    type=int,
+    help="Epochs over the full training set. A smaller --train-size gets more epochs, so that the number of steps "
+    "stays the same.",
+)
+@option(
+    "--train-size",
+    type=int,
+    help="Number of training images, the same number of each class, chosen by the seed.  [default: all]",
+)
+@option("--label-noise", type=float, help="Share of the training labels that are replaced by another class.")
+@option("--seed", type=int, help="Seed of the initial weights, the choice and order of images, and augmentation.")
+@option("--batch-size", type=int, help="Number of images per step.")
+@option("--optimizer", type=click.Choice(OPTIMIZERS), help="Optimiser: SGD with --momentum, or Adam.")
 @option("--lr", type=float, help="Learning rate at the start.")
-@option("--head-lr", type=float, help="Learning rate of the last layer at the start.")
+@option("--head-lr", type=float, help="Learning rate of the last layer at the start, if it differs from --lr.")
 @option("--momentum", type=float, help="Momentum of SGD.")
-@option("--weight-decay", type=float, help="Factor of the squared weights.")
-@option("--decay-vectors/--no-decay-vectors", help="Apply weight decay to biases and batch norm too.")
-@option("--schedule", type=click.Choice(SCHEDULES), help="Schedule of the learning rate.")
-@option("--cosine-span", type=float, help="Share of the epochs after which the cosine is at 0.")
-@option("--gamma", type=float, help="Factor per epoch of the exponential schedule.")
-@option("--start", type=click.Choice(STARTS), help="Start from random weights, or ImageNet's but for the last layer.")
-@option("--translate", type=int, help="Largest random shift of an image, pixels.")
-@option("--flip/--no-flip", help="Mirror half of the images.  [default: unless they are digits]")
-@option("--diffeo-temperature", type=float, help="Temperature of random deformations of the images; 0: none.")
-@option("--diffeo-cutoff", type=float, help="Cutoff c of these deformations.")
-@option("--diffeo-cutoff-rule", type=click.Choice(CUTOFF_RULES), help="Rule for the modes of these deformations.")
-@option("--loss", type=click.Choice(LOSSES), help="Loss to minimise.")
-@option("--alpha", type=float, help="Train alpha (f - f_0): lazily if large, features if small.")
-@option("--select", type=click.Choice(SELECTIONS), help="Epoch to keep: best on held-out or test images, or the last.")
-@option("--holdout", type=float, help="Share of the training images held out to select the epoch.")
-@option("--ema", type=float, help="Decay per step of averaged weights, which are kept; 0: none.")
-@option("--bfloat16/--float32", help="Run forward and backward in bfloat16 autocast.")
-@option("--channels-last/--no-channels-last", help="Use the memory layout channels_last.")
+@option("--weight-decay", type=float, help="Weight decay of the optimiser, for example 5e-4.")
+@option("--decay-vectors/--no-decay-vectors", help="Apply weight decay to biases and batch-norm parameters too.")
+@option(
+    "--schedule",
+    type=click.Choice(SCHEDULES),
+    help="Schedule of the learning rate: cosine down to 0, exponential (times --gamma after each epoch), or constant.",
+)
+@option(
+    "--cosine-span",
+    type=float,
+    help="Share of the epochs after which the cosine schedule reaches 0. Below 1, the rate rises again.",
+)
+@option("--gamma", type=float, help="Factor on the learning rate after each epoch of the exponential schedule.")
+@option(
+    "--start",
+    type=click.Choice(STARTS),
+    help="Initial weights: random (init), or published ImageNet weights in all layers but the last (imagenet).",
+)
+@option("--translate", type=int, help="Largest random shift of a training image, in pixels.")
+@option("--flip/--no-flip", help="Mirror half of the training images left to right.  [default: not for digits]")
+@option(
+    "--diffeo-temperature",
+    type=float,
+    help="Temperature T of random deformations that augment the training images; 0 makes none.",
+)
+@option("--diffeo-cutoff", type=float, help="Cutoff c of the random deformations that augment the training images.")
+@option(
+    "--diffeo-cutoff-rule",
+    type=click.Choice(CUTOFF_RULES),
+    help="Modes (i, j) that --diffeo-cutoff keeps: i^2 + j^2 <= c^2 (disk), or sqrt(i^2 + j^2) < c + 1/2 "
+    "(half-integer).",
+)
+@option(
+    "--loss",
+    type=click.Choice(LOSSES),
+    help="Loss to minimise: cross-entropy, or the soft hinge of one class against the others.",
+)
+@option(
+    "--alpha",
+    type=float,
+    help="Scale of the output alpha (f - f_0), the change of the network f since its initialisation f_0: small values "
+    "learn features, large ones train lazily.  [default: train f itself]",
+)
+@option(
+    "--select",
+    type=click.Choice(SELECTIONS),
+    help="Epoch whose weights are kept: the best on held-out training images (validation), the last one, or the best "
+    "on test images (test).",
+)
+@option("--holdout", type=float, help="Share of the training images held out for --select validation.")
+@option(
+    "--ema",
+    type=float,
+    help="Decay per step of a moving average of the weights, which is kept instead of them; 0 keeps the weights.",
+)
+@option("--bfloat16/--float32", help="Train in mixed precision (bfloat16 autocast), or in float32.")
+@option("--channels-last/--no-channels-last", help="Use PyTorch's memory layout channels_last.")
 @option("--compile/--no-compile", help="Compile the network with torch.compile.")
-@option("--stability-images", type=int, help="Test images to measure R_f on after 0, 1, 2, 4, ... epochs; 0: none.")
+@option(
+    "--stability-images",
+    type=int,
+    help="Number of test images on which R_f is measured after 0, 1, 2, 4, ... epochs; 0 measures none.",
+)
 @trust_option
-@option("--device", help="Device to train on: auto, cpu, cuda, cuda:1, mps.")
-@click.option("--output", metavar="DIR", required=True, help="Folder of the run; a stopped run there goes on.")
-@click.option("--resume", is_flag=True, help="Refuse to start anew: there must be a checkpoint in DIR.")
-@click.option("--tensorboard", is_flag=True, help="Log to DIR/tensorboard too.")
-@click.option("--wandb", metavar="PROJECT", help="Log to Weights & Biases too.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a line.")
+@option("--device", help="Device to train on: auto, cpu, cuda, cuda:1 or mps.")
+@click.option(
+    "--output", metavar="DIR", required=True, help="Folder of the run. A run that was stopped there continues."
+)
+@click.option("--resume", is_flag=True, help="Continue only: fail if there is no checkpoint in --output.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into the folder tensorboard in --output.")
+@click.option("--wandb", metavar="PROJECT", help="Project of Weights & Biases to log to.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object instead of a line.")
 def train(output: str, resume: bool, tensorboard: bool, wandb: str | None, as_json: bool, **options: Any) -> None:
-    """Train a network; stopped at any point, the same command goes on where it was.
+    """Train a network, to be measured with `diffstab measure`.
 
-    DIR holds checkpoint.pt and metrics.jsonl after every epoch, and in the end model.safetensors and config.json.
-    SIGTERM and Ctrl-C write the checkpoint and exit. The network is MODEL or --model.
+    MODEL is the network's name, as for --model. The folder DIR that --output names gets checkpoint.pt and
+    metrics.jsonl after every epoch, and model.safetensors and config.json at the end. Then
+    `diffstab measure local-dir:DIR` measures the network.
+
+    The same command continues a run that was stopped. SIGTERM and Ctrl-C write the checkpoint and exit.
 
     \b
     Examples:
@@ -110,7 +176,7 @@ def refuse_without_checkpoint(folder: Path) -> None:
 
 
 def run(options: TrainOptions, folder: Path, tensorboard: bool, wandb: str | None) -> "Trained | None":
-    """Trains, with a line per epoch on stderr; None in a process that is not the first of several."""
+    """Trains, with a line per epoch on stderr; returns None in all processes but the first."""
     from ..processes import chosen_device, joined, local_device
     from ..training import TrainingStoppedError
     from ..training import train as train_network
@@ -135,22 +201,22 @@ def run(options: TrainOptions, folder: Path, tensorboard: bool, wandb: str | Non
 
 
 class Stop:
-    """Whether a signal asked to stop, and the exit status that says so."""
+    """Records whether a signal asked to stop, and the exit status for it."""
 
     status = 0
 
     def __call__(self) -> bool:
-        """Whether one came."""
+        """True if a signal came."""
         return bool(self.status)
 
     def heed(self, number: int, frame: object) -> None:
-        """Notes the signal; the training stops after its step."""
+        """Records the signal; the training stops after its current step."""
         self.status = INTERRUPTED[signal.Signals(number)]
 
 
 @contextmanager
 def asked_to_stop() -> Iterator[Stop]:
-    """Heeds SIGTERM and Ctrl-C while a training runs."""
+    """Catches SIGTERM and Ctrl-C while a training runs."""
     stop = Stop()
     before = {number: signal.signal(number, stop.heed) for number in INTERRUPTED}
     try:
@@ -161,7 +227,7 @@ def asked_to_stop() -> Iterator[Stop]:
 
 
 def make_loggers(options: TrainOptions, folder: Path, tensorboard: bool, wandb: str | None) -> "list[Logger]":
-    """Those asked for. Raises ValueError if their package is missing."""
+    """Makes the loggers that the options ask for. Raises ValueError if their package is missing."""
     from ..training import TensorBoardLogger, WandbLogger
 
     loggers: list[Logger] = [TensorBoardLogger(folder / "tensorboard")] if tensorboard else []
@@ -169,7 +235,7 @@ def make_loggers(options: TrainOptions, folder: Path, tensorboard: bool, wandb: 
 
 
 def tell(report: "EpochReport") -> None:
-    """One line: the epoch, its loss and error, its time and the time left."""
+    """Prints one line: the epoch, its loss and error, its time and the time left."""
     echo(
         f"epoch {report.epoch:{len(str(report.epochs))}d} of {report.epochs}  loss {report.loss:.4f}  "
         f"{report.watched} error {report.error:.1%}  {report.seconds:.1f} s, {duration(report.seconds_left)} left",
@@ -178,11 +244,11 @@ def tell(report: "EpochReport") -> None:
 
 
 def warn(text: str) -> None:
-    """What the user should know."""
+    """Prints a note on stderr."""
     echo(f"note: {text}", err=True)
 
 
 def describe(trained: "Trained", weights: Path) -> dict[str, Any]:
-    """Its JSON form: every option, where it ran, and how it came out."""
+    """The outcome for JSON: every option, the device, the last loss and error, and the file of weights."""
     numbers = {name: getattr(trained, name) for name in ("epoch", "epoch_loss", "train_loss", "test_error", "seconds")}
     return {**trained.options.to_dict(), **numbers, "weights": str(weights)}

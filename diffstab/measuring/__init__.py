@@ -1,9 +1,9 @@
 """The loop that measures a network, and one measurement by names.
 
-Open `measure` first, then `passes`: `setup` is what both passes need, `first_pass` sees the images alone,
-`second_pass` runs the network, `inspection` looks whether it can be trusted, `assemble` makes the result, `notes` tells
-what else a user should know. `by_name` loads what the command line names. The room imports results, perturbations,
-statistics, fields, streams, options, the ground floor and, in `by_name` alone, models and data.
+Open `measure` first, then `passes`. `setup` holds what both passes need, `first_pass` uses only the images,
+`second_pass` runs the network, `inspection` checks whether the network can be trusted, `assemble` makes the result, and
+`notes` warns the user. `by_name` loads what the command line names. The room imports results, perturbations,
+statistics, fields, streams, options, the ground floor and, only in `by_name`, models and data.
 """
 
 from .by_name import Reporter, measure_cell, network_hashes

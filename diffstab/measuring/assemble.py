@@ -1,4 +1,4 @@
-"""From what the passes found to the result: numbers with intervals, every knob, hashes."""
+"""Makes the result from the two passes: numbers with intervals, every setting, hashes."""
 
 import time
 from dataclasses import replace
@@ -28,11 +28,11 @@ from .setup import Setup
 
 
 def assemble(model: Network, images: Images, found: Passes, start: float, note: Note) -> StabilityResult:
-    """The result of a measurement that began at `start`; `note` is told what the user should know of its layers."""
+    """Makes the result of a measurement that began at `start`; `note` gets warnings about its layers."""
     setup, first, radii, second = found
     model = plain(model)
     settings = setup.settings
-    order = first.keys.argsort()  # intervals resample images in the order of their index, however they came
+    order = first.keys.argsort()  # intervals resample images in the order of their index
     exponents = {name: noise_exponent(second.raised, name, settings.average) for name in second.raised}
     raw = _raw(first, second, order, exponents.get(OUTPUT))
     chosen = {"resamples": settings.resamples, "seed": settings.seed}
@@ -66,7 +66,7 @@ def assemble(model: Network, images: Images, found: Passes, start: float, note: 
 
 
 def _what_ran(raw: RawValues, second: SecondPass, setup: Setup, images: Images) -> dict[str, Any]:
-    """Images that came, and what was found out about the network."""
+    """Fields about the images that were measured, and about what the inspection saw of the network."""
     found, count = second.inspected, len(raw.indices)
     return {
         "images": count,
@@ -80,19 +80,19 @@ def _what_ran(raw: RawValues, second: SecondPass, setup: Setup, images: Images) 
 
 
 def _order(images: Images) -> str:
-    """Order of images in batches that are part of f."""
+    """The order of images, for networks whose batch is part of f."""
     return "seeded" if isinstance(images, (Tensor, Dataset)) else "given"
 
 
 def _copies(first: FirstPass, order: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Number of the different image that each image is, in this order; None if all differ."""
+    """Numbers images so that copies share a number, `[N]` in the given order; None if all images differ."""
     numbers: dict[bytes, int] = {}
     found = [numbers.setdefault(first.digests[key], len(numbers)) for key in first.keys[order].tolist()]
     return np.array(found) if len(numbers) < len(found) else None
 
 
 def _mean(values: Array) -> float | None:
-    """None where the transformation does not tell."""
+    """The mean; None if the values are NaN, since the transformation doesn't know them."""
     return None if np.isnan(values).any() else float(values.mean())
 
 
@@ -119,7 +119,7 @@ def _raw(first: FirstPass, second: SecondPass, order: NDArray[np.int64], exponen
 
 
 def _rates(raw: RawValues, wrong: int | None, setup: Setup) -> dict[str, Any]:
-    """Test error, label flips and the Lipschitz ratio."""
+    """The fields of test error, label flips and Lipschitz ratio."""
     count = len(raw.indices)
 
     def share(hits: float | None) -> ErrorRate | None:
@@ -137,7 +137,7 @@ def _rates(raw: RawValues, wrong: int | None, setup: Setup) -> dict[str, Any]:
 
 
 def _named(model: Network, images: Images) -> dict[str, Any]:
-    """What model and images call themselves; the command line puts its own names in their place."""
+    """Names from the model and images themselves; the command line replaces them by its own."""
     name, split, preprocessing = (getattr(images, about, None) for about in ("name", "split", "preprocessing"))
     return {
         "model": type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "callable"),
@@ -150,7 +150,7 @@ def _named(model: Network, images: Images) -> dict[str, Any]:
 
 
 def _chosen(setup: Setup) -> dict[str, Any]:
-    """Every knob."""
+    """Every setting of the measurement."""
     settings, transformation = setup.settings, setup.transformation
     ensemble = ("cutoff", "cutoff_rule", "temperature", "delta_rule")
     return {

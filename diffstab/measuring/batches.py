@@ -1,4 +1,4 @@
-"""Images as batches that can be gone through more than once, each image with the index that keys its random streams."""
+"""Batches of images that can be iterated twice; each image has the index that keys its random streams."""
 
 import math
 import traceback
@@ -17,14 +17,14 @@ from ..streams import in_random_order
 
 
 class Batch(NamedTuple):
-    """Index of each image `[B]`, the images `[B, C, H, W]`, and their labels `[B]` (-1: none)."""
+    """A batch: index of each image `[B]`, images `[B, C, H, W]`, and labels `[B]` (-1 for no label)."""
 
     keys: Tensor
     images: Tensor
     labels: Tensor
 
 
-IMAGE_NAMES = ("pixel_values", "image", "images", "img")  # of a dict batch, as transformers and datasets call them
+IMAGE_NAMES = ("pixel_values", "image", "images", "img")  # keys of a dict batch in transformers and datasets
 LABEL_NAMES = ("labels", "label", "targets", "target")
 Images = Tensor | Dataset[Any] | Iterable[Any]
 Batches = Callable[[], Iterator[Batch]]
@@ -41,22 +41,22 @@ def as_batches(
     whole: bool = False,
     order: int | None = None,
 ) -> Batches:
-    """A function that starts a new pass over the images.
+    """Makes a function that starts a new pass over the images.
 
     Args:
-        images: `[N, C, H, W]`; or a `Dataset` of images or `(image, label)`; or an iterable of batches, such as a
-            `DataLoader`, that gives the same batches each time.
-        labels: `[N]`, only with a tensor of images.
-        indices: Which images, int64, only with a tensor or `Dataset`; all of them if None. An image keeps its random
-            streams whatever else is measured.
-        batch_size: At most; batches are as equal as they can be, so that none is left with a single image.
-        workers: Loader processes, for a `Dataset`.
-        share: (k, n): every n-th batch from the k-th on, that of one process among n.
-        whole: Batches are the same whatever the number of processes; otherwise they are so many that each gets as much.
-        order: Seed of the order in which images of a tensor or `Dataset` come; as their indices have it if None.
+        images: Tensor `[N, C, H, W]`; or a `Dataset` of images or `(image, label)`; or an iterable of batches, such as
+            a `DataLoader`, that gives the same batches each time.
+        labels: Class of each image, `[N]`; only with a tensor of images.
+        indices: Indices of the images to use, int64; only with a tensor or `Dataset`. None uses all images. An image
+            has the same random streams whatever other images are used.
+        batch_size: Largest number of images per batch. Batches are as equal as possible, so that none has one image.
+        workers: Number of loader processes, for a `Dataset`.
+        share: (k, n): the part of process k of n, every n-th batch from the k-th on.
+        whole: True keeps the batches the same for any number of processes; False makes as many for each process.
+        order: Seed of a random order of the images of a tensor or `Dataset`; None keeps the order of their indices.
 
     Raises:
-        TypeError, ValueError: If the images, labels or indices are of another kind or shape.
+        TypeError, ValueError: If the images, labels or indices have the wrong kind or shape.
     """
     if isinstance(images, IterableDataset):
         raise TypeError("images are an IterableDataset; wrap it in a DataLoader that gives the same batches each time")
@@ -79,7 +79,7 @@ def as_batches(
 
 
 def _parts(chosen: Tensor, batch_size: int, multiple: int) -> list[Tensor]:
-    """Indices in batches of nearly one size, their number a multiple of that of the processes."""
+    """Splits indices into batches of nearly equal size; the number of batches is a multiple of `multiple`."""
     if not len(chosen):
         return []
     count = math.ceil(math.ceil(len(chosen) / batch_size) / multiple) * multiple
@@ -87,7 +87,7 @@ def _parts(chosen: Tensor, batch_size: int, multiple: int) -> list[Tensor]:
 
 
 def _checked_labels(labels: Any, count: int) -> Tensor:
-    """Labels as int64 `[count]` on the CPU; -1 throughout for None."""
+    """Returns labels as int64 `[count]` on the CPU; all -1 for None."""
     if labels is None:
         return torch.full((count,), -1)
     try:
@@ -136,7 +136,7 @@ def _dataset_batches(dataset: Dataset[Any], parts: list[Tensor], workers: int) -
 
 
 def _ending_with_errors(batches: Iterable[Any], workers: int) -> Iterator[Any]:
-    """What a loader gives; its processes end with an error, whose frames would hold them in a circle."""
+    """Yields a loader's batches; on an error clears its frames, which would keep the worker processes alive."""
     try:
         yield from batches
     except Exception as error:
@@ -193,7 +193,7 @@ def _loader_batches(loader: Iterable[Any]) -> Iterator[Batch]:
 
 
 def images_left(images: Images, count: int) -> int:
-    """How many images a loader's last batch would have held, which it drops."""
+    """Returns the number of images in the last batch that a loader drops; 0 if it drops none."""
     if not isinstance(images, DataLoader) or not images.drop_last:
         return 0
     try:

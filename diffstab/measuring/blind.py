@@ -1,6 +1,6 @@
-"""The part of its input that a network never sees: a vision transformer of patch 16 ignores 4 of 100 rows.
+"""Finds the part of its input that a network ignores: a vision transformer of patch 16 ignores 4 of 100 rows.
 
-Noise on such pixels counts in ||eta|| and changes nothing, so that R_f comes out too large.
+Noise on such pixels counts in ||eta|| but does not change the output, so that R_f is too large.
 """
 
 import warnings
@@ -17,16 +17,16 @@ from .network_state import Network
 from .setup import Setup
 
 IMAGES = 2  # at a time
-ROUNDS = 4  # at most; a pixel may lie behind units that are off for one image
+ROUNDS = 4  # at most; with one image, units behind a pixel may be off
 
 
 @dataclass(frozen=True)
 class Blind:
-    """What never reaches the output.
+    """The part of the input that never reaches the output.
 
     Attributes:
-        share: Share of the input's values that the network sees, 0 to 1.
-        text: Which ones it does not see, and what size to take; empty if it sees all.
+        share: Share of the input's values that the network uses, 0 to 1.
+        text: Description of the values that it ignores, and a size of images that avoids them; empty if it uses all.
     """
 
     share: float
@@ -34,10 +34,10 @@ class Blind:
 
 
 def blind_part(model: Network, batch: Batch, setup: Setup) -> Blind | None:
-    """Finds the values whose gradient is 0 on all of a few noisy images, and tries whether they change the output.
+    """Finds the values with zero gradient on a few noisy images, and checks that they don't change the output.
 
     Returns:
-        None where it is not known: the network has no gradient, or runs on batches of one size only.
+        The ignored part; None if it is unknown, since the network has no gradient or runs on one batch size only.
     """
     images = setup.base(setup.placed(batch))[:IMAGES]
     rng = torch.Generator().manual_seed(0)
@@ -61,7 +61,7 @@ def blind_part(model: Network, batch: Batch, setup: Setup) -> Blind | None:
 
 
 def _gradient(model: Network, images: Tensor, setup: Setup) -> Tensor | None:
-    """Of a random combination of the outputs; None where there is none."""
+    """The gradient of a random combination of the outputs; None if it does not exist or is not finite."""
     inputs = images.detach().requires_grad_()
     try:
         with torch.enable_grad(), warnings.catch_warnings(action="ignore"):  # of operations without a gradient
@@ -74,7 +74,7 @@ def _gradient(model: Network, images: Tensor, setup: Setup) -> Tensor | None:
 
 
 def _described(model: Network, unseen: Tensor) -> str:
-    """Which channels, rows or columns are not seen, and sizes that are seen whole."""
+    """Names the channels, rows or columns that are ignored, and sizes of images that are used whole."""
     height, width = unseen.shape[-2:]
     parts = {"channels": unseen.all((1, 2)), "rows": unseen.all((0, 2)), "columns": unseen.all((0, 1))}
     told = [f"{name} {_listed(missing)}" for name, missing in parts.items() if bool(missing.any())]
@@ -94,7 +94,7 @@ def _listed(missing: Tensor) -> str:
 
 
 def _patch(model: Network) -> int | None:
-    """Side of the patches that a first convolution cuts, pixels; None where it cuts none."""
+    """The side of the patches that a first convolution cuts, in pixels; None if it cuts none."""
     first = next((module for module in modules_in(model) if isinstance(module, nn.Conv2d)), None)
     if first is None or first.kernel_size != first.stride or first.stride[0] != first.stride[1]:
         return None

@@ -1,4 +1,4 @@
-"""One measurement from names to numbers: the network, its images, the result. The command and every sweep call it."""
+"""One measurement from names to numbers: loads network and images, measures. The command and every sweep use it."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Is told how a measurement goes; this one keeps silent."""
+    """Receives the progress of a measurement; this base class ignores it."""
 
     def begins(self, title: str) -> None:
-        """Which network is measured on which images."""
+        """Called at the start, with network and images as text."""
 
     def moves(self, done: int, total: int) -> None:
-        """So many images went through the network, of so many."""
+        """Called with the number of forward passes done, and their total."""
 
     def notes(self, text: str) -> None:
-        """What the user should know beside the numbers."""
+        """Called with a warning for the user."""
 
     def notes_once(self, text: str) -> None:
-        """A note, unless it came before: with `until_precision` a network is measured several times."""
+        """Passes a note on unless it came before: with `until_precision` a network is measured several times."""
         told: set[str] = self.__dict__.setdefault("_told", set())
         if text not in told:
             told.add(text)
@@ -47,10 +47,10 @@ class Reporter:
 def measure_cell(
     options: MeasureOptions, reporter: Reporter | None = None, processes: Processes = ALONE
 ) -> "StabilityResult":
-    """Loads what the options name, measures it, and names it in the result.
+    """Loads the network and images that the options name, measures, and puts their names into the result.
 
     Raises:
-        ValueError: If anything named can't be had or the network fails on these images.
+        ValueError: If a network, its weights or the data set can't be loaded, or the network fails on these images.
     """
     reporter = reporter or Reporter()
     device = chosen_device(local_device(options.device) if processes.count > 1 else options.device)
@@ -93,10 +93,10 @@ def measure_cell(
 
 @taking_turns()
 def network_hashes(options: MeasureOptions) -> tuple[str | None, str | None]:
-    """`network_sha256` and `weights_sha256` of the network that the options name; it is built, and not run.
+    """Returns `network_sha256` and `weights_sha256` of the network that the options name, without running it.
 
     Raises:
-        ValueError, TypeError: As `measure_cell`, if the network can't be had.
+        ValueError, TypeError: If the network can't be loaded, as in `measure_cell`.
     """
     loaded = _model(options, _images(options, ALONE))
     placed = plain(network_in(_placed(loaded, replace(options, compile=False), torch.device("cpu"))))
@@ -109,7 +109,7 @@ KNOBS = tuple(
 
 
 def _images(options: MeasureOptions, processes: Processes) -> ImageSet:
-    """The data set; of several processes, the first one fetches it alone."""
+    """Loads the data set; of several processes, only the first one downloads it."""
 
     def load(download: bool) -> ImageSet:
         return load_dataset(options.dataset, split=options.split, data_dir=options.data_dir, download=download)
@@ -145,12 +145,12 @@ def _transformation(options: MeasureOptions, images: ImageSet) -> Transformation
 
 
 def _placed(loaded: LoadedModel, options: MeasureOptions, device: torch.device) -> Any:
-    """The network on its device, in its precision and memory layout."""
+    """Moves the network to its device, precision and memory layout, and compiles it if asked to."""
     network = loaded.network
     if not isinstance(network, nn.Module):
         return network
     if options.compile and options.layers is not None:
-        raise ValueError("compile is on and layers are asked for, which a compiled network hides; give one of the two")
+        raise ValueError("compile is on and layers are given, but a compiled network hides them; give one of the two")
     network.to(device, getattr(torch, options.precision))
     if options.channels_last:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -171,7 +171,7 @@ def _named(result: "StabilityResult", loaded: LoadedModel, images: ImageSet, rep
     if images.classes and result.test_error is None:
         reporter.notes(f"no test error: {_why_no_error(loaded, images, result.raw.outputs.shape[1])}")
     if result.output is not None:
-        reporter.notes(f"note: the network returns several outputs; measured is {result.output}")
+        reporter.notes(f"note: the network returns several outputs; the measured one is {result.output}")
     names = {"model": loaded.name, "model_source": loaded.source, "weights": loaded.weights, "weights_tag": loaded.tag}
     more = {"weights_key": loaded.weights_key, "head": loaded.head, "model_options": loaded.options}
     return replace(result, **names, **more)  # type: ignore[arg-type]
@@ -184,7 +184,7 @@ def _why_no_error(loaded: LoadedModel, images: ImageSet, outputs: int) -> str:
 
 
 def _title(loaded: LoadedModel, images: ImageSet, count: int, options: MeasureOptions, device: torch.device) -> str:
-    """Which network this is, on which images."""
+    """The title of a measurement: network, images, device and preprocessing."""
     few = f" (all there are; {options.images} asked for)" if len(images) < options.images else ""
     shown = loaded.name if ":" in loaded.name else f"{loaded.source}:{loaded.name}"
     network = f"{shown}, weights: {weights_shown(loaded.weights, loaded.weights_key, loaded.head)}"
@@ -193,7 +193,7 @@ def _title(loaded: LoadedModel, images: ImageSet, count: int, options: MeasureOp
 
 
 def _about(images: ImageSet, measured: list[int]) -> list[str]:
-    """Lines on the image files: where they lie, their classes, and what the user should know of them."""
+    """Lines about the image files: their folder, their classes, and warnings."""
     turned = images.orientation_note(measured)
     contents = [f"images in {images.contents}"] if images.contents else []
     return [*contents, *(f"note: {text}" for text in [*images.notes, *([turned] if turned else [])])]

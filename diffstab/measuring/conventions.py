@@ -1,4 +1,4 @@
-"""One network by both conventions, and by the paper's with one choice at a time made as the published code makes it."""
+"""Measures a network with both conventions, and with the paper's after each single change to the published code's."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 PAPER, REFERENCE = CONVENTIONS["paper"], CONVENTIONS["reference"]
 MEASURED = ("cutoff_rule", "delta_rule", "noise_radius")  # other images or noise
-RECOMPUTED = ("median_rule", "pairs")  # another statistic of the same changes
+RECOMPUTED = ("median_rule", "pairs")  # another statistic of the same squared changes
 
 
 @dataclass(frozen=True)
 class Changed:
-    """The paper's convention but for one choice.
+    """The paper's convention with one choice replaced by that of the published code.
 
     Attributes:
-        choice: Of `options.Convention`.
-        paper: What the paper's convention has.
-        reference: What stands in its place.
-        numbers: D, G and R; None where they can't be had.
+        choice: Name of the choice, a field of `options.Convention`.
+        paper: Value in the paper's convention.
+        reference: Value in the published code's, which replaces it.
+        numbers: D, G and R; None if they can't be computed.
     """
 
     choice: str
@@ -34,12 +34,12 @@ class Changed:
 
 @dataclass(frozen=True)
 class BothConventions:
-    """A network by both conventions.
+    """Results of a network with both conventions.
 
     Attributes:
-        paper: Measured by the paper's.
-        reference: By the published code's.
-        changed: By the paper's but for one choice, for each in which they differ.
+        paper: Result with the paper's convention.
+        reference: Result with the published code's.
+        changed: Results with the paper's after one change, for each choice in which the two differ.
     """
 
     paper: "StabilityResult"
@@ -47,7 +47,7 @@ class BothConventions:
     changed: list[Changed]
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
+        """Returns the results for JSON."""
         changed = [
             {**vars(one), "numbers": one.numbers and {name: own._asdict() for name, own in one.numbers.items()}}
             for one in self.changed
@@ -56,15 +56,15 @@ class BothConventions:
 
 
 def measure_both(options: MeasureOptions, measured: Callable[[MeasureOptions], "StabilityResult"]) -> BothConventions:
-    """Measures by both conventions, and between them.
+    """Measures with both conventions, and with the paper's after each single change.
 
     Args:
-        options: By the paper's convention.
-        measured: Makes one measurement, as `measure_cell` does.
+        options: Options with the paper's convention.
+        measured: Function that makes one measurement, such as `measure_cell`.
 
     Raises:
-        ValueError: If a choice is given that the conventions make, or the transformation is none of theirs; what
-            `measured` raises.
+        ValueError: If an option sets a choice that the conventions make, or a transformation other than `diffeo`; or
+            from `measured`.
     """
     if options.transform != DIFFEO:
         raise ValueError(f"transform is {options.transform!r}; the conventions differ in deformations, diffeo")
@@ -88,7 +88,7 @@ def _changed(name: str, numbers: dict[str, Interval] | None) -> Changed:
 
 
 def _recomputed(paper: "StabilityResult", name: str) -> dict[str, Interval] | None:
-    """By another statistic; None where the changes of each output were not kept."""
+    """Recomputes D, G and R with one statistic changed; None if the changes of each output were not kept."""
     rules = {rule: getattr(PAPER, rule) for rule in RECOMPUTED} | {name: getattr(REFERENCE, name)}
     statistic = Statistic(paper.average, **rules)
     chosen = {name: getattr(paper, name) for name in ("radius_average", "resamples", "seed")}

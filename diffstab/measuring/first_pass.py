@@ -1,4 +1,4 @@
-"""The first pass of a measurement: over the deformed images alone, without the network."""
+"""The first pass of a measurement: deforms the images and measures the change, without the network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ COLUMNS = 4  # for each draw
 
 @dataclass(frozen=True)
 class FirstPass:
-    """What the pass found: arrays by image, in the order of the pass.
+    """Values per image, in the order of the pass.
 
     Attributes:
         keys: Index of each image, `[N]`.
-        labels: `[N]`, -1 for none.
-        sizes: ||x||, `[N]`.
-        norms: ||tau x - x||, `[N, draws]`.
-        folds: 1 where a field folds, `[N, draws]`; NaN, as the next two, where the transformation does not tell.
-        clamped: Share of clamped pixels, `[N, draws]`.
-        gradients: ||grad tau||_inf, `[N, draws]`.
-        digests: Of each image, by its index.
+        labels: Class of each image, `[N]`; -1 for no label.
+        sizes: Norm ||x|| of each image, `[N]`, in units of the network's input.
+        norms: Change by deformation, ||tau x - x||, `[N, draws]`.
+        folds: 1 if a field folds, else 0, `[N, draws]`; NaN if the transformation doesn't know it.
+        clamped: Share of pixels whose source lies outside the image, `[N, draws]`; NaN if unknown.
+        gradients: Largest gradient ||grad tau||_inf, `[N, draws]`; NaN if unknown.
+        digests: Digest of each image, by its index.
     """
 
     keys: NDArray[np.int64]
@@ -47,7 +47,7 @@ class FirstPass:
 
 
 def run_first_pass(batches: Batches, setup: Setup, memory: Memory) -> FirstPass:
-    """The pass; each batch makes one device-to-host copy."""
+    """Runs the pass, with one device-to-host copy per batch."""
     keys, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     rows = [np.empty((0, 1 + COLUMNS * setup.settings.draws))]
     digests: dict[int, bytes] = {}
@@ -66,7 +66,7 @@ def run_first_pass(batches: Batches, setup: Setup, memory: Memory) -> FirstPass:
 
 
 def first_pass_batch(batch: Batch, setup: Setup) -> torch.Tensor:
-    """||x||, then per draw ||tau x - x|| and what `_described` tells: `[B, 1 + 4 draws]`."""
+    """Computes ||x||, then per draw ||tau x - x|| and the columns of `_described`: `[B, 1 + 4 draws]`."""
     images = setup.placed(batch)
     base = setup.base(images)
     parts = [doubled(base.flatten(1)).norm(dim=1)]
@@ -78,7 +78,7 @@ def first_pass_batch(batch: Batch, setup: Setup) -> torch.Tensor:
 
 
 def _described(sample: Any, transformation: Transformation, like: torch.Tensor) -> list[torch.Tensor]:
-    """Whether each sample folds, its clamped share and ||grad tau||_inf, `[B]` each; NaN where it is not known."""
+    """Returns folds (1 or 0), clamped share and ||grad tau||_inf of each sample, `[B]` each; NaN if unknown."""
     if isinstance(sample, DisplacementField):
         gradient = sample.gradient()
         told = [sample.folds(gradient), sample.clamped_fraction(), sample.gradient_norm(gradient)]
@@ -88,7 +88,7 @@ def _described(sample: Any, transformation: Transformation, like: torch.Tensor) 
 
 
 def join_first_passes(parts: Sequence[FirstPass]) -> FirstPass:
-    """Of several processes. Raises ValueError if there are fewer than 2 images."""
+    """Joins the passes of several processes. Raises ValueError if there are fewer than 2 images."""
     digests = {key: digest for part in parts for key, digest in part.digests.items()}
     names = ("keys", "labels", "sizes", "norms", "folds", "clamped", "gradients")
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
@@ -99,7 +99,7 @@ def join_first_passes(parts: Sequence[FirstPass]) -> FirstPass:
 
 
 def _check_images(batch: Batch, setup: Setup) -> None:
-    """Once, in the first pass: the second one compares digests."""
+    """Checks images in the first pass only: the second pass compares digests."""
     images, size = batch.images, setup.transformation.size
     if not images.is_floating_point():
         raise TypeError(f"images are {images.dtype}; floats in the network's input space are needed, as after / 255")
@@ -114,7 +114,7 @@ def _check_images(batch: Batch, setup: Setup) -> None:
 
 
 def noise_radius(first: FirstPass, setup: Setup) -> float:
-    """||eta|| of the ensemble (Eq. 4). Raises ValueError if it is within rounding."""
+    """Returns the ensemble's noise norm ||eta|| (Eq. 4). Raises ValueError if it is within rounding."""
     pooled = Statistic(setup.statistic.average)
     radius = float(averaged(first.norms.reshape(-1, 1), pooled))
     size = float(averaged(first.sizes.reshape(-1, 1), pooled))
@@ -127,7 +127,7 @@ def noise_radius(first: FirstPass, setup: Setup) -> float:
 
 
 def noise_radii(first: FirstPass, radius: float, setup: Setup) -> Array:
-    """||eta|| for each image and draw, `[N, draws]`."""
+    """Returns the noise norm ||eta|| for each image and draw, `[N, draws]`."""
     if setup.settings.noise_norm is not None:
         return np.full_like(first.norms, setup.settings.noise_norm)
     return first.norms if setup.settings.noise_radius == "per-image" else np.full_like(first.norms, radius)

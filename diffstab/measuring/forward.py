@@ -1,4 +1,4 @@
-"""The network on a batch: x, tau x and x + eta in turn, or all at once where its layers are observed."""
+"""Runs the network on a batch: x, tau x and x + eta one after the other, or all at once to observe layers."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -16,16 +16,16 @@ from .setup import Setup
 
 
 def in_turn(model: Network, inputs: Iterable[Tensor], setup: Setup) -> Iterator[tuple[Tensor, str | None]]:
-    """The output `[B, ...]` of each input, and where it stood in what the network returned."""
+    """Yields the output `[B, ...]` of each input, and its place in what the network returned."""
     return (network_output(model, images, setup) for images in inputs)
 
 
 def at_once(
     model: Network, inputs: Iterable[Tensor], setup: Setup
 ) -> tuple[list[tuple[Tensor, str | None]], BatchOfLayers]:
-    """As `in_turn`, from one run over all inputs, and what was seen of the layers.
+    """Runs all inputs in one batch; returns what `in_turn` yields, and the moments of the layers.
 
-    Batch norm that works on its own batch takes each input as one.
+    Batch norm that uses batch statistics treats each input as a batch of its own.
     """
     assert setup.layers is not None
     assert isinstance(model, torch.nn.Module)
@@ -39,7 +39,7 @@ def at_once(
 
 
 def network_output(model: Network, images: Tensor, setup: Setup) -> tuple[Tensor, str | None]:
-    """The network's output `[B, ...]`, checked but for its values, and where it stood."""
+    """Returns the network's output `[B, ...]`, with shape and type checked, and its place in what was returned."""
     with torch.autocast(setup.device.type) if setup.settings.amp else nullcontext():
         output, where = measured_output(_returned(model, images))
     if output.layout != torch.strided or output.is_nested or output.is_quantized:
@@ -55,7 +55,7 @@ def network_output(model: Network, images: Tensor, setup: Setup) -> tuple[Tensor
 
 
 def _returned(model: Network, images: Tensor) -> Any:
-    """What the network returns; an error of its own that says nothing of the images tells them."""
+    """Calls the network; re-raises its error with the shape of the images."""
     try:
         return model(images.clone())  # a network may change its input in place
     except (TypeError, ValueError, LookupError, AttributeError) as error:
@@ -64,7 +64,7 @@ def _returned(model: Network, images: Tensor) -> Any:
 
 
 def flat(output: Tensor) -> Tensor:
-    """In float64, `[B, outputs]`: a copy, since a network may use its output's memory again."""
+    """Returns a float64 copy `[B, outputs]` of the output, since a network may reuse its output's memory."""
     return doubled(output.reshape(len(output), -1))
 
 

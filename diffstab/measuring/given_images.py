@@ -1,4 +1,4 @@
-"""Images in the forms that users have them in, and their size."""
+"""Converts images from the forms that users have, and finds their size."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ FEW_CHANNELS = (1, 3, 4)
 
 
 class _Items(Dataset[Any]):
-    """Anything with a length and items, such as a data set of the library `datasets`."""
+    """Wraps any object with a length and items, such as a data set of the library `datasets`."""
 
     def __init__(self, items: Any) -> None:
         self.items = items
@@ -28,17 +28,17 @@ class _Items(Dataset[Any]):
         return self.items[place]
 
     def __getattr__(self, name: str) -> Any:
-        if name == "items":  # before __init__, as pickle asks
+        if name == "items":  # not set yet: pickle looks up attributes before __init__
             raise AttributeError(name)
         return getattr(self.items, name)
 
 
 def as_images(images: Any) -> Images:
-    """Images as `as_batches` takes them: numpy's arrays, lists of images and foreign data sets are converted.
+    """Converts NumPy arrays, lists of images and other libraries' data sets to images that `as_batches` takes.
 
     Raises:
-        TypeError: If they are pictures of PIL, which no one has brought into the network's input space.
-        ValueError: If the channels of an array come last.
+        TypeError: If the images are PIL pictures, which are not in the network's input space yet.
+        ValueError: If an array has its channels last.
     """
     if isinstance(images, np.ndarray):
         if images.ndim == 4 and images.shape[-1] in FEW_CHANNELS and images.shape[1] not in FEW_CHANNELS:
@@ -57,10 +57,10 @@ def as_images(images: Any) -> Images:
 
 
 def image_size(images: Images) -> tuple[int, int]:
-    """(H, W) of the first image, in pixels; the global random state is not touched.
+    """Returns (H, W) of the first image, in pixels, without touching the global random state.
 
     Raises:
-        TypeError, ValueError: If there is no image, or it is no tensor.
+        TypeError, ValueError: If there is no image, or the first one is no tensor.
     """
     first: Any = images if isinstance(images, Tensor) else _first(images)
     if first is None:
@@ -72,7 +72,7 @@ def image_size(images: Images) -> tuple[int, int]:
 
 
 def _first(images: Any) -> Any:
-    """The first image or batch, None where there is none; what is no collection comes back as it is."""
+    """Returns the first image or batch, or None if there is none; an object that is no collection comes back itself."""
     if not hasattr(images, "__iter__") and not hasattr(images, "__getitem__"):
         return images
     with untouched_global_state(torch.device("cpu")):

@@ -1,7 +1,7 @@
-"""What a few images tell about a network before its numbers are trusted.
+"""Checks with a few images whether a network's numbers can be trusted.
 
-Whether it repeats itself, whether an image's output depends on the other images of its batch, in which precision its
-operations really run, and which part of its input reaches its output.
+It checks whether the network repeats its outputs, whether an image's output depends on the other images of its batch,
+in which precision its operations really run, and which part of its input reaches its output.
 """
 
 from collections.abc import Mapping
@@ -25,13 +25,13 @@ from .modules import is_compiled
 from .network_state import Network
 from .setup import Setup
 
-SAME_IMAGES = 4  # that are run again, to see whether the network gives the same outputs
+SAME_IMAGES = 4  # images that are run again, to see whether the network repeats its outputs
 SAME_WITHIN = 1e-4  # of the outputs' norm; rounding on a GPU that sums in any order stays far below
 SAME_WITHIN_AMP = 0.05  # under autocast: bfloat16 has 8 bits, and its kernels depend on the size of the batch
-MUCH = 0.1  # of the outputs' norm: no rounding
-LIKE = 0.1  # times the change by other company, and more: of the same kind
+MUCH = 0.1  # of the outputs' norm: too much for rounding
+LIKE = 0.1  # times the change in another batch: a change above it has the same cause
 QUANTISED = (torch.quint8, torch.qint8)
-BESIDE = -1  # index of an image that only keeps another one company
+BESIDE = -1  # index of an image that only fills the batch
 
 
 class MixesImagesError(Exception):
@@ -48,11 +48,11 @@ class MixesImagesError(Exception):
 
 @dataclass(frozen=True)
 class Inspected:
-    """What was found.
+    """The outcome of the inspection.
 
     Attributes:
         lowered: Lowest precision below the measurement's in which an operation ran, such as `bfloat16`; None for none.
-        blind: Part of the input that never reaches the output; None where that is not known.
+        blind: Part of the input that never reaches the output; None if it is unknown.
     """
 
     lowered: str | None = None
@@ -62,20 +62,20 @@ class Inspected:
 def inspect(
     model: Network, batch: Batch, setup: Setup, memory: Memory, measured: Mapping[int, Array], *, whole: bool
 ) -> Inspected:
-    """Runs a few images again, on their own, and compares them with what was measured.
+    """Runs a few images again in a smaller batch, and compares the outputs with the measured ones.
 
     Args:
         model: The network, in the mode it is measured in.
         batch: The first batch.
         setup: Setup of the measurement.
         memory: Memory of the device.
-        measured: Outputs as they were measured, `[outputs]`, by the image's index; some of the batch's are enough.
-        whole: Whether the batch is part of f, so that only whole batches can be compared.
+        measured: Measured outputs `[outputs]` by the image's index; some images of the batch are enough.
+        whole: True if the batch is part of f, so that only whole batches can be compared.
 
     Raises:
-        ValueError: If the network gives other outputs for the same images; where layers are observed, also if images
-            that run beside their changes have other outputs than alone.
-        MixesImagesError: If an image's output depends on the other images of its batch, which is not `whole`.
+        ValueError: If the network gives different outputs for the same images; if layers are observed, also if images
+            that run beside their changes have different outputs than alone.
+        MixesImagesError: If an image's output depends on the other images of its batch although `whole` is False.
     """
     part = batch if whole else _in_other_company(batch)
     try:
@@ -86,7 +86,7 @@ def inspect(
 
 
 def _in_other_company(batch: Batch) -> Batch:
-    """A few of a batch's images without the others; of one image, beside its mirror image."""
+    """Returns a few images of a batch without the others; a single image gets its mirror image beside it."""
     if len(batch.keys) > 1:
         few = min(SAME_IMAGES, -(-len(batch.keys) // 2))
         return Batch(*(column[:few] for column in batch))
@@ -95,7 +95,10 @@ def _in_other_company(batch: Batch) -> Batch:
 
 
 def _run_again(model: Network, batch: Batch, setup: Setup, measured: Mapping[int, Array], *, alike: bool) -> str | None:
-    """The lowest precision that ran. Raises as `inspect`; `alike`: the batch is the one that was measured."""
+    """Returns the lowest precision that ran; raises the errors of `inspect`.
+
+    `alike` is True if the batch is the one that was measured.
+    """
     images = setup.base(setup.placed(batch))
     with nullcontext() if is_compiled(model) else _Precisions() as seen:
         found = flat(network_output(model, images, setup)[0])
@@ -117,10 +120,10 @@ def _run_again(model: Network, batch: Batch, setup: Setup, measured: Mapping[int
 
 
 def _tell_mixing(model: Network, images: Tensor, share: float, setup: Setup) -> None:
-    """Raises as `inspect`, unless rounding explains that outputs differ by this share in a batch of another size.
+    """Raises the errors of `inspect`, unless rounding explains that outputs differ by `share` in a smaller batch.
 
-    Rounding depends on the size of the batch, and some outputs are small differences of large numbers. In two batches
-    of one size that differ in their other images, it is alike.
+    Rounding depends on the size of the batch, and some outputs are small differences of large numbers. It is equal in
+    two batches of the same size that differ in their other images.
     """
     if setup.layers is None:
         others = images.flip(-1), images.flip(-2).roll(1, 0) / 2
@@ -139,7 +142,7 @@ def _difference(one: Tensor, other: Tensor) -> float:
 
 
 class _Precisions(TorchDispatchMode):
-    """Sees the type of every tensor that an operation gives."""
+    """Records the dtype of every tensor that an operation returns."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,13 +150,13 @@ class _Precisions(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = func(*args, **(kwargs or {}))
-        if func.namespace.startswith("quantized"):  # which may give floats again
+        if func.namespace.startswith("quantized"):  # may return floats
             self.found.add(QUANTISED[0])
         self.found |= {one.dtype for one in tree_leaves(given) if isinstance(one, Tensor) and one.numel() > 1}
         return given
 
     def below(self, dtype: torch.dtype) -> str | None:
-        """The lowest precision below a type's: a quantised one, or a floating one of fewer bits."""
+        """Returns the lowest precision below that of `dtype`, quantised or floating point; None if there is none."""
         quantised = [one for one in self.found if one in QUANTISED]
         floats = [one for one in self.found if one.is_floating_point and torch.finfo(one).eps > torch.finfo(dtype).eps]
         lowest = quantised or sorted(floats, key=lambda one: torch.finfo(one).eps)[-1:]

@@ -1,7 +1,7 @@
-"""measure(): how much a network's output changes when its images are deformed, relative to noise of the same size.
+"""measure(): the change of a network's output when its images are deformed, relative to noise of the same size.
 
-The first pass, over the deformed images alone, gives the noise radius; the second runs the network once on x and, per
-draw, once on tau x and once on x + eta. Per image only squared distances and f(x) are kept.
+The first pass, over the deformed images alone, gives the noise norm. The second pass runs the network f on each image x
+and, per draw, on the deformed image tau x and on x plus noise eta. Only squared distances and f(x) are kept per image.
 """
 
 import time
@@ -78,64 +78,74 @@ def measure(
 ) -> StabilityResult:
     """Measures D_f, G_f and R_f (Eqs. 4, 5) of a network over images and an ensemble of deformations.
 
-    The network is run in evaluation mode, in IEEE float32 or float64, without gradients; it comes back in the modes it
-    was given in. The global random state is not touched.
+    R_f is the squared change of the output under a random smooth deformation tau of the image, divided by the change
+    under noise eta of the same size; lower is more stable. D_f and G_f are these two changes relative to the squared
+    distance between the outputs for two images, and R_f = D_f / G_f.
 
-    Several threads may measure the same networks or others: measurements of one process take turns, so they give the
-    numbers of one thread. Leave the networks alone meanwhile, draw nothing from the global random generators, which
-    are put back, and let nothing that `measure` calls wait for another thread that measures. To use several cores or
-    GPUs at once take processes: a sweep, or `torchrun`.
+    The network runs in evaluation mode, in IEEE float32 or float64, without gradients; its train/eval modes are
+    restored afterwards. The global random state is not touched.
 
-    A few images tell whether the numbers can be trusted: `note` is told of images that are copies or of few classes, of
-    input that the network never sees, of precision that it lowers by itself, and of outputs that depend on the other
-    images of a batch, in which case batches are kept whole.
+    Several threads may measure: the measurements of one process take turns, so the numbers are those of one thread.
+    Meanwhile, don't use the networks or the global random generators, which are restored afterwards, and let nothing
+    that `measure` calls wait for another thread that measures. To use several cores or GPUs at once, use processes: a
+    sweep, or `torchrun`.
+
+    A few images are run again to check whether the numbers can be trusted. `note` then warns of images that are copies
+    or come from few classes, of input that the network ignores, of precision that it lowers by itself, and of outputs
+    that depend on the other images of a batch; in the last case, batches are kept whole.
 
     Args:
-        model: A network, or any callable from images `[B, C, H, W]` to outputs `[B, ...]`; modules that it calls are
-            found and treated alike. Of several outputs the logits are measured, or the first tensor; the result says
-            which.
-        images: In the network's own input space: `[N, C, H, W]` (a tensor or numpy's), a `Dataset` of images or
-            `(image, label)`, or a loader of such batches. An item or batch may be a dict with `pixel_values` or
-            `image`, and `label` or `labels`.
+        model: A network, or any callable from images `[B, C, H, W]` to outputs `[B, ...]`; the modules that it calls
+            are found and treated alike. If it returns several outputs, the logits or else the first tensor are
+            measured; the result says which.
+        images: Images in the network's own input space (normalised): `[N, C, H, W]` (a tensor or NumPy array), a
+            `Dataset` of images or `(image, label)`, or a loader of such batches. An item or batch may be a dict with
+            `pixel_values` or `image`, and `label` or `labels`.
         transformation: A `MaxEntropyEnsemble` of deformations, another one of `perturbations` or its name, such as
-            `rotation`, or your own. None makes the ensemble of the next three for the size of the images.
-        delta: Root-mean-square displacement in pixels; 1 where neither it nor `temperature` is given.
-        cutoff: Largest frequency c of the deformations; None takes 3.
-        temperature: T of the deformations, in place of `delta`.
-        labels: Classes `[N]`, with a tensor of images.
-        label_outputs: From the network's number of outputs to the output that stands for each label, or to None where
-            labels can't be matched; by default label k is output k.
-        indices: Which images of a tensor or `Dataset`, int64; also keys their random streams.
-        count: How many images of a tensor or `Dataset`, chosen by the seed as `diffstab measure --images` does; all of
-            them where there are fewer.
-        draws: Deformations and noise vectors per image.
-        average: `median` or `mean`, over images and draws.
-        noise_radius: `ensemble` or `per-image`; None takes the convention's.
-        noise_norm: ||eta|| itself, in the units of the network's input, in place of that rule.
-        convention: Of what the settings leave open; None takes the ensemble's own, otherwise `paper`.
-        interpolation: `bilinear` or `gaussian`; with `gaussian`, x stands for the smoothed image (App. C).
-        seed: Of all random streams.
-        batch_size: Images per forward pass, at most; halved where memory runs out.
-        batch_norm: `running` statistics, or those of each `batch` (App. E.1, at initialisation).
-        resamples: Bootstrap resamples behind the intervals.
-        amp: Run the network under torch.autocast; a note tells what error that makes.
-        layers: Measure these as well: `auto` (timm's feature points, otherwise the top-level blocks), `all`, or names
-            of modules with wildcards. An image then runs beside its changes, so that nothing but squared distances is
-            kept of a layer's output; images come in an order that the seed makes.
-        workers: Loader processes, for a `Dataset`.
-        device: Where images go; None takes the network's own. The network is not moved.
-        name: What results call the network; None takes its class.
-        progress: True shows a bar, in a terminal and in a notebook; a function is called with (images run through the
-            network, their total).
-        note: Called with what the user should know; None makes it a warning.
-        processes: Of `torchrun`, of which this is one: each takes a part of the images, and all return one result.
+            `rotation`, or your own. None makes an ensemble from `delta`, `cutoff` and `temperature`, for the size of
+            the images.
+        delta: Root-mean-square displacement in pixels; 1 if neither it nor `temperature` is given.
+        cutoff: Cutoff c, the largest frequency of the deformations in half-waves per side; None takes 3.
+        temperature: Temperature T of the deformations (the variance of their coefficients, dimensionless); replaces
+            `delta`.
+        labels: Class of each image, `[N]`; only with a tensor of images.
+        label_outputs: Function from the network's number of outputs to the output for each label, or to None if
+            labels can't be matched. By default, label k is output k.
+        indices: Indices of the images to use from a tensor or `Dataset`, int64; they also key the random streams.
+        count: Number of images to use from a tensor or `Dataset`, chosen by the seed as with `diffstab measure
+            --images`; all of them if there are fewer.
+        draws: Number of draws per image: each draw is one deformation and one noise vector.
+        average: Average over images and draws, `median` or `mean`.
+        noise_radius: Rule for ||eta||: `ensemble` (the average of ||tau x - x||, one norm for all images) or
+            `per-image` (each image's own); None takes the convention's.
+        noise_norm: Norm ||eta|| as a number in units of the network's input; replaces the rule.
+        convention: Definitions that the settings leave open, `paper` (the paper's text) or `reference` (its published
+            code); None takes the ensemble's own, otherwise `paper`.
+        interpolation: Interpolation between pixels, `bilinear` or `gaussian`; with `gaussian`, x stands for the
+            smoothed image (App. C).
+        seed: Seed of all random streams.
+        batch_size: Largest number of images per forward pass; it is halved when memory runs out.
+        batch_norm: Statistics of batch normalisation: `running`, or those of each `batch` (App. E.1, at
+            initialisation).
+        resamples: Number of bootstrap resamples behind the 95 % intervals.
+        amp: True runs the network under torch.autocast; a note says how large the error is.
+        layers: Layers to measure besides the output: `auto` (timm's feature points, otherwise the top-level blocks),
+            `all`, or names of modules with wildcards. An image then runs in one batch with its changes, so that only
+            squared distances of a layer's output are kept; the seed sets the order of images.
+        workers: Number of loader processes, for a `Dataset`.
+        device: Device of the images; None takes the network's own. The network is not moved.
+        name: Name of the network in the result; None takes its class.
+        progress: True shows a bar, in a terminal and in a notebook; a function is called with (forward passes done,
+            their total).
+        note: Function that is called with each warning as text; None makes it a Python warning.
+        processes: Processes of `torchrun`: each measures a part of the images, and all return the same result.
 
     Raises:
         TypeError: If the images are not floating point or the network returns no tensor.
-        ValueError: If a setting is unknown, or no layer has that name; if there are fewer than 2 images, or of another
-            size than the ensemble's;
-            if images or outputs are not finite; if nothing moves (T = 0); if R_f is not defined (f is constant); if the
-            network gives other outputs for the same images, stays in training mode, or runs modules that are hidden.
+        ValueError: If a setting is unknown, or no layer has that name; if there are fewer than 2 images, or their size
+            is not the ensemble's; if images or outputs are not finite; if nothing moves (T = 0); if R_f is not defined
+            (f is constant); if the network gives different outputs for the same images, stays in training mode, or runs
+            modules that are hidden.
 
     >>> images = torch.rand(50, 1, 16, 16)
     >>> measure(torch.nn.Flatten(), images, delta=1.0, cutoff=3).images
@@ -186,7 +196,7 @@ def measure(
 def _perturbation(
     given: Transformation | str | None, images: Images, convention: str | None, ensemble: dict[str, float | None]
 ) -> Transformation:
-    """The transformation itself, or the named one for the size of the images."""
+    """Returns the given transformation, or makes the named one for the size of the images."""
     if given is None or isinstance(given, str):
         named = {"convention": chosen(convention, DEFAULT_CONVENTION), **ensemble}
         return perturbation(given or DIFFEO, image_size(images), **named)  # type: ignore[arg-type]
@@ -199,10 +209,10 @@ def _perturbation(
 
 
 def _batches_of(images: Images, setup: Setup, processes: Processes, **given: Any) -> Callable[[int, bool], Batches]:
-    """Makes batches of a size; in a seeded order, and the same in several processes, if they are to be whole."""
+    """Makes a function of (size, whole) that makes batches; whole ones have a seeded order, equal in all processes."""
 
     def batches(size: int, whole: bool) -> Batches:
-        kept = whole or setup.layers is not None  # pairs of images of a layer are those of one batch
+        kept = whole or setup.layers is not None  # a layer compares images of the same batch
         share, order = (processes.rank, processes.count), setup.settings.seed if kept else None
         return as_batches(images, batch_size=size, share=share, whole=kept, order=order, **given)
 
@@ -210,7 +220,7 @@ def _batches_of(images: Images, setup: Setup, processes: Processes, **given: Any
 
 
 def _convention(transformation: Transformation, name: str | None) -> Convention:
-    """That of a name, of the transformation, or the paper's. Raises ValueError if the first two differ."""
+    """Returns the named convention, else the transformation's, else the paper's. Raises ValueError if two differ."""
     own = getattr(transformation, "convention", None)
     if name is None:
         return own if isinstance(own, Convention) else convention_named(DEFAULT_CONVENTION)
@@ -220,7 +230,7 @@ def _convention(transformation: Transformation, name: str | None) -> Convention:
 
 
 def _chosen(count: int, images: Images, indices: Tensor | None, seed: int) -> Tensor:
-    """Indices of so many images. Raises ValueError if others are given, or it is not known how many there are."""
+    """Chooses `count` indices. Raises ValueError if indices are given too, or the number of images is unknown."""
     if indices is not None:
         raise ValueError(f"count is {count} and indices are given; give one of the two")
     if not isinstance(images, (Tensor, Dataset)) or isinstance(images, IterableDataset):

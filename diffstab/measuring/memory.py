@@ -1,4 +1,4 @@
-"""Running out of memory halves the batch and goes on."""
+"""Halves the batch and continues when memory runs out."""
 
 import gc
 from collections.abc import Callable
@@ -14,7 +14,7 @@ NO_MEMORY = ("out of memory", "can't allocate memory", "storage size calculation
 
 
 class BatchTooLargeError(Exception):
-    """A batch does not fit, and taking it in parts would change the network's output."""
+    """A batch does not fit into memory, and splitting it would change the network's output."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -22,11 +22,11 @@ class BatchTooLargeError(Exception):
 
 
 class Memory:
-    """How many images fit at once, as learnt from running out of memory.
+    """Splits batches to the size that fits into memory, learnt from running out of it.
 
     Args:
-        note: Told what is done about it.
-        whole: Batches must not be taken in parts: batch norm works on their statistics.
+        note: Called with a message when the size is reduced.
+        whole: True if batches must not be split, since batch norm uses their statistics.
     """
 
     def __init__(self, note: Note, *, whole: bool = False) -> None:
@@ -34,7 +34,7 @@ class Memory:
         self.most: int | None = None
 
     def run(self, work: Callable[[Batch], Done], batch: Batch) -> list[Done]:
-        """`work` of the batch, or of each of its parts that fit into memory.
+        """Returns `work(batch)`, or `work` of each part of the batch that fits into memory.
 
         Raises:
             ValueError: If a single image does not fit.
@@ -66,7 +66,7 @@ class Memory:
 
 
 class OutOfMemory:
-    """That memory ran out, and what was said of it: not the error, whose traceback holds on to what filled it."""
+    """A failed attempt and its reason as text; the error itself would keep the memory, through its traceback."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -86,7 +86,7 @@ def _attempt(work: Callable[[Batch], Done], batch: Batch) -> Done | OutOfMemory:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: a GPU's, or the machine's."""
+    """Returns True if an error means that the memory of a GPU or of the machine ran out."""
     text = str(error).lower()
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
         isinstance(error, RuntimeError) and any(words in text for words in NO_MEMORY)

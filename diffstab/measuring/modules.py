@@ -1,8 +1,8 @@
-"""The network in whatever is handed over as one: a module, its method, a partial, a function that closes over modules.
+"""Finds the network in what the user gave: a module, its method, a partial, or a function that closes over modules.
 
-What a function holds is looked for in its closure, its defaults, the global names that its code reads, a partial's
-arguments and an object's attributes, so that a network is measured in evaluation mode and comes back as it was, however
-it is wrapped.
+A network must be in evaluation mode while it is measured, and restored afterwards, however it is wrapped. So modules
+are searched in a function's closure, its defaults, the global names that its code reads, a partial's arguments and an
+object's attributes.
 """
 
 import threading
@@ -16,14 +16,14 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-DEPTH = 4  # of functions within functions that are looked through
+DEPTH = 4  # levels of functions within functions that are searched
 
 
 def network_in(model: Any) -> Any:
-    """The module itself where `model` only calls it; otherwise `model`.
+    """Returns the module if `model` only calls it, otherwise `model`.
 
     Raises:
-        TypeError: If it is a class of networks, or can't be called.
+        TypeError: If `model` is a class of networks, or can't be called.
 
     >>> module = nn.Flatten()
     >>> network_in(module.forward) is module, network_in(partial(module)) is module
@@ -41,7 +41,7 @@ def network_in(model: Any) -> Any:
 
 
 def plain(model: Any) -> Any:
-    """The network inside what compiles it or spreads it over GPUs: `torch.compile`, `DataParallel`.
+    """Returns the network inside `torch.compile`, `DataParallel` or `DistributedDataParallel`.
 
     >>> module = nn.Flatten()
     >>> plain(nn.DataParallel(module)) is module
@@ -54,7 +54,7 @@ def plain(model: Any) -> Any:
 
 
 def modules_in(model: Any) -> list[nn.Module]:
-    """Every module that a network holds, itself first, each once."""
+    """Returns every module that a network holds, itself first, each once."""
     roots = dict.fromkeys(_roots(network_in(model), DEPTH))
     return list(dict.fromkeys(module for root in roots for module in root.modules()))
 
@@ -68,7 +68,7 @@ def _roots(model: Any, depth: int) -> Iterator[nn.Module]:
 
 
 def _within(model: Any) -> Iterator[Any]:
-    """What a callable can reach by name."""
+    """Yields the objects that a callable can reach by name."""
     if isinstance(model, partial):
         yield from (model.func, *model.args, *model.keywords.values())
     elif isinstance(model, MethodType):
@@ -88,7 +88,7 @@ def _within(model: Any) -> Iterator[Any]:
 
 
 def _is_beside(one: Any, function: FunctionType) -> bool:
-    """Whether it is a function of the same file: what libraries hold is no part of the network."""
+    """Returns True for a function of the same file: functions of libraries are no part of the network."""
     return isinstance(one, FunctionType) and one.__module__ == function.__module__
 
 
@@ -101,20 +101,20 @@ def _contents(function: FunctionType) -> Iterator[Any]:
 
 
 def is_compiled(model: Any) -> bool:
-    """Whether torch.compile made a part of it, which hides what runs inside."""
+    """Returns True if torch.compile made a part of the network, which hides the modules that run inside."""
     compiled = any(hasattr(one, "_orig_mod") or getattr(one, "_compiled_call_impl", None) for one in modules_in(model))
     return compiled or hasattr(model, "_torchdynamo_orig_callable")
 
 
 @contextmanager
 def finding_hidden(model: Any) -> Iterator[None]:
-    """Inside, a module that runs and that `modules_in` did not find is refused, where it could change the numbers.
+    """Refuses, inside the context, a module that runs but that `modules_in` missed, if it could change the numbers.
 
     Raises:
-        ValueError: If it is in training mode and has parameters or buffers, or drops values out; or if a module holds
-            it without having registered it, so that the hash of its weights leaves it out.
+        ValueError: If the module is in training mode and has parameters or buffers, or has dropout; or if the network
+            holds it without registering it, so that the hash of the weights leaves it out.
     """
-    thread = threading.get_ident()  # the hook is called of what other threads run, too
+    thread = threading.get_ident()  # the hook is also called for modules that other threads run
     known, rooted = {id(module) for module in modules_in(model)}, isinstance(model, nn.Module)
 
     def look(module: nn.Module, inputs: Any) -> None:
@@ -146,4 +146,4 @@ def finding_hidden(model: Any) -> Iterator[None]:
 
 
 class HiddenModuleError(Exception):
-    """A module runs that was not found; its message is the name of its class."""
+    """A module runs that was not found; the message is the name of its class."""

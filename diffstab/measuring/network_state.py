@@ -1,4 +1,4 @@
-"""The state a network is measured in, and back: evaluation mode, batch norm, device and precision."""
+"""Sets the state in which a network is measured, and restores it: evaluation mode, batch norm, device, precision."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ Network = Callable[[Tensor], Tensor]
 
 
 def batch_norm_used(network: Network, chosen: str) -> str:
-    """What batch norm works with: as chosen, `batch` where a layer keeps no running statistics, `none` without any."""
+    """Returns the statistics that batch norm uses: `batch` if a layer has no running ones, `none` without layers."""
     norms = batch_norms(network)
     if any(norm.running_mean is None for norm in norms):
         return "batch"
@@ -22,17 +22,17 @@ def batch_norm_used(network: Network, chosen: str) -> str:
 
 
 def batch_norms(network: Network) -> list[Any]:
-    """The batch-norm layers that a network holds; see `modules_in`."""
+    """Returns the batch-norm layers among the network's `modules_in`."""
     return [module for module in modules_in(network) if _is_batch_norm(module)]
 
 
 def _is_batch_norm(module: nn.Module) -> bool:
-    """Whether it is batch norm, that of TorchScript too."""
+    """Returns True for batch norm, including that of TorchScript."""
     return isinstance(module, _BatchNorm) or "BatchNorm" in getattr(module, "original_name", "")
 
 
 class Held:
-    """The modes and buffers of a network as they were, to be put back."""
+    """Saves the modes and buffers of a network, to restore them later."""
 
     def __init__(self, network: Network) -> None:
         self.modules = modules_in(network)
@@ -46,11 +46,11 @@ class Held:
         self.training = [(one, one.training) for one in self.modules if hasattr(one, "training")]  # frozen: none
 
     def changed(self) -> list[str]:
-        """Buffers with other values than before, as `BatchNorm2d.running_mean`."""
+        """Names of buffers whose values changed, such as `BatchNorm2d.running_mean`."""
         return [name for name, buffer, value in self.values if not torch.equal(buffer, value)]
 
     def put_back(self) -> None:
-        """Gives each module its mode and each buffer its values."""
+        """Restores the mode of each module and the values of each buffer."""
         for module, mode in self.training:
             module.training = mode
         with torch.no_grad():
@@ -58,20 +58,20 @@ class Held:
                 if not torch.equal(buffer, value):
                     buffer.copy_(value)
         for module, held in self.buffers:
-            if isinstance(module._buffers, dict):  # those of TorchScript hold the same tensors for good
+            if isinstance(module._buffers, dict):  # TorchScript's buffers always hold the same tensors
                 module._buffers.update(held)
 
 
 @contextmanager
 def measuring_mode(network: Network, batch_norm: str) -> Iterator[Held]:
-    """Evaluation mode, with batch norm on its running statistics or on those of its own batch (App. E.1).
+    """Switches to evaluation mode, with batch norm on its running statistics or on those of the batch (App. E.1).
 
-    On leaving, also by an exception, each module has the mode it came in and each buffer its values, the running
-    statistics that batch norm in batch mode updates among them.
+    On exit, also by an exception, modes and buffers are restored, including the running statistics that batch norm in
+    batch mode updates.
 
     Args:
-        network: An `nn.Module`, or any callable, whose modules are looked for.
-        batch_norm: `running` or `batch`.
+        network: An `nn.Module`, or any callable, whose modules are searched.
+        batch_norm: Statistics of batch norm, `running` or `batch`.
     """
     held = Held(network)
     try:
@@ -87,7 +87,7 @@ def measuring_mode(network: Network, batch_norm: str) -> Iterator[Held]:
 
 @contextmanager
 def batch_norm_by_group(network: Network, groups: int) -> Iterator[None]:
-    """Batch norm that works on its own batch takes each of so many equal parts of it as a batch of its own."""
+    """Makes batch norm with batch statistics treat each of `groups` equal parts of a batch as a batch of its own."""
     norms = [norm for norm in batch_norms(network) if norm.training or norm.running_mean is None]
     before = [norm.__dict__.get("forward") for norm in norms]
 
@@ -106,11 +106,11 @@ def batch_norm_by_group(network: Network, groups: int) -> Iterator[None]:
 
 
 def place_and_precision(network: Network, images: object) -> tuple[torch.device | None, torch.dtype]:
-    """The device and floating dtype of a network's parameters; where it has none, None and the images' dtype.
+    """Returns device and floating dtype of a network's parameters; without parameters, None and the images' dtype.
 
     Raises:
-        ValueError: If a parameter is in half precision, where the measured differences drown in rounding, or is on the
-            device `meta`, where it has no values.
+        ValueError: If a parameter is in half precision, where rounding hides the measured differences, or on the device
+            `meta`, where it has no values.
     """
     modules = modules_in(network)
     held = (one for module in modules for one in (*module.parameters(recurse=False), *module.buffers(recurse=False)))

@@ -1,4 +1,4 @@
-"""What a user is told beside the numbers: how far it is, and whatever could make them mean something else."""
+"""Progress, and warnings about anything that could change what the numbers mean."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ from .passes import Passes
 from .second_pass import Progress, SecondPass
 from .setup import Setup
 
-ROUNDING = 100  # times the precision: changes that are smaller hold percents of rounding
-FEW_CLASSES = 0.5  # of the classes that so many random images would have
+ROUNDING = 100  # times the precision: smaller changes contain a few percent of rounding
+FEW_CLASSES = 0.5  # of the number of classes that as many random images would have
 
 
 def tell(found: Passes, result: StabilityResult, images: Images, note: Note) -> None:
-    """Tells all that two passes found out; see each function."""
+    """Calls `note` with every warning that the two passes give reason for."""
     setup, first, _, second = found
     _rounding(second, setup, note)
     _precision(second.inspected, setup, note)
@@ -35,37 +35,37 @@ def tell(found: Passes, result: StabilityResult, images: Images, note: Note) -> 
 
 
 def _rounding(second: SecondPass, setup: Setup, note: Note) -> None:
-    """Changes of f that are so small beside f that rounding makes a part of them."""
+    """Warns if the changes of f are so small relative to f that rounding is a part of them."""
     size = np.median(np.linalg.norm(second.outputs, axis=1))
     moved = np.sqrt(min(np.median(part.sum(-1)) for part in (second.deformation, second.noise)))
     share = float(moved / size) if size else 1.0
     if 0 < share < ROUNDING * torch.finfo(setup.dtype).eps:
         note(
             f"the outputs change by {share:.1g} of their size, within {ROUNDING} times the rounding of "
-            f"{str(setup.dtype).removeprefix('torch.')}; measure in float64 to have R_f exactly"
+            f"{str(setup.dtype).removeprefix('torch.')}; measure in float64 for an exact R_f"
         )
 
 
 def _precision(found: Inspected, setup: Setup, note: Note) -> None:
-    """Precision that the network lowers by itself."""
+    """Warns if the network lowers the precision by itself."""
     if found.lowered is not None and not setup.settings.amp:
         note(
-            f"the network runs operations in {found.lowered} by itself, as under an autocast of its own; small changes "
-            f"drown in its rounding, so R_f may be off by factors; switch it off to measure in {setup.precision}"
+            f"the network runs operations in {found.lowered} by itself, as under an autocast of its own; its rounding "
+            f"hides small changes, so R_f may be wrong several-fold; switch it off to measure in {setup.precision}"
         )
 
 
 def _blind(found: Inspected, note: Note) -> None:
-    """Input that never reaches the output."""
+    """Warns if a part of the input never reaches the output."""
     if found.blind is not None and found.blind.text:
         note(
             f"{1 - found.blind.share:.1%} of the network's input never reaches its output ({found.blind.text}), but "
-            "noise there counts in ||eta||, so R_f comes out too large"
+            "noise there counts in ||eta||, so R_f is too large"
         )
 
 
 def _copies(result: StabilityResult, note: Note) -> None:
-    """Images that came more than once."""
+    """Warns if images came more than once."""
     if result.copies:
         note(
             f"{result.copies} of {result.images} images are copies of others; the intervals count each of the "
@@ -75,14 +75,14 @@ def _copies(result: StabilityResult, note: Note) -> None:
 
 
 def classes_of(images: Images) -> int | None:
-    """Number of classes of a data set, or of the one behind a loader; None where it doesn't tell."""
+    """Returns the number of classes of a data set, or of a loader's data set; None if it is unknown."""
     holder: Any = images.dataset if isinstance(images, DataLoader) else images
     classes = getattr(holder, "classes", None)
     return classes if isinstance(classes, int) else len(classes) if isinstance(classes, (list, tuple)) else None
 
 
 def _few_classes(labels: NDArray[np.int64], classes: int, note: Note) -> None:
-    """Images that are no random choice: of far fewer classes than one would have."""
+    """Warns if the images have far fewer classes than a random choice would have."""
     note(
         f"the {len(labels)} images are of {len(np.unique(labels))} of the {classes} classes, where a random choice "
         f"would have about {_usual(classes, len(labels)):.0f}, so the numbers are not the data set's; choose images at "
@@ -91,26 +91,26 @@ def _few_classes(labels: NDArray[np.int64], classes: int, note: Note) -> None:
 
 
 def are_of_few_classes(labels: NDArray[np.int64], classes: int | None) -> bool:
-    """Whether images are of far fewer classes than so many random ones of the data set would be."""
+    """Returns True if images have far fewer classes than as many random images of the data set would have."""
     if not classes or labels.min() < 0:
         return False
     return len(np.unique(labels)) < FEW_CLASSES * _usual(classes, len(labels))
 
 
 def _usual(classes: int, images: int) -> float:
-    """Classes that so many random images would have."""
+    """The expected number of classes among so many random images."""
     return float(classes * (1 - (1 - 1 / classes) ** images))
 
 
 def _left(result: StabilityResult, note: Note) -> None:
-    """Images of a loader that it leaves out at its end."""
+    """Warns if a loader drops images at its end."""
     if result.images_left:
         total = result.images + result.images_left
         note(f"{result.images_left} of {total} images never came: the loader drops its last batch (drop_last=True)")
 
 
 def _maps(second: SecondPass, setup: Setup, note: Note) -> None:
-    """Outputs with spatial extent, whose values are compared place by place."""
+    """Warns of outputs with spatial extent, whose values are compared place by place."""
     shapes = {"the output": second.shape} if second.shape else {}
     if second.layers is not None:
         shapes |= {layer.name: layer.shape for layer in second.layers.layers or ()}
@@ -124,7 +124,7 @@ def _maps(second: SecondPass, setup: Setup, note: Note) -> None:
 
 
 def is_map(shape: tuple[int, ...]) -> bool:
-    """Whether an output of this shape for one image has values at several places: a map, or tokens.
+    """Returns True if an output of this shape (for one image) has values at several places: a map, or tokens.
 
     >>> is_map((1000,)), is_map((64, 1, 1)), is_map((64, 7, 7)), is_map((197, 192))
     (False, False, True, True)
@@ -134,7 +134,7 @@ def is_map(shape: tuple[int, ...]) -> bool:
 
 @contextmanager
 def progress_bar(progress: Progress | bool | None) -> Iterator[Progress | None]:
-    """What is called with (images done, their total): the function itself, a bar on stderr for True, or None."""
+    """Yields a function of (forward passes done, their total): `progress` itself, a bar on stderr if True, or None."""
     if not isinstance(progress, bool):
         yield progress
         return

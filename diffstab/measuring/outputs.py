@@ -1,15 +1,15 @@
-"""What a network returns, as the one tensor that is measured: its logits, or its first tensor."""
+"""Picks the one tensor that is measured from what a network returns: its logits, or its first tensor."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
-LOGITS = ("logits", "out")  # as classifiers and as torchvision's segmentation networks call them
+LOGITS = ("logits", "out")  # names in classifiers and in torchvision's segmentation networks
 
 
 def measured_output(output: Any) -> tuple[Tensor, str | None]:
-    """The tensor `[B, ...]` that is measured, and where it stood; None where the network returns nothing else.
+    """Returns the tensor `[B, ...]` that is measured, and its place in `output`; None if it is the whole output.
 
     Raises:
         TypeError: If there is no tensor.
@@ -33,7 +33,7 @@ def measured_output(output: Any) -> tuple[Tensor, str | None]:
 
 
 def _named(output: Any) -> Mapping[str, Any] | None:
-    """By name: a mapping, a named tuple, or an object with `logits`."""
+    """Returns outputs by name if `output` is a mapping, a named tuple, or an object with `logits`; else None."""
     if isinstance(output, Mapping):
         return {str(name): value for name, value in output.items() if value is not None}
     if hasattr(output, "_asdict"):

@@ -1,6 +1,6 @@
-"""The two passes of a measurement, in one process or in several, and again with smaller batches where memory ends.
+"""Runs the two passes of a measurement, in one process or several, and again with smaller batches if memory runs out.
 
-The first, over the deformed images alone, gives the noise radius; the second runs the network.
+The first pass, over the deformed images alone, gives the noise norm; the second pass runs the network.
 """
 
 from collections.abc import Callable
@@ -20,12 +20,12 @@ from .setup import Setup
 
 
 class Passes(NamedTuple):
-    """What the two passes of a measurement found.
+    """The values from the two passes of a measurement.
 
     Attributes:
-        setup: As it was in the end: the batch size comes down where batch norm needs whole batches and memory ends.
+        setup: Final setup; its batch size is smaller if batches are kept whole and memory ran out.
         first: The first pass of all processes.
-        radii: ||eta|| for each image and draw, `[N, draws]`.
+        radii: Noise norm ||eta|| for each image and draw, `[N, draws]`.
         second: The second pass of all processes.
     """
 
@@ -47,11 +47,12 @@ def two_passes(
 
     Args:
         model: The network.
-        batches: Makes batches of that many images, which stay the same whatever the processes if the second is true.
-        setup: What is measured, and how.
-        processes: Share the images among them.
-        note: Called with what the user should know.
-        progress: Called with how many images went through the network.
+        batches: Function of (size, whole) that makes batches of `size` images; if `whole`, they are the same for any
+            number of processes.
+        setup: Setup of the measurement.
+        processes: Processes that share the images.
+        note: Function that is called with warnings.
+        progress: Function that is called with (forward passes done, their total).
     """
     made = batches(setup.images_at_once(setup.whole(model)), setup.whole(model))
     parts = processes.gathered(lambda: run_first_pass(made, setup, Memory(note)))
@@ -76,7 +77,7 @@ def _second_pass(
     note: Note,
     progress: Progress | None,
 ) -> tuple[Setup, SecondPass]:
-    """Runs the network; where the batch is part of f, again with whole batches, or with smaller ones that fit."""
+    """Runs the network; runs it again with whole batches if the batch is part of f, and with smaller ones to fit."""
     whole = setup.whole(model)
 
     def one_process() -> SecondPass | None:
@@ -103,7 +104,11 @@ def _second_pass(
 
 
 def _with_whole_batches(setup: Setup, share: float, held: Held, processes: Processes, note: Note) -> Setup:
-    """Raises ValueError if the network is in training mode for good, or several processes share the images."""
+    """Returns a setup with whole batches.
+
+    Raises:
+        ValueError: If the network can't leave training mode, or several processes share the images.
+    """
     told = f"the network's output for an image depends on the other images of its batch, by {share:.2g} of its norm"
     changed = held.changed()
     if changed:
@@ -118,7 +123,7 @@ def _with_whole_batches(setup: Setup, share: float, held: Held, processes: Proce
 
 
 def _with_half_the_batch(setup: Setup, size: int, processes: Processes, note: Note) -> Setup:
-    """Raises ValueError where several processes, or a loader's own batches, keep the size."""
+    """Returns a setup with half the batch. Raises ValueError if processes or a loader's batches fix the size."""
     half = -(-size // 2)
     if processes.count > 1 or half >= setup.settings.batch_size:
         raise ValueError(f"out of memory with {size} images at once, which the network needs whole; take fewer")

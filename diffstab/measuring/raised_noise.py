@@ -1,7 +1,7 @@
-"""How <b> grows with the noise radius: d log <b> / d log r, from a few images whose noise is made larger.
+"""Measures how <b>, the squared change by noise, grows with the noise norm r: d log <b> / d log r, from a few images.
 
-The radius is an average over the images, so that other images would have had another radius, and another <b>. The
-intervals of G and R need to know by how much.
+The norm r is an average over the images, so that other images would have another r, and another <b>. The intervals of
+G and R need this growth. It comes from running a few images again with larger noise.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,24 +19,24 @@ from .memory import Memory
 from .network_state import Network
 from .setup import Setup
 
-IMAGES = 12  # spread over all of them; more would cost more than the intervals gain
-LARGER = 1.2  # times the radius
-OUTPUT = ""  # the network's output, among the names of layers
+IMAGES = 12  # spread over all images; more would cost more time than the intervals gain
+LARGER = 1.2  # times the noise norm
+OUTPUT = ""  # key of the network's output, among the names of layers
 
-Raised = dict[str, Array]  # b at the radius and at the larger one, `[P, 2]`: of the output, and of layers by name
+Raised = dict[str, Array]  # b at the noise norm and at the larger one, `[P, 2]`: of the output, and of layers by name
 
 
 def spread_over(keys: NDArray[np.int64]) -> frozenset[int]:
-    """Indices of a few images, evenly spread over all, whatever the batches."""
+    """Returns the indices of a few images, evenly spread over all, independent of batches."""
     places = np.linspace(0, len(keys) - 1, min(IMAGES, len(keys))).round().astype(int)
     return frozenset(np.sort(keys)[places].tolist())
 
 
 class RaisedNoise:
-    """Gathers images as they are measured, and runs them with larger noise in the end.
+    """Gathers images as they are measured, and finally runs them with larger noise.
 
     Args:
-        wanted: Indices of the images; None for the whole first batch, where the batch is part of f.
+        wanted: Indices of the images; None takes the whole first batch, for networks whose batch is part of f.
     """
 
     def __init__(self, wanted: frozenset[int] | None) -> None:
@@ -60,7 +60,7 @@ class RaisedNoise:
             self.kept.append(Batch(*(column[places] for column in batch)))
 
     def run(self, model: Network, setup: Setup, memory: Memory, radius: Callable[[Batch], Tensor]) -> Raised:
-        """b at the radius and at the larger one; nothing if no image was wanted, or none can be run."""
+        """Returns b at the noise norm and at the larger one; empty if no image was wanted, or none can be run."""
         if self.first is None:
             return {}
         if self.wanted is None:
@@ -80,7 +80,7 @@ class RaisedNoise:
         return joined_raised(memory.run(lambda part: work(model, part, setup, radius(part)[:, 0]), batch))
 
     def _of_output(self, model: Network, batch: Batch, setup: Setup, radii: Tensor) -> Raised:
-        """One run, with the larger noise; the rest was measured."""
+        """Runs images with the larger noise only; the other outputs were measured before."""
         images = setup.base(setup.placed(batch))
         noisy = setup.noisy(images, setup.keys(batch, 0), LARGER * radii)
         output = flat(network_output(model, noisy, setup)[0])
@@ -91,7 +91,7 @@ class RaisedNoise:
 
 
 def _of_layers(model: Network, batch: Batch, setup: Setup, radii: Tensor) -> Raised:
-    """Image, noise and larger noise run at once, since outputs of layers are not kept."""
+    """Runs image, noise and larger noise at once, since outputs of layers are not kept."""
     images = setup.base(setup.placed(batch))
     noisy = [setup.noisy(images, setup.keys(batch, 0), factor * radii) for factor in (1, LARGER)]
     outputs, layers = at_once(model, [images, *noisy], setup)
@@ -108,7 +108,7 @@ def joined_raised(parts: Sequence[Raised]) -> Raised:
 
 
 def noise_exponent(raised: Raised, name: str, average: str) -> float | None:
-    """d log <b> / d log r of the output or a layer; None where it is not known.
+    """Returns d log <b> / d log r of the output or a layer, dimensionless; None if it is unknown.
 
     >>> linear = {OUTPUT: np.array([[1.0, 1.44], [2.0, 2.88]])}
     >>> round(noise_exponent(linear, OUTPUT, "median"), 12)

@@ -1,4 +1,4 @@
-"""The second pass of a measurement: the network on x, tau x and x + eta. Squared changes are summed in float64."""
+"""The second pass of a measurement: runs the network on x, tau x and x + eta, and sums squared changes in float64."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -31,20 +31,20 @@ FLIPS, CLASSES = "flips", "classes"
 
 @dataclass(frozen=True)
 class SecondPass:
-    """What the pass found.
+    """Values per image, in the order of the pass.
 
     Attributes:
-        keys: Index of each image, `[N]`; batches that are part of f come in another order than in the first pass.
-        outputs: f(x), `[N, outputs]`.
+        keys: Index of each image, `[N]`; if the batch is part of f, the order differs from the first pass.
+        outputs: Outputs f(x), `[N, outputs]`.
         deformation: Squared changes of f by tau, `[N, draws, outputs]`, or summed over the outputs, `[N, draws, 1]`.
-        noise: By eta, likewise.
-        wrong: How many images were classified wrongly.
-        output: Where f(x) stood in what the network returned.
-        flips: 1 where the class changed, `[N, 2 draws]`: by tau and by eta in turn; None where there are no classes.
-        layers: Where they are observed.
+        noise: Squared changes of f by eta, in the same shape.
+        wrong: Number of images that are classified wrongly; None without labels.
+        output: Place of f(x) in what the network returned; None if it is all of it.
+        flips: 1 if the class changed, else 0, `[N, 2 draws]`: by tau and by eta in turn; None without classes.
+        layers: Changes of the layers; None if no layers are observed.
         shape: Shape of f(x) for one image.
-        raised: b of a few images with larger noise.
-        inspected: What a few images told about the network.
+        raised: Squared change by noise of a few images, also with larger noise.
+        inspected: Outcome of the inspection with a few images.
     """
 
     keys: NDArray[np.int64]
@@ -61,15 +61,14 @@ class SecondPass:
 
 
 class _Columns(NamedTuple):
-    """What the device found of one batch.
+    """Values of one batch, on the device.
 
     Attributes:
-        parts: By name, `[B, ...]` each: f(x), then per draw the squared changes by deformation and by noise; whether
-            the class changed in each of them; and the class of each image itself, even where x is smoothed, if it has
-            a label.
-        output: Where f(x) stood in what the network returned.
+        parts: Tensors `[B, ...]` by name: f(x); per draw the squared changes by deformation and by noise; 1 or 0 for
+            each change of class; and, if the images have labels, the class of each image before any smoothing.
+        output: Place of f(x) in what the network returned; None if it is all of it.
         shape: Shape of f(x) for one image.
-        layers: Where they are observed.
+        layers: Changes of the layers; None if no layers are observed.
     """
 
     parts: dict[str, Tensor]
@@ -78,7 +77,7 @@ class _Columns(NamedTuple):
     layers: BatchOfLayers | None
 
     def on_host(self) -> dict[str, Array]:
-        """The parts, in one copy from the device."""
+        """Returns the parts, in one copy from the device."""
         whole = torch.cat(list(self.parts.values()), dim=1).cpu().numpy()
         ends = np.cumsum([part.shape[1] for part in self.parts.values()])
         return dict(zip(self.parts, np.split(whole, ends[:-1], axis=1), strict=True))
@@ -94,21 +93,21 @@ def run_second_pass(
     progress: Progress | None,
     larger: RaisedNoise,
 ) -> SecondPass | None:
-    """The pass through the network; None if there is no image for this process.
+    """Runs the pass through the network; returns None if this process has no image.
 
     Args:
-        model: In the mode it is measured in.
-        batches: The same as the first pass's.
-        setup: Of the measurement.
-        first: What the first pass found.
-        radii: ||eta|| for each image and draw, `[N, draws]`.
-        memory: Of the device.
-        progress: Called with (images run through the network, their total).
-        larger: Gathers the images whose noise is made larger.
+        model: The network, in the mode it is measured in.
+        batches: The batches of the first pass.
+        setup: Setup of the measurement.
+        first: Values of the first pass.
+        radii: Noise norm ||eta|| for each image and draw, `[N, draws]`.
+        memory: Memory of the device.
+        progress: Function that is called with (forward passes done, their total).
+        larger: Gathers the images that are run again with larger noise.
 
     Raises:
-        ValueError: If the loader gives other images than before, an output is not finite, or as `inspect`.
-        MixesImagesError: As `inspect`.
+        ValueError: If the loader gives other images than before, an output is not finite, or `inspect` raises it.
+        MixesImagesError: If `inspect` raises it.
     """
     runs, count, done = 1 + 2 * setup.settings.draws, len(first.keys), 0
     radius = _by_image(first, radii)
@@ -139,13 +138,13 @@ def run_second_pass(
 
 
 def _by_image(first: FirstPass, radii: Array) -> Callable[[Batch], Tensor]:
-    """||eta|| of a batch's images, `[B, draws]`, whatever the order that batches come in."""
+    """Makes a function from a batch to ||eta|| of its images, `[B, draws]`, in any order of batches."""
     place = {key: n for n, key in enumerate(first.keys.tolist())}
     return lambda batch: torch.from_numpy(radii[[place[key] for key in batch.keys.tolist()]])
 
 
 def join_second_passes(parts: Sequence[SecondPass | None]) -> SecondPass:
-    """Of several batches, or several processes."""
+    """Joins the passes of several batches, or of several processes."""
     whole = [part for part in parts if part is not None]
     names = ("keys", "outputs", "deformation", "noise")
     arrays = {name: np.concatenate([getattr(part, name) for part in whole]) for name in names}
@@ -171,7 +170,7 @@ def join_second_passes(parts: Sequence[SecondPass | None]) -> SecondPass:
 def amp_beside_full(
     model: Network, batches: Batches, setup: Setup, first: FirstPass, radii: Array, memory: Memory
 ) -> tuple[int, float, float] | None:
-    """What autocast does to R_f: the number of images in the first batch, R_f of them with it and without it."""
+    """Measures the effect of autocast on the first batch: its number of images, R_f with autocast, and without it."""
     batch = next(batches(), None)
     if batch is None:
         return None
@@ -189,7 +188,7 @@ def amp_beside_full(
 
 
 class _BatchChanges(NamedTuple):
-    """Changes of one batch, of the output and of the layers."""
+    """Squared changes of one batch, of the output and of the layers."""
 
     changes: SecondPass
     layers: BatchOfLayers | None
@@ -213,7 +212,7 @@ def _batch_changes(model: Network, batch: Batch, setup: Setup, radii: Tensor) ->
 
 
 def batch_columns(model: Network, batch: Batch, setup: Setup, radii: Tensor) -> _Columns:
-    """The part of the pass that runs on the device; `radii` are `[B, draws]`."""
+    """Runs the part of the pass that is on the device; `radii` are ||eta||, `[B, draws]`."""
     images = setup.placed(batch)
     inputs = setup.inputs(batch, images, radii)
     outputs, layers = (in_turn(model, inputs, setup), None) if setup.layers is None else at_once(model, inputs, setup)
@@ -240,7 +239,7 @@ def batch_columns(model: Network, batch: Batch, setup: Setup, radii: Tensor) -> 
 
 
 def _count_wrong(batch: Batch, classes: Array, outputs: int, setup: Setup) -> int | None:
-    """How many images are classified wrongly; None where labels and outputs can't be matched."""
+    """Counts the images that are classified wrongly; None if labels and outputs can't be matched."""
     places = setup.label_outputs(outputs)
     if places is None:
         return None

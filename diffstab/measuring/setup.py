@@ -1,6 +1,6 @@
-"""What both passes of a measurement share: the settings, where and in which precision they run, fields and images.
+"""The setup that both passes of a measurement share: settings, device, precision, and how inputs are made.
 
-Fields and noise are pure functions of (seed, image, draw), so both passes see the same ones.
+Both passes see the same fields and noise, since these are pure functions of (seed, image, draw).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,12 +24,19 @@ LabelOutputs = Callable[[int], Sequence[int] | None]
 
 @dataclass(frozen=True)
 class Setup:
-    """Everything that both passes need.
+    """The setup of a measurement.
 
     Attributes:
-        label_outputs: From the number of outputs to the one that stands for each label; None where none does.
-        layers: Those that are observed, by name; None for none.
-        mixes: Whether f(x) depends on the other images of its batch, by other means than batch norm.
+        transformation: Transformation tau of the images.
+        settings: Settings of the measurement.
+        convention: Convention that the settings follow.
+        statistic: Average over images and draws, with the convention's rules.
+        device: Device of the images.
+        dtype: Floating dtype of the network and images.
+        label_outputs: Function from the number of outputs to the output for each label; None if labels can't be
+            matched.
+        layers: Modules that are observed, by name; None for none.
+        mixes: True if f(x) depends on the other images of its batch by other means than batch norm.
     """
 
     transformation: Transformation
@@ -43,45 +50,45 @@ class Setup:
     mixes: bool = False
 
     def whole(self, model: Network) -> bool:
-        """Whether the batch is part of f, so that batches are kept whole."""
+        """Returns True if the batch is part of f, so that batches are kept whole."""
         return self.mixes or batch_norm_used(model, self.settings.batch_norm) == "batch"
 
     @property
     def precision(self) -> str:
-        """Of the network's products, as results name it."""
+        """The precision in which the network computes, as results name it."""
         if self.settings.amp:
             return f"amp-{torch.get_autocast_dtype(self.device.type)}".replace("torch.", "")
         return str(self.dtype).removeprefix("torch.")
 
     def images_at_once(self, whole: bool) -> int:
-        """Images in a batch: where layers are observed, the changes of each run beside it, unless batches are whole.
+        """Returns the number of images in a batch, at least 2, since images are compared.
 
-        Two images at least, since they are compared.
+        It is smaller if layers are observed and batches need not be whole: each image then runs beside its changes.
         """
         size = self.settings.batch_size
         return size if self.layers is None or whole else max(2, size // (1 + 2 * self.settings.draws))
 
     def placed(self, batch: Batch) -> Tensor:
-        """The batch's images on the device in the network's precision."""
+        """Returns the batch's images on the device, in the network's precision."""
         return sent(batch.images, self.device, self.dtype)
 
     def base(self, images: Tensor) -> Tensor:
-        """What x means: the image, smoothed by the interpolation where nothing moves (App. C)."""
+        """Returns x: the image, or with Gaussian interpolation the image smoothed by it without movement (App. C)."""
         if self.settings.interpolation == "bilinear":
             return images
         still = identity_field(self.transformation.size, dtype=self.dtype, device=self.device)
         return deform(images, still, self.settings.interpolation)
 
     def keys(self, batch: Batch, draw: int) -> StreamKeys:
-        """Of the random streams of a draw."""
+        """Returns the keys of the random streams of a draw."""
         return StreamKeys(self.settings.seed, batch.keys, draw)
 
     def sample(self, keys: StreamKeys) -> Any:
-        """Of the transformation, one for each image."""
+        """Draws one transformation for each image."""
         return self.transformation.sample(keys, dtype=self.dtype, device=self.device)
 
     def transformed(self, images: Tensor, sample: Any) -> Tensor:
-        """tau x. Raises ValueError if the transformation gives something else than images of the same shape."""
+        """Returns tau x. Raises ValueError if the transformation returns anything but images of the same shape."""
         changed = self.transformation.apply(images, sample, self.settings.interpolation)
         if not isinstance(changed, Tensor) or changed.shape != images.shape or changed.dtype != images.dtype:
             came = f"{changed.dtype} {tuple(changed.shape)}" if isinstance(changed, Tensor) else type(changed).__name__
@@ -92,7 +99,7 @@ class Setup:
         return changed
 
     def inputs(self, batch: Batch, images: Tensor, radii: Tensor) -> Iterator[Tensor]:
-        """x, then per draw tau x and x + eta, made when they are asked for; `radii` are ||eta||, `[B, draws]`."""
+        """Yields x, then per draw tau x and x + eta, made one by one; `radii` are ||eta||, `[B, draws]`."""
         base = self.base(images)
         yield base
         for draw in range(self.settings.draws):
@@ -101,6 +108,6 @@ class Setup:
             yield self.noisy(base, keys, radii[:, draw])
 
     def noisy(self, base: Tensor, keys: StreamKeys, radii: Tensor) -> Tensor:
-        """x + eta, with ||eta|| = `radii`, `[B]`."""
+        """Returns x + eta, with ||eta|| = `radii`, `[B]`."""
         eta = sphere_noise(keys, tuple(base.shape[1:]), self.device).to(self.dtype)
         return base + sent(radii, self.device, self.dtype).view(-1, 1, 1, 1) * eta

@@ -1,8 +1,8 @@
-"""Networks by name, with their weights: the paper's small-image nets, timm's, torchvision's, hubs' and your own.
+"""Networks by name, with their weights: the paper's small-image networks, timm's, torchvision's, hubs' and your own.
 
-Open `resolve` first: from a spec to a network and the preprocessing of its weights; `sources` tells which library a
-name means; `building` has `from_timm`, `from_torchvision`, `paper` or `own_code` build it, with its weights. The room
-imports data, options and the ground floor.
+Open `resolve` first, which turns a model's name into a network with the preprocessing of its weights. `sources` finds
+the library that a name means; `building` builds the network, with `from_timm`, `from_torchvision`, `paper` or
+`own_code`. The room imports data, options and the ground floor.
 """
 
 from .alpha import AlphaNetwork

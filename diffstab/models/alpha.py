@@ -1,4 +1,4 @@
-"""The alpha trick: alpha (f - f_0), which for a large alpha trains lazily and for a small one learns features.
+"""The alpha trick: the network alpha (f - f_0) trains lazily if alpha is large, and learns features if it is small.
 
 Chizat and Bach (2019); Geiger, Spigler, Jacot and Wyart (2020), Eq. 7.
 """
@@ -13,14 +13,14 @@ RANDOM = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
 
 class AlphaNetwork(nn.Module):
-    """F(x) = alpha (f(x) - f_0(x)), with f_0 the network as it came in, which is not trained.
+    """The network F(x) = alpha (f(x) - f_0(x)); f_0 is a copy of f with its present weights, and is not trained.
 
     Args:
-        network: f. Its weights now are those of f_0.
-        alpha: Dimensionless, above 0.
+        network: The network f.
+        alpha: Scale alpha, dimensionless, above 0.
 
     Raises:
-        ValueError: If the network has batch normalisation or dropout: f_0 would be no fixed function.
+        ValueError: If the network has batch normalisation or dropout, since f_0 would not be a fixed function.
 
     >>> network = AlphaNetwork(nn.Linear(3, 2), 100.0)
     >>> network(torch.ones(1, 3))
@@ -42,13 +42,13 @@ class AlphaNetwork(nn.Module):
         self.register_buffer("alpha", torch.tensor(float(alpha)))
 
     def forward(self, images: Tensor) -> Tensor:
-        """alpha (f - f_0) of images `[B, C, H, W]`: `[B, classes]`."""
+        """Returns alpha (f - f_0), `[B, classes]`, of images `[B, C, H, W]`."""
         difference: Tensor = self.network(images) - self.initial(images)
         return self.alpha * difference
 
 
 def alpha_in(state: Mapping[str, Tensor]) -> float | None:
-    """alpha of the weights of an `AlphaNetwork`, wrapped or not; None if they are of another network."""
+    """Returns alpha from the weights of an `AlphaNetwork`, wrapped or not; None for weights of another network."""
     alpha = next((name for name in state if name.rpartition(".")[2] == "alpha"), None)
     if alpha is None or state[alpha].numel() != 1 or len(state) == 1:
         return None

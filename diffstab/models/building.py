@@ -1,4 +1,4 @@
-"""A network that is found, built with its weights; and what of it has them."""
+"""Builds a network with its weights, and notes which of its parts have no weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from .sources import Shape
 
 @dataclass
 class Built:
-    """A network, what its weights are called, and what else is to be told of it; see `LoadedModel`."""
+    """A network, the name of its weights, and notes for the user; see `LoadedModel`."""
 
     network: Any
     weights: str
@@ -32,17 +32,18 @@ class Built:
 
 
 def build(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> Built:
-    """The network `name` of a source with the weights that are asked for.
+    """Builds the network `name` of a source with the weights that are asked for.
 
     Args:
-        source, name: As `find` gives them.
-        asked: Of the network.
-        card: What its source says of it.
-        shape: Of its images, and the data set's classes.
+        source, name: Source and name of the network, from `find`.
+        asked: Request for the network.
+        card: Card of the network from its source.
+        shape: Shape of its images, and the data set's number of classes.
 
     Raises:
-        ValueError: If it can't be built so, its weights can't be had, or they leave more than its head random.
-        TypeError: If own code gives no network, or a checkpoint is for one that is no `nn.Module`.
+        ValueError: If the network can't be built with these arguments, its weights can't be loaded, or they leave more
+            than the head random.
+        TypeError: If the user's code returns no network, or a checkpoint is given for one that is no `nn.Module`.
     """
     architecture = _architecture(source, shape, asked)
 
@@ -72,7 +73,7 @@ def build(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> Bui
 
 
 def _architecture(source: str, shape: Shape, asked: Asked) -> Architecture:
-    """Own code and published weights have their own channels and classes, unless others are asked for."""
+    """Chooses channels and classes: as asked, else the data set's; published weights and own code keep theirs."""
     in_chans, num_classes = asked.in_chans, asked.num_classes
     if source != OWN and not asked.published:
         in_chans = shape.channels if in_chans is None else in_chans
@@ -112,12 +113,14 @@ def _paper_net(name: str, shape: Shape, architecture: Architecture) -> nn.Module
 def _own(name: str, asked: Asked, made: OwnNetwork, again: Callable[[], OwnNetwork]) -> Built:
     built = Built(made.network, "own" if asked.published else asked.weights, {**made.taken, **asked.arguments})
     if asked.num_classes is not None and "num_classes" not in made.taken:
-        built.notes.append(f"num_classes is {asked.num_classes}, which {name} does not take; its outputs are its own")
+        built.notes.append(
+            f"num_classes is {asked.num_classes}, which {name} does not take; its number of outputs stays"
+        )
     fresh = asked.weights == "init" and asked.checkpoint is None and isinstance(made.network, nn.Module)
     if fresh and not random_names(made.network, again().network):
         built.notes.append(
-            f"{name} gives the same weights whatever the seed, so they may be trained ones; own code is asked for "
-            "fresh ones by --model-kwargs, if it takes such an argument"
+            f"{name} gives the same weights for every seed, so they may be trained ones; if your code has an argument "
+            "for fresh weights, give it by --model-kwargs"
         )
     return built
 
@@ -127,7 +130,7 @@ def _tell_of_published(built: Built, spec: str, folder: Path | None, seed: int, 
     if built.head == INIT:
         built.notes.append(
             f"the weights of {spec} are for another number of outputs, so its head is random, from the seed {seed}, "
-            "and only what comes before it is trained"
+            "and only the layers before it are trained"
         )
     if folder is not None:
         built.weights_key, note = key_in_folder(folder)

@@ -1,4 +1,4 @@
-"""What is known of a network before it is built, and what is asked of it."""
+"""Facts about a network before it is built, and the user's request for it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from ..data import Preprocessing
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What a source says of a network.
+    """Facts about a network from its source.
 
     Attributes:
-        preprocessing: Of its weights; of those published for its architecture where it has none of its own.
-        missing: What the weights should tell of their preprocessing and don't, as the command calls it.
-        tag: Of published weights, as their library calls them (a1_in1k, IMAGENET1K_V1).
-        published: Whether weights can be had.
-        fixed_size: Whether its layers depend on the size of the images.
-        label_names: Of its outputs, where the weights name them.
+        preprocessing: Preprocessing of its weights; if it has none, of those published for its architecture.
+        missing: Options the user must give because the weights' config lacks them, for example `--mean`.
+        tag: Name of the published weights in their library (a1_in1k, IMAGENET1K_V1).
+        published: True if published weights exist.
+        fixed_size: True if its layers depend on the size of the images.
+        label_names: Names of its outputs, if the weights have them.
     """
 
     preprocessing: Preprocessing | None = None
@@ -31,13 +31,13 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """What a network is built with.
+    """Arguments that a network is built with.
 
     Attributes:
         size: Height and width of its input, pixels.
-        in_chans: Channels of its input; None: its own.
-        num_classes: Outputs; None: its own.
-        arguments: Further ones of its constructor.
+        in_chans: Number of channels of its input; None keeps the network's default.
+        num_classes: Number of outputs; None keeps the network's default.
+        arguments: Further arguments of its constructor.
     """
 
     size: tuple[int, int]
@@ -46,17 +46,17 @@ class Architecture:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def named(self) -> dict[str, int]:
-        """Channels and classes, where they are given."""
+        """Channels and classes that are given, by name."""
         named = {"num_classes": self.num_classes, "in_chans": self.in_chans}
         return {name: value for name, value in named.items() if value is not None}
 
     def given(self) -> dict[str, Any]:
-        """Channels, classes and further arguments, where they are given."""
+        """Channels, classes and further arguments that are given, by name."""
         return {**self.named(), **self.arguments}
 
 
 class Override(NamedTuple):
-    """Of the preprocessing, what is asked for in place of the weights' or the data set's."""
+    """Preprocessing that the user asks for, instead of that of the weights or the data set."""
 
     img_size: int | None = None
     crop_pct: float | None = None
@@ -66,7 +66,7 @@ class Override(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What is asked of a network: the arguments of `resolve_model`."""
+    """The user's request for a network: the arguments of `resolve_model`."""
 
     dataset: str
     weights: str
@@ -80,10 +80,10 @@ class Asked(NamedTuple):
 
     @property
     def published(self) -> bool:
-        """Whether weights are wanted that come with the network's name."""
+        """True if the published weights of the network's name are wanted."""
         return self.weights == "pretrained" and self.checkpoint is None
 
     def options(self) -> dict[str, Any]:
-        """Channels, classes and further arguments, where they are given."""
+        """Channels, classes and further arguments that are given, by name."""
         named = {"num_classes": self.num_classes, "in_chans": self.in_chans, **self.arguments}
         return {name: value for name, value in named.items() if value is not None}

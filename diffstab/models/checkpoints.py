@@ -1,4 +1,4 @@
-"""Weights into networks, checked against the network before a single tensor is copied; those kept with the package."""
+"""Loads weights into networks, after checking all of them; also finds the checkpoints kept with the package."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ from .weight_files import read_file
 
 
 def pretrained_folder() -> Path:
-    """The checkpoints kept with the package: inside it when installed, beside it in a checkout."""
+    """Folder of the checkpoints kept with the package: inside it when installed, beside it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "pretrained"
     return inside if inside.is_dir() else package.parent / "pretrained"
 
 
 def read_manifest() -> list[dict[str, Any]]:
-    """One entry per kept checkpoint: model, dataset, file, sha256, recipe, seed, test error, R_f."""
+    """Reads one entry per kept checkpoint: model, dataset, file, sha256, recipe, seed, test error, R_f."""
     path = pretrained_folder() / "manifest.json"
     if not path.exists():
         return []
@@ -31,10 +31,10 @@ def read_manifest() -> list[dict[str, Any]]:
 
 
 def pretrained_weights(name: str, dataset: str) -> State:
-    """The kept weights of one of the paper's nets on a data set.
+    """Reads the kept weights of one of the paper's networks, trained on a data set.
 
     Raises:
-        ValueError: If there are none, or the file is not the one that the manifest names.
+        ValueError: If none are kept, or the file's hash differs from the manifest's.
     """
     entries = read_manifest()
     for entry in entries:
@@ -56,10 +56,10 @@ def _sha256(path: Path) -> str:
 
 
 def read_checkpoint(path: Path) -> State:
-    """The weights in a file that is one state dict, with no more around it.
+    """Reads the weights in a file that is a single state dict.
 
     Raises:
-        ValueError: If the file can't be read (see `read_file`) or holds something else.
+        ValueError: If the file can't be read (see `read_file`) or holds anything but a state dict.
     """
     content = read_file(path)
     if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
@@ -70,9 +70,9 @@ def read_checkpoint(path: Path) -> State:
 def load_checkpoint(
     network: nn.Module, path: Path, *, key: str | None, dataset: str, classes: int
 ) -> tuple[nn.Module, str | None, tuple[str, ...]]:
-    """A network with a file's weights, the key under which they stood there, and what the user should know of them.
+    """Loads a file's weights into a network; returns the network, the key of the weights in the file, and notes.
 
-    Weights of an `AlphaNetwork` make one of the network.
+    Weights of an `AlphaNetwork` turn the network into one.
 
     Raises:
         ValueError: If the file can't be read, or none of its state dicts is for this network.
@@ -98,7 +98,7 @@ def fill(network: nn.Module, state: State, origin: str, *, dataset: str, classes
     """Copies weights into a network, all or none.
 
     Raises:
-        ValueError: If names or shapes differ; where only the last layer's do, the class counts are told.
+        ValueError: If names or shapes differ; if only the last layer's do, the message has the numbers of classes.
     """
     own = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
     absent, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
@@ -106,7 +106,7 @@ def fill(network: nn.Module, state: State, origin: str, *, dataset: str, classes
         parts = [f"lacks {_some(absent)}"] * bool(absent) + [f"has {_some(extra)}, unknown to it"] * bool(extra)
         raise ValueError(f"{origin} is not for this network: it {' and '.join(parts)}")
     differing = [name for name in own if own[name].shape != state[name].shape]
-    # read-outs, wherever they are, differ in their first dimension alone: classes here, another number there
+    # read-outs, in any place, differ only in their first dimension: the number of classes
     heads = {len(state[name]) for name in differing if _is_head(own[name], state[name], classes)}
     if len(heads) == 1 and all(_is_head(own[name], state[name], classes) for name in differing):
         raise ValueError(f"{origin} has {heads.pop()} classes and the data set {dataset} has {classes}")
@@ -115,10 +115,10 @@ def fill(network: nn.Module, state: State, origin: str, *, dataset: str, classes
         shapes = f"{tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
         raise ValueError(f"{origin} is not for this network: {name} is {shapes} ({len(differing)} such)")
     for name, value in own.items():
-        if value.is_floating_point() and state[name].dtype.itemsize == 1:  # that need a scale
+        if value.is_floating_point() and state[name].dtype.itemsize == 1:  # quantised values need a scale
             raise ValueError(
                 f"{origin} holds {name} as {state[name].dtype} and the network as {value.dtype}, so its numbers are "
-                "codes of other numbers; bring weights that are not quantised"
+                "quantised; bring weights that are not quantised"
             )
     network.load_state_dict(state)
 

@@ -1,4 +1,4 @@
-"""Published weights from caches and hubs: what can't be reached is told within 3 seconds."""
+"""Fetches published weights from caches and hubs; an unreachable hub raises within 3 seconds."""
 
 import os
 import threading
@@ -18,33 +18,33 @@ from .sources import plain_name
 CONNECT_SECONDS = 3.0
 TORCHVISION_URL = "https://download.pytorch.org"
 Fetched = TypeVar("Fetched")
-WAY_OUT = "use --weights init, --checkpoint FILE, or run once with a network: the weights are then cached"
+WAY_OUT = "use --weights init, --checkpoint FILE, or run once with an internet connection, which caches the weights"
 
 
 def refuse_if_unreachable(spec: str) -> None:
-    """Says within 3 seconds, before timm's slow import, that published weights can't be had.
+    """Refuses published weights that can't be fetched, within 3 seconds and before timm's slow import.
 
     Raises:
-        ValueError: If no weights of that name are cached on this machine and neither hub answers.
+        ValueError: If no weights of this name are cached on this machine and neither hub answers.
     """
     if not is_maybe_cached(plain_name(spec)) and not reachable(hub_url(), TORCHVISION_URL):
-        raise ValueError(f"pretrained {spec} is not on this machine and no network can be reached; {WAY_OUT}")
+        raise ValueError(f"pretrained {spec} is not on this machine and the internet can't be reached; {WAY_OUT}")
 
 
 def is_maybe_cached(name: str) -> bool:
-    """Whether weights lie in a cache that may be this network's."""
-    # timm's weights lie under timm/NAME.TAG, some under other owners' names
+    """Returns True if a cache has weights that may be this network's."""
+    # timm's weights are under timm/NAME.TAG, some under other owners' names
     hub = [entry for entry in hub_cache() if not entry.startswith("models--timm--") or name in entry]
     return bool(hub) or any(_bare(name) in _bare(path.name) for path in torch_hub_file("*").parent.glob("*"))
 
 
 def _bare(name: str) -> str:
-    """timm's legacy_seresnet50 lies in torch.hub's cache as se_resnet50-ce0d4300.pth."""
+    """Makes names comparable: timm's legacy_seresnet50 is se_resnet50-ce0d4300.pth in torch.hub's cache."""
     return name.removeprefix("legacy_").replace("_", "")
 
 
 def torch_hub_file(url: str) -> Path:
-    """Where torch.hub keeps what it fetched from there."""
+    """Path at which torch.hub keeps the file that it fetched from a URL."""
     return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
 
 
@@ -56,12 +56,12 @@ def hub_cache() -> list[str]:
 
 
 def hub_url() -> str:
-    """Of the hub that timm's weights come from."""
+    """Address of the hub that timm's weights come from."""
     return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
 
 
 def is_in_hub_cache(repository: str, files: tuple[str, ...]) -> bool:
-    """Whether one of the files of a hub's repository, `USER/NAME` or `USER/NAME@REVISION`, is on this machine."""
+    """Returns True if this machine has one of the files of a hub's repository, `USER/NAME` or `USER/NAME@REVISION`."""
     from huggingface_hub import try_to_load_from_cache
 
     name, _, revision = repository.partition("@")
@@ -70,10 +70,10 @@ def is_in_hub_cache(repository: str, files: tuple[str, ...]) -> bool:
 
 
 def fetched(model: str, url: str, cached: bool, load: Callable[[], Fetched]) -> Fetched:
-    """`load()`, after a quick look whether weights that are not cached can be reached at all.
+    """Returns `load()`, after a quick check that weights which are not cached can be reached.
 
     Raises:
-        ValueError: If they can't be reached, or can't be loaded.
+        ValueError: If the weights can't be reached, or can't be loaded.
     """
     if not cached and not reachable(url):
         raise ValueError(f"pretrained {model} is not on this machine and {url} can't be reached; {WAY_OUT}")
@@ -86,7 +86,7 @@ def fetched(model: str, url: str, cached: bool, load: Callable[[], Fetched]) -> 
 
 
 def reachable(*urls: str) -> bool:
-    """Whether an answer comes from one of them within 3 seconds. In threads: a name look-up heeds no time limit."""
+    """Returns True if one of the URLs answers within 3 seconds; threads, since name look-ups have no time limit."""
     answered = threading.Event()
 
     def ask(url: str) -> None:
@@ -94,7 +94,7 @@ def reachable(*urls: str) -> bool:
             urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=CONNECT_SECONDS).close()
             answered.set()
         except urllib.error.HTTPError as error:
-            if error.code < 500 and error.code != 407:  # not a proxy's or gateway's word
+            if error.code < 500 and error.code != 407:  # not the answer of a proxy or gateway
                 answered.set()
         except (OSError, ValueError):
             pass
@@ -110,7 +110,7 @@ def reachable(*urls: str) -> bool:
 
 @contextmanager
 def _hub_offline(offline: bool) -> Iterator[None]:
-    """Weights that are cached are taken without asking the hub, which retries for 20 s where it can't be reached."""
+    """Takes cached weights without asking the hub, whose library retries for 20 s if it can't be reached."""
     from huggingface_hub import constants
 
     settings: Any = constants

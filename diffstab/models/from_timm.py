@@ -1,4 +1,4 @@
-"""timm's networks: by name, from a hub's repository, or from a folder in the hub's layout."""
+"""Builds timm's networks: by name, from a hub's repository, or from a folder in the hub's layout."""
 
 import json
 import math
@@ -17,12 +17,12 @@ from .fetching import fetched, hub_url, is_in_hub_cache, torch_hub_file
 from .weight_files import read_file
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
-TAKEN_FIRST = ("state_dict_ema", "model_ema", "state_dict", "model")  # by timm, in this order
+TAKEN_FIRST = ("state_dict_ema", "model_ema", "state_dict", "model")  # timm takes the first of these
 NEEDED = {"input_size": "--img-size", "mean": "--mean", "std": "--std"}
 
 
 def timm_card(name: str) -> Card:
-    """Of a name in timm, with its tag or timm's usual one."""
+    """Makes the card of a network in timm, with the tag in its name or timm's default tag."""
     import timm
 
     config = timm.get_pretrained_cfg(name)
@@ -33,10 +33,10 @@ def timm_card(name: str) -> Card:
 
 
 def hub_card(name: str) -> Card:
-    """Of a repository `USER/NAME` of the hub. Raises ValueError if its config.json can't be had."""
+    """Makes the card of a hub repository `USER/NAME`. Raises ValueError if its config.json can't be fetched."""
 
     def load() -> Any:
-        from timm.models import load_model_config_from_hf  # slow, so after the look at what can be reached
+        from timm.models import load_model_config_from_hf  # slow, so only after the hub answered
 
         return load_model_config_from_hf(name)
 
@@ -46,7 +46,7 @@ def hub_card(name: str) -> Card:
 
 
 def folder_config(folder: Path) -> dict[str, Any]:
-    """The config.json of a folder in the hub's layout. Raises ValueError if there is none or it can't be read."""
+    """Reads the config.json of a folder in the hub's layout. Raises ValueError if it is missing or can't be read."""
     path = folder / "config.json"
     if not path.exists():
         found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:5]) if folder.is_dir() else "no such folder"
@@ -66,7 +66,7 @@ def folder_config(folder: Path) -> dict[str, Any]:
 
 
 def refuse_without_weights(folder: Path) -> None:
-    """Raises ValueError if a folder holds no file of weights, or something else by the name of one."""
+    """Raises ValueError if a folder holds no file of weights, or something that is no file under its name."""
     there = [folder / file for file in WEIGHT_FILES if (folder / file).exists()]
     if not there:
         raise ValueError(f"{str(folder)!r} holds no weights; looked for {' and '.join(WEIGHT_FILES)}")
@@ -75,7 +75,10 @@ def refuse_without_weights(folder: Path) -> None:
 
 
 def key_in_folder(folder: Path) -> tuple[str | None, str | None]:
-    """Which state dict of a folder's weights timm takes, and a note if there are others; None if the file is one."""
+    """Returns the key of the state dict that timm takes from a folder's weights, and a note if there are others.
+
+    Both are None if the file is a single state dict.
+    """
     safe, other = (folder / file for file in WEIGHT_FILES)
     content = None if safe.is_file() or not other.is_file() else read_file(other)
     held = [key for key in TAKEN_FIRST if isinstance(content, dict) and content.get(key) is not None]
@@ -86,21 +89,27 @@ def key_in_folder(folder: Path) -> tuple[str | None, str | None]:
 
 
 def folder_card(folder: Path) -> Card:
-    """Of a folder that holds config.json and weights of one of timm's networks. Raises ValueError if it is damaged."""
+    """Makes the card of a folder with config.json and weights of a timm network. Raises ValueError if it is damaged."""
     folder_config(folder)
-    from timm.models._hub import load_model_config_from_path  # with what its arguments say of channels and size
+    from timm.models._hub import load_model_config_from_path  # applies the config's channels and size
 
     try:
         config, *_ = load_model_config_from_path(folder)
         return _card(config, f"{LOCAL}:{folder}", tag=None, published=True)
-    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:  # any value may be of any kind
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        ArithmeticError,
+    ) as error:  # a config's values may have any type
         raise ValueError(f"{str(folder / 'config.json')!r} can't be understood ({in_short(error)})") from error
 
 
 def _card(config: Mapping[str, Any], source: str, *, tag: str | None, published: bool) -> Card:
     missing = tuple(option for key, option in NEEDED.items() if not config.get(key))
     label_names = config.get("label_names") or ()
-    if isinstance(label_names, Mapping):  # by the output's number; with gaps, they don't name every output
+    if isinstance(label_names, Mapping):  # keyed by the output's number; may have gaps
         label_names = [name for _, name in sorted(label_names.items(), key=lambda item: int(item[0]))]
     return Card(
         preprocessing=_preprocessing(config, source),
@@ -113,7 +122,7 @@ def _card(config: Mapping[str, Any], source: str, *, tag: str | None, published:
 
 
 def _preprocessing(config: Mapping[str, Any], source: str) -> Preprocessing:
-    """As timm's own validation: at the size and crop for testing, where the weights have such ones."""
+    """Makes the preprocessing of timm's own validation, with the weights' test size and crop if they have them."""
     from timm.data import resolve_data_config
 
     resolved = resolve_data_config({}, pretrained_cfg=dict(config), use_test_size=True)
@@ -131,10 +140,10 @@ def _preprocessing(config: Mapping[str, Any], source: str) -> Preprocessing:
 
 
 def build_timm(source: str, name: str, architecture: Architecture, card: Card, *, pretrained: bool) -> nn.Module:
-    """A network of timm, of its hub or of a folder, with or without its weights.
+    """Builds a network of timm, of its hub or of a folder, with or without its weights.
 
     Raises:
-        ValueError: If it has no published weights, they can't be had, or the arguments are not the network's.
+        ValueError: If the network has no published weights, they can't be fetched, or it does not take the arguments.
     """
     import timm
 
@@ -148,7 +157,7 @@ def build_timm(source: str, name: str, architecture: Architecture, card: Card, *
             network: nn.Module = timm.create_model(spec, pretrained=pretrained, **arguments)
             if any(value.is_meta for value in network.state_dict().values()):
                 raise ValueError("its weights are on the device meta; one that holds numbers is needed")
-        except Exception as error:  # each network has its own
+        except Exception as error:  # each network raises its own kinds
             raise ValueError(f"{shown} can't be built with {arguments} ({in_short(error)})") from error
         return network
     config = None if source == HUB else timm.get_pretrained_cfg(name)

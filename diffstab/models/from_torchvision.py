@@ -1,4 +1,4 @@
-"""torchvision's networks: `NAME`, or `NAME@WEIGHTS` for other weights than its usual ones."""
+"""Builds torchvision's networks: `NAME` with the default weights, `NAME@WEIGHTS` with others."""
 
 import warnings
 from typing import Any
@@ -11,11 +11,11 @@ from .card import Architecture, Card
 from .fetching import fetched, torch_hub_file
 from .sources import names
 
-SIZE_ARGUMENTS = {"vit_": "image_size", "maxvit_": "input_size"}  # of networks for one size of images
+SIZE_ARGUMENTS = {"vit_": "image_size", "maxvit_": "input_size"}  # for networks that take one size of images
 
 
 def torchvision_card(name: str) -> Card:
-    """Of a network, with the named weights or torchvision's usual ones. Raises ValueError if there are none such."""
+    """Makes the card of a network with the named or default weights. Raises ValueError if these don't exist."""
     weights = _published(name)
     if weights is None:
         return Card(fixed_size=_size_argument(name) is not None)
@@ -29,7 +29,7 @@ def torchvision_card(name: str) -> Card:
 
 
 def _preprocessing(transforms: Any, source: str) -> Preprocessing | None:
-    """Of a classifier's transforms; None for other tasks, whose images keep their size."""
+    """Makes the preprocessing of a classifier's transforms; None for other tasks, whose images keep their size."""
     if not hasattr(transforms, "crop_size"):
         return None
     crop, resize = (_pair(value) for value in (transforms.crop_size, transforms.resize_size))
@@ -53,7 +53,7 @@ def _size_argument(name: str) -> str | None:
 
 
 def _published(name: str) -> Any:
-    """The weights that `NAME` or `NAME@WEIGHTS` means; None where a network has none."""
+    """Returns the weights that `NAME` or `NAME@WEIGHTS` means; None if the network has none."""
     import torchvision.models
 
     network, at, tag = name.partition("@")
@@ -65,10 +65,11 @@ def _published(name: str) -> Any:
 
 
 def build_torchvision(name: str, architecture: Architecture, card: Card, *, pretrained: bool) -> nn.Module:
-    """A network, with or without its weights.
+    """Builds a network, with or without its weights.
 
     Raises:
-        ValueError: If it has no published weights, they can't be had, or it takes other channels, classes or arguments.
+        ValueError: If the network has no published weights, they can't be fetched, or it does not take the channels,
+            classes or arguments.
     """
     import torchvision.models
 
@@ -84,12 +85,12 @@ def build_torchvision(name: str, architecture: Architecture, card: Card, *, pret
     weights = _published(name) if pretrained else None
     if weights is not None and {"num_classes", size_argument} & arguments.keys():
         raise ValueError(
-            f"torchvision:{network_name} is built with {arguments}, for which its published weights are not; use "
+            f"torchvision:{network_name} is built with {arguments}, which its published weights don't fit; use "
             "--weights init, a --checkpoint FILE, or timm:, which changes the last layer"
         )
 
     def build() -> nn.Module:
-        with warnings.catch_warnings():  # googlenet and inception_v3 tell of a default that they may change
+        with warnings.catch_warnings():  # googlenet and inception_v3 warn that a default may change
             warnings.filterwarnings("ignore", "The default weight initialization", FutureWarning)
             network: nn.Module = torchvision.models.get_model(network_name, weights=weights, **arguments)
         return network
@@ -99,15 +100,15 @@ def build_torchvision(name: str, architecture: Architecture, card: Card, *, pret
         return loaded
     try:
         return build()
-    except Exception as error:  # each network has its own
+    except Exception as error:  # each network raises its own kinds
         raise ValueError(f"torchvision:{network_name} can't be built with {arguments} ({in_short(error)})") from error
 
 
 def fetched_state(name: str) -> dict[str, Tensor]:
-    """torchvision's published weights of a network, from its cache or the network.
+    """Loads torchvision's published weights of a network, from its cache or the internet.
 
     Raises:
-        ValueError: If there is no such network, it has no published weights, or they can't be had.
+        ValueError: If the network does not exist, it has no published weights, or they can't be fetched.
     """
     if name not in names("torchvision"):
         raise ValueError(

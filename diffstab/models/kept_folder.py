@@ -1,4 +1,4 @@
-"""A folder that `diffstab train` wrote: model.safetensors, and config.json that tells what network it is of."""
+"""Reads a folder that `diffstab train` wrote: model.safetensors, and config.json, which describes the network."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +11,11 @@ from .from_timm import folder_config
 from .sources import Shape
 
 PREPROCESSING, WEIGHTS_FILE = "preprocessing", "model.safetensors"
-MOST_INPUTS = 2**22  # values of an image
+MOST_INPUTS = 2**22  # values per image
 
 
 class KeptNetwork(NamedTuple):
-    """The network's own spec, the images that it was trained on, its preprocessing, and the file of its weights."""
+    """The network's name, the shape of its training images, its preprocessing, and the file of its weights."""
 
     spec: str
     shape: Shape
@@ -24,10 +24,10 @@ class KeptNetwork(NamedTuple):
 
 
 def kept_network(folder: Path) -> KeptNetwork | None:
-    """What a folder holds; None if it is in the layout of timm's hub.
+    """Reads the network in a folder; returns None if the folder is in the layout of timm's hub.
 
     Raises:
-        ValueError: If its config.json can't be read or the weights are missing.
+        ValueError: If its config.json can't be read or is not valid.
     """
     config = folder_config(folder)
     if not isinstance(config.get(PREPROCESSING), dict):
@@ -51,7 +51,12 @@ def kept_network(folder: Path) -> KeptNetwork | None:
 
 
 def fitted(preprocessing: Preprocessing, usual: Preprocessing) -> Preprocessing:
-    """For images of a data set, whose own preprocessing is `usual`: those of another size are resized."""
+    """Adds a resize to the network's preprocessing if the data set's images have another size or are resized.
+
+    Args:
+        preprocessing: Preprocessing of the network.
+        usual: Preprocessing of the data set.
+    """
     if preprocessing.resize is not None or (usual.resize is None and usual.size == preprocessing.size):
         return preprocessing
     return replace(preprocessing, resize=preprocessing.size)

@@ -1,4 +1,4 @@
-"""A data set's classes among a network's outputs: Imagenette's ten among ImageNet's thousand."""
+"""Matches a data set's classes with a network's outputs: Imagenette's ten classes with ImageNet's thousand outputs."""
 
 from collections.abc import Sequence
 
@@ -8,16 +8,15 @@ WORDNET = "n00000000"
 def label_map(
     classes: int, class_names: Sequence[str], outputs: int, label_names: Sequence[str] = ()
 ) -> list[int] | None:
-    """The output that stands for each class of a data set; None where classes and outputs can't be matched.
+    """Returns the output for each class of a data set; None if classes and outputs can't be matched.
 
-    As many classes as outputs are taken in order, unless both are WordNet's synsets, which are matched by name.
+    WordNet synsets are matched by name. Otherwise, equal numbers of classes and outputs are matched in order.
 
     Args:
-        classes: Of the data set.
-        class_names: Their names, where it has such, in the order of its labels.
-        outputs: Of the network.
-        label_names: Of its outputs, where the weights name them; otherwise those of ImageNet's set of that many
-            classes.
+        classes: Number of classes of the data set.
+        class_names: Names of the classes in the order of labels; empty if the data set has none.
+        outputs: Number of outputs of the network.
+        label_names: Names of the outputs; if the weights have none, those of ImageNet's set with this many classes.
 
     >>> label_map(2, ["n01443537", "n01440764"], 1000)
     [1, 0]
@@ -35,7 +34,7 @@ def _is_synset(name: str) -> bool:
 
 
 def _imagenet_synsets(outputs: int) -> list[str]:
-    """Of ImageNet-1k, 12k or 21k, as timm orders them; none for another number of outputs."""
+    """Synsets of ImageNet-1k, 12k or 21k in timm's order; empty for other numbers of outputs."""
     from timm.data import ImageNetInfo, infer_imagenet_subset
 
     subset = infer_imagenet_subset({"num_classes": outputs})

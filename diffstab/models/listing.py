@@ -1,4 +1,4 @@
-"""Networks by pattern: those that a pattern means, and all that can be named."""
+"""Lists networks by pattern: those that match a pattern, and all that can be named."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -17,9 +17,10 @@ class NamedModel(NamedTuple):
     """A network that can be named.
 
     Attributes:
-        spec: Its name on the command line.
-        weights: `kept` with the package, `cached` on this machine, `published` (fetched when first used), or `none`.
-        dataset: That kept weights are for.
+        spec: Name on the command line.
+        weights: State of its weights: `kept` with the package, `cached` on this machine, `published` (fetched at first
+            use), or `none`.
+        dataset: Data set of kept weights; otherwise None.
     """
 
     spec: str
@@ -28,10 +29,10 @@ class NamedModel(NamedTuple):
 
 
 def matching(pattern: str, *, weights: str) -> list[str]:
-    """The model specs that a pattern such as `timm:resnet1*` means, in their library's order.
+    """Returns the names of networks that match a pattern such as `timm:resnet1*`, in their library's order.
 
-    A bare pattern means the paper's nets of such a name; if there are none, timm's, then torchvision's. With the
-    weights `pretrained`, only timm's networks that have published ones; a pattern with a point reaches their tags.
+    A pattern without prefix means the paper's networks; if none matches, timm's, then torchvision's. With `pretrained`
+    weights, timm's networks without published weights are left out. A pattern with a point also covers tags.
 
     Raises:
         ValueError: If no network matches or the prefix is unknown.
@@ -59,16 +60,17 @@ def _known(source: str, pattern: str, weights: str) -> list[str]:
 
 
 def named_models(pattern: str = "*") -> list[NamedModel]:
-    """Every network of the paper, timm and torchvision whose name matches, each set of weights by itself.
+    """Lists the networks of the paper, timm and torchvision that match, with one entry for each set of weights.
 
-    The hubs are not asked, so what is `published` may not be reachable; nothing is imported of a library that the
-    pattern's prefix leaves out.
+    The hubs are not asked, so weights that are `published` may not be reachable. A library that the pattern's prefix
+    excludes is not imported.
 
     Args:
-        pattern: Of a spec or a part of it: `timm:vit_*`, `*resnet*`, `resnet18` (whatever its weights), `*.a1_in1k`.
+        pattern: Pattern of a name or a part of it: `timm:vit_*`, `*resnet*`, `resnet18` (with any weights),
+            `*.a1_in1k`.
 
     Raises:
-        ValueError: If none matches.
+        ValueError: If no network matches.
 
     >>> named_models("paper:lenet")
     [NamedModel(spec='paper:lenet', weights='kept', dataset='mnist5k')]
@@ -82,14 +84,14 @@ def named_models(pattern: str = "*") -> list[NamedModel]:
 
 
 def _is_meant(spec: str, pattern: str) -> bool:
-    """Whether a pattern is of a spec, or of it without its source, its weights' name, or both."""
+    """Returns True if a pattern matches a name, or the name without its source, its weights, or both."""
     source, _, name = spec.partition(":")
     plain = plain_name(spec)
     return any(fnmatchcase(text, pattern) for text in (spec, name, f"{source}:{plain}", plain))
 
 
 def _models(source: str) -> Iterator[NamedModel]:
-    """All of a library, with their weights where it is known which it has."""
+    """Yields all networks of a library, with the state of their weights if it is known."""
     known = {"paper": _paper_models, "timm": _timm_models, "torchvision": _torchvision_models}
     return known[source]() if source in known else (NamedModel(f"{source}:{name}", NONE) for name in names(source))
 
@@ -105,7 +107,7 @@ def _paper_models() -> Iterator[NamedModel]:
 def _timm_models() -> Iterator[NamedModel]:
     import timm
 
-    cache = set(hub_cache())  # most are not there: only those that are get a closer look
+    cache = set(hub_cache())  # most networks are not in it; only those in it are looked up by file
     tagged: dict[str, list[str]] = {}
     for full in timm.list_pretrained():
         tagged.setdefault(full.partition(".")[0], []).append(full)

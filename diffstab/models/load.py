@@ -1,4 +1,4 @@
-"""Networks by name, with their weights: the paper's small-image nets, timm's, torchvision's, hubs' and your own."""
+"""Loads networks by name, with their weights: the paper's, timm's, torchvision's, hubs' and your own."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -28,39 +28,41 @@ def load_model(
     trust: Iterable[str] = (),
     note: Callable[[str], None] | None = None,
 ) -> nn.Module:
-    """The network named `spec`, in evaluation mode.
+    """Loads the network named `spec`, in evaluation mode.
 
-    Its images are those of `load_dataset(dataset, preprocessing=...)` with the preprocessing that
-    `models.resolve_model` gives along with the network; for networks that were trained on the data set, that is the
-    data set's own. In several threads networks are built in turn; see `measure`.
+    The network expects the images of `load_dataset(dataset, preprocessing=...)` with the preprocessing that
+    `models.resolve_model` returns. For networks that were trained on the data set, this is the data set's own. Threads
+    build networks one after the other; see `measure`.
 
     Args:
-        spec: A bare name: the paper's net of that name where the images have at most 64 pixels a side, otherwise
-            timm's, then torchvision's. Or `paper:NAME`, `timm:NAME[.TAG]`, `torchvision:NAME[@WEIGHTS]`,
-            `hf-hub:USER/NAME`, `local-dir:PATH` (a folder in the hub's layout, or one that `diffstab train` wrote), or
-            `package.module:callable` or `file.py:callable`, your own.
-        dataset: The data set it is for, as in `load_dataset`: gives image size, channels and classes. By default
-            the command line's, mnist5k.
-        weights: `pretrained` (for the paper's nets those kept with the package, trained on `dataset`) or `init`.
-        checkpoint: A file of weights instead (.safetensors, or .pt with plain tensors). Its state dict is found by
-            the network's names and shapes; prefixes that wrappers add to names are taken off.
-        weights_key: Which state dict of the checkpoint, where it holds several: keys joined by points, as in
+        spec: Name of the network. A name without prefix is the paper's network if images have at most 64 pixels a
+            side, otherwise timm's, then torchvision's. Names with prefix are `paper:NAME`, `timm:NAME[.TAG]`,
+            `torchvision:NAME[@WEIGHTS]`, `hf-hub:USER/NAME`, `local-dir:PATH` (a folder in the hub's layout, or one
+            that `diffstab train` wrote), and your own code as `package.module:callable` or `file.py:callable`.
+        dataset: Name of the data set, as for `load_dataset`, which gives image size, channels and classes. The
+            default is the command line's, mnist5k.
+        weights: Weights, `pretrained` (for the paper's networks those kept with the package, trained on `dataset`) or
+            `init`.
+        checkpoint: File of weights (.safetensors, or .pt with plain tensors); replaces `weights`. Its state dict is
+            found by the network's names and shapes; prefixes that wrappers add to names are removed.
+        weights_key: Key of the state dict in a checkpoint that holds several: names joined by points, such as
             `state_dict_ema`.
-        num_classes: Outputs; by default those of the published weights, or the data set's classes. Published weights
-            for another number leave the head random, which a note tells. Own code gets it if it takes it.
-        in_chans: Channels of the input; by default those of the published weights, or the data set's. Own code gets
-            it if it takes it; images come with as many channels in any case.
+        num_classes: Number of outputs; the default is that of the published weights, or the data set's classes.
+            Published weights for another number leave the head random, and a note says so. Your code gets this
+            argument if it takes it.
+        in_chans: Number of channels of the input; the default is that of the published weights, or the data set's.
+            Your code gets this argument if it takes it; images always have this many channels.
         model_kwargs: Further arguments of the network's constructor.
-        data_dir: The data set's folder, where it has one.
-        seed: Of the initialisation. The global random state is not touched.
-        trust: Names that the config.json of a folder of weights may lead to: own code, a hub's or another folder's
-            network. Others than the libraries' are refused, as a folder may come from anybody.
-        note: Called with what the user should know of the weights; None makes it a warning.
+        data_dir: Folder of the data set, unless it comes with the package.
+        seed: Seed of the initialisation. The global random state is not touched.
+        trust: Names of code, hub networks or other folders that the config.json of a folder of weights may load.
+            Networks of the libraries need no trust; all others are refused, since anybody may have written the folder.
+        note: Function that is called with notes about the weights; None makes them warnings.
 
     Raises:
-        ValueError: If name, data set or weights are unknown, the weights can't be had, or the checkpoint can't be read
-            or is for another network or number of classes; if published weights leave more than the head random; if a
-            folder leads to what is not trusted.
+        ValueError: If name, data set or weights are unknown, the weights can't be loaded, or the checkpoint can't be
+            read or is for another network or number of classes; if published weights leave more than the head random;
+            if a folder names code or a network that is not trusted.
 
     >>> import torch
     >>> net = load_model("fc_l4", weights="init")

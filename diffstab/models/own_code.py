@@ -1,4 +1,4 @@
-"""A network from the user's own code: `package.module:callable` or `file.py:callable`, called with what it takes."""
+"""Makes a network from the user's code: `package.module:callable` or `file.py:callable`, called with its arguments."""
 
 import copy
 import inspect
@@ -14,29 +14,29 @@ from .own_files import imported, place_of
 
 
 class OwnNetwork(NamedTuple):
-    """A network, or another callable, and the offered arguments that it was made with."""
+    """A network, or another callable, and those of the offered arguments that it was made with."""
 
     network: Any
     taken: dict[str, Any]
 
 
 def build_own(spec: str, arguments: Mapping[str, Any], offered: Mapping[str, Any]) -> OwnNetwork:
-    """What the callable gives; of a network that stands there already, a copy.
+    """Calls the user's callable and returns the network; copies a network that exists already.
 
     Args:
-        spec: `package.module:callable` or `file.py:callable`.
-        arguments: It is called with these, whether it takes them or not.
-        offered: And with those of these that its signature takes.
+        spec: Name of the callable, `package.module:callable` or `file.py:callable`.
+        arguments: Arguments that the callable gets in any case.
+        offered: Arguments that the callable gets if its signature has them.
 
     Raises:
-        ValueError: If the module can't be imported, lacks that name, or the call fails.
-        TypeError: If what comes is no network.
+        ValueError: If the module can't be imported, lacks this name, or the call fails.
+        TypeError: If the callable returns no network.
     """
     place = place_of(spec)
-    with ExitStack() as stack:  # what is called may import too
+    with ExitStack() as stack:  # stays open for the call, which may import too
         try:
             module = stack.enter_context(imported(place))
-        except (Exception, SystemExit) as error:  # whatever the user's code raises
+        except (Exception, SystemExit) as error:  # the user's code may raise anything
             raise ValueError(f"model is {spec!r}; importing {place.module} fails ({in_short(error)})") from error
         try:
             made: Any = reduce(getattr, place.attribute.split("."), module)
@@ -57,16 +57,17 @@ def build_own(spec: str, arguments: Mapping[str, Any], offered: Mapping[str, Any
 
 
 def takes(made: Any, name: str) -> bool:
-    """Whether a class or function has an argument of that name, or takes any; a network that is there has none.
+    """Returns True if a class or function has an argument `name`, or takes any; False for a network itself.
 
     >>> takes(lambda num_classes: None, "num_classes"), takes(lambda **more: None, "depth"), takes(nn.Flatten, "x")
     (True, True, False)
     """
-    if isinstance(made, nn.Module) or getattr(made, "__init__", None) is nn.Module.__init__:  # takes any, to refuse it
+    # nn.Module.__init__ accepts any argument in its signature, and then refuses it
+    if isinstance(made, nn.Module) or getattr(made, "__init__", None) is nn.Module.__init__:
         return False
     try:
         parameters = inspect.signature(made).parameters.values()
-    except (ValueError, TypeError):  # of a builtin
+    except (ValueError, TypeError):  # a builtin has no signature
         return False
     return any(
         one.kind is one.VAR_KEYWORD or (one.name == name and one.kind is not one.POSITIONAL_ONLY) for one in parameters
@@ -81,7 +82,7 @@ def _called(spec: str, made: Any, arguments: Mapping[str, Any]) -> Any:
 
 
 def _copied(spec: str, made: nn.Module, arguments: Mapping[str, Any]) -> nn.Module:
-    """The module keeps its own: a checkpoint or another precision would change it for whoever names it next."""
+    """Copies a network of the user's module, so that a checkpoint or another precision does not change the original."""
     if arguments:
         raise ValueError(f"model is {spec!r}, a network already; it takes no {', '.join(arguments)}")
     try:

@@ -1,6 +1,6 @@
-"""Where own code stands: `package.module:callable`, or `path/to/file.py:callable`; and its import.
+"""Finds and imports the user's code: `package.module:callable`, or `path/to/file.py:callable`.
 
-Apart from `own_code`, which makes a network of what stands there: this file alone touches `sys.path` and `sys.modules`.
+It is a module of its own, apart from `own_code`, since only this file changes `sys.path` and `sys.modules`.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from ..processes import taking_turns
 
 
 class Place(NamedTuple):
-    """A module by its name, or a file that no module's name means; and the name of what is called in it."""
+    """The place of a callable: a module's name, or a file that has no module name, and the callable's name in it."""
 
     module: str
     attribute: str
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 
 def place_of(spec: str) -> Place:
-    """What a spec names. A file that its module's name means too is that module: `net.py:Net` is `net:Net`.
+    """Parses a spec. A file that can be imported by its module's name becomes that module: `net.py:Net` is `net:Net`.
 
     >>> place_of("nets.small:Net")
     Place(module='nets.small', attribute='Net', file=None)
@@ -46,9 +46,9 @@ def place_of(spec: str) -> Place:
 
 
 def module_exists(name: str) -> bool:
-    """Whether there is a module of that name, in the current folder or installed; it may fail when it is imported.
+    """Returns True if a module has this name, in the current folder or installed; its import may still fail.
 
-    Packages are imported only where none of their files is the module: they may make it, or look for it elsewhere.
+    Packages are imported only if none of their files is the module, since they may create it or find it elsewhere.
     """
     if not all(part.isidentifier() for part in name.split(".")):
         return False
@@ -59,12 +59,12 @@ def module_exists(name: str) -> bool:
             return find_spec(name) is not None
     except (ModuleNotFoundError, ValueError):  # no such parent package; a script's own __main__
         return False
-    except Exception:  # a parent package is there and fails, which `build_own` will tell
+    except Exception:  # a parent package exists and fails; `build_own` will raise its error
         return True
 
 
 def code_file(spec: str) -> Path | None:
-    """The file of a spec's module, where it has one. Nothing is imported."""
+    """Returns the file of a spec's module without importing it; None if it has no file."""
     place = place_of(spec)
     return place.file or _origin(place.module)
 
@@ -75,14 +75,14 @@ def _origin(module: str) -> Path | None:
 
 
 def _spec_of(name: str) -> ModuleSpec | None:
-    """Where a module is, without importing the packages around it, as `importlib.util.find_spec` does."""
+    """Finds a module without importing the packages around it, which `importlib.util.find_spec` would do."""
     if name in sys.modules:
         return getattr(sys.modules[name], "__spec__", None)
     spec: ModuleSpec | None = None
     folders: list[str] | None = None
     with _first_on_path(os.getcwd()):
         for whole in accumulate(name.split("."), "{}.{}".format):
-            if spec is not None and folders is None:  # a module, and no package
+            if spec is not None and folders is None:  # a module that is no package
                 return None
             parent = sys.modules.get(whole)
             spec = getattr(parent, "__spec__", None) if parent else _looked_for(whole, folders)
@@ -93,11 +93,11 @@ def _spec_of(name: str) -> ModuleSpec | None:
 
 
 def _looked_for(whole: str, folders: list[str] | None) -> ModuleSpec | None:
-    """As `import` looks for it, in the folders of its package; without those, for one that is in no package."""
+    """Finds a module as `import` does, in the folders of its package; top-level modules have None as folders."""
     for finder in sys.meta_path:
         try:
             spec = finder.find_spec(whole, folders)
-        except KeyError:  # a folder without __init__.py in another one, which Python looks for among imported modules
+        except KeyError:  # a folder without __init__.py inside another: Python searches it among imported modules
             spec = ModuleSpec(whole, None, is_package=True)
             places = (Path(folder, whole.rpartition(".")[2]) for folder in folders or ())
             spec.submodule_search_locations = [str(place) for place in places if place.is_dir()]
@@ -108,9 +108,9 @@ def _looked_for(whole: str, folders: list[str] | None) -> ModuleSpec | None:
 
 @contextmanager
 def imported(place: Place) -> Iterator[ModuleType]:
-    """The module, while its folder is looked through first for what it and its callables import.
+    """Imports the module; inside the context, its folder comes first for further imports.
 
-    A file's neighbours are modules within alone: files of other folders may have neighbours of the same names.
+    The modules beside a file are forgotten afterwards, since another folder may have modules with the same names.
     """
     if place.file is None:
         with _first_on_path(os.getcwd()):
@@ -139,7 +139,7 @@ def _module_of(file: Path) -> ModuleType:
 
 @contextmanager
 def _own_neighbours(folder: Path) -> Iterator[None]:
-    """Puts modules aside that have a folder's names and came from elsewhere; on leaving, takes out the folder's."""
+    """Sets aside imported modules that share names with a folder's; on exit removes the folder's and restores them."""
     names = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
     names -= {*sys.stdlib_module_names, __name__.partition(".")[0]}
     before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in names}
@@ -161,14 +161,14 @@ def _is_in(folder: Path, module: ModuleType) -> bool:
 
 
 def _is_loose(module: ModuleType) -> bool:
-    """Whether it is a file of somebody's and not of an installed package."""
+    """Returns True for a module from a file outside installed packages."""
     file = getattr(module, "__file__", None)
     return file is not None and not {"site-packages", "dist-packages"} & set(Path(file).parts)
 
 
 @contextmanager
 def _first_on_path(folder: str) -> Iterator[None]:
-    """Modules are looked for in that folder first, as `python -m` and `python FILE` do."""
+    """Puts a folder first in the search for modules, as `python -m` and `python FILE` do."""
     with taking_turns():
         sys.path.insert(0, folder)
         importlib.invalidate_caches()

@@ -1,8 +1,8 @@
-"""The small-image networks of the paper (Table 1, App. E.2) and of today, by name, for images of 28 to 64 pixels.
+"""The small-image networks of the paper (Table 1, App. E.2) and newer ones, by name, for images of 28 to 64 pixels.
 
-A name takes a factor on all widths: `vgg11-w0.25` is VGG11 with a quarter of its channels. A builder takes the number
-of input channels, the image's side in pixels, the number of classes and `width`, and returns a freshly initialised
-network that maps `[B, C, H, W]` to `[B, classes]`.
+A name may end with a factor on all widths: `vgg11-w0.25` is VGG11 with a quarter of its channels. A builder takes the
+number of input channels, the image's side in pixels, the number of classes and `width`, and returns a freshly
+initialised network that maps `[B, C, H, W]` to `[B, classes]`.
 """
 
 from functools import partial
@@ -25,25 +25,25 @@ from .small_images import (
     vit_tiny,
 )
 
-FC_WIDTH = 64  # neurons per hidden layer, all fully connected nets of the paper
+FC_WIDTH = 64  # neurons per hidden layer in all fully connected networks of the paper
 
 
 class Builder(Protocol):
-    """Makes a network for images of so many channels, of that side in pixels, of so many classes."""
+    """A function that makes a network from the number of channels, the side in pixels, and the number of classes."""
 
     def __call__(self, channels: int, side: int, classes: int, *, width: float = 1.0) -> nn.Module:
-        """A freshly initialised network, its layers `width` times as wide as the original's."""
+        """Makes a freshly initialised network, with layers `width` times as wide as the original's."""
 
 
 class Traits(NamedTuple):
-    """What Fig. 5 tells of an architecture.
+    """Properties of an architecture that Fig. 5 shows.
 
     Attributes:
-        depth: Layers as Table 1 counts them: with weights, from input to output (of VGG with the original's three
-            linear layers); in EfficientNet and other nets of blocks, the blocks and two more. The two layers of fixed
-            wavelets of a scattering network count.
-        batch_norm: Whether there is batch normalisation.
-        skip: Whether there are skip connections.
+        depth: Number of layers with weights from input to output, as in Table 1. VGG counts the original's three
+            linear layers; EfficientNet and other networks of blocks count blocks plus two; a scattering network counts
+            its two layers of fixed wavelets.
+        batch_norm: True if the network has batch normalisation.
+        skip: True if the network has skip connections.
     """
 
     depth: int
@@ -52,7 +52,7 @@ class Traits(NamedTuple):
 
 
 def fully_connected(channels: int, side: int, classes: int, *, width: float = 1.0, depth: int) -> nn.Sequential:
-    """`depth` hidden layers of 64 ReLU neurons, then a linear read-out (FullConn-L*depth*)."""
+    """Makes `depth` hidden layers of 64 ReLU neurons, then a linear read-out (FullConn-L*depth*)."""
     widths = [channels * side * side] + [scaled(FC_WIDTH, width)] * depth
     layers: list[nn.Module] = [nn.Flatten()]
     for fan_in, fan_out in pairwise(widths):
@@ -61,7 +61,7 @@ def fully_connected(channels: int, side: int, classes: int, *, width: float = 1.
 
 
 def lenet(channels: int, side: int, classes: int, *, width: float = 1.0) -> nn.Sequential:
-    """LeNet-5: two 5x5 convolutions with max-pooling, three linear layers; 62k parameters on CIFAR10."""
+    """Makes LeNet-5: two 5x5 convolutions with max-pooling, three linear layers; 62k parameters on CIFAR10."""
     pooled = ((side - 4) // 2 - 4) // 2  # side of the feature maps after both convolutions and poolings
     if pooled < 1:
         raise ValueError(f"images have {side} x {side} pixels; lenet needs at least 16 x 16")
@@ -77,7 +77,10 @@ def lenet(channels: int, side: int, classes: int, *, width: float = 1.0) -> nn.S
 
 
 def alexnet(channels: int, side: int, classes: int, *, width: float = 1.0) -> nn.Sequential:
-    """AlexNet for small images: five 3x3 convolutions, the first of stride 2, three linear layers; 23M on CIFAR10."""
+    """Makes AlexNet for small images: five 3x3 convolutions, the first of stride 2, three linear layers.
+
+    It has 23M parameters on CIFAR10.
+    """
     if side < 16:
         raise ValueError(f"images have {side} x {side} pixels; alexnet needs at least 16 x 16")
     one, two, three, four, hidden = (scaled(size, width) for size in (64, 192, 384, 256, 4096))
@@ -87,7 +90,7 @@ def alexnet(channels: int, side: int, classes: int, *, width: float = 1.0) -> nn
         *(nn.Conv2d(two, three, 3, padding=1), nn.ReLU()),
         *(nn.Conv2d(three, four, 3, padding=1), nn.ReLU()),
         *(nn.Conv2d(four, four, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.AdaptiveAvgPool2d(2), nn.Flatten()),  # at 32 pixels they are 2 x 2 already
+        *(nn.AdaptiveAvgPool2d(2), nn.Flatten()),  # changes nothing at 32 pixels, where maps are 2 x 2
         *(nn.Dropout(), nn.Linear(4 * four, hidden), nn.ReLU()),
         *(nn.Dropout(), nn.Linear(hidden, hidden), nn.ReLU()),
         nn.Linear(hidden, classes),
@@ -118,7 +121,7 @@ PAPER_NETS: dict[str, Builder] = {name: builder for name, (builder, _) in _NETS.
 
 
 def traits_of(spec: str) -> Traits | None:
-    """Depth and kind of one of these nets, by its spec; None of any other network.
+    """Returns depth and kind of one of the paper's networks, by its spec; None for any other network.
 
     >>> traits_of("paper:vgg11_bn-w0.25")
     Traits(depth=11, batch_norm=True, skip=False)

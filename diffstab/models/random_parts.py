@@ -1,7 +1,7 @@
-"""What of a network with published weights is random all the same, because its weights are for another head.
+"""Finds the parts of a network with published weights that are random, because the weights are for another head.
 
-Libraries load what fits and leave the rest as it was initialised. Each has its own rules for that, so they are not
-looked at: the network is built twice, from two seeds, and what differs was not in the weights.
+Libraries load the weights that fit and leave the rest as initialised, each by its own rules. So the network is built
+twice, from two seeds: the tensors that differ were not in the weights.
 """
 
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from torch import nn
 
 from .transfer import read_out
 
-INIT, FEATURES = "init", "none"  # of a head: random beside trained weights; not there, so that outputs are features
+INIT, FEATURES = "init", "none"  # states of a head: random while the rest is trained; missing, so outputs are features
 
 
 def head_left(model: str, network: nn.Module, again: Callable[[], nn.Module]) -> str | None:
-    """`init` where the classifier is random, `none` where there is none, None where it has its weights.
+    """Returns the state of the classifier: `init` if it is random, `none` if it is missing, None if it has weights.
 
     Args:
-        model: Its name, for messages.
-        network: With its published weights.
-        again: Builds it once more, from another seed.
+        model: Name of the network, for messages.
+        network: The network with its published weights.
+        again: Function that builds the network once more, from another seed.
 
     Raises:
         ValueError: If anything but the classifier is random.
@@ -34,14 +34,14 @@ def head_left(model: str, network: nn.Module, again: Callable[[], nn.Module]) ->
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         raise ValueError(
-            f"the weights of {model} lack {', '.join(others[:3])}{more}, which would be random in a network called "
-            "pretrained; leave out the options that its weights are not for, use --weights init, or --checkpoint FILE"
+            f"the weights of {model} lack {', '.join(others[:3])}{more}, so these would be random; leave out the "
+            "options that its weights don't fit, use --weights init, or --checkpoint FILE"
         )
     return INIT
 
 
 def random_names(network: nn.Module, other: nn.Module) -> list[str]:
-    """Parameters and buffers in which two networks differ that were built alike, but from two seeds."""
+    """Returns the names of parameters and buffers that differ between two networks built from two seeds."""
     second = other.state_dict()
     return [
         name
@@ -51,7 +51,7 @@ def random_names(network: nn.Module, other: nn.Module) -> list[str]:
 
 
 def _classifiers(network: nn.Module) -> list[str]:
-    """Names of the layers that give the logits: as timm knows them, otherwise the last with weights."""
+    """Names of the layers that compute the logits: timm's, otherwise the last layer with weights."""
     config: Any = getattr(network, "pretrained_cfg", None) or {}
     told = config.get("classifier")
     return [read_out(network)[0]] if not told else [told] if isinstance(told, str) else list(told)

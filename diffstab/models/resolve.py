@@ -1,4 +1,4 @@
-"""From a model's name to the network with its weights and the preprocessing that they ask for."""
+"""Turns a model's name into the network with its weights and the preprocessing that they expect."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -20,22 +20,22 @@ from .sources import Shape, find, is_known_without_timm, is_library_net
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network and what it is.
+    """A network with its name, source, weights and preprocessing.
 
     Attributes:
-        network: From `[B, C, H, W]` in its input space to logits `[B, classes]`, in evaluation mode.
-        name: As asked for.
-        source: `paper`, `timm`, `torchvision`, `hf-hub`, `local-dir` or `python`.
-        weights: `pretrained`, `init`, `own` (as own code gives them), or the checkpoint's path.
-        tag: Of published weights, as their library calls them (a1_in1k, IMAGENET1K_V1); otherwise None.
-        preprocessing: From images to the network's input; None where nothing is known of the images.
-        options: Channels, classes and further arguments that it was built with, where they were given.
-        label_names: Of its outputs, where the weights name them.
-        head: `init` where the classifier is random beside trained weights, `none` where there is no classifier and
+        network: Network from `[B, C, H, W]` in its input space to logits `[B, classes]`, in evaluation mode.
+        name: Name that was asked for.
+        source: Source of the network: `paper`, `timm`, `torchvision`, `hf-hub`, `local-dir` or `python`.
+        weights: Name of the weights: `pretrained`, `init`, `own` (made by the user's code), or the checkpoint's path.
+        tag: Name of published weights in their library (a1_in1k, IMAGENET1K_V1); otherwise None.
+        preprocessing: Preprocessing from images to the network's input; None if images are tensors already.
+        options: Channels, classes and further arguments that were given to build it.
+        label_names: Names of its outputs, if the weights have them.
+        head: State of the classifier: `init` if it is random while the rest is trained, `none` if it is missing and
             outputs are features; otherwise None.
-        weights_key: Where the weights stood in the checkpoint, as in `state_dict_ema`; None: at its top.
-        notes: What the user should know of the weights, a line each.
-        assumed: A note where nothing tells the preprocessing that the weights were trained with.
+        weights_key: Key of the weights in the checkpoint, such as `state_dict_ema`; None if they are at its top.
+        notes: Notes for the user about the weights, one line each.
+        assumed: Note that the preprocessing of the weights is unknown, and which one is assumed; None if it is known.
     """
 
     network: Any
@@ -69,18 +69,19 @@ def resolve_model(
     seed: int = 0,
     trust: Iterable[str] = (),
 ) -> LoadedModel:
-    """As `load_model`, with where the network and its weights came from and how images become its input.
+    """Loads a network as `load_model` does, and returns its source, weights and preprocessing with it.
 
     Args:
-        spec, weights, checkpoint, weights_key, num_classes, in_chans, model_kwargs, seed, trust: As in `load_model`.
-        shape: Of the data set's images, as networks that are trained on them see them.
-        dataset: The data set's name.
-        usual: Preprocessing of networks that are trained on them; None: images come as tensors of that shape.
-        override: Of the preprocessing.
+        spec, weights, checkpoint, weights_key, num_classes, in_chans, model_kwargs, seed, trust: Arguments of
+            `load_model`.
+        shape: Shape of the data set's images, after the data set's own preprocessing.
+        dataset: Name of the data set.
+        usual: Preprocessing of the data set's own networks; None if images are tensors of this shape already.
+        override: Preprocessing that the user asks for.
 
     Raises:
-        ValueError: As `load_model`, and if the weights don't tell their preprocessing or it can't be applied.
-        TypeError: If own code gives no network, or a checkpoint is for one that is no `nn.Module`.
+        ValueError: If `load_model` raises it, the weights lack their preprocessing, or it can't be applied.
+        TypeError: If the user's code returns no network, or a checkpoint is given for one that is no `nn.Module`.
     """
     one_of("weights", weights, WEIGHTS)
     if weights_key is not None and checkpoint is None:
@@ -102,7 +103,7 @@ def resolve_model(
 
 
 def _of_kept(kept: KeptNetwork, usual: Preprocessing | None, asked: Asked) -> LoadedModel:
-    """The network of a folder that `diffstab train` wrote: built as it was there, on the images that it was for."""
+    """Builds the network of a folder that `diffstab train` wrote, for the shape of its training images."""
     source, name = find(kept.spec, kept.shape)
     if asked.published:
         asked = asked._replace(checkpoint=kept.checkpoint)
@@ -118,7 +119,7 @@ def _resolved(
     asked: Asked,
     told: Preprocessing | None = None,
 ) -> LoadedModel:
-    """A network that is found; `told` is the preprocessing that its weights were trained with, where that is known."""
+    """Builds a network from its source; `told` is the preprocessing that its weights were trained with, if known."""
     published = asked.published
     if published and source == LOCAL:
         refuse_without_weights(Path(name))
@@ -148,7 +149,7 @@ def _resolved(
 def _assumed(
     name: str, source: str, asked: Asked, preprocessing: Preprocessing | None, told: Preprocessing | None
 ) -> str | None:
-    """A note where weights don't tell their preprocessing, which is then the data set's or the architecture's."""
+    """Note that the weights' preprocessing is unknown, so the data set's or architecture's is used; None if known."""
     if preprocessing is None or told is not None or None not in (asked.override.mean, asked.override.std):
         return None
     changes = preprocessing.resize is not None or set(preprocessing.mean) != {0.0} or set(preprocessing.std) != {1.0}
@@ -159,7 +160,7 @@ def _assumed(
     else:
         return None
     return (
-        f"{whose} does not tell its preprocessing; taken is {preprocessing}; give --mean and --std, and --img-size, if "
+        f"{whose} does not record its preprocessing; using {preprocessing}; give --mean and --std, and --img-size, if "
         "it was trained with others"
     )
 
@@ -177,21 +178,21 @@ def _card(source: str, name: str) -> Card:
 
 
 def _refuse_unpublished(model: str, card: Card, override: Override) -> None:
-    """Raises ValueError where there are no weights, or they don't tell how images become their input."""
+    """Raises ValueError if there are no published weights, or the user must give a part of their preprocessing."""
     if not card.published:
         raise ValueError(f"{model} has no published weights; use --weights init or --checkpoint FILE")
     given = {"--img-size": override.img_size, "--mean": override.mean, "--std": override.std}
     missing = [option for option in card.missing if given[option] is None]
     if missing:
-        raise ValueError(f"the weights of {model} don't tell how images become their input; give {', '.join(missing)}")
+        raise ValueError(f"the weights of {model} don't record their preprocessing; give {', '.join(missing)}")
 
 
 def _chosen(
     source: str, card: Card, usual: Preprocessing | None, asked: Asked, told: Preprocessing | None
 ) -> Preprocessing | None:
-    """The weights' own preprocessing for published ones, the data set's for networks trained on it.
+    """Chooses the preprocessing: that of published weights, or the data set's for networks trained on it.
 
-    Images that must be resized anyway go as the architecture's published weights have them, trained or not.
+    A data set whose images are resized anyway gets that of the architecture's published weights, for any weights.
     """
     if usual is None:
         if any(value is not None for value in asked.override):

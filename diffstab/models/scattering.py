@@ -1,25 +1,24 @@
-"""The scattering network: fixed wavelets, moduli and averages, after which a linear classifier is all that is learnt.
+"""The scattering network: fixed wavelets, moduli and averages; only a linear classifier after them is learnt.
 
 Bruna and Mallat, Invariant Scattering Convolution Networks (IEEE TPAMI 35(8), 2013). An image x is filtered with
 wavelets psi of J scales and L orientations, the moduli are filtered again, and all is averaged over a window phi:
 
     x * phi,    |x * psi_1| * phi,    ||x * psi_1| * psi_2| * phi    with psi_2 of a coarser scale than psi_1.
 
-A wavelet is Morlet's, g(u) (exp(i xi u) - beta): g a Gaussian of width 0.8 2^j pixels along its direction and L / 4
-times that across it, |xi| = (3 pi / 4) / 2^j radians a pixel, and beta such that its mean is 0, for j = 0, ..., J - 1
-and the angles pi k / L. The window is a Gaussian of width 0.8 2^(J-1) pixels. These widths are those of Kymatio
+The wavelets are Morlet wavelets, g(u) (exp(i xi u) - beta): g is a Gaussian of width 0.8 2^j pixels along its direction
+and L / 4 times that across it, |xi| = (3 pi / 4) / 2^j radians per pixel, and beta makes the mean 0, for j = 0, ...,
+J - 1 and the angles pi k / L. The window is a Gaussian of width 0.8 2^(J-1) pixels. These are the widths of Kymatio
 (Andreux et al., JMLR 21, 2020).
 
-Images are continued by their mirror images, which makes them periodic: a convolution is a product of their Fourier
-transform with the filter's, and nothing wraps around from the other border. The coefficients obey
+Images are continued by their mirror images, which makes them periodic: a convolution is a product of Fourier
+transforms, and nothing wraps around from the other border. The coefficients obey
 
     ||S x - S z|| <= ||x - z||
 
-in plain Euclidean norms, over all paths and windows on the left and all pixels on the right, with any stride. For a
-common factor of the wavelets makes |phi|^2 + 1/2 sum (|psi(w)|^2 + |psi(-w)|^2) at most 1 at every frequency w
-(Littlewood-Paley), so no layer expands differences of the mirrored images; their squares over the four mirror images
-are four times those over one, since a mirror image but swaps orientations; and of windows one pixel apart a stride
-leaves some out.
+in plain Euclidean norms, over all paths and windows on the left and all pixels on the right, with any stride. The
+reasons: a common factor of the wavelets makes |phi|^2 + 1/2 sum (|psi(w)|^2 + |psi(-w)|^2) at most 1 at every frequency
+w (Littlewood-Paley), so no layer expands differences of the mirrored images. Sums of squares over the four mirror
+images are four times those over one, since a mirror image only swaps orientations. A stride only leaves windows out.
 """
 
 import math
@@ -33,10 +32,10 @@ from torch import Tensor, nn
 from ..checks import positive_integer
 from ..precision import ieee_float32
 
-SIGMA = 0.8  # pixels; width of the finest wavelet along its direction, of the window in units of 2^(J-1)
-XI = 3 * math.pi / 4  # radians a pixel; its frequency
-SLANT = 4.0  # times 1 / L: its width along its direction by that across
-ORIENTATIONS = 8  # of the network at width 1
+SIGMA = 0.8  # pixels; width of the finest wavelet along its direction, and of the window in units of 2^(J-1)
+XI = 3 * math.pi / 4  # radians per pixel; frequency of the finest wavelet
+SLANT = 4.0  # times 1 / L: ratio of a wavelet's width along its direction to that across
+ORIENTATIONS = 8  # in the network of width 1
 LEAST_SIDE = 16  # pixels; two scales with four windows a side
 TAIL = 9.0  # widths after which a Gaussian is negligible
 NEGLIGIBLE = 1e-17  # of sums near 1, in float64; numbers too small for a normal float32 would slow the products down
@@ -47,24 +46,24 @@ Path = tuple[tuple[int, int], ...]
 class Scattering(nn.Module):
     """Scattering coefficients of orders 0, 1 and 2, from images `[B, C, H, W]` to `[B, C * paths, H', W']`.
 
-    There is nothing to learn. The filters are made in float64 and kept in torch's default dtype as buffers, which
-    follow `.to(...)` and are no part of a `state_dict`. Images in half precision are transformed in float32.
+    Nothing is learnt. The filters are made in float64 and kept in torch's default dtype as buffers, which follow
+    `.to(...)` and are not in the `state_dict`. Images in half precision are transformed in float32.
 
     Args:
         size: Side of square images in pixels, or `(H, W)`.
-        scales: J. Averages are over about 2^J pixels.
-        orientations: L, of half a turn.
-        stride: Pixels between windows; 2^J where it is None. The windows lie symmetrically in the image.
+        scales: Number J of scales; averages are over about 2^J pixels.
+        orientations: Number L of orientations over half a turn.
+        stride: Pixels between windows; None takes 2^J. The windows are placed symmetrically in the image.
 
     Attributes:
-        paths: Of each coefficient of a channel, in their order, the wavelets passed, as (scale, orientation): none,
-            one, or two. Orientation k looks along the angle pi k / L, from the axis of W to that of H. There are
-            1 + J L + J (J - 1) / 2 L^2.
-        grid: `(H', W')`, H / stride and W / stride rounded up.
+        paths: Wavelets of each coefficient of a channel, in order: none, one or two pairs (scale, orientation).
+            Orientation k has the angle pi k / L, from the axis of W to that of H. There are 1 + J L + J (J - 1) / 2 L^2
+            paths.
+        grid: Number of windows `(H', W')`: H / stride and W / stride rounded up.
 
     Raises:
-        TypeError: If a number is no whole number.
-        ValueError: If one is below 1, or a side is smaller than 2^J pixels.
+        TypeError: If a number is not a whole number.
+        ValueError: If a number is below 1, or a side is smaller than 2^J pixels.
 
     >>> scattering = Scattering(28, scales=2, orientations=4)
     >>> len(scattering.paths), scattering.paths[0], scattering.paths[1], scattering.paths[-1]
@@ -99,10 +98,10 @@ class Scattering(nn.Module):
             self.register_buffer(name, placed, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """The coefficients, those of a channel side by side.
+        """Returns the coefficients `[B, C * paths, H', W']`, those of a channel next to each other.
 
         Raises:
-            ValueError: If the images have another size, or are no floats.
+            ValueError: If the images have another size, or are not floats.
         """
         if images.ndim != 4 or images.shape[2:] != self.size or not images.is_floating_point():
             needed = f"floats [B, C, {self.size[0]}, {self.size[1]}]"
@@ -110,7 +109,7 @@ class Scattering(nn.Module):
                 f"images are {list(images.shape)} of {images.dtype}; this scattering needs {needed}: "
                 "resize and convert them, or make it for their size"
             )
-        if not len(images):  # some releases of MKL refuse to transform nothing
+        if not len(images):  # some releases of MKL refuse to transform an empty tensor
             shape = images.shape[1] * len(self.paths), len(self.rows), len(self.columns)
             return images.new_empty(0, *shape)
         torus = mirrored(images.to(torch.promote_types(images.dtype, torch.float32)))
@@ -119,7 +118,7 @@ class Scattering(nn.Module):
         return torch.stack([found[path] for path in self.paths], 2).flatten(1, 2).to(images.dtype)
 
     def _coefficients(self, torus: Tensor) -> dict[Path, Tensor]:
-        """By path, those `[B, C, H', W']` of images and their mirror images `[B, C, 2 H, 2 W]`."""
+        """Coefficients `[B, C, H', W']` by path, of images with their mirror images `[B, C, 2 H, 2 W]`."""
         wavelets = self.wavelets.to(torus.dtype).unflatten(0, (self.scales, self.orientations))
         spectrum = torch.fft.fft2(torus)
         found: dict[Path, Tensor] = {}
@@ -141,16 +140,16 @@ class Scattering(nn.Module):
             found[path], found[tuple((j, -k % self.orientations) for j, k in path)] = here, there
 
     def extra_repr(self) -> str:
-        """Its arguments, as `print` shows them."""
+        """The arguments that `print` shows."""
         return f"{self.size}, scales={self.scales}, orientations={self.orientations}, stride={self.stride}"
 
 
 def scattering(channels: int, side: int, classes: int, *, width: float = 1.0) -> nn.Sequential:
-    """Scattering coefficients, brought to mean 0 and variance 1 path by path, and a linear classifier.
+    """Makes scattering coefficients, normalised to mean 0 and variance 1 per path, and a linear classifier.
 
-    Nothing is learnt but the classifier, and the means and variances of the training images. Averages are over 4 pixels
-    up to a side of 45, then 8, so that about 8 windows fit along it. `width` scales the number of orientations, which
-    is 8, and at least 2.
+    Only the classifier is learnt, and the means and variances of the training images. Averages are over 4 pixels up to
+    a side of 45 pixels, then over 8, so that about 8 windows fit along a side. `width` scales the number of
+    orientations, which is 8 at width 1, and at least 2.
 
     Raises:
         ValueError: If images have fewer than 16 pixels a side.
@@ -171,7 +170,7 @@ def scattering(channels: int, side: int, classes: int, *, width: float = 1.0) ->
 
 
 def mirrored(images: Tensor) -> Tensor:
-    """Images `[..., H, W]` beside their mirror images, `[..., 2 H, 2 W]`, which is one period.
+    """Puts images `[..., H, W]` beside their mirror images, `[..., 2 H, 2 W]`, which is one period.
 
     >>> mirrored(torch.tensor([[1, 2], [3, 4]])).tolist()
     [[1, 2, 2, 1], [3, 4, 4, 3], [3, 4, 4, 3], [1, 2, 2, 1]]
@@ -181,7 +180,7 @@ def mirrored(images: Tensor) -> Tensor:
 
 
 def modulus(signals: Tensor) -> Tensor:
-    """|z| of complex `[...]`, with a gradient of 0 at 0; as `abs`, which takes twice as long on a CPU.
+    """Returns |z| of complex `[...]`, with gradient 0 at 0. `abs` gives the same but takes twice as long on a CPU.
 
     >>> modulus(torch.tensor([3 + 4j]))
     tensor([5.])
@@ -192,9 +191,9 @@ def modulus(signals: Tensor) -> Tensor:
 
 
 def windows(side: int, sigma: float, stride: int) -> Tensor:
-    """Gaussian averages along one axis, float64 `[windows, 2 side]`, on a period of an image and its mirror image.
+    """Makes Gaussian averages along one axis, float64 `[windows, 2 side]`, on a period of image and mirror image.
 
-    Their centres are `stride` pixels apart and symmetric in the image: between two pixels, if need be.
+    The windows' centres are `stride` pixels apart and symmetric in the image, if necessary between two pixels.
 
     >>> windows(2, 0.5, 1).round(decimals=2).tolist()
     [[0.79, 0.11, 0.0, 0.11], [0.11, 0.79, 0.11, 0.0]]
@@ -209,7 +208,7 @@ def windows(side: int, sigma: float, stride: int) -> Tensor:
 
 
 def morlet_bank(size: tuple[int, int], scales: int, orientations: int) -> Tensor:
-    """Morlet wavelets' Fourier transforms on a period of 2 H x 2 W pixels, real float64 `[J * L, 2 H, 2 W]`.
+    """Makes the Fourier transforms of Morlet wavelets, real float64 `[J * L, 2 H, 2 W]`, on a period of 2 H x 2 W.
 
     >>> morlet_bank((8, 16), scales=2, orientations=4).shape
     torch.Size([8, 16, 32])
@@ -219,13 +218,13 @@ def morlet_bank(size: tuple[int, int], scales: int, orientations: int) -> Tensor
 
 
 def morlet(size: tuple[int, int], scale: int, angle: float, slant: float) -> Tensor:
-    """The Fourier transform of one wavelet sampled at the pixels: that of the plane, summed over its aliases.
+    """Makes the Fourier transform of one wavelet sampled at the pixels: that on the plane, summed over aliases.
 
     Args:
-        size: `(H, W)`; the period is twice that.
-        scale: j.
-        angle: Of its frequency, radians, from the axis of W to that of H.
-        slant: Width along its direction by that across.
+        size: Size `(H, W)` of images in pixels; the period is twice that.
+        scale: Scale j of the wavelet.
+        angle: Angle of its frequency, radians, from the axis of W to that of H.
+        slant: Ratio of its width along its direction to that across.
 
     >>> along_rows = morlet((8, 8), 0, 0.0, 0.5)
     >>> along_rows.shape, int(along_rows[0].argmax()), float(along_rows[0, 0])  # 3 pi / 4 is 6 of 16 steps
@@ -242,16 +241,16 @@ def morlet(size: tuple[int, int], scale: int, angle: float, slant: float) -> Ten
         torch.exp(-(sigma**2) / 2 * ((along - centre) ** 2 + across**2)).sum((0, 2)) for centre in (xi, 0.0)
     )
     wavelet = centred - centred[0, 0] / at_zero[0, 0] * at_zero
-    wavelet[0, 0] = 0.0  # but for rounding it is
+    wavelet[0, 0] = 0.0  # removes the rounding
     return wavelet
 
 
 def bounded(wavelets: Tensor, row: Tensor, column: Tensor) -> Tensor:
-    """Wavelets `[J * L, 2 H, 2 W]` times the largest factor that keeps the Littlewood-Paley sum at or below 1.
+    """Scales wavelets `[J * L, 2 H, 2 W]` by the largest factor that keeps the Littlewood-Paley sum at or below 1.
 
     Args:
-        wavelets: Fourier transforms.
-        row, column: The window's averages along the axes, `[2 H]` and `[2 W]`.
+        wavelets: Fourier transforms of the wavelets.
+        row, column: Weights of one window along the axes, `[2 H]` and `[2 W]`.
 
     >>> window = windows(8, 1.6, 4)[0]
     >>> scaled = bounded(morlet_bank((8, 8), 2, 8), window, window)
@@ -262,7 +261,7 @@ def bounded(wavelets: Tensor, row: Tensor, column: Tensor) -> Tensor:
     power = (wavelets**2).sum(0)
     opposite = power.flip(0, 1).roll((1, 1), (0, 1))  # at the frequency -w
     room = (1 - window) / ((power + opposite) / 2)
-    factor: Tensor = room.flatten()[1:].min().sqrt()  # at the frequency 0 there is the window alone
+    factor: Tensor = room.flatten()[1:].min().sqrt()  # without the frequency 0, where only the window is not 0
     return wavelets * factor
 
 

@@ -1,8 +1,8 @@
-"""Today's families for images of 28 to 64 pixels: torchvision's and timm's networks with a small-image stem.
+"""Networks of torchvision and timm for images of 28 to 64 pixels: with a small-image stem.
 
-The stem is a 3x3 convolution of stride 1 without pooling, where the originals, made for 224 pixels, begin with a
-reduction by 2 or 4. Every builder takes the number of input channels, the images' side in pixels, the number of classes
-and a factor on all widths, and returns a freshly initialised network that maps `[B, C, H, W]` to `[B, classes]`.
+The stem is a 3x3 convolution of stride 1 without pooling; the originals, made for 224 pixels, begin with a reduction by
+2 or 4. Every builder takes the number of input channels, the images' side in pixels, the number of classes and a factor
+on all widths, and returns a freshly initialised network that maps `[B, C, H, W]` to `[B, classes]`.
 """
 
 from collections import OrderedDict
@@ -12,19 +12,19 @@ from torch import nn
 
 
 def scaled(width: int, factor: float) -> int:
-    """A number of channels times a factor, at least one."""
+    """Returns a number of channels times a factor, at least one."""
     return max(1, round(width * factor))
 
 
 def small_stem(conv: nn.Conv2d, channels: int) -> nn.Conv2d:
-    """The first convolution of a small-image net, in place of a larger or strided one."""
+    """Makes the first convolution of a small-image network, which replaces a larger or strided one."""
     stem = nn.Conv2d(channels, conv.out_channels, 3, stride=1, padding=1, bias=conv.bias is not None)
     he_initialise(stem)
     return stem
 
 
 def he_initialise(network: nn.Module) -> None:
-    """Convolutions as torchvision's VGG and ResNet begin: normal weights that keep the signal's size through ReLUs."""
+    """Initialises convolutions as torchvision's VGG and ResNet: normal weights that keep the signal's size in ReLUs."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
@@ -33,9 +33,9 @@ def he_initialise(network: nn.Module) -> None:
 
 
 def vgg(channels: int, side: int, classes: int, *, width: float = 1.0, name: str, batch_norm: bool) -> nn.Sequential:
-    """torchvision's VGG features, then one linear layer (Table 1).
+    """Makes torchvision's VGG features, then one linear layer (Table 1).
 
-    Poolings round up, or five of them would leave nothing of 28 pixels; at 32 and 64 that changes nothing.
+    Poolings round up, since five of them would leave nothing of 28 pixels; at 32 and 64 pixels this changes nothing.
     """
     from torchvision.models.vgg import cfgs, make_layers
 
@@ -53,14 +53,14 @@ def vgg(channels: int, side: int, classes: int, *, width: float = 1.0, name: str
 
 
 def resnet(channels: int, side: int, classes: int, *, width: float = 1.0, name: str) -> nn.Module:
-    """torchvision's ResNet without the first pooling."""
+    """Makes torchvision's ResNet without the first pooling."""
     from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
     class SmallImageResNet(ResNet):  # type: ignore[misc]
         """ResNet whose stages are `width` times as wide."""
 
         def _make_layer(self, block: Any, planes: int, *arguments: Any, **keywords: Any) -> nn.Sequential:
-            if planes == 64:  # the first stage follows the stem, which is 64 channels wide times the factor
+            if planes == 64:  # the first stage follows the stem, which has 64 channels times the factor
                 self.inplanes = scaled(64, width)
             stage: nn.Sequential = super()._make_layer(block, scaled(planes, width), *arguments, **keywords)
             return stage
@@ -86,7 +86,7 @@ EFFICIENTNETS = {"efficientnet_b0": (1.0, 1.0, 0.2), "efficientnet_b2": (1.1, 1.
 
 
 def efficientnet(channels: int, side: int, classes: int, *, width: float = 1.0, name: str) -> nn.Module:
-    """torchvision's EfficientNet; published weights fit it but for the read-out."""
+    """Makes torchvision's EfficientNet; published weights fit all but the read-out."""
     from torchvision.models.efficientnet import EfficientNet, MBConvConfig
 
     wider, deeper, dropout = EFFICIENTNETS[name]
@@ -98,7 +98,7 @@ def efficientnet(channels: int, side: int, classes: int, *, width: float = 1.0, 
 
 
 def mobilenet_v2(channels: int, side: int, classes: int, *, width: float = 1.0) -> nn.Module:
-    """torchvision's MobileNetV2."""
+    """Makes torchvision's MobileNetV2."""
     from torchvision.models import MobileNetV2
 
     net: nn.Module = MobileNetV2(num_classes=classes, width_mult=width)
@@ -108,7 +108,7 @@ def mobilenet_v2(channels: int, side: int, classes: int, *, width: float = 1.0) 
 
 
 def densenet121(channels: int, side: int, classes: int, *, width: float = 1.0) -> nn.Module:
-    """torchvision's DenseNet without the first pooling."""
+    """Makes torchvision's DenseNet without the first pooling."""
     from torchvision.models import DenseNet
 
     net: nn.Module = DenseNet(scaled(32, width), (6, 12, 24, 16), 2 * scaled(32, width), num_classes=classes)
@@ -119,7 +119,7 @@ def densenet121(channels: int, side: int, classes: int, *, width: float = 1.0) -
 
 
 def convnext_atto(channels: int, side: int, classes: int, *, width: float = 1.0) -> nn.Module:
-    """torchvision's ConvNeXt in timm's size atto, its patches 2 x 2 pixels in place of 4 x 4."""
+    """Makes torchvision's ConvNeXt in timm's size atto, with patches of 2 x 2 pixels instead of 4 x 4."""
     from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
     dims = [scaled(dim, width) for dim in (40, 80, 160, 320)]
@@ -131,7 +131,7 @@ def convnext_atto(channels: int, side: int, classes: int, *, width: float = 1.0)
 
 
 def vit_tiny(channels: int, side: int, classes: int, *, width: float = 1.0) -> nn.Module:
-    """timm's ViT of the size tiny (12 blocks of 3 heads), its patches 4 x 4 pixels in place of 16 x 16."""
+    """Makes timm's ViT of size tiny (12 blocks of 3 heads), with patches of 4 x 4 pixels instead of 16 x 16."""
     from timm.models.vision_transformer import VisionTransformer
 
     if side % 4:

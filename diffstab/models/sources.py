@@ -1,4 +1,4 @@
-"""Where a network comes from, by its name: the paper's nets here, timm, torchvision, a hub, a folder, own code."""
+"""Finds the source of a network by its name: the paper's networks, timm, torchvision, a hub, a folder, or own code."""
 
 import re
 from importlib.util import find_spec
@@ -11,11 +11,11 @@ from .own_files import Place, module_exists, place_of
 from .paper import PAPER_NETS
 
 HUB_NAME = r"([\w.-]+/)?[\w.-]+(@[\w./-]+)?"  # USER/NAME@REVISION
-SMALL = 64  # pixels; images up to this side take the paper's nets
+SMALL = 64  # pixels; for images up to this side, names without prefix mean the paper's networks first
 
 
 class Shape(NamedTuple):
-    """Of the images a network is for; `classes` is 0 where they have no labels."""
+    """The shape of a network's images in pixels, and the number of classes; 0 classes if they have no labels."""
 
     channels: int
     height: int
@@ -24,7 +24,7 @@ class Shape(NamedTuple):
 
 
 def find(spec: str, shape: Shape) -> tuple[str, str]:
-    """(source, name) of a model spec. Raises ValueError, with near matches, if there is none."""
+    """Returns (source, name) of a model spec. Raises ValueError, with near matches, for an unknown one."""
     prefix, colon, name = spec.partition(":")
     if not colon:
         return _find_bare(spec, shape)
@@ -51,7 +51,7 @@ def find(spec: str, shape: Shape) -> tuple[str, str]:
 
 
 def _missing(spec: str, place: Place) -> str:
-    """What own code lacks: a module, a file, or the callable's name."""
+    """Describes the part of the user's code that is missing: a module, a file, or the callable's name."""
     if "/" not in place.module:
         return f"there is no module {place.module!r}"
     if place.file is None and not Path(f"{place.module}.py").is_file():
@@ -60,7 +60,7 @@ def _missing(spec: str, place: Place) -> str:
 
 
 def _other_task(source: str, name: str) -> str:
-    """What is missing: a network, or a classifier where torchvision has a network of that name for another task."""
+    """Returns the missing thing: a network, or a classifier if torchvision has this name for another task."""
     if source == "torchvision":
         import torchvision.models
 
@@ -83,9 +83,9 @@ def _find_bare(name: str, shape: Shape) -> tuple[str, str]:
 
 
 def is_known_without_timm(spec: str) -> bool:
-    """Whether a spec's name is one of torchvision's or timm's functions.
+    """Returns True if a spec's name is one of torchvision's or timm's functions.
 
-    Read from their sources: importing both takes 5 s, and then the user has waited too long.
+    It reads their source files, since importing both takes 5 s.
     """
     definition = re.compile(rf"^def {re.escape(plain_name(spec))}\(", re.MULTILINE)
     packages = (find_spec(package) for package in ("torchvision", "timm"))
@@ -95,7 +95,7 @@ def is_known_without_timm(spec: str) -> bool:
 
 
 def plain_name(spec: str) -> str:
-    """Without the source's prefix and the weights' name.
+    """Returns a spec's name without the source's prefix and the weights' name.
 
     >>> plain_name("timm:resnet18.a1_in1k"), plain_name("torchvision:resnet50@IMAGENET1K_V2")
     ('resnet18', 'resnet50')
@@ -104,7 +104,7 @@ def plain_name(spec: str) -> str:
 
 
 def is_library_net(spec: str, shape: Shape) -> bool:
-    """Whether a spec means one of timm's or torchvision's networks, if any; known without importing them."""
+    """Returns True if a spec can only mean a network of timm or torchvision; imports neither."""
     prefix, colon, _ = spec.partition(":")
     if colon:
         return prefix in LIBRARIES[1:]
@@ -116,16 +116,16 @@ def _is_small(shape: Shape) -> bool:
 
 
 def _has(source: str, name: str) -> bool:
-    """Whether a source knows that name; those of the paper's nets with a factor on their widths too."""
+    """Returns True if a source has a network of this name; names of the paper's may have a factor on their widths."""
     if source == "paper":
         name = base_and_width(name)[0]
     if source == "torchvision":
-        name = name.partition("@")[0]  # of the weights, which are looked for later
+        name = name.partition("@")[0]  # without the name of weights, which is checked later
     return name in names(source)
 
 
 def names(source: str) -> list[str]:
-    """Every network that a library has; timm's with their tags too."""
+    """Lists every network of a library; timm's also with their tags."""
     if source == "paper":
         return list(PAPER_NETS)
     if source == "torchvision":

@@ -1,8 +1,8 @@
-"""Which of a checkpoint's tensors are a network's weights: found by names and shapes, whatever the keys are called.
+"""Finds a network's weights in a checkpoint by names and shapes, under any keys.
 
-A checkpoint is nested dictionaries. Those that hold tensors are state dicts; where one stands is its path, as in
-`state_dict_ema`. Wrappers put a prefix before the names in it, as in `module._orig_mod.conv1.weight`. A path and a
-prefix, without the parts that wrappers add, make the key by which weights are chosen: `state_dict.model`.
+A checkpoint is nested dictionaries. A dictionary that holds tensors is a state dict; its place is its path, such as
+`state_dict_ema`. Wrappers put a prefix before the names in it, as in `module._orig_mod.conv1.weight`. Path and prefix,
+without the parts that wrappers add, form the key that chooses weights: `state_dict.model`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,20 +13,20 @@ from torch import Tensor
 State = dict[str, Tensor]
 # Parts of names that wrappers add: torch.compile, DataParallel, FSDP and activation checkpointing.
 WRAPPING = ("_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
-FIRST = ("model", "state_dict", "model_state_dict")  # are taken before others that fit as well
-DEEPEST = 8  # containers within one another
+FIRST = ("model", "state_dict", "model_state_dict")  # preferred over other state dicts that fit as well
+DEEPEST = 8  # levels of nested containers
 SHOWN = 5
 
 
 class Weights(NamedTuple):
-    """Part of a state dict, with what is known of it.
+    """A part of a state dict that may be a network's weights.
 
     Attributes:
-        path: Where the state dict stands in the file; empty if the file is one itself.
-        prefix: Before the network's names in it, with its last point.
-        state: Its tensors by the network's names; others by their own, without the prefix.
-        outside: Names of tensors beside the prefix.
-        renamed: Whether parts that wrappers add stood within names too.
+        path: Path of the state dict in the file; empty if the file is a state dict.
+        prefix: Prefix before the network's names in it, with its last point.
+        state: Tensors by the network's names; other tensors by their names without the prefix.
+        outside: Names of tensors without the prefix.
+        renamed: True if names contained parts that wrappers add.
     """
 
     path: str
@@ -37,19 +37,19 @@ class Weights(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Path and prefix without the parts that wrappers add; empty if nothing else is left."""
+        """Path and prefix without the parts that wrappers add; empty if nothing is left."""
         return ".".join(filter(None, [self.path, *_plain(self.prefix.rstrip("."))]))
 
 
 class Chosen(NamedTuple):
-    """The weights that are taken, and the keys of others in the file that fit as well."""
+    """The chosen weights, and the keys of others in the file that fit as well."""
 
     weights: Weights
     others: tuple[str, ...]
 
 
 def state_dicts(content: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, State]]:
-    """(path, tensors) of every dictionary in a checkpoint that holds tensors.
+    """Yields (path, tensors) of every dictionary in a checkpoint that holds tensors.
 
     >>> import torch
     >>> [path for path, _ in state_dicts({"epoch": 3, "net": {"w": torch.ones(2)}, "nets": [{"w": torch.ones(2)}]})]
@@ -67,17 +67,17 @@ def state_dicts(content: Any, path: str = "", depth: int = 0) -> Iterator[tuple[
 
 
 def weights_for(content: Any, own: Mapping[str, Tensor], origin: str, key: str | None = None) -> Chosen:
-    """The weights in a checkpoint that are a network's; where none are, those that come nearest.
+    """Chooses the weights in a checkpoint that fit a network; if none fit, those with most of its names.
 
     Args:
-        content: Of the checkpoint.
+        content: Content of the checkpoint.
         own: The network's tensors by name.
-        origin: The file, for messages.
-        key: Of the weights that are wanted; None takes those that fit: under `FIRST` where there are such, otherwise
-            the first in the file.
+        origin: Name of the file, for messages.
+        key: Key of the wanted weights; None takes those that fit: under a key in `FIRST`, otherwise the first in the
+            file.
 
     Raises:
-        ValueError: If there are no weights, none under that key, or several of one state dict fit and none is chosen.
+        ValueError: If there are no weights, none under the key, or several of one state dict fit and no key is given.
     """
     held = list(state_dicts(content))
     if not held:
@@ -107,13 +107,13 @@ def _rank(part: Weights) -> int:
 
 
 def _is_meant(part: Weights, key: str) -> bool:
-    """Whether a key names these weights, or what they stand in; with the parts that wrappers add or without them."""
+    """Returns True if a key names these weights or a container of them, with or without the wrappers' parts."""
     whole = ".".join(filter(None, [part.path, part.prefix.rstrip(".")]))
     return any(f"{name}.".startswith(f"{key.rstrip('.')}.") for name in (part.key, whole) if name)
 
 
 def _plain_names(own: Mapping[str, Tensor]) -> dict[tuple[str, ...], str]:
-    """The network's names by their parts but those that wrappers add, unless these alone tell two names apart."""
+    """The network's names by their parts without the wrappers'; with them if names would coincide otherwise."""
     names = {_plain(name): name for name in own}
     return names if len(names) == len(own) else {tuple(name.split(".")): name for name in own}
 
@@ -121,7 +121,7 @@ def _plain_names(own: Mapping[str, Tensor]) -> dict[tuple[str, ...], str]:
 def _parts(
     path: str, state: State, own: Mapping[str, Tensor], plain: Mapping[tuple[str, ...], str]
 ) -> Iterator[Weights]:
-    """A state dict as it is read with each prefix under which the network's names may stand in it."""
+    """Yields the state dict as read with each prefix that its names may have before the network's."""
     listed = list(own)
     anchors = {max(listed, key=lambda name: name.count(".")), listed[0], listed[-1]} if listed else set()
     found = dict.fromkeys(prefix for name in state for one in anchors if (prefix := _prefix(name, one)) is not None)
@@ -139,12 +139,14 @@ def _fits(part: Weights, own: Mapping[str, Tensor]) -> bool:
 
 
 def _plain(name: str) -> tuple[str, ...]:
-    """Parts of a name but those that wrappers add."""
+    """Parts of a name, without those that wrappers add."""
     return tuple(part for part in name.split(".") if part and part not in WRAPPING)
 
 
 def _prefix(name: str, own: str) -> str | None:
-    """Before one of the network's names in a state dict's, with wrappers' parts anywhere; None if it is another name.
+    """Returns the prefix of `name` before the network's name `own`, with wrappers' parts anywhere.
+
+    None means that `name` is another name.
 
     >>> _prefix("module._orig_mod.features.module.0.weight", "features.0.weight")
     'module._orig_mod.'
@@ -162,7 +164,7 @@ def _prefix(name: str, own: str) -> str | None:
 
 
 def _common(names: list[str]) -> str:
-    """Wrappers' parts that every name begins with."""
+    """The wrappers' parts with which every name begins."""
     first = names[0].split(".")
     count = next((k for k, part in enumerate(first) if part not in WRAPPING), 0)
     prefix = "".join(f"{part}." for part in first[:count])
@@ -174,7 +176,7 @@ def _some(names: list[str]) -> str:
 
 
 def told_of(chosen: Chosen, own: Mapping[str, Tensor], origin: str) -> str | None:
-    """One line of what was taken from a checkpoint and what was not; None if it is the network's state dict alone."""
+    """Describes in one line which weights of a checkpoint were used; None if it is just the network's state dict."""
     part = chosen.weights
     told = [f"read under {part.path!r}"] * bool(part.path) + [f"prefix {part.prefix!r} taken off"] * bool(part.prefix)
     told += ["parts that wrappers add to names taken out or put in"] if part.renamed else []

@@ -1,4 +1,4 @@
-"""ImageNet weights in a small-image net, all but the read-out's: where transfer learning starts."""
+"""Loads ImageNet weights into a small-image network, all but the read-out's, to start transfer learning."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from .from_torchvision import fetched_state
 
 
 def start_from_imagenet(network: nn.Module, model: str, channels: int) -> None:
-    """Puts torchvision's published weights into the paper's net of that name, freshly initialised.
+    """Copies torchvision's published weights into the paper's network of the same name, freshly initialised.
 
-    Gray images take the sum of the first filters over the colours, which is what a gray colour image would meet.
+    For gray images, the first filters are summed over the colours, which equals a colour image with equal channels.
 
     Raises:
-        ValueError: If there are no published weights that fit, or they can't be had.
+        ValueError: If no published weights fit, or they can't be fetched.
     """
     name = base_name(model.rpartition(":")[2])
     state = fetched_state(name)
@@ -40,7 +40,7 @@ def _fitted(published: Tensor, own: Tensor, channels: int) -> Tensor:
 
 
 def read_out(network: nn.Module) -> tuple[str, Any]:
-    """Name and module of the last layer: the last module with weights of its own.
+    """Returns name and module of the last layer with weights.
 
     >>> read_out(nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 5), nn.Softmax(1)))
     ('2', Linear(in_features=2, out_features=5, bias=True))

@@ -1,4 +1,4 @@
-"""Files of weights: what kind a file is, and its tensors. Nothing in a file is run as code."""
+"""Reads files of weights: recognises their kind, and returns their tensors. Nothing in a file is run as code."""
 
 import os
 import pickle
@@ -17,26 +17,26 @@ from ..reading import open_regular
 DAMAGED = (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 PLAIN = "save it as .safetensors, or with torch.save(network.state_dict(), ...)"
 
-# How files that are no checkpoints begin, what they are, and what to do.
+# First bytes of files that are no checkpoints, with their meaning and the cure.
 OTHER_KINDS = (
     (b"version https://git-lfs", "a pointer of Git LFS and not the file itself; run git lfs pull"),
-    (b"<", "a page (HTML or XML), as of a download that failed; fetch the file again"),
+    (b"<", "a page (HTML or XML), perhaps from a failed download; fetch the file again"),
     (b"\x89HDF", f"an HDF5 file, as Keras writes it; load it there, and {PLAIN}"),
     (b"\x1f\x8b", "packed by gzip; unpack it first"),
     (b"\x93NUMPY", f"an array of NumPy; {PLAIN}"),
 )
 TORCHSCRIPT = (
-    "a TorchScript archive (torch.jit.save), a network with its code; hand torch.jit.load(FILE) to measure in Python, "
+    "a TorchScript archive (torch.jit.save), a network with its code; pass torch.jit.load(FILE) to measure in Python, "
     "or save its weights: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt')"
 )
 EXPORTED = (
-    "an exported program (torch.export.save), a network with its code; hand torch.export.load(FILE).module() to "
+    "an exported program (torch.export.save), a network with its code; pass torch.export.load(FILE).module() to "
     "measure in Python, or save its weights: torch.save(torch.export.load(FILE).state_dict, 'weights.pt')"
 )
 
 
 class Unread:
-    """Stands in for settings that training scripts keep beside the weights; holds nothing and runs nothing."""
+    """Replaces settings that training scripts save with the weights; holds nothing and runs nothing."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
@@ -45,7 +45,7 @@ class Unread:
         pass
 
 
-# Arguments, paths and numbers of NumPy. Any other class makes a file be refused.
+# Classes of settings: arguments, paths, numbers of NumPy. A file with any other class is refused.
 SETTINGS = (
     *("argparse.Namespace", "numpy.dtype", "numpy.ndarray"),
     *(f"pathlib.{kind}" for kind in ("Path", "PosixPath", "WindowsPath", "PurePosixPath")),
@@ -55,7 +55,7 @@ SETTINGS = (
 
 
 def read_file(path: Path) -> Any:
-    """What a file holds: tensors by name of .safetensors; tensors, numbers and containers of a torch file.
+    """Reads a file: tensors by name from .safetensors; tensors, numbers and containers from a torch file.
 
     Raises:
         ValueError: If the file is missing, truncated, of another kind, or holds pickled code.
@@ -87,24 +87,24 @@ def _refuse_no_file(path: Path) -> None:
 
 
 def _load_plain(path: Path) -> Any:
-    """What torch.save wrote, if it is tensors, numbers, containers and settings. weights_only runs no code."""
+    """Reads a torch file of tensors, numbers, containers and settings. weights_only runs no code."""
     with warnings.catch_warnings(), torch.serialization.safe_globals([(Unread, name) for name in SETTINGS]):
-        warnings.simplefilter("ignore")  # of pickles; what they hold is refused
+        warnings.simplefilter("ignore")  # about pickles, whose code is refused anyway
         with open_regular(path) as file:
             return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _planted(error: Exception) -> str:
-    """The class or function that a file asks for, where torch names it."""
+    """Names the class or function that a file asks for, if torch's error has it."""
     found = re.search(r"GLOBAL ([\w.]+) was not an allowed global", str(error))
     return f"it holds {found[1]}: " if found else ""
 
 
 def _kind(path: Path) -> tuple[str, str | None]:
-    """`safetensors` or `torch` by the content, and why it can't be read where it is of another kind.
+    """Returns the kind of a file by its content, and a reason if it can't be read.
 
     Raises:
-        ValueError: If it is of no known kind.
+        ValueError: If the kind is unknown.
     """
     with open_regular(path) as file:
         start = file.read(32)
@@ -121,12 +121,12 @@ def _kind(path: Path) -> tuple[str, str | None]:
 
 
 def is_swelling(archive: zipfile.ZipFile, size: int) -> bool:
-    """Whether the members of a zip file of that size unpack to more, as those that torch.save stores never do."""
+    """Returns True if a zip file's members unpack to more than `size` bytes, which torch.save's never do."""
     return sum(member.file_size for member in archive.infolist()) > size
 
 
 def _archive(path: Path) -> str | None:
-    """Why a zip file holds no weights alone; None where torch.save wrote it."""
+    """Returns the reason why a zip file is no file of weights; None if torch.save wrote it."""
     with open_regular(path) as file, zipfile.ZipFile(file) as archive:
         names, swells = archive.namelist(), is_swelling(archive, path.stat().st_size)
     endings = {name.rpartition("/")[2] for name in names}

@@ -1,7 +1,7 @@
-"""What can be asked of a measurement, a training or an experiment: names, allowed values, defaults and their checks.
+"""Options of a measurement, a training or an experiment: names, allowed values, defaults and checks.
 
-Open `measure` first, the options of `diffstab measure`; `choices` has the allowed values, with the two conventions.
-The room imports the ground floor alone, and no torch: `diffstab --help` answers without it.
+Open `measure` first, the options of `diffstab measure`. `choices` has the allowed values and the two conventions.
+The room imports only the ground floor and no torch, so that `diffstab --help` answers at once.
 """
 
 from .base import EXECUTION, CommandOptions

@@ -1,6 +1,6 @@
-"""What commands are told, as it stands in a sweep's file too: reading, checks, one form of each value.
+"""The base of all options, from a command line or a sweep's file: reading, checks, one canonical form of each value.
 
-It imports nothing heavy.
+The module imports nothing heavy.
 """
 
 import json
@@ -13,15 +13,15 @@ Options = TypeVar("Options", bound="CommandOptions")
 
 
 class CommandOptions:
-    """What both kinds share: reading a mapping, and checks by field."""
+    """The base of all options: reads them from a mapping, and checks them field by field."""
 
     @classmethod
     def of(cls: type[Options], mapping: Mapping[str, Any]) -> Options:
-        """From a mapping with the commands' option names, `noise-radius` or `noise_radius`.
+        """Makes options from a mapping with the commands' option names, such as `noise-radius` or `noise_radius`.
 
         Raises:
-            ValueError: If a name is unknown (the message has the nearest) or comes twice, or a value is not allowed.
-            TypeError: If a value is of another type.
+            ValueError: If a name is unknown (the message has the nearest) or given twice, or a value is not allowed.
+            TypeError: If a value has the wrong type.
         """
         known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
         options: dict[str, Any] = {}
@@ -37,28 +37,28 @@ class CommandOptions:
         return cls(**options)
 
     def to_dict(self) -> dict[str, Any]:
-        """Every option by name: plain numbers, strings and None."""
+        """Returns every option by name: plain numbers, strings and None."""
         return asdict(self)  # type: ignore[call-overload, no-any-return]
 
     @property
     def trusted(self) -> tuple[str, ...]:
-        """The names in `trust`."""
+        """The names in `trust`, read from their JSON form."""
         names: str | None = getattr(self, "trust", None)
         return tuple(json.loads(names)) if names else ()
 
     def _refuse_none(self) -> None:
-        """None stands only where the default is None."""
+        """Raises TypeError for a None where the default is not None."""
         for f in fields(self):  # type: ignore[arg-type]
             if getattr(self, f.name) is None and f.default is not None:
-                raise TypeError(f"{f.name} is None; leave it out to have its default, {f.default!r}")
+                raise TypeError(f"{f.name} is None; leave it out to get its default, {f.default!r}")
 
     def _check(self, names: str, check: Any, *arguments: Any, **keywords: Any) -> None:
-        """Puts what `check(name, value, ...)` returns in the place of each named value that is not None."""
+        """Replaces each named value that is not None by what `check(name, value, ...)` returns."""
         for name in names.split():
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, check(name, value, *arguments, **keywords))
 
 
-# No part of what is measured or trained: the same numbers come wherever it runs.
+# Options that don't change the numbers, so that they are no part of a job's name.
 EXECUTION = ("workers", "device", "download", "trust")

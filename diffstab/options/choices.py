@@ -1,7 +1,7 @@
 """The choices of a measurement: their names, allowed values and defaults, in one place.
 
-The Python functions and the command line both read this module, so they cannot disagree. It imports nothing heavy:
-`diffstab --help` answers without torch.
+The Python functions and the command line both read this module, so they cannot disagree. It imports nothing heavy, so
+that `diffstab --help` answers without torch.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Any
 from ..checks import one_of
 
 CUTOFF_RULES = ("disk", "half-integer")
-LEAST_CUTOFF = {"disk": "sqrt(2)", "half-integer": "0.915"}  # that keeps a mode, for messages
+LEAST_CUTOFF = {"disk": "sqrt(2)", "half-integer": "0.915"}  # smallest cutoff that keeps a mode, for messages
 DELTA_RULES = ("exact", "asymptotic")
 TEMPERATURE_RULES = ("monte-carlo", "asymptotic")
 NOISE_RADIUS_RULES = ("ensemble", "per-image")
@@ -25,12 +25,12 @@ PRECISIONS = ("float32", "float64")
 DIFFEO = "diffeo"
 TRANSFORMS = (DIFFEO, "translation", "whole-translation", "rotation", "scale")
 AUTO, ALL = "auto", "all"  # layers
-GIVEN = "given"  # noise radius: a norm in place of a rule
+GIVEN = "given"  # noise radius: a norm was given instead of a rule
 EXPORTS = ("csv", "parquet", "timm", "layers")
 
-KEEP_OUTPUTS_UP_TO = 100  # outputs whose squared changes are kept one by one, so that any median can be taken later
+KEEP_OUTPUTS_UP_TO = 100  # outputs: up to so many, the squared change of each is kept, so that any median can follow
 
-MOST_DRAWS = 100_000  # per image; more would take days, and is a slip of the keys
+MOST_DRAWS = 100_000  # per image; more would take days, and is a typing error
 MOST_OUTPUTS = 1_000_000  # of a network; label sets have up to some 20,000
 MOST_RESAMPLES = 1_000_000
 
@@ -46,16 +46,20 @@ GAUSSIAN_SIGMA = 0.4715  # pixels; App. C: participation ratio 4, as bilinear, b
 
 @dataclass(frozen=True)
 class Convention:
-    """A named set of the choices that the paper leaves open or that its published code made otherwise.
+    """A convention: a named set of choices that the paper leaves open, or that its published code made differently.
 
     Attributes:
-        name: How results call it.
-        cutoff_rule: Which modes are kept: `disk` (i^2 + j^2 <= c^2) or `half-integer` (sqrt(i^2 + j^2) < c + 1/2).
-        delta_rule: `exact` (App. B, third line) or `asymptotic` (Eq. 3).
-        noise_radius: `ensemble` (one radius, Eq. 4) or `per-image` (each image's own ||tau x - x||).
+        name: Name in results, `paper` or `reference`.
+        cutoff_rule: Rule for the modes (i, j) that a cutoff c keeps: `disk` (i^2 + j^2 <= c^2) or `half-integer`
+            (sqrt(i^2 + j^2) < c + 1/2).
+        delta_rule: Formula between the temperature T and the displacement delta: `exact` (App. B, third line) or
+            `asymptotic` (Eq. 3).
+        noise_radius: Norm of the noise: `ensemble` (one norm for all images, Eq. 4) or `per-image` (each image's own
+            ||tau x - x||, where tau x is the deformed image).
         median_rule: `norm` (median of the squared norm) or `coordinate` (lower median of each output
             coordinate's squared change, summed).
-        pairs: `distinct` images or `all` pairs, an image with itself included.
+        pairs: Pairs of images in the denominator of D_f and G_f: `distinct` images, or `all` pairs, an image with
+            itself included.
     """
 
     name: str
@@ -74,7 +78,7 @@ DEFAULT_CONVENTION = "paper"
 
 
 def refuse_no_mode(option: str, cutoff: float, cutoff_rule: str) -> None:
-    """Raises ValueError if a cutoff keeps no mode, not even i = j = 1; it names the rule that would.
+    """Raises ValueError if a cutoff keeps no mode, not even i = j = 1; the message names a rule that keeps one.
 
     >>> refuse_no_mode("cutoff", 1, "half-integer")
     >>> refuse_no_mode("cutoff", 1, "disk")
@@ -90,20 +94,20 @@ def refuse_no_mode(option: str, cutoff: float, cutoff_rule: str) -> None:
 
 
 def chosen(value: str | None, by_convention: str) -> str:
-    """An explicit choice, or the convention's where it is None."""
+    """Returns an explicit choice, or the convention's if it is None."""
     return by_convention if value is None else value
 
 
 def convention_named(name: str) -> Convention:
-    """The convention of that name. Raises ValueError for an unknown one."""
+    """Returns the convention with this name. Raises ValueError for an unknown one."""
     return CONVENTIONS[one_of("convention", name, CONVENTIONS)]
 
 
 def layer_text(option: str, layers: Any) -> str:
-    """A choice of layers as one text: `auto`, `all`, or patterns with commas between them.
+    """Joins a choice of layers into one text: `auto`, `all`, or patterns with commas between them.
 
     Raises:
-        TypeError, ValueError: If it is no text, or empty.
+        TypeError, ValueError: If the choice is not text, or empty.
 
     >>> layer_text("layers", ["layer*", " fc "])
     'layer*,fc'
@@ -115,5 +119,5 @@ def layer_text(option: str, layers: Any) -> str:
     if not names or not all(names):
         raise ValueError(f"{option} is {layers!r}; auto, all, or names such as layer*,fc are needed")
     if len(names) > 1 and {AUTO, ALL} & set(names):
-        raise ValueError(f"{option} is {layers!r}; auto and all stand alone")
+        raise ValueError(f"{option} is {layers!r}; give auto or all alone, or only names")
     return ",".join(names)

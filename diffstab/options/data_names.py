@@ -1,4 +1,4 @@
-"""What data sets and their splits are called: one name for each, whatever another library calls it."""
+"""Names of data sets and of their splits: one name for each, and the spellings of other libraries."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ DATASETS = (
     "imagenette",
     "folder",
 )
-PHOTOS = {  # images of `photos` by name: of whom, and the licence, as diffstab/data/embedded/README.md has them
+PHOTOS = {  # images of `photos` by name: author and licence, as in diffstab/data/embedded/README.md
     "astronaut": "NASA, public domain",
     "brick": "CC0Textures, CC0",
     "camera": "Lav Varshney, CC0",
@@ -34,22 +34,22 @@ PHOTOS = {  # images of `photos` by name: of whom, and the licence, as diffstab/
     "text": "Wikipedia, public domain",
 }
 SPLITS = ("train", "val", "test", "extra")
-SPLIT_WORDS = {  # what people call the folders of splits, without case
+SPLIT_WORDS = {  # usual names of the folders of splits, in lower case
     "train": ("train", "training", "trn"),
     "val": ("val", "vali", "valid", "validation", "validate", "eval", "evaluation", "dev", "development"),
     "test": ("test", "tests", "testing", "tst"),
     "extra": ("extra",),
 }
-# words beside these that change nothing: TrainSet, test_images, val2017, training-data
+# words that may stand beside a split's name: TrainSet, test_images, val2017, training-data
 FILLERS = "set data dataset image images img imgs photo photos picture pictures sample samples split folder dir".split()
 SYNONYMS = {"folder": ("imagefolder",), "tinyimagenet": ("tinyimagenet200",)}
 
 
 def dataset_named(spec: str) -> str:
-    """The name of a data set: `Fashion-MNIST`, `fashion_mnist` and timm's `torch/fashion_mnist` are fashionmnist.
+    """Returns a data set's name: `Fashion-MNIST`, `fashion_mnist` and timm's `torch/fashion_mnist` are fashionmnist.
 
     Raises:
-        ValueError: If there is no such data set.
+        ValueError: If no data set has this name.
 
     >>> dataset_named("torch/tiny-imagenet")
     'tinyimagenet'
@@ -57,7 +57,7 @@ def dataset_named(spec: str) -> str:
     library, slash, name = spec.rpartition("/")
     if slash and library != "torch":
         raise ValueError(
-            f"dataset is {spec!r}; of timm's prefixes only torch/ is known here, so name one of {', '.join(DATASETS)}"
+            f"dataset is {spec!r}; of timm's prefixes only torch/ is known, so give one of {', '.join(DATASETS)}"
         )
     plain = "".join(letter for letter in name.lower() if letter not in "-_ ")
     plain = next((known for known, others in SYNONYMS.items() if plain in others), plain)
@@ -65,12 +65,12 @@ def dataset_named(spec: str) -> str:
 
 
 def split_named(spec: str) -> str:
-    """The name of a split: `validation` is val, `training` is train. Raises ValueError if there is no such one."""
+    """Returns a split's name: `validation` is val, `training` is train. Raises ValueError for an unknown name."""
     return split_word(spec) or one_of("split", spec, SPLITS)
 
 
 def split_word(name: str) -> str | None:
-    """The split that a folder's name stands for, in any case and usual spelling; None for any other name.
+    """Returns the split that a folder's name means, in any usual spelling; None for any other name.
 
     >>> [split_word(name) for name in ("TrainingSet", "val2017", "test_images", "train_station")]
     ['train', 'val', 'test', None]
@@ -79,7 +79,7 @@ def split_word(name: str) -> str | None:
 
 
 def split_words(names: Sequence[str]) -> list[str | None]:
-    """The splits that names of folders beside each other stand for; words that all of them share don't count.
+    """Returns the splits that the names of neighbouring folders mean; words that all of them share don't count.
 
     >>> split_words(["seg_train", "seg_test", "seg_pred"])
     ['train', 'test', None]
@@ -90,7 +90,7 @@ def split_words(names: Sequence[str]) -> list[str | None]:
 
 
 def class_in_split(name: str) -> tuple[str, tuple[str, ...]] | None:
-    """The split and the class of a folder that is named by both; None for any other name.
+    """Returns the split and the class of a folder that is named after both; None for any other name.
 
     >>> class_in_split("train_cats"), class_in_split("cats")
     (('train', ('cats',)), None)
@@ -100,7 +100,7 @@ def class_in_split(name: str) -> tuple[str, tuple[str, ...]] | None:
 
 
 def _split_and_rest(name: str) -> tuple[str | None, tuple[str, ...]]:
-    """The one word of a split in a name, and the words beside it; numbers and fillers left out."""
+    """Returns the only split in a name, or None, and the other words, without numbers and fillers."""
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+", name)]
     splits = [split for word in words if (split := _split_of_word(word))]
     rest = tuple(word for word in words if word not in FILLERS and not _split_of_word(word))
@@ -108,16 +108,21 @@ def _split_and_rest(name: str) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _split_of_word(word: str) -> str | None:
-    """`train`, or `trainset` in one word."""
+    """Returns the split that one word means, such as `train` or `trainset`, or None."""
     stems = {word, *(word.removesuffix(filler) for filler in FILLERS)}
     return next((split for split, known in SPLIT_WORDS.items() if not stems.isdisjoint(known)), None)
 
 
 def split_of(name: str, split: str, has: tuple[str, ...]) -> str:
-    """The split of a data set that is meant: `val` and `test` stand for each other where there is only one of them.
+    """Returns the split to read: `val` and `test` replace each other if the data set has only one of them.
+
+    Args:
+        name: Name of the data set, for the message.
+        split: Split that was asked for.
+        has: Splits that the data set has.
 
     Raises:
-        ValueError: If the data set has no such split.
+        ValueError: If the data set has neither.
 
     >>> split_of("imagenet", "test", ("train", "val"))
     'val'

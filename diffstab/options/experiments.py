@@ -1,6 +1,6 @@
-"""What the experiments of a sweep are told: the stripe model, and fully connected nets from feature to lazy regime.
+"""Options of a sweep's experiments: the stripe model, and fully connected nets from the feature to the lazy regime.
 
-It imports nothing heavy.
+The module imports nothing heavy.
 """
 
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from ..checks import a_number, a_text, above_zero, positive_integer
 from .base import CommandOptions
 from .choices import DEFAULT_CUTOFF, DEFAULT_DATASET, DEFAULT_DELTA
 
-FIRST_LOSS = 0.5  # of the soft hinge, which starts at 1
+FIRST_LOSS = 0.5  # mean soft hinge, which starts at 1
 
 
 class FlowOptions(CommandOptions):
-    """What both share: a flow, its alpha and where it ends."""
+    """The options of both experiments for their gradient flow: its alpha, its steps and its end."""
 
     def _check_flow(self) -> None:
         self._refuse_none()
@@ -25,19 +25,19 @@ class FlowOptions(CommandOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class StripeOptions(FlowOptions):
-    """One network of one hidden layer on the stripe model (Sec. 6, Eq. 6, Fig. 7).
+    """One network with one hidden layer on the stripe model (Sec. 6, Eq. 6, Fig. 7).
 
     Attributes:
-        train_size: P.
-        dimension: d of the points, of which one counts.
-        width: Hidden units.
-        alpha: Of the predictor alpha (f - f_0); small: features are learnt.
-        noise_norm: ||nu|| = ||eta|| of Eq. 6; points have a norm of about sqrt(d).
-        turn: Of `gradient_flow`.
-        steps: Most of them.
+        train_size: Number P of training points.
+        dimension: Dimension d of the points; their class depends on one coordinate.
+        width: Number of hidden units.
+        alpha: Scale of the predictor alpha (f - f_0); small values learn features.
+        noise_norm: Norm ||nu|| = ||eta|| of Eq. 6; points have a norm of about sqrt(d).
+        turn: Largest turn of the gradient per step, as for `gradient_flow`.
+        steps: Largest number of steps of the flow.
         until_loss: Mean soft hinge at which the flow ends.
-        test_points: Over which R and the test error are taken.
-        seed: Of data, weights and noise.
+        test_points: Number of points over which R and the test error are taken.
+        seed: Seed of data, weights and noise.
     """
 
     train_size: int = 1000
@@ -62,18 +62,18 @@ class RegimeOptions(FlowOptions):
     """One fully connected network on even against odd classes (Geiger et al. 2020, Eqs. 7 to 14), and its stability.
 
     Attributes:
-        dataset, data_dir: Of the images; even classes are -1, odd ones 1.
-        train_size: P.
-        width: h, of each hidden layer.
-        layers: L, hidden layers.
-        alpha: Of the predictor alpha (f - f_0): small for features, large for lazy training.
-        turn: Of `gradient_flow`.
-        steps: Most of them.
-        until_loss: Mean soft hinge at which the flow ends; 0: where every example has its margin.
-        images: Of the test set, for R and the test error.
-        cutoff: c.
-        delta: In pixels.
-        seed: Of the choice of images, weights, fields and noise.
+        dataset, data_dir: Data set and its folder; even classes get the label -1, odd ones 1.
+        train_size: Number P of training images.
+        width: Width h of each hidden layer.
+        layers: Number L of hidden layers.
+        alpha: Scale of the predictor alpha (f - f_0): small values learn features, large ones train lazily.
+        turn: Largest turn of the gradient per step, as for `gradient_flow`.
+        steps: Largest number of steps of the flow.
+        until_loss: Mean soft hinge at which the flow ends; 0 ends it when every example has its margin.
+        images: Number of test images for R and the test error.
+        cutoff: Cutoff c of the deformations.
+        delta: Root-mean-square displacement of the deformations, pixels.
+        seed: Seed of the choice of images, weights, fields and noise.
     """
 
     dataset: str = DEFAULT_DATASET

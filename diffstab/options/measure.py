@@ -1,7 +1,7 @@
-"""What one measurement is told: the options of `diffstab measure`.
+"""The options of one measurement, as `diffstab measure` takes them: names, defaults and checks, in one place.
 
-Names, defaults and checks are here, once. It imports nothing heavy. Two mappings that mean the same measurement become
-equal objects: numbers are canonical, and rules that are left to the convention are filled in.
+Two mappings that mean the same measurement become equal objects: numbers get one form, and rules left to the convention
+are filled in. The module imports nothing heavy.
 """
 
 import json
@@ -53,20 +53,22 @@ from .data_names import dataset_named, split_named
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureSettings:
-    """How a network is measured; the defaults of `measure` and of `diffstab measure`.
+    """Settings of a measurement; the defaults of `measure` and of `diffstab measure`.
 
     Attributes:
-        draws: Deformations and noise vectors per image.
-        average: `median` (the paper's main text) or `mean`, over images and draws.
-        noise_radius: `ensemble` or `per-image`; None takes the convention's.
-        noise_norm: ||eta|| itself, in the units of the network's input, in place of a rule.
-        interpolation: `bilinear` (Eq. 15) or `gaussian` (Eq. 16).
-        seed: Of every random stream, 0 to 2^64 - 1.
-        batch_size: Images per forward pass, at most; batches are made as equal as they can be.
-        batch_norm: `running` statistics, or those of the `batch` (App. E.1: at initialisation).
-        resamples: Bootstrap resamples behind the 95 % intervals.
-        layers: Which are measured beside the output: `auto`, `all`, or names with wildcards; None for none.
-        amp: The network under torch.autocast, which the differences that are measured hardly bear.
+        draws: Number of deformations, and of noise vectors, per image.
+        average: Average over images and draws: `median` (the paper's main text) or `mean`.
+        noise_radius: Rule for the norm of the noise: `ensemble` (one norm for all images) or `per-image`; None takes
+            the convention's.
+        noise_norm: Norm ||eta|| of the noise in units of the network's input; replaces the rule.
+        interpolation: Interpolation between pixels: `bilinear` (Eq. 15) or `gaussian` (Eq. 16).
+        seed: Seed of every random stream, 0 to 2^64 - 1.
+        batch_size: Largest number of images per forward pass; batches are made as equal as possible.
+        batch_norm: Statistics of batch normalisation: `running`, or those of the `batch` (App. E.1: at
+            initialisation).
+        resamples: Number of bootstrap resamples behind the 95 % intervals.
+        layers: Layers measured besides the output: `auto`, `all`, or names with wildcards; None measures none.
+        amp: True runs the network under torch.autocast; its rounding is often as large as the measured changes.
     """
 
     draws: int = 1
@@ -97,7 +99,7 @@ class MeasureSettings:
             one_of("noise_radius", self.noise_radius, NOISE_RADIUS_RULES)
         if self.noise_norm is not None:
             if finite_at_least_zero("noise_norm", self.noise_norm) == 0:
-                raise ValueError("noise_norm is 0, so nothing changes and R_f is not defined; give one above 0")
+                raise ValueError("noise_norm is 0, so nothing changes and R_f is not defined; give a norm above 0")
             object.__setattr__(self, "noise_norm", float(self.noise_norm))
 
 
@@ -109,30 +111,31 @@ class MeasureOptions(CommandOptions):
     """One measurement, as `diffstab measure` takes it; None leaves a rule to the convention.
 
     Attributes:
-        model: `NAME`, `timm:NAME[.TAG]`, `torchvision:NAME[@WEIGHTS]`, `paper:NAME`, `hf-hub:USER/NAME`,
-            `local-dir:PATH`, `package.module:callable` or `file.py:callable`.
-        num_classes, in_chans: Of the network; None: those of its weights, or the data set's.
-        model_kwargs: Further arguments of its constructor: a mapping, or texts such as `depth=12`; kept as JSON.
-        dataset: As in `load_dataset`; those that don't come with the package with `data_dir`.
-        download: Fetch the data set into `data_dir` where it is not there.
-        checkpoint: A file of weights, in place of `weights`.
-        weights_key: Which state dict of the checkpoint, where it holds several: keys joined by points.
-        img_size, crop_pct, mean, std: Of the preprocessing, in place of the weights' or the data set's.
-        exif_orientation: Whether image files are turned as their EXIF tag says.
-        transform: What images undergo; all but `diffeo` are told by `delta` alone.
-        delta: Pixels, in place of `temperature`; 1 where neither is given.
-        noise_norm: ||eta||, in place of the rule `noise_radius`.
-        layers: Which are measured beside the output: `auto`, `all`, or names with wildcards, one text or a list.
-        images: How many, chosen by the seed. With `until_precision`, how many to begin with.
-        until_precision: Go on until log(R_high / R_low) is at most this; None measures once.
-        precision: `float32` or `float64`, of network and images.
-        amp: The network under autocast.
-        channels_last, compile: The network's memory layout, and torch.compile; they change rounding.
-        trust: Names of own code, folders and hubs that a folder's config.json may lead to: one, or several, kept as
-            a JSON list; no part of what it is.
-        workers, device: Where it runs; no part of what it is.
+        model: Name of the network: `NAME`, `timm:NAME[.TAG]`, `torchvision:NAME[@WEIGHTS]`, `paper:NAME`,
+            `hf-hub:USER/NAME`, `local-dir:PATH`, `package.module:callable` or `file.py:callable`.
+        num_classes, in_chans: Numbers of outputs and of input channels; None takes those of the weights or data set.
+        model_kwargs: Further arguments of the network's constructor: a mapping, or texts such as `depth=12`; kept as
+            JSON.
+        dataset: Name of the data set, as for `load_dataset`; one that is not in the package needs `data_dir`.
+        download: True downloads the data set into `data_dir` if it is missing there.
+        checkpoint: File of weights; replaces `weights`.
+        weights_key: Key of the state dict in a checkpoint that holds several: names joined by points.
+        img_size, crop_pct, mean, std: Preprocessing that replaces that of the weights or the data set.
+        exif_orientation: True rotates image files as their EXIF tag says.
+        transform: Transformation of the images; for all but `diffeo`, `delta` alone sets the size.
+        delta: Root-mean-square displacement in pixels; replaces `temperature`. 1 if neither is given.
+        noise_norm: Norm ||eta|| of the noise; replaces the rule `noise_radius`.
+        layers: Layers measured besides the output: `auto`, `all`, or names with wildcards, one text or a list.
+        images: Number of images, chosen by the seed; with `until_precision`, the number to begin with.
+        until_precision: Largest log(R_high / R_low) at which measuring ends; None measures once.
+        precision: Floating-point type of network and images, `float32` or `float64`.
+        amp: True runs the network under autocast.
+        channels_last, compile: Memory layout of the network, and torch.compile; both change rounding.
+        trust: Names of the user's code, folders and hub networks that a folder's config.json may load: one, or
+            several, kept as a JSON list. It does not identify the measurement.
+        workers, device: Processes that load images, and device. They do not identify the measurement.
 
-    The others are those of `MeasureSettings`, `options.Convention` and `MaxEntropyEnsemble`.
+    The other attributes are those of `MeasureSettings`, `options.Convention` and `MaxEntropyEnsemble`.
 
     >>> MeasureOptions.of({"cutoff": 5, "noise-radius": "per-image"}).cutoff
     5.0
@@ -213,7 +216,7 @@ class MeasureOptions(CommandOptions):
         self._fill_in()
 
     def _check_what(self) -> None:
-        """Network, data set, and how images become the network's input."""
+        """Checks the options of network, data set and preprocessing."""
         self._check("model dataset data_dir checkpoint weights_key split", a_text)
         self._check("dataset", lambda _, value: dataset_named(value))
         self._check("split", lambda _, value: split_named(value))
@@ -229,7 +232,7 @@ class MeasureOptions(CommandOptions):
                 raise ValueError(f"model_kwargs has {name}; give it as --{name.replace('_', '-')}")
 
     def _check_transform(self) -> None:
-        """What goes together, of transformation and noise."""
+        """Refuses options of transformation and noise that exclude each other."""
         usual = convention_named(self.convention).noise_radius  # filled in where options are made from others
         if self.noise_norm is not None and self.noise_radius not in (None, usual):
             raise ValueError(
@@ -240,13 +243,13 @@ class MeasureOptions(CommandOptions):
                 raise ValueError(f"temperature is {self.temperature:g} and transform {self.transform!r}; give delta")
             if self.cutoff != DEFAULT_CUTOFF:
                 raise ValueError(
-                    f"cutoff is {self.cutoff:g} and transform {self.transform!r}, which has none; leave it"
+                    f"cutoff is {self.cutoff:g} and transform {self.transform!r}, which has no cutoff; leave cutoff out"
                 )
 
     def at_initialisation(self) -> "MeasureOptions":
-        """The same measurement of the network as it begins. Raises ValueError if this one is of that already."""
+        """Returns the same measurement at initialisation. Raises ValueError if this one is at initialisation."""
         if self.weights == "init" and self.checkpoint is None:
-            raise ValueError("weights is 'init', so there is nothing to set beside it; leave with_init out")
+            raise ValueError("weights is 'init', so with_init would measure the same twice; leave with_init out")
         return replace(self, weights="init", checkpoint=None, weights_key=None, batch_norm=None)
 
     def _fill_in(self) -> None:
@@ -264,23 +267,23 @@ class MeasureOptions(CommandOptions):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """`model_kwargs` by name."""
+        """The arguments in `model_kwargs` by name."""
         found: dict[str, Any] = json.loads(self.model_kwargs) if self.model_kwargs else {}
         return found
 
     @property
     def override(self) -> dict[str, Any]:
-        """Size, crop, mean, std and orientation that were asked for."""
+        """The preprocessing that was asked for: size, crop, mean, std and orientation."""
         statistics = {name: getattr(self, name) for name in ("mean", "std")}
         numbers = {name: text and tuple(map(float, text.split(","))) for name, text in statistics.items()}
         turned = {"exif_orientation": True} if self.exif_orientation else {}
         return {"img_size": self.img_size, "crop_pct": self.crop_pct, **numbers, **turned}
 
 
-# That make the ensemble, by the names that MaxEntropyEnsemble has for them.
+# Options that make the ensemble; MaxEntropyEnsemble has the same names.
 ENSEMBLE = ("cutoff", "delta", "temperature", "convention", "cutoff_rule", "delta_rule")
 
-# Added after stores were kept: left out of a job's name while they have their default, so that those still answer.
+# Options newer than the first stores: a job's name leaves them out at their default, so that old rows are still found.
 ADDED = tuple(
     "num_classes in_chans model_kwargs img_size crop_pct mean std precision amp channels_last compile transform "
     "noise_norm layers exif_orientation weights_key".split()

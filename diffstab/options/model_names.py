@@ -1,14 +1,18 @@
-"""What networks are called: `SOURCE:NAME`, and the factor on its widths, as in `vgg11-w0.25`."""
+"""Names of networks: `SOURCE:NAME`, and the factor on its widths, as in `vgg11-w0.25`."""
 
 import re
 
-LIBRARIES = ("paper", "timm", "torchvision")  # a bare name is looked for in this order, of the paper for small images
+LIBRARIES = (
+    "paper",
+    "timm",
+    "torchvision",
+)  # order of search for a name without prefix; the paper's if images are small
 HUB, LOCAL, OWN = "hf-hub", "local-dir", "python"
-PREFIXES = (*LIBRARIES, HUB, LOCAL)  # any other one is a module of own code
+PREFIXES = (*LIBRARIES, HUB, LOCAL)  # any other prefix is a module of the user's code
 
 
 def leads_out(model: str) -> bool:
-    """Whether a network's name leads to code, a hub or a folder: to more than the libraries that are installed.
+    """Returns True if a network's name leads to code, a hub or a folder, rather than to an installed library.
 
     >>> [leads_out(name) for name in ("lenet", "timm:resnet18", "hf-hub:user/net", "net.py:Net")]
     [False, False, True, True]
@@ -22,7 +26,7 @@ LEAST_WIDTH, LARGEST_WIDTH = 1e-3, 1e2
 
 
 def base_name(name: str) -> str:
-    """A name without its factor.
+    """Returns a network's name without the factor on its widths.
 
     >>> base_name("vgg11-w0.25"), base_name("lenet")
     ('vgg11', 'lenet')
@@ -32,7 +36,7 @@ def base_name(name: str) -> str:
 
 
 def base_and_width(name: str) -> tuple[str, float]:
-    """(name, factor on the widths), 1 where there is none.
+    """Returns (name, factor on the widths); the factor is 1 if the name has none.
 
     Raises:
         ValueError: If the factor is out of bounds.

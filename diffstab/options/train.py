@@ -1,7 +1,7 @@
 """Training recipes as data, and the options of one training: a recipe's values, each of which can be set.
 
-Sources: App. E.1 (`paper`, `transfer`); the published code where it departs from it (`reference`). `laptop` is for a
-few thousand digits on two cores. It imports nothing heavy.
+Sources: App. E.1 (`paper`, `transfer`), and the published code where it differs (`reference`). `laptop` is for a few
+thousand digits on two cores. The module imports nothing heavy.
 """
 
 from dataclasses import dataclass, fields
@@ -19,37 +19,42 @@ SCHEDULES = ("cosine", "exponential", "constant")
 STARTS = ("init", "imagenet")
 LOSSES = ("cross-entropy", "soft-hinge")
 SELECTIONS = ("validation", "last", "test")
-DIGITS = ("mnist", "mnist5k", "svhn")  # a mirror image is no digit
+DIGITS = ("mnist", "mnist5k", "svhn")  # not mirrored: the mirror image of a digit is no digit
 SOFT_HINGE_BETA = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How networks are trained.
+    """A training recipe: optimiser, augmentation, loss, and which epoch's weights are kept.
 
     Attributes:
-        epochs: Passes over all training images; with fewer images as many more as keep the number of steps.
-        batch_size: Images per step.
-        optimizer: `sgd` (with `momentum`) or `adam`.
+        epochs: Epochs over the full training set. A smaller `train_size` gets more epochs, so that the number of steps
+            stays the same.
+        batch_size: Number of images per step.
+        optimizer: Optimiser, `sgd` (with `momentum`) or `adam`.
         lr: Learning rate at the start.
-        head_lr: Of the last layer, where it is another one.
+        head_lr: Learning rate of the last layer at the start; None takes `lr`.
+        momentum: Momentum of SGD.
         weight_decay: Factor of the squared weights in the optimiser.
-        decay_vectors: Whether it holds for biases and batch-norm parameters too.
-        schedule: `cosine` (to 0), `exponential` (times `gamma` after each epoch) or `constant`.
+        decay_vectors: True applies weight decay to biases and batch-norm parameters too.
+        schedule: Schedule of the learning rate: `cosine` (to 0), `exponential` (times `gamma` after each epoch) or
+            `constant`.
         cosine_span: Share of the epochs after which the cosine is at 0; below 1 the rate rises again.
-        start: `init`, or `imagenet`: published weights, all but the last layer's.
+        gamma: Factor on the learning rate after each epoch of the exponential schedule.
+        start: Initial weights: `init` (random), or `imagenet` (published ones in all layers but the last).
         translate: Largest random shift of a training image, pixels.
-        flip: Whether half of the images are mirrored, left to right; None: wherever they are no digits.
-        diffeo_temperature: Of random diffeomorphisms of the training images; 0 draws none.
-        diffeo_cutoff: Of these.
-        diffeo_cutoff_rule: `disk`, or `half-integer`, under which c = 1 keeps a mode, as in the paper's Fig. 12.
-        loss: `cross-entropy`, or `soft-hinge` (beta = 20, one class against the others).
-        alpha: Trains alpha (f - f_0), with the loss over alpha^2; None trains f itself.
-        select: Which epoch is kept: the best one on `validation` images, the `last`, or the best on the `test` images.
-        holdout: Share of the training images held out for that validation.
-        ema: Decay per step of an average of the weights that is kept in their place; 0 keeps the weights themselves.
-        bfloat16: Forward and backward in bfloat16 autocast.
-        channels_last: Memory layout of images and filters.
+        flip: True mirrors half of the images left to right; None does so unless they are digits.
+        diffeo_temperature: Temperature T of random diffeomorphisms of the training images; 0 draws none.
+        diffeo_cutoff: Cutoff c of these diffeomorphisms.
+        diffeo_cutoff_rule: Rule for their modes: `disk`, or `half-integer`, under which c = 1 keeps a mode, as in the
+            paper's Fig. 12.
+        loss: Loss: `cross-entropy`, or `soft-hinge` (beta = 20, one class against the others).
+        alpha: Scale: alpha (f - f_0) is trained, with the loss over alpha^2; None trains f itself.
+        select: Epoch whose weights are kept: the best on `validation` images, the `last`, or the best on `test` images.
+        holdout: Share of the training images held out for validation.
+        ema: Decay per step of a moving average of the weights, which is kept instead of them; 0 keeps the weights.
+        bfloat16: True trains in bfloat16 autocast.
+        channels_last: True uses the memory layout channels_last for images and filters.
     """
 
     epochs: int = 250
@@ -80,7 +85,7 @@ class Recipe:
 
 FULLY_CONNECTED: dict[str, Any] = {"optimizer": "adam", "schedule": "constant", "weight_decay": 0.0}
 
-# By name: patterns of networks, and what those have apart from `Recipe`'s defaults; the last that matches counts.
+# Recipes by name: for patterns of networks, the values that differ from `Recipe`'s defaults; the last match wins.
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "paper": {"fc_*": FULLY_CONNECTED},
     "transfer": {
@@ -92,8 +97,8 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
         "fc_*": {"epochs": 50, "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "translate": 0, "bfloat16": False},
         # convolutions of single channels are slower in bfloat16
         **{name: {"bfloat16": False} for name in ("efficientnet_*", "mobilenet_v2", "convnext_*")},
-        # with few channels 0.1 is too much for some; and without batch normalisation outputs hardly depend on the image
-        # at first, which bfloat16 rounds away and the deep ones take long to leave
+        # with few channels, a rate of 0.1 is too large for some networks; without batch normalisation, outputs hardly
+        # depend on the image at first: bfloat16 rounds the differences away, and deep networks need more epochs
         **{name: {"lr": 0.03} for name in ("lenet", "alexnet", "resnet50")},
         "vgg11": {"lr": 0.01, "bfloat16": False},
         **{name: {"lr": 0.01, "bfloat16": False, "epochs": 40} for name in ("vgg16", "vgg19")},
@@ -103,10 +108,10 @@ DEFAULT_RECIPE = "paper"
 
 
 def recipe_for(name: str, model: str) -> Recipe:
-    """The values that a named recipe has for a network, whatever its width.
+    """Returns the values of a named recipe for a network, whatever its width.
 
     Raises:
-        ValueError: If there is no such recipe.
+        ValueError: If no recipe has this name.
 
     >>> recipe_for("paper", "resnet18").optimizer, recipe_for("paper", "fc_l4").optimizer
     ('sgd', 'adam')
@@ -121,19 +126,20 @@ def recipe_for(name: str, model: str) -> Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(CommandOptions):
-    """One training, as `diffstab train` takes it; what is None comes from the recipe.
+    """One training, as `diffstab train` takes it; the recipe sets values that are None.
 
     Attributes:
-        recipe: Gives every value of `Recipe` that is not set here.
-        train_size: P, how many of the training images, as many of each class, chosen by the seed; None takes all.
+        model, dataset, data_dir, download: Network and data set, as in `MeasureOptions`.
+        recipe: Name of the recipe, which gives every value of `Recipe` that is not set here.
+        train_size: Number P of training images, the same number of each class, chosen by the seed; None takes all.
         label_noise: Share of the training labels that are replaced by another class, chosen by the seed.
-        seed: Of the initialisation, the order of the images, and whatever else is drawn.
-        compile: Whether torch compiles the network.
-        stability_images: Test images on which R_f is measured after 0, 1, 2, 4, ... epochs; 0 measures none.
-        trust: Names that a folder's config.json may lead to, as in `MeasureOptions`; no part of what it is.
-        device: Where it runs; no part of what it is.
+        seed: Seed of the initialisation, the order of the images, and all other random numbers.
+        compile: True compiles the network with torch.compile.
+        stability_images: Number of test images on which R_f is measured after 0, 1, 2, 4, ... epochs; 0 measures none.
+        trust: Names that a folder's config.json may load, as in `MeasureOptions`. They do not identify the training.
+        device: Device to train on. It does not identify the training.
 
-    The others are those of `Recipe`.
+    The other attributes are those of `Recipe`.
 
     >>> TrainOptions.of({"model": "fc_l4", "lr": "1e-3", "weight-decay": 0}).lr
     0.001
@@ -205,16 +211,16 @@ class TrainOptions(CommandOptions):
 
     @property
     def filled(self) -> Recipe:
-        """The recipe as it is carried out, what was set included."""
+        """The recipe in use: the named one with the values that were set here."""
         return Recipe(**{f.name: getattr(self, f.name) for f in fields(Recipe)})
 
 
-# Added after stores were kept: left out of a job's name while they have these values, so that those still answer.
+# Options newer than the first stores: a job's name leaves them out at these values, so that old rows are still found.
 ADDED_TO_TRAINING = {"diffeo_cutoff_rule": "disk"}
 
 
 def _share(option: str, value: Any) -> float:
-    """A number from 0 to below 1."""
+    """Returns `value` as a number from 0 to below 1. Raises TypeError or ValueError for any other value."""
     number = a_number(option, value)
     if number >= 1:
         raise ValueError(f"{option} is {number:g}; it must be below 1")

@@ -67,7 +67,7 @@ def test_a_network_that_is_worse_than_the_row_of_the_key_fails(cli, store):
         (["--baseline", "STORE", "--fail-if", "worse", "--margin", 0.9], "a number of 1 or more is needed"),
         (["--baseline", "nowhere", "--fail-if", "worse"], "'nowhere' is not a store of results"),
         (["--baseline", "STORE:xyz", "--fail-if", "worse"], "no row has a key that begins so"),
-        (["--fail-above", 1, "--convention", "both"], "--fail-above is given, which goes with one"),
+        (["--fail-above", 1, "--convention", "both"], "--fail-above is given, which needs a single convention"),
     ],
 )
 def test_wrong_use_is_told_before_anything_is_measured(cli, store, words, message):

@@ -120,11 +120,11 @@ def test_a_checkpoint_named_init_is_a_checkpoint(cli, tmp_path, monkeypatch):
     [
         (
             MemoryError("Unable to allocate 80 GiB"),
-            "this does not fit into memory (Unable to allocate 80 GiB); ask for",
+            "the work does not fit into memory (Unable to allocate 80 GiB); use smaller",
         ),
         (
             RuntimeError("CUDA out of memory.\nTried 2 GiB"),
-            "this does not fit into memory (CUDA out of memory. Tried 2",
+            "the work does not fit into memory (CUDA out of memory. Tried 2",
         ),
         (RuntimeError("a fault of ours"), None),
     ],

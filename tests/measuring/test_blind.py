@@ -38,7 +38,7 @@ def test_what_is_not_seen_is_told(images, network, share, text):
     assert found == pytest.approx(share)
     if share < 1:
         assert f"{1 - share:.1%} of the network's input never reaches its output" in notes
-        assert "R_f comes out too large" in notes
+        assert "R_f is too large" in notes
     import re
 
     assert re.search(text, notes)

@@ -93,7 +93,7 @@ def test_runs_shared_modules_and_tuples_are_told_apart(images):
             r"no layer can be measured \(text: it gives a str for 100 images, not floats for each\); choose others",
         ),
         ("never", "never: it never runs in the forward pass"),
-        ("auto,first", "auto and all stand alone"),
+        ("auto,first", "give auto or all alone"),
         ("", "auto, all, or names such as layer\\*,fc are needed"),
     ],
 )

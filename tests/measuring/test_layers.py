@@ -200,8 +200,8 @@ def test_the_command_tells_layers_of_trained_and_fresh_network_as_one_table(cli,
     ("arguments", "message"),
     [
         (["--layers", "fcc"], "no layer is called 'fcc'; near:"),
-        (["--layers", "all", "--compile"], "compile is on and layers are asked for"),
-        (["--weights", "init", "--with-init"], "weights is 'init', so there is nothing to set beside it"),
+        (["--layers", "all", "--compile"], "compile is on and layers are given"),
+        (["--weights", "init", "--with-init"], "weights is 'init', so with_init would measure the same twice"),
         (["--layers", ","], "layers is ','"),
     ],
 )

@@ -201,7 +201,7 @@ def test_the_command_measures_each(cli, name):
         ("--transform translation --delta 100", "delta is 100"),
         ("--transform translation --delta 0", "delta is 0"),
         ("--transform rotation --temperature 0.1", "temperature is 0.1 and transform 'rotation'; give delta"),
-        ("--transform rotation --cutoff 5", "cutoff is 5 and transform 'rotation', which has none"),
+        ("--transform rotation --cutoff 5", "cutoff is 5 and transform 'rotation', which has no cutoff"),
         ("--noise-norm 1 --noise-radius per-image", "noise_norm is 1 and noise_radius is 'per-image'"),
         ("--noise-norm 0", "noise_norm is 0"),
     ],

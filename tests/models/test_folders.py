@@ -54,7 +54,7 @@ def test_a_folder_that_does_not_tell_its_preprocessing_needs_it(tmp_path):
     config = {"architecture": "test_resnet", "num_classes": 7}
     (tmp_path / "config.json").write_text(json.dumps(config))
     spec = f"local-dir:{tmp_path}"
-    with pytest.raises(ValueError, match=r"don't tell .* give --img-size, --mean, --std$"):
+    with pytest.raises(ValueError, match=r"don't record .* give --img-size, --mean, --std$"):
         resolve_model(spec, **ON_PHOTOS)
     with pytest.raises(ValueError, match=r"; give --std$"):
         resolve_model(spec, **ON_PHOTOS, override=Override(img_size=64, mean=(0.5,)))

@@ -101,13 +101,13 @@ def test_without_a_network_pretrained_weights_are_refused_at_once_with_the_way_o
 
 def test_other_cached_weights_do_not_delay_the_refusal(no_network):
     (no_network / "models--timm--resnet50.a1_in1k").mkdir()
-    with pytest.raises(ValueError, match="no network can be reached"):
+    with pytest.raises(ValueError, match="the internet can't be reached"):
         fetching.refuse_if_unreachable("timm:resnet26")
     fetching.refuse_if_unreachable("timm:resnet50")  # may be that one
     (no_network / "checkpoints").mkdir()
     (no_network / "checkpoints" / "se_resnet50-ce0d4300.pth").touch()
     fetching.refuse_if_unreachable("timm:legacy_seresnet50")
-    with pytest.raises(ValueError, match="no network can be reached"):
+    with pytest.raises(ValueError, match="the internet can't be reached"):
         fetching.refuse_if_unreachable("timm:resnet26")
 
 

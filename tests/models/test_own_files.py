@@ -135,7 +135,7 @@ def test_channels_and_classes_reach_code_that_takes_them_and_images_in_any_case(
     assert whole.network.asked == {"in_chans": 1, "num_classes": 3} == whole.options
     few = own("own_net:Net", num_classes=3)
     assert few.options is None
-    assert few.notes == ("num_classes is 3, which own_net:Net does not take; its outputs are its own",)
+    assert few.notes == ("num_classes is 3, which own_net:Net does not take; its number of outputs stays",)
     with pytest.raises(ValueError, match=r"calling it with {'depth': 3} fails \(TypeError"):
         own("own_net:Net", in_chans=1, model_kwargs={"depth": 3})
 
@@ -152,7 +152,7 @@ def test_signatures_are_read():
 
 @pytest.mark.usefixtures("code")
 def test_preprocessing_that_nothing_tells_is_told():
-    assert "own_net:Net does not tell its preprocessing; taken is 1 x 28 x 28, as the images are, mean 0.1307" in str(
+    assert "own_net:Net does not record its preprocessing; using 1 x 28 x 28, as the images are, mean 0.1307" in str(
         own("own_net:Net").assumed
     )
     assert own("own_net:Net", override=Override(mean=(0.5,))).assumed is not None
@@ -165,7 +165,7 @@ def test_a_checkpoint_on_images_that_are_resized_does_not_tell_its_preprocessing
     network = resolve_model("timm:test_resnet", **ON_PHOTOS, weights="init", num_classes=4).network
     torch.save(network.state_dict(), tmp_path / "a.pt")
     loaded = resolve_model("timm:test_resnet", **ON_PHOTOS, checkpoint=tmp_path / "a.pt", num_classes=4)
-    assert "a.pt does not tell its preprocessing; taken is 3 x 160 x 160" in loaded.assumed
+    assert "a.pt does not record its preprocessing; using 3 x 160 x 160" in loaded.assumed
     torch.save(
         resolve_model("fc_l2", DIGITS, dataset="mnist5k", weights="init").network.state_dict(), tmp_path / "b.pt"
     )
@@ -177,6 +177,6 @@ def test_code_that_gives_trained_weights_is_not_called_fresh_without_a_word(code
     (code / "own_net.py").write_text(text + "    torch.nn.init.ones_(net.head.weight)\n"
                                             "    torch.nn.init.ones_(net.head.bias)\n    return net\n")  # fmt: skip
     (note,) = own("own_net:trained", weights="init").notes
-    assert "own_net:trained gives the same weights whatever the seed, so they may be trained ones" in note
+    assert "own_net:trained gives the same weights for every seed, so they may be trained ones" in note
     assert own("own_net:Net", weights="init").notes == ()
     assert own("own_net:trained").notes == ()

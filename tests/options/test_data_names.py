@@ -36,10 +36,10 @@ def test_names_of_data_sets(spec, name):
         ("", "dataset is ''; allowed"),
         (
             "tfds/mnist",
-            r"dataset is 'tfds/mnist'; of timm's prefixes only torch/ is known here, so name one of mnist5k",
+            r"dataset is 'tfds/mnist'; of timm's prefixes only torch/ is known, so give one of mnist5k",
         ),
-        ("hfds/user/mnist", "only torch/ is known here"),
-        ("/mnist", "only torch/ is known here"),
+        ("hfds/user/mnist", "only torch/ is known"),
+        ("/mnist", "only torch/ is known"),
     ],
 )
 def test_unknown_data_sets_are_refused(spec, message):

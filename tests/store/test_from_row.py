@@ -102,7 +102,7 @@ def test_a_difference_is_told_and_is_an_error(cli, folder):
         assert not tell_differences(other, row)
         text = streams[1].getvalue().decode()
     assert text.startswith(
-        f"row {row['key'][:12]}: others than in the row, relatively R by 0.0099; in the row there were"
+        f"row {row['key'][:12]}: the numbers differ from the row's, relatively R by 0.0099; the row was measured with"
     )
     assert "device tpu, torch 0.1" in text
 
@@ -146,7 +146,7 @@ def test_lost_raw_values_are_put_back_and_a_sweep_misses_them(cli, tmp_path, one
         damage()
         assert "1 to run, 0 done" in cli(*words, "--dry-run").stdout
         answer = cli("measure", "--from-row", row["key"], "--store", tmp_path / "s", "--device", "cpu")
-        assert f"row {row['key'][:12]}: its raw values were missing or damaged, and are put back" in answer.stderr
+        assert f"row {row['key'][:12]}: its raw values were missing or damaged, and are restored" in answer.stderr
         assert "0 to run, 1 done" in cli(*words, "--dry-run").stdout
         assert Store(tmp_path / "s").raw(Store(tmp_path / "s").rows()[0]).deformation.shape == (30, 1)
     path.write_bytes(whole[:-1])

@@ -122,7 +122,7 @@ measure: {weights: [init, train], cutoff: [3, 5], exclude: [{model: lenet, weigh
         ("measure: {images: ten}", "measure.images: 'ten' is no number; a whole number"),
         ("measure: {cutoff: []}", "measure.cutoff is an empty list, so the grid is empty"),
         ("measure: {cutoff: [[3]]}", "measure.cutoff[0] is [3]; one value is needed"),
-        ("measure: {model: null}", "measure.model: model is None; leave it out to have its default, 'resnet18'"),
+        ("measure: {model: null}", "measure.model: model is None; leave it out to get its default, 'resnet18'"),
         ("measure: {images: [100, null]}", "measure.images[1]: images is None; leave it out"),
         ('measure: {model: "\\uD800"}', "holds surrogates"),
         (f"measure: {{cutoff: 1{'0' * 400}}}", f"measure.cutoff: 1{'0' * 199}... is beyond any number"),

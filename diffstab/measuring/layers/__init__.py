@@ -1,5 +1,5 @@
-"""D, G and R of a network's layers, beside those of its output.
+"""Measures D, G and R of a network's layers, besides those of its output.
 
-Open `observe` first, the hooks; `names` says which layers are meant, `gather` adds up batches, `profile` makes
-results.
+Open `observe` first, which has the hooks. `names` finds the layers that the user chose, `gather` adds up batches,
+`profile` makes results.
 """

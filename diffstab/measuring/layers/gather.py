@@ -1,4 +1,4 @@
-"""What is gathered of the layers over all batches: squared changes by image, distances of pairs, running sums."""
+"""Gathers values of the layers over all batches: squared changes by image, distances of pairs, running sums."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ NOT_ALWAYS = "it was there for some batches and not for others"
 
 @dataclass(frozen=True)
 class Layer:
-    """What stays the same from batch to batch; see `observe.Seen`."""
+    """The properties of a layer that stay the same from batch to batch; see `observe.Seen`."""
 
     name: str
     matrices: int
@@ -29,11 +29,17 @@ class Layer:
 
 @dataclass(frozen=True)
 class BatchOfLayers:
-    """Of one batch; arrays by layer but for the sums, which stay where the network is.
+    """Per-layer values of one batch. Arrays are on the host, running sums on the network's device.
 
     Attributes:
-        squares: `[B, L, G - 1]`: by deformation and by noise in turn.
-        pairs: `[L, P]`.
+        layers: The L layers that were measured, in the order of execution.
+        skipped: Reasons why other layers were not measured, by name.
+        outputs: Names of layers whose output is the network's own.
+        matrices: Number of layers with weights that ran.
+        squares: Squared changes `[B, L, G - 1]` of B images in G - 1 changes: by deformation and by noise in turn.
+        pairs: Squared distances of P pairs of images, `[L, P]`.
+        totals: Sum of the layer's outputs over the images, by layer.
+        spreads: Sum of squared distances from the mean output, `[L]`.
     """
 
     layers: tuple[Layer, ...]
@@ -47,7 +53,7 @@ class BatchOfLayers:
 
 
 def batch_of_layers(seen: Observed, output: Tensor) -> BatchOfLayers:
-    """What was seen of one batch, in one copy to the host; sums stay. Layers that are not finite are skipped."""
+    """Makes the values of one batch, in one copy to the host; sums stay. Layers with non-finite values are skipped."""
     if not seen.layers:
         squares, pairs = np.empty((0, 0, 0)), np.empty((0, 0))
         return BatchOfLayers((), seen.skipped, frozenset(), seen.matrices, squares, pairs, [], output.new_zeros(0))
@@ -76,18 +82,18 @@ def _described(one: Seen) -> Layer:
 
 @dataclass
 class LayerChanges:
-    """Of all batches so far, or of all processes.
+    """Per-layer values of all batches so far, or of all processes; h(x) is a layer's output.
 
     Attributes:
-        layers: Those seen in every batch, in the order of execution; None before the first.
-        skipped: Why others can't be measured, by name.
-        outputs: The layers whose output is the network's own.
-        matrices: How many layers with weights ran in a forward pass.
-        squares: By batch, `[B, L, G - 1]`.
-        keys: By batch, the index of each image.
-        distances: By batch, `[L, P]`.
-        totals: The sum of h(x) over the images, by layer.
-        spreads: The sum of ||h(x) - mean||^2, `[L]`; as the totals, where the network is.
+        layers: The L layers seen in every batch, in the order of execution; None before the first batch.
+        skipped: Reasons why other layers can't be measured, by name.
+        outputs: Names of layers whose output is the network's own.
+        matrices: Number of layers with weights that ran in a forward pass.
+        squares: Squared changes `[B, L, G - 1]` of each batch.
+        keys: Indices of the images of each batch.
+        distances: Squared distances `[L, P]` of pairs of images of each batch.
+        totals: Sum of h(x) over the images, by layer, on the network's device.
+        spreads: Sum of ||h(x) - mean||^2 over the images, `[L]`, on the network's device.
     """
 
     layers: tuple[Layer, ...] | None = None
@@ -101,7 +107,7 @@ class LayerChanges:
     spreads: Tensor = field(default_factory=lambda: torch.zeros(0))
 
     def add(self, keys: NDArray[np.int64], batch: BatchOfLayers) -> None:
-        """Takes in a batch."""
+        """Adds a batch."""
         one = LayerChanges(
             batch.layers,
             dict(batch.skipped),
@@ -116,7 +122,7 @@ class LayerChanges:
         self.join(one)
 
     def join(self, other: "LayerChanges") -> None:
-        """Takes in what another one gathered."""
+        """Adds the values that another `LayerChanges` gathered."""
         if other.layers is None:
             return
         if self.layers is None:
@@ -150,17 +156,22 @@ class LayerChanges:
         self.totals, self.spreads = [self.totals[place] for place in places], self.spreads[places]
 
     def on_host(self) -> "LayerChanges":
-        """With its sums on the CPU, to go to other processes."""
+        """Moves the sums to the CPU, to send them to other processes; returns itself."""
         self.totals, self.spreads = [total.cpu() for total in self.totals], self.spreads.cpu()
         return self
 
     def leave_out(self, name: str, why: str) -> None:
-        """Skips a layer after all."""
+        """Removes a layer, with the reason."""
         self.skipped[name] = why
         self._keep({one for one in self.layers or () if one.name != name})
 
     def values(self, order: Sequence[int], exponents: Mapping[str, float | None]) -> LayerValues:
-        """With images in the order of these indices, and d log <b> / d log r of each layer by name."""
+        """Returns the values with images in the order of indices `order`.
+
+        Args:
+            order: Indices of all images.
+            exponents: Growth d log <b> / d log r of the change by noise, of each layer by name.
+        """
         place = {key: n for n, key in enumerate(order)}
         here = np.concatenate([[place[int(key)] for key in keys] for keys in self.keys])
         squares = np.empty_like(whole := np.concatenate(self.squares))
@@ -180,6 +191,6 @@ class LayerChanges:
 
 
 def _in_order(exponents: Mapping[str, float | None], layers: Sequence[Layer]) -> Array | None:
-    """NaN where an exponent is not known; None where none is."""
+    """Exponents in the order of layers, NaN for unknown ones; None if all are unknown."""
     found = [exponents.get(layer.name) for layer in layers]
     return None if not any(found) else np.array([np.nan if one is None else one for one in found])

@@ -1,4 +1,4 @@
-"""What is kept of a layer's output: squared distances in float64, never the output itself."""
+"""Reduces a layer's output to squared distances in float64; the output itself is never kept."""
 
 from typing import NamedTuple
 
@@ -7,16 +7,16 @@ from torch import Tensor
 
 from ...precision import doubled, sent
 
-PAIRS = 10  # an image takes part in, on either side
-AT_ONCE = {"cpu": 2**20, "cuda": 2**24}  # values in float64 at a time: many threads have little to wait for
+PAIRS = 10  # pairs of an image with images behind it, and as many with images before it
+AT_ONCE = {"cpu": 2**20, "cuda": 2**24}  # float64 values per block: more for GPUs, which run more threads
 
 
 class Moments(NamedTuple):
-    """Of the outputs h of one layer for B images and G - 1 changes of each, all float64.
+    """Moments of the outputs h of one layer for B images x and G - 1 changes of each, all float64.
 
     Attributes:
-        squares: ||h(changed x) - h(x)||^2, `[B, G - 1]`.
-        pairs: ||h(x) - h(z)||^2 of the `neighbours` among the images, `[P]`.
+        squares: Squared changes ||h(changed x) - h(x)||^2, `[B, G - 1]`.
+        pairs: Squared distances ||h(x) - h(z)||^2 of the pairs of images in `neighbours`, `[P]`.
         total: The sum of h(x) over the images, `[features]`.
         spread: The sum of ||h(x) - mean||^2 over the images, `[]`.
     """
@@ -28,11 +28,11 @@ class Moments(NamedTuple):
 
 
 def moments(values: Tensor, groups: int) -> Moments:
-    """The moments of a layer's output.
+    """Computes the moments of a layer's output.
 
     Args:
-        values: `[groups * B, ...]`: the images first, then each change of all of them.
-        groups: G.
+        values: Output `[groups * B, ...]`: of the images first, then of each change of all images.
+        groups: Number G of groups: the images, and their G - 1 changes.
 
     >>> found = moments(torch.tensor([[0.0], [2.0], [1.0], [2.0]]), groups=2)
     >>> found.squares.tolist(), found.pairs.tolist(), found.total.tolist()
@@ -47,7 +47,7 @@ def moments(values: Tensor, groups: int) -> Moments:
         first = block[0]
         squares.append(block[1:].sub_(first).square_().sum(-1))
         totals.append(first.sum(0))
-        first -= totals[-1] / images  # or the products would lose the differences
+        first -= totals[-1] / images  # without this, rounding of the products would hide the differences
         products.append(first @ first.T)
     product = torch.stack(products).sum(0)
     sizes = product.diagonal()
@@ -57,9 +57,9 @@ def moments(values: Tensor, groups: int) -> Moments:
 
 
 def neighbours(images: int) -> Tensor:
-    """Pairs of different images, int64 `[2, P]`: each image with the next ten behind it in a circle, once.
+    """Returns pairs of different images, int64 `[2, P]`: each image with the ten that follow it in a circle.
 
-    Images that come in random order make them a random choice among all pairs.
+    If images come in random order, these are a random choice among all pairs.
 
     >>> neighbours(3).tolist()
     [[0, 1, 2], [1, 2, 0]]
@@ -74,6 +74,6 @@ def neighbours(images: int) -> Tensor:
 
 
 def _rows(values: Tensor) -> Tensor:
-    """`[B, features]`, the features in the order of the memory: distances don't care, and no copy is made."""
+    """Returns `[B, features]`, with features in memory order, which saves a copy and doesn't change distances."""
     inner = sorted(range(1, values.ndim), key=values.stride, reverse=True)
     return values.permute(0, *inner).reshape(len(values), -1)

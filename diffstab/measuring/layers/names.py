@@ -1,4 +1,4 @@
-"""Which layers of a network are meant: `auto`, `all`, or names with wildcards."""
+"""Finds the layers that the user chose: `auto`, `all`, or names with wildcards."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -10,22 +10,23 @@ from torch.nn.modules import activation, batchnorm, instancenorm, normalization
 
 from ...options import ALL, AUTO
 
-OUTPUT = "output"  # what the network returns, as the last layer of `auto` and `all`
-HOLDERS = (nn.ModuleList, nn.ModuleDict)  # which never run themselves
+OUTPUT = "output"  # name of the network's output, the last layer of `auto` and `all`
+HOLDERS = (nn.ModuleList, nn.ModuleDict)  # containers that never run themselves
 SHAPING = (nn.Flatten, nn.Unflatten, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 POINTWISE = {module.__name__ for module in (activation, batchnorm, instancenorm, normalization)}
 
 
 def layers_meant(network: object, layers: str) -> dict[str, nn.Module]:
-    """The modules that a choice of layers means, by name; a module that has several names comes once.
+    """Returns the modules that a choice of layers means, by name; a module with several names comes once.
 
     Args:
-        network: That holds them.
-        layers: `auto`: the points at which timm reads features, or else the top-level blocks, those of a sequence one
-            by one; `all`: every module; or patterns with `*` and `?`, commas between them, for the modules' names.
+        network: The network.
+        layers: Choice of layers: `auto` (the points at which timm reads features, otherwise the top-level blocks, with
+            the members of a sequence one by one), `all` (every module), or names with `*` and `?`, separated by
+            commas.
 
     Raises:
-        ValueError: If the network is no `nn.Module`, its modules can't be seen, or a pattern means none of them; the
+        ValueError: If the network is no `nn.Module`, its modules are hidden, or a pattern matches none of them; the
             message has the nearest names.
 
     >>> list(layers_meant(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4, 2)), "auto"))
@@ -63,7 +64,7 @@ def _matching(pattern: str, named: Mapping[str, nn.Module]) -> list[str]:
 
 
 def _feature_points(network: nn.Module) -> list[str]:
-    """Where timm reads features; none for other networks."""
+    """Names of the modules at which timm reads features; none for other networks."""
     info: Any = getattr(network, "feature_info", None)
     try:
         return [str(point["module"]) for point in info]
@@ -72,7 +73,7 @@ def _feature_points(network: nn.Module) -> list[str]:
 
 
 def _blocks(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Top-level modules, sequences by their members; a layer and the norm and activation behind it as one."""
+    """Yields top-level modules, with sequences by their members; a layer with its norm and activation counts as one."""
     members = list(_members(network, ""))
     following = [module for _, module in members[1:]] + [None]
     for (name, module), after in zip(members, following, strict=True):
@@ -89,7 +90,7 @@ def _members(network: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]
 
 
 def _is_pointwise(module: nn.Module) -> bool:
-    """Whether it is a norm or an activation, torch's or timm's."""
+    """Returns True for a norm or an activation, of torch or timm."""
     home = type(module).__module__
     return home in POINTWISE or home.startswith(("timm.layers.activations", "timm.layers.norm"))
 

@@ -1,8 +1,8 @@
-"""Observers of a network's layers: forward hooks that reduce each output to squared distances while it is there.
+"""Observes a network's layers: forward hooks reduce each output to squared distances at once.
 
-An image and all its changes go through the network at once, so that nothing has to be kept until the next pass. A
-hook sees an output before a following in-place operation overwrites it; a module that runs several times is seen each
-time; the hooks are there during the forward pass alone.
+An image and all its changes go through the network in one batch, so that no output is kept until the next pass. A hook
+sees an output before a following in-place operation overwrites it. A module that runs several times is seen each time.
+The hooks exist only during the forward pass.
 """
 
 import weakref
@@ -24,11 +24,11 @@ class Seen(NamedTuple):
     """One run of one layer.
 
     Attributes:
-        name: Of the layer; at its second run in a forward pass with `:2`.
-        matrices: How many layers with weights in two or more dimensions, as convolutions and linear maps, had run.
-        shape: Of the output for one image.
-        part: Which of several outputs it is; None where there is one.
-        moments: None where that is the network's own output.
+        name: Name of the layer; `:2` is added at its second run in a forward pass.
+        matrices: Number of layers with weights in two or more dimensions (convolutions, linear maps) that ran so far.
+        shape: Shape of the output for one image.
+        part: Place among several outputs; None if there is one.
+        moments: Moments of the output over the batch.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Seen(NamedTuple):
 
 @dataclass
 class Observed:
-    """What was seen in one forward pass.
+    """The layers seen in one forward pass.
 
     Attributes:
-        layers: In the order of execution.
-        skipped: Why a layer could not be measured, by name.
-        matrices: How many layers with weights in two or more dimensions ran.
+        layers: Runs of layers, in the order of execution.
+        skipped: Reasons why layers could not be measured, by name.
+        matrices: Number of layers with weights in two or more dimensions that ran.
     """
 
     layers: list[Seen] = field(default_factory=list)
@@ -55,16 +55,16 @@ class Observed:
     _tensors: dict[str, tuple[weakref.ref[Tensor], int]] = field(default_factory=dict)
 
     def run_of(self, name: str) -> str:
-        """The name of a layer's next run."""
+        """Returns the name of a layer's next run."""
         run = self._runs[name] = self._runs.get(name, 0) + 1
         return name if run == 1 else f"{name}:{run}"
 
     def remember(self, name: str, tensor: Tensor) -> None:
-        """Which tensor a layer gave, and in which state, to know it again."""
+        """Records the tensor that a layer returned and its version, to recognise it later."""
         self._tensors[name] = (weakref.ref(tensor), tensor._version)
 
     def gave(self, output: Tensor) -> frozenset[str]:
-        """The layers whose output this very tensor is, unchanged since."""
+        """Returns the names of layers that returned this very tensor, if it was not changed since."""
         return frozenset(
             name for name, (seen, version) in self._tensors.items() if seen() is output and version == output._version
         )
@@ -75,10 +75,10 @@ def observing(network: nn.Module, layers: Mapping[str, nn.Module], images: int, 
     """Observes layers while a network runs on images and their changes.
 
     Args:
-        network: That runs inside.
-        layers: By name.
-        images: B, how many there are.
-        groups: How many times they stand in the input: once as they are, then once for each change.
+        network: The network that runs inside the context.
+        layers: Modules to observe, by name.
+        images: Number B of images.
+        groups: Number of times that the images are in the input: once unchanged, then once for each change.
 
     >>> import torch
     >>> network = nn.Sequential(nn.Linear(3, 2), nn.ReLU(inplace=True))
@@ -114,8 +114,12 @@ class _Reducer:
     """The hook of one layer.
 
     Args:
-        in_parts: Whether it may be run once for each group, as an activation within a batch norm is where that works on
-            its own batch.
+        seen: Collects what the hook sees.
+        name: Name of the layer.
+        images: Number B of images.
+        groups: Number of times that the images are in the input.
+        in_parts: True if the layer may run once for each group, as an activation inside a batch norm with batch
+            statistics does.
     """
 
     def __init__(self, seen: Observed, name: str, images: int, groups: int, *, in_parts: bool) -> None:
@@ -124,7 +128,7 @@ class _Reducer:
 
     def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         if self.in_parts and isinstance(output, Tensor) and output.shape[:1] == (self.images,):
-            self.parts.append(output.clone())  # what follows may work in place
+            self.parts.append(output.clone())  # the next operation may overwrite it
             if len(self.parts) < self.groups:
                 return
             output, self.parts = torch.cat(self.parts), []
@@ -140,7 +144,7 @@ class _Reducer:
 
 
 def _per_image(output: Any, rows: int) -> tuple[Tensor, str | None] | tuple[None, str]:
-    """The first tensor of floats with a row for each image, and where it stood; or what came instead."""
+    """Returns the first float tensor with a row for each image, and its place; or None and what came instead."""
     try:
         first, where = measured_output(output)
     except TypeError:

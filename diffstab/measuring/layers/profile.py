@@ -1,4 +1,4 @@
-"""The depth profile of a measurement: D, G and R of each layer that was observed, and what is told of the others."""
+"""Makes the depth profile of a measurement: D, G and R of each observed layer, and notes on the others."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from ..setup import Setup
 from .gather import LayerChanges
 from .names import OUTPUT
 
-MOST_TOLD = 5  # layers that are named in one note
+MOST_TOLD = 5  # layers that one note names
 
 
 def layer_profile(
@@ -23,17 +23,18 @@ def layer_profile(
     setup: Setup,
     note: Note,
 ) -> tuple[tuple[LayerStability, ...] | None, LayerValues | None]:
-    """The layers in order of execution, and their raw values; None where none were asked for.
+    """Returns the layers in order of execution, and their raw values; None if no layers were asked for.
 
-    The layer whose output is the network's own has its numbers; with `auto` and `all` the profile always ends there.
+    A layer whose output is the network's own has the network's numbers. With `auto` and `all`, the profile always ends
+    with the network's output.
 
     Args:
-        changes: What was observed.
-        raw: Of the network's output.
-        exponents: d log <b> / d log r of each layer, by name.
-        estimates: D, G and R of it.
-        setup: Of the measurement.
-        note: Told which layers could not be measured, and why.
+        changes: Values of the observed layers.
+        raw: Raw values of the network's output.
+        exponents: Growth d log <b> / d log r of the change by noise, of each layer by name.
+        estimates: D, G and R of the network's output.
+        setup: Setup of the measurement.
+        note: Function that is called with the layers that could not be measured, and the reason.
 
     Raises:
         ValueError: If no layer that was asked for can be measured.
@@ -54,7 +55,7 @@ def _measured(
     estimates: dict[str, Interval],
     setup: Setup,
 ) -> list[LayerStability]:
-    """The layers for which D, G and R are defined; the others are left out of the changes."""
+    """Returns the layers for which D, G and R are defined, and removes the others from the changes."""
     if not changes.layers:
         return []
     values = changes.values(raw.indices.tolist(), exponents)
@@ -85,7 +86,7 @@ def _layer(
 
 
 def _tell_skipped(changes: LayerChanges, setup: Setup, note: Note) -> None:
-    """Notes on layers without numbers, those that never ran among them; an error if there is no other."""
+    """Notes the layers without numbers, including those that never ran. Raises ValueError if no layer has numbers."""
     assert setup.layers is not None
     ran = {layer.name.partition(":")[0] for layer in changes.layers or ()}
     ran |= {name.partition(":")[0] for name in changes.skipped}
@@ -101,9 +102,13 @@ def _tell_skipped(changes: LayerChanges, setup: Setup, note: Note) -> None:
 
 
 def relative_depths(matrices: Sequence[int], total: int) -> list[float]:
-    """Depth of each layer from the number of layers with weights that had run by its end, of so many in all.
+    """Returns the depth of each layer, 0 to 1, from the number of layers with weights that ran up to its end.
 
-    Networks without such layers have their layers at equal distances.
+    A network with fewer than two such layers gets equal distances.
+
+    Args:
+        matrices: Number of layers with weights that ran up to the end of each layer.
+        total: Number of layers with weights in the network.
 
     >>> relative_depths([0, 1, 3, 5], total=5), relative_depths([0, 0, 0], total=0)
     ([0.0, 0.0, 0.5, 1.0], [0.0, 0.5, 1.0])
