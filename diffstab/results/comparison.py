@@ -158,7 +158,7 @@ def compare(
         refuse_nothing_shared({name: by_setting(name, mine) for name, mine in rows.items()})
     if len(shared) > 1:
         one, other = (told_setting(found.setting) for found in shared[:2])
-        raise ValueError(f"results are of several settings ({one}, and {other}); compare those of one")
+        raise ValueError(f"the results have several settings ({one}, and {other}); give results of one setting")
     found = compare_shared(shared[0], lambda row: raw[id(row)], resamples=resamples, seed=seed)
     for note in found.notes:
         warnings.warn(note, stacklevel=2)

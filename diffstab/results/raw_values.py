@@ -60,7 +60,7 @@ class RawValues:
         displacement_norm: ||tau x - x||, `[N, draws]`.
         deformation_by_output: Squared change of each output by the deformation, `[N, draws, outputs]`. Kept for
             networks of up to 100 outputs, and wherever the median is taken per output coordinate.
-        noise_by_output: Squared change of each output by the noise, `[N, draws, outputs]`; kept like `deformation_by_output`.
+        noise_by_output: Squared change of each output by the noise, `[N, draws, outputs]`, in the same cases.
         flips_deformation: 1 where f(tau x) predicts another class than f(x), `[N, draws]`.
         flips_noise: 1 where f(x + eta) predicts another class than f(x), `[N, draws]`.
         image_norm: ||x||, `[N]`.

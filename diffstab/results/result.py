@@ -87,7 +87,7 @@ class StabilityResult:
         few_classes: Whether the images come from far fewer classes than a random choice would.
         input_seen: Share of the input's values that can change the output; None if not known.
         layers: D, G and R of the layers in order of execution, if they were asked for.
-        layers_asked: Pattern by which the layers were asked for.
+        layers_asked: Choice of layers that was asked for: `auto`, `all`, or names with wildcards, separated by commas.
         raw: Values of each image and draw, behind every average.
     """
 

@@ -77,7 +77,7 @@ def by_setting(name: str, rows: Sequence[Row]) -> Blocks:
         if block in own:
             differing = _differing(own[block], row)
             raise ValueError(
-                f"{name!r} means several rows with seed {row['seed']}; add what tells them apart: {differing}"
+                f"{name!r} fits several rows with seed {row['seed']}; add a filter that chooses one: {differing}"
             )
         own[block] = row
     return dict(found)
