@@ -18,7 +18,7 @@ class LayerStability:
         D, G, R: The quantities of a `StabilityResult` for this layer's output, with 95 % intervals.
         shape: Shape of the layer's output for one image.
         part: Name of the tensor if the layer returns several; None if it returns one.
-        is_output: Whether this is the network's output, so that D, G and R are those of the result.
+        is_output: True for the network's output; then D, G and R are those of the result.
     """
 
     name: str

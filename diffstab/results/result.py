@@ -82,9 +82,9 @@ class StabilityResult:
         batch_order: Order of the images if the batch is part of f: `seeded`, or `given` by a loader; otherwise None.
         copies: Number of images that are copies of others; an image and its copies count once in the intervals.
         images_left: Number of images that a loader left out by dropping its last batch.
-        mixes_images: Whether an image's output depends on the other images of its batch by other means than batch norm;
+        mixes_images: True if an image's output depends on the other images of its batch by other means than batch norm;
             batches of `batch_size` are then kept whole.
-        few_classes: Whether the images come from far fewer classes than a random choice would.
+        few_classes: True if the images come from far fewer classes than a random choice would.
         input_seen: Share of the input's values that can change the output; None if not known.
         layers: D, G and R of the layers in order of execution, if they were asked for.
         layers_asked: Choice of layers that was asked for: `auto`, `all`, or names with wildcards, separated by commas.
