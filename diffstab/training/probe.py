@@ -90,7 +90,7 @@ class StabilityProbe:
             found = self._measured(network)
         except Exception as error:
             found = dict.fromkeys(NAMES)
-            text = f"R_f was not measured at step {step}, and the training goes on; later failures are not noted: {error}"
+            text = f"R_f was not measured at step {step}, and the training goes on; later ones are not noted: {error}"
             self._tell_once("failure", text)
         self.history.append({"step": step, **found})
         return found
