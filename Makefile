@@ -1,26 +1,26 @@
-# The targets need Python 3.11 or newer and nothing else: they make a virtual environment and install into it.
+# You need Python 3.11+ and make. The targets make a virtual environment and install everything else into it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
 .PHONY: measure figures check test docs gpu test-lowest coverage mutants fuzz intervals clean
 
-# The main job: R_f of the trained networks on held-out images, beside its value at initialisation.
+# The main target: R_f of the trained networks on held-out images, beside R_f at initialisation.
 measure: $(VENV)/installed
 	$(BIN)/python scripts/measure_pretrained.py
 
-# Every figure at laptop scale, into figures/; stopped at any point, it goes on. Hours on two cores the first time.
+# Every figure at laptop scale, into figures/. The first time it takes hours on two cores; you can stop and continue it.
 figures: $(VENV)/installed-plot
 	$(BIN)/diffstab figure all --run --store figures/store --output figures
 
-# The quick lane, two minutes: lint, types, doctests, and the tests that are not slow.
+# Quick checks, two minutes: lint, types, doctests, and all tests that are not slow.
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
-# All: lint, types, pages, tests and doctests.
+# All checks: lint, types, pages, tests and doctests.
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -28,13 +28,13 @@ test: $(VENV)/installed-dev
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
 	$(BIN)/pytest -n 2 --dist loadfile
 
-# The pages, in build/docs/index.html.
+# The documentation pages, in build/docs/index.html.
 docs: $(VENV)/installed-dev
 	$(BIN)/sphinx-build -W --keep-going -b html docs build/docs
 
-# Long checks; docs/checks.md has their last results.
+# Long checks. Their latest results are in docs/checks.md.
 
-# All tests with the oldest version of each dependency, in a virtual environment of its own.
+# All tests with the oldest allowed version of each dependency, in a separate virtual environment.
 test-lowest:
 	$(PYTHON) -m venv $(VENV)-lowest
 	$(PYTHON) scripts/maintain/lowest_versions.py > $(VENV)-lowest/lowest.txt
@@ -42,24 +42,24 @@ test-lowest:
 	VIRTUAL_ENV=$(VENV)-lowest $(VENV)-lowest/bin/uv pip install --quiet -c $(VENV)-lowest/lowest.txt --editable '.[dev]'
 	$(VENV)-lowest/bin/pytest -n 2 --dist loadfile
 
-# Which lines the tests run: fails below 95 %.
+# Share of lines that the tests run; fails below 95 %.
 coverage: $(VENV)/installed-dev
 	$(BIN)/pytest -n 2 --dist loadfile --cov=diffstab --cov-report=term-missing:skip-covered --cov-fail-under=95
 
-# What share of planted faults the tests notice.
+# Share of planted faults that the tests notice.
 mutants: $(VENV)/installed-dev
 	$(BIN)/python scripts/maintain/check_mutants.py --output docs/mutants.csv
 
-# Twenty times as many hostile files, folders, options, specs, stores and command lines, and other ones than the tests'.
+# Tests with hostile files, folders, options, specs, stores and command lines: 20 times as many, drawn anew.
 fuzz: $(VENV)/installed-dev
 	DIFFSTAB_FUZZ=20 $(BIN)/pytest -n 2 -k 'hostile or spoiled' tests
 
-# On a machine with a GPU: agreement with the CPU, waits, memory, speed; eight minutes. Results go to gpu/.
-# It takes the virtual environment if there is one, otherwise a Python with torch, torchvision, timm and pytest.
+# On a machine with a GPU, eight minutes: agreement with the CPU, waits, memory, speed. Results go to gpu/.
+# Uses the virtual environment if there is one, otherwise a Python with torch, torchvision, timm and pytest.
 gpu:
 	$(or $(wildcard $(BIN)/python),$(PYTHON)) scripts/maintain/check_gpu.py --output gpu
 
-# How often the 95 % intervals hold the truth: two hours on two cores.
+# How often the 95 % intervals contain the true value: two hours on two cores.
 intervals: $(VENV)/installed-dev
 	$(BIN)/python scripts/maintain/check_coverage.py images --output docs/coverage-images.csv
 	$(BIN)/python scripts/maintain/check_coverage.py comparisons --output docs/coverage-comparisons.csv

@@ -1,4 +1,4 @@
-"""R_f of every network kept with the package, trained and at initialisation, side by side.
+"""Measures R_f of every network in pretrained/, trained and at initialisation, and prints one table.
 
 python scripts/measure_pretrained.py
 """
@@ -14,7 +14,7 @@ from diffstab.streams import choose
 
 
 def measure_one(model: str, dataset: str, weights: str, images: int, seed: int) -> StabilityResult:
-    """As `diffstab measure --model MODEL --dataset DATASET --weights WEIGHTS` does."""
+    """Measures as `diffstab measure --model MODEL --dataset DATASET --weights WEIGHTS` does."""
     data = load_dataset(dataset)
     network = load_model(model, dataset=dataset, weights=weights, seed=seed)
     click.echo(f"measuring {model}, {weights}, on {images} images of {dataset}", err=True)

@@ -3,8 +3,8 @@
     pip install 'diffstab[plot]'
     python scripts/plot_error_vs_rf.py RESULTS -o FIGURE.png
 
-Writes FIGURE.png, FIGURE.pdf and FIGURE.csv with the points behind them; prints the correlations. The figure is that of
-`diffstab figure fig05-error --preset own`.
+Writes FIGURE.png, FIGURE.pdf and FIGURE.csv (the plotted points) and prints the correlations. The figure is the same as
+that of `diffstab figure fig05-error --preset own`.
 """
 
 import json
@@ -22,15 +22,17 @@ from diffstab.options import AVERAGES
 from diffstab.provenance import git_commit
 from diffstab.results import shown
 
-RELATION = ("correlation", "fit", "fit_of_exponent_half", "interval")  # beside the setting, in what is drawn
+RELATION = ("correlation", "fit", "fit_of_exponent_half", "interval")  # entries apart from the setting
 SYMBOLS = {"R": "R_f", "D": "D_f", "1/G": "1/G_f"}
 
 
 @click.command(cls=OneLineErrors, context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
 @click.argument("results", type=click.Path(path_type=Path))
-@click.option("-o", "--output", metavar="FIGURE", type=click.Path(path_type=Path), required=True, help="PNG, PDF, CSV.")
-@click.option("--where", "filters", metavar="FILTER", multiple=True, help="Only these rows, as cutoff=3 or 'seed<4'.")
-@click.option("--average", type=click.Choice(AVERAGES), help="Only rows with this one.")
+@click.option(
+    "-o", "--output", metavar="FIGURE", type=click.Path(path_type=Path), required=True, help="Path of PNG, PDF and CSV."
+)
+@click.option("--where", "filters", metavar="FILTER", multiple=True, help="Use only rows with cutoff=3, 'seed<4', ...")
+@click.option("--average", type=click.Choice(AVERAGES), help="Use only rows with this average.")
 @click.option("--show-init", is_flag=True, help="Show R_f at initialisation too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def main(
@@ -38,8 +40,8 @@ def main(
 ) -> None:
     """Draw test error against R_f, D_f and 1/G_f, one point per network in RESULTS.
 
-    RESULTS is a store's folder, or what `diffstab results export --format csv` wrote of it. A point is the log-average
-    over a network's trainings. Rows at initialisation do not count; rows under several settings are refused.
+    RESULTS is a store's folder, or a file of `diffstab results export --format csv`. A point is the log-average over a
+    network's trainings. Rows at initialisation don't count; rows with several settings are refused.
     """
     require_matplotlib()
     stem = stem_of(output)
@@ -70,7 +72,7 @@ def counts(table: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def print_relation(found: dict[str, Any], relation: dict[str, Any]) -> None:
-    """Correlations beside the paper's, then the power laws."""
+    """Prints the correlations beside the paper's, then the power laws."""
     setting = found["setting"]
     fewest, most = found["seeds"].values()
     seeds = f"{fewest}" if fewest == most else f"{fewest} to {most}"

@@ -1,12 +1,13 @@
-"""Train the networks of the paper's central figure and measure them before and after, into a store.
+"""Train the networks of the paper's central figure and measure them before and after training, into a store.
 
     python scripts/train_zoo.py --preset laptop --store zoo
     python scripts/plot_error_vs_rf.py zoo -o zoo.png
 
-Killed at any point and started again, it goes on. The presets are zoo.laptop.yaml, for an hour of two cores,
-zoo.fashion.yaml, for half a day, and zoo.paper.yaml, for GPUs, in diffstab/figures/paper/presets; the other zoo.*.yaml
-there train fewer epochs or further networks, or measure in other ways. Every option of `diffstab sweep` works here,
-such as --executor ray. With --keep the first seed's weights and all rows go to pretrained/.
+If it is stopped at any point, the same command continues. The presets in diffstab/figures/paper/presets are
+zoo.laptop.yaml (an hour on two cores), zoo.fashion.yaml (half a day) and zoo.paper.yaml (for GPUs). The other
+zoo.*.yaml there train fewer epochs or further networks, or measure with other settings. Every option of
+`diffstab sweep` works here, such as --executor ray. With --keep the first seed's weights and all rows are copied to
+pretrained/.
 """
 
 import sys
@@ -26,11 +27,11 @@ from diffstab.sweep import read_spec
     cls=OneLineErrors, context_settings={"ignore_unknown_options": True, "show_default": True, "max_content_width": 120}
 )
 @click.option("--preset", type=click.Choice(list(ZOO)), default="laptop")
-@click.option("--store", metavar="DIR", required=True, help="Where rows, raw values and weights are kept.")
-@click.option("--keep", "keeps", is_flag=True, help="In the end, put the first seed's weights into pretrained/.")
+@click.option("--store", metavar="DIR", required=True, help="Folder of the store for rows, raw values and weights.")
+@click.option("--keep", "keeps", is_flag=True, help="At the end, copy the first seed's weights to pretrained/.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def main(preset: str, store: str, keeps: bool, options: tuple[str, ...]) -> None:
-    """Train and measure the networks of a preset; OPTIONS are those of `diffstab sweep`."""
+    """Train and measure the networks of a preset. OPTIONS are passed to `diffstab sweep`."""
     status = diffstab(["sweep", str(ZOO[preset]), "--store", store, *options], standalone_mode=False)
     if status:
         sys.exit(status)
@@ -40,7 +41,7 @@ def main(preset: str, store: str, keeps: bool, options: tuple[str, ...]) -> None
 
 
 def keep_first_seed(store: Store, preset: str) -> None:
-    """The weights of the first seed of each network of a preset."""
+    """Copies the weights of each network's first seed to pretrained/."""
     wanted = {job.id for job in read_spec(ZOO[preset], confirm_above=None).jobs}
     rows = [row for row in store.rows() if row["job"] in wanted and row.get("weights") == "train"]
     training = {row["training"]["job"]: row["training"] for row in rows}

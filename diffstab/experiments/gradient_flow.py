@@ -1,7 +1,7 @@
-"""Gradient flow, w' = -grad L(w), in steps short enough to follow it: Eqs. 7 to 9 of Geiger et al. (2020).
+"""Gradient flow, w' = -grad L(w), followed in short steps: Eqs. 7 to 9 of Geiger et al. (2020).
 
-The predictor is F = alpha (f - f_0), the loss the mean soft hinge of F y over alpha^2. Each step is as long as the
-change of F and the turn of the gradient allow; the flow ends where every example has F y > 1, or at a given loss.
+The predictor is F = alpha (f - f_0), the loss L the mean soft hinge of F y, divided by alpha^2. Each step is as long as
+the change of F and the turn of the gradient allow. The flow ends when every example has F y > 1, or at a given loss.
 """
 
 import math
@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from ..options import SOFT_HINGE_BETA
 
-MOST_CHANGE = 0.1  # of F in a step (Eq. 8)
-GROW, SHRINK = 1.1, 0.5  # of the step, after one that was short enough and one that was not
+MOST_CHANGE = 0.1  # largest change of F in a step (Eq. 8)
+GROW, SHRINK = 1.1, 0.5  # factors of the step's length, after a short enough step and after a too long one
 FIRST_STEP, SHORTEST = 1e-3, 1e-30
 MARGIN = 1.0
 
@@ -25,14 +25,15 @@ Passed = Callable[["Flow"], None]
 
 @dataclass(frozen=True)
 class Flow:
-    """Where a flow is.
+    """Point of a flow.
 
     Attributes:
-        weights: There.
-        steps: Those that were taken so far.
-        time: Of the flow.
+        weights: Weights at this point.
+        steps: Number of steps taken so far.
+        time: Time of the flow, the sum of the steps' lengths.
         loss: Mean soft hinge, without the factor 1 / alpha^2.
-        fitted: Whether every example has F y > 1; otherwise the steps ran out, or the gradient vanished.
+        fitted: True if every example has F y > 1. At the end of a flow, False means that it reached its last loss, that
+            the steps ran out, or that the gradient vanished.
     """
 
     weights: list[Tensor]
@@ -44,7 +45,7 @@ class Flow:
 
 @dataclass
 class _Point:
-    """Weights, and F, the loss and its gradient there."""
+    """Weights with F, the loss and its gradient at them."""
 
     weights: list[Tensor]
     predicted: Tensor
@@ -64,18 +65,18 @@ def gradient_flow(
     losses: Sequence[float] = (),
     passed: Passed = lambda flow: None,
 ) -> Flow:
-    """Follows the flow from some weights.
+    """Follows the flow from initial weights, and returns its last point.
 
     Args:
-        outputs: f of the training set for weights, `[P]`.
-        weights: w_0; not changed.
-        labels: y, -1 or 1, `[P]`, of the weights' dtype.
-        alpha: Of the predictor, above 0.
-        turn: Most that ||grad L - grad L'||^2 / (||grad L|| ||grad L'||) may be in a step (Eq. 9).
-        steps: Most of them.
-        until_loss: Where it ends, of the mean soft hinge.
-        losses: Where `passed` is called, once each, as soon as the loss is lower.
-        passed: Is given the flow there.
+        outputs: Function from weights to f of the training set, `[P]`.
+        weights: Initial weights w_0; not changed.
+        labels: Labels y, -1 or 1, `[P]`, with the weights' dtype.
+        alpha: Factor of the predictor, above 0.
+        turn: Largest value of ||grad L - grad L'||^2 / (||grad L|| ||grad L'||) in a step (Eq. 9).
+        steps: Largest number of steps.
+        until_loss: Mean soft hinge at which the flow ends.
+        losses: Values of the loss at which `passed` is called, once each, when the loss has fallen below.
+        passed: Function that is called with the flow's point.
 
     >>> x, y = torch.tensor([[1.0], [-2.0]]), torch.tensor([1.0, -1.0])
     >>> flow = gradient_flow(lambda w: x @ w[0], [torch.zeros(1)], y, alpha=1.0, turn=1e-2, steps=1000)
@@ -125,8 +126,8 @@ def _is_fitted(predicted: Tensor, labels: Tensor) -> bool:
 
 
 def _is_short(old: _Point, new: _Point, turn: float) -> bool:
-    """Eqs. 8 and 9."""
-    if not float((new.predicted - old.predicted).abs().max()) < MOST_CHANGE:  # also where it is not a number
+    """Returns True if a step fulfils Eqs. 8 and 9."""
+    if not float((new.predicted - old.predicted).abs().max()) < MOST_CHANGE:  # NaN is too long as well
         return False
     change = _norm([slope - other for slope, other in zip(old.slopes, new.slopes, strict=True)]) ** 2
     return change <= turn * _norm(old.slopes) * _norm(new.slopes)

@@ -1,7 +1,7 @@
-"""Fully connected nets from the feature to the lazy regime: stability and error against alpha.
+"""Fully connected nets from the feature to the lazy regime: stability and error as functions of alpha.
 
-Geiger, Spigler, Jacot and Wyart (2020): L hidden layers of width h in the scaling of Eqs. 12 to 14, a smooth
-activation (Eq. 10), even against odd classes, the predictor alpha (f - f_0) and gradient flow.
+Setting of Geiger, Spigler, Jacot and Wyart (2020): L hidden layers of width h in the scaling of Eqs. 12 to 14, a smooth
+activation (Eq. 10), even against odd classes, the predictor alpha (f - f_0), and gradient flow.
 """
 
 import math
@@ -20,11 +20,14 @@ from ..statistics import binomial_interval
 from ..streams import choose
 from .gradient_flow import gradient_flow
 
-SHARPNESS, GAIN = 5.0, 1.404  # of the activation: preactivations have unit variance at initialisation
+SHARPNESS, GAIN = 5.0, 1.404  # of the activation, so that preactivations have unit variance at initialisation
 
 
 def run_regime(options: RegimeOptions) -> dict[str, Any]:
-    """D_f, G_f and R_f of one trained network's predictor and of f at initialisation, with its test error.
+    """Trains one network and measures its predictor, and f at initialisation.
+
+    Args:
+        options: Options of the experiment.
 
     Returns:
         `D`, `G`, `R` and `R_init` with 95 % intervals, `test_error`, `loss`, `steps`, `time`, `fitted`, and `moved`:
@@ -65,7 +68,13 @@ def run_regime(options: RegimeOptions) -> dict[str, Any]:
 
 
 class Predictor(nn.Module):
-    """F(x) = alpha (f(w, x) - f(w_0, x)) of images `[B, C, H, W]`: `[B, 1]`."""
+    """Predictor F(x) = alpha (f(w, x) - f(w_0, x)), from images `[B, C, H, W]` to `[B, 1]`.
+
+    Args:
+        weights: Weights w of each layer.
+        start: Initial weights w_0 of each layer.
+        alpha: Factor alpha.
+    """
 
     alpha: Tensor
 
@@ -75,19 +84,19 @@ class Predictor(nn.Module):
         self.register_buffer("alpha", torch.tensor(alpha))
 
     def forward(self, images: Tensor) -> Tensor:
-        """The predictor's value, one for each image."""
+        """Returns one value per image, `[B, 1]`."""
         change = fully_connected(list(self.now), images) - fully_connected(list(self.first), images)
         return (self.alpha * change)[:, None]
 
 
 def initial_weights(inputs: int, options: RegimeOptions, generator: torch.Generator) -> list[Tensor]:
-    """W of each layer, standard normal: `[h, inputs]`, `[h, h]` ..., `[1, h]`."""
+    """Draws the weights of each layer from the standard normal law: `[h, inputs]`, `[h, h]` ..., `[1, h]`."""
     sizes = [inputs, *[options.width] * options.layers, 1]
     return [torch.randn(sizes[k + 1], sizes[k], generator=generator) for k in range(len(sizes) - 1)]
 
 
 def fully_connected(weights: Sequence[Tensor], images: Tensor) -> Tensor:
-    """f of images `[P, ...]`: `[P]` (Eqs. 10 to 14)."""
+    """Returns f of images `[P, ...]`, `[P]` (Eqs. 10 to 14)."""
     z = images.flatten(1)
     for k, weight in enumerate(weights):
         z = z @ weight.T / math.sqrt(weight.shape[1])
@@ -97,7 +106,7 @@ def fully_connected(weights: Sequence[Tensor], images: Tensor) -> Tensor:
 
 
 def _chosen(data: ImageSet, count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Some of the images, and -1 for even classes, 1 for odd ones."""
+    """Chooses images at random, and returns them with labels -1 for even classes and 1 for odd ones."""
     if count > len(data):
         raise ValueError(f"{count} images asked of the {len(data)} in {data.name}/{data.split}; ask for fewer")
     pairs = [data[int(index)] for index in choose(count, len(data), seed)]

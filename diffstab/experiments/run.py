@@ -1,7 +1,4 @@
-"""Experiments that train their own small networks by gradient flow, as cells of a sweep beside `train` and `measure`.
-
-`stripe` is the model of Sec. 6 and Fig. 7; `regime` takes fully connected nets from learning features to lazy training.
-"""
+"""Choice of the experiment that a cell of a sweep asks for; each is imported only when it runs."""
 
 from typing import Any
 
@@ -9,7 +6,7 @@ from ..options import RegimeOptions, StripeOptions
 
 
 def run_experiment(options: StripeOptions | RegimeOptions) -> dict[str, Any]:
-    """The numbers of one cell, by column."""
+    """Runs one experiment and returns its numbers by column."""
     if isinstance(options, StripeOptions):
         from .stripe import run_stripe
 

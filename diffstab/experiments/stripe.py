@@ -1,7 +1,7 @@
-"""The stripe model (Sec. 6): labels depend on one direction of d, and a net that learns it becomes stable to the rest.
+"""Stripe model (Sec. 6): labels depend on one of d directions, and a net that learns it becomes stable to the others.
 
-Points are Gaussian; y = 1 between two planes across the first direction, -1 outside, as many of either. A net of one
-hidden layer, f(x) = (1/h) sum beta_k relu(omega_k x / sqrt(d) + b_k), follows gradient flow.
+Points are Gaussian. The label y is 1 between two planes across the first direction and -1 outside, with probability 1/2
+each. A net with one hidden layer, f(x) = (1/h) sum beta_k relu(omega_k x / sqrt(d) + b_k), follows gradient flow.
 """
 
 import math
@@ -20,11 +20,15 @@ RESAMPLES = 1000
 
 
 def run_stripe(options: StripeOptions) -> dict[str, Any]:
-    """What one network has learnt at the end of its flow, and on the way.
+    """Trains one network, and measures it at the end of its flow and on the way.
+
+    Args:
+        options: Options of the experiment.
 
     Returns:
-        `R`, `R_mean` (medians and means in Eq. 6) with 95 % intervals over the test points, `test_error`, `alignment`
-        (see `alignment_of`), `loss`, `steps`; and `on_the_way`, the same at each halving of the loss from 0.5.
+        `R` and `R_mean` (medians and means in Eq. 6) with 95 % intervals over the test points, `test_error`,
+        `alignment` (see `alignment_of`), `loss`, `steps`, `fitted`; and `on_the_way`, a list of these values at each
+        halving of the loss from 0.5.
 
     >>> found = run_stripe(StripeOptions(train_size=200, dimension=3, width=50, until_loss=0.2))
     >>> found["R"]["value"] < 1, len(found["on_the_way"])
@@ -50,7 +54,7 @@ def run_stripe(options: StripeOptions) -> dict[str, Any]:
 
 
 def _halvings(until: float) -> list[float]:
-    """0.5, 0.25, ... down to the last loss that is above `until`.
+    """Returns the losses 0.5, 0.25, ... above `until`.
 
     >>> _halvings(0.1)
     [0.5, 0.25, 0.125]
@@ -60,7 +64,7 @@ def _halvings(until: float) -> list[float]:
 
 
 def stripes(count: int, dimension: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Points `[count, dimension]` and labels -1 or 1 `[count]`.
+    """Draws points `[count, dimension]` and returns them with their labels, -1 or 1, `[count]`.
 
     >>> points, labels = stripes(1000, 2, torch.Generator().manual_seed(0))
     >>> bool(((points[:, 0] > -0.3) & (points[:, 0] < 1.18549) == (labels > 0)).all())
@@ -72,20 +76,21 @@ def stripes(count: int, dimension: int, generator: torch.Generator) -> tuple[Ten
 
 
 def initial_weights(width: int, dimension: int, generator: torch.Generator) -> list[Tensor]:
-    """omega `[h, d]`, b `[h]` and beta `[h]`, standard normal."""
+    """Draws omega `[h, d]`, b `[h]` and beta `[h]` from the standard normal law."""
     return [torch.randn(*shape, generator=generator) for shape in ((width, dimension), (width,), (width,))]
 
 
 def one_hidden_layer(weights: Sequence[Tensor], points: Tensor) -> Tensor:
-    """f of points `[N, d]`: `[N]`."""
+    """Returns f of points `[N, d]`, `[N]`."""
     omega, bias, beta = weights
     return torch.relu(points @ omega.T / math.sqrt(points.shape[1]) + bias) @ beta / len(beta)
 
 
 def alignment_of(weights: Sequence[Tensor]) -> float:
-    """Lambda: the informative component of the first layer's weights over a typical other one, weighted by beta^2.
+    """Returns the alignment Lambda: about 1 at initialisation; R_f falls as 1 / Lambda^2.
 
-    1 at initialisation; R_f falls as 1 / Lambda^2.
+    It is the ratio of the informative component of the first layer's weights to a typical other one, as root mean
+    squares weighted by beta^2.
 
     >>> round(alignment_of([torch.tensor([[6.0, 2.0, 2.0]]), torch.zeros(1), torch.ones(1)]), 6)
     3.0
@@ -96,7 +101,13 @@ def alignment_of(weights: Sequence[Tensor]) -> float:
 
 
 class Probe:
-    """Test points, and the two perturbations of Eq. 6, of one norm."""
+    """Test points and the two perturbations of Eq. 6, which have one norm.
+
+    Args:
+        options: Options of the experiment.
+        start: Initial weights.
+        generator: Generator that the points and perturbations are drawn from.
+    """
 
     def __init__(self, options: StripeOptions, start: Sequence[Tensor], generator: torch.Generator) -> None:
         self._options, self._start = options, start
@@ -109,13 +120,13 @@ class Probe:
         ]
 
     def _predicted(self, weights: Sequence[Tensor], points: Tensor) -> Tensor:
-        """F in float64."""
+        """Returns the predictor F of points, in float64."""
         wide = [[weight.double() for weight in own] for own in (weights, self._start)]
         now, first = (one_hidden_layer(own, points.double()) for own in wide)
         return self._options.alpha * (now - first)
 
     def at(self, flow: Flow) -> dict[str, Any]:
-        """What is told of a network."""
+        """Measures the network at a point of its flow, and returns the numbers of `run_stripe`."""
         outputs = self._predicted(flow.weights, self._points)
         a, b = ((self._predicted(flow.weights, moved) - outputs).square().numpy() for moved in self._moved)
         how = {"resamples": RESAMPLES, "seed": self._options.seed}

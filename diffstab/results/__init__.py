@@ -1,6 +1,6 @@
-"""What is kept of a measurement: its numbers, every setting behind them, and the values of each image.
+"""Results of a measurement: its numbers, every setting behind them, and the values of each image.
 
-Open `result` first; `printed`, `words` and `plot` show it, `comparison` compares several.
+Open `result` first; `printed`, `words` and `plot` show it, `comparison` compares several results.
 The room imports statistics, options and the ground floor.
 """
 

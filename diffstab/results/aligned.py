@@ -1,4 +1,4 @@
-"""Tables as text: a header and lines whose cells stand one below the other."""
+"""Tables as text: a header line and one line per row, with aligned columns."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -6,11 +6,11 @@ from typing import Any
 
 from ..checks import escaped
 
-SEPARATOR = "\t"  # of cells in a line that is kept; cells show it as \\t
+SEPARATOR = "\t"  # between the cells of a kept line; a tab inside a cell is shown as \\t
 
 
 def shown(value: Any) -> str:
-    """A value as a table's cell: four digits are enough to look at."""
+    """Returns a value as the text of a table's cell; floats get four significant digits, None becomes `-`."""
     if type(value) in (str, Right):
         return value if value.isascii() and value.isprintable() else escaped(value)
     if isinstance(value, float):
@@ -19,22 +19,26 @@ def shown(value: Any) -> str:
 
 
 class Columns:
-    """A table whose lines come one by one, each kept as one text, and are printed when all widths are known."""
+    """Builds a table line by line: each line is kept as one text until the widths of all columns are known.
+
+    Args:
+        names: Names of the columns.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = [shown(name) for name in names]
-        self._lengths = {tuple(map(len, self._names))}  # of cells side by side; there are few
-        self._types: set[tuple[type, ...]] = {(str,) * len(self._names)}  # of values side by side
+        self._lengths = {tuple(map(len, self._names))}  # every combination that occurred; there are few
+        self._types: set[tuple[type, ...]] = {(str,) * len(self._names)}  # every combination that occurred
 
     def line(self, values: Sequence[Any]) -> str:
-        """A line, as `formatted` takes it."""
+        """Returns the values as one line for `formatted`, and remembers their widths and types."""
         cells = [shown(value) for value in values]
         self._lengths.add(tuple(map(len, cells)))
         self._types.add(tuple(map(type, values)))
         return SEPARATOR.join(cells)
 
     def formatted(self, lines: Iterable[str]) -> Iterator[str]:
-        """The header and the lines, numbers to the right."""
+        """Yields the header and the lines as printed; columns with numbers are aligned to the right."""
         widths = [max(lengths) for lengths in zip(*self._lengths, strict=True)]
         right = [
             any(issubclass(kind, (int, float, Right)) for kind in kinds) for kinds in zip(*self._types, strict=True)
@@ -45,11 +49,15 @@ class Columns:
 
 
 class Right(str):
-    """A text that stands to the right in its column, as numbers do."""
+    """Text that is aligned to the right in its column, as numbers are."""
 
 
 def columns(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """A header and one line per row, numbers to the right.
+    """Returns a header and one line per row; columns with numbers are aligned to the right.
+
+    Args:
+        names: Names of the columns.
+        rows: Values of each row, in the order of the columns.
 
     >>> columns(("network", "R_f"), [("lenet", 2.19), ("resnet18", 0.092)])
     ['network     R_f', 'lenet      2.19', 'resnet18  0.092']

@@ -1,4 +1,4 @@
-"""Networks that were measured on the same images, fields and noise, side by side: ratios of R_f, p-values and ranks."""
+"""Comparison of networks measured on the same images, fields and noise: ratios of R_f, p-values and ranks."""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,14 +23,14 @@ RawOf = Callable[[Row], RawValues]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Networks compared under one setting. Printed it is the tables of `diffstab compare`.
+    """Networks compared under one setting. `print` shows the tables of `diffstab compare`.
 
     Attributes:
-        setting: What was measured, by column.
-        seeds: Those with which all of these networks were measured.
-        ranking: From the most stable network.
-        pairs: (first, second, their comparison).
-        notes: Differences between the measurements that the setting leaves open, such as the precision.
+        setting: Values that all compared measurements share (images, fields, statistic), by column.
+        seeds: Seeds with which every one of these networks was measured.
+        ranking: R_f, rank and their intervals per network, the most stable network first.
+        pairs: One (first network, second network, comparison) per pair.
+        notes: Warnings on differences that are not part of the setting, such as the precision.
     """
 
     setting: dict[str, Any]
@@ -47,7 +47,7 @@ class Comparison:
         return f"<Comparison of {some([place.name for place in self.ranking])}: {len(self.pairs)} pairs>"
 
     def headlines(self) -> list[str]:
-        """The setting, and in words which network is the most stable and how sure that is."""
+        """Returns the setting, and a sentence that names the most stable network and says how sure that is."""
         (best, next_best), told = self.ranking[:2], told_setting(self.setting, self.seeds)
         first, _, pair = next(one for one in self.pairs if {best.name, next_best.name} == set(one[:2]))
         lower = _inverse(pair.ratio) if first == best.name else pair.ratio
@@ -58,7 +58,7 @@ class Comparison:
         return [f"{told}; R_f: {LOWER}", answer]
 
     def ranking_table(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """Names of columns, and a line per network from the most stable one."""
+        """Returns the names of the columns and one line per network, the most stable network first."""
         lines = [
             (
                 place.rank,
@@ -72,7 +72,7 @@ class Comparison:
         return ("rank", "network", "R_f", "95 % interval", "rank, 95 %"), lines
 
     def pairs_table(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """Names of columns, and a line per pair."""
+        """Returns the names of the columns and one line per pair of networks."""
         lines = [
             (
                 first,
@@ -87,7 +87,7 @@ class Comparison:
         return ("network", "against", "R_f ratio", "95 % interval", "p", "p (Holm)"), lines
 
     def to_frame(self) -> Any:
-        """A pandas data frame with a line per pair; pandas is needed for it."""
+        """Returns a pandas data frame with one line per pair of networks. Needs pandas."""
         lines = [
             {"network": first, "against": second, **pair.ratio._asdict(), "p": pair.p_value, "p_holm": pair.p_holm}
             for first, second, pair in self.pairs
@@ -95,7 +95,7 @@ class Comparison:
         return optional("pandas", "pandas").DataFrame(lines)
 
     def plot(self, ax: Any = None) -> Any:
-        """Draws R_f of the networks with 95 % intervals, the most stable at the top; matplotlib is needed for it."""
+        """Draws R_f of the networks with 95 % intervals, the most stable network at the top. Needs matplotlib."""
         return plotted_ranking([place.name for place in self.ranking], [place.R for place in self.ranking], ax)
 
 
@@ -104,7 +104,7 @@ def _inverse(ratio: Interval) -> Interval:
 
 
 def p_text(p: float) -> str:
-    """A p-value in two digits; far below any level it has none.
+    """Returns a p-value with two digits, or `< 1e-6`.
 
     >>> p_text(0.0312), p_text(1e-9)
     ('0.031', '< 1e-6')
@@ -118,18 +118,19 @@ def compare(
     resamples: int = DEFAULTS.resamples,
     seed: int = DEFAULTS.seed,
 ) -> Comparison:
-    """Compares networks in pairs over the images, fields and noise that all of them saw, as `diffstab compare` does.
+    """Compares networks in pairs on the images, fields and noise that all of them saw, as `diffstab compare` does.
 
-    A warning tells where precision or batch normalisation differ.
+    Warns if precision or batch normalisation differ between the networks.
 
     Args:
-        results: The result of each network by a name of your choice; or several, with one seed each.
-        resamples: Bootstrap resamples of the images.
+        results: Results by the network's name, which you choose: one result, or a sequence with one per seed.
+        resamples: Number of bootstrap resamples of the images, at least 100.
         seed: Seed of the resamples.
 
     Raises:
-        TypeError: If the results are not by name.
-        ValueError: If there are fewer than two networks, or they differ in images, settings or seeds; it says which.
+        TypeError: If the results are not a mapping from names.
+        ValueError: If there are fewer than two networks, or they differ in images, settings or seeds; the message
+            names the difference.
 
     >>> import torch
     >>> from diffstab import measure
@@ -148,7 +149,7 @@ def compare(
     own = {name: [one] if isinstance(one, StabilityResult) else list(one) for name, one in results.items()}
     rows = {name: [one.to_dict() for one in mine] for name, mine in own.items()}
     raw = {id(row): one.raw for name, mine in own.items() for row, one in zip(rows[name], mine, strict=True)}
-    named: dict[str, Row] = {}  # the same images have one name, whether they came as a tensor or from a loader
+    named: dict[str, Row] = {}  # equal images get one name, whether they came as a tensor or from a loader
     for row in (row for mine in rows.values() for row in mine):
         first = named.setdefault(row["data_sha256"], row)
         row |= {column: first[column] for column in ("dataset", "split")}
@@ -157,7 +158,7 @@ def compare(
         refuse_nothing_shared({name: by_setting(name, mine) for name, mine in rows.items()})
     if len(shared) > 1:
         one, other = (told_setting(found.setting) for found in shared[:2])
-        raise ValueError(f"results are of several settings ({one}, and {other}); compare those of one")
+        raise ValueError(f"the results have several settings ({one}, and {other}); give results of one setting")
     found = compare_shared(shared[0], lambda row: raw[id(row)], resamples=resamples, seed=seed)
     for note in found.notes:
         warnings.warn(note, stacklevel=2)
@@ -168,13 +169,13 @@ def compare_shared(shared: Shared, raw_of: RawOf, *, resamples: int, seed: int) 
     """Ranks the networks of a setting and compares them in pairs.
 
     Args:
-        shared: Of `shared_settings`.
-        raw_of: The per-image values behind a row, such as `Store.raw`.
-        resamples: Bootstrap resamples.
-        seed: Of the resamples.
+        shared: One setting with its networks, from `shared_settings`.
+        raw_of: Function from a row to its per-image values, such as `Store.raw`.
+        resamples: Number of bootstrap resamples of the images.
+        seed: Seed of the resamples.
 
     Raises:
-        ValueError: As `raw_of`, and as `statistics.compare_all`.
+        ValueError: If `raw_of` or `statistics.compare_all` raises it.
     """
     setting = shared.setting
     statistic = Statistic(setting["average"], setting["median_rule"], setting["pairs"])
@@ -186,7 +187,10 @@ def compare_shared(shared: Shared, raw_of: RawOf, *, resamples: int, seed: int) 
 
 
 def _beside(rows: Mapping[str, Sequence[Row]]) -> Iterator[str]:
-    """Differences beside the setting; batch norm at initialisation is another by the paper's rule (App. E.1)."""
+    """Yields notes on differences outside the setting.
+
+    At initialisation batch norm runs in another mode by the paper's rule (App. E.1), which is no difference to note.
+    """
     for column in ("precision", "batch_norm"):
         found: dict[str, str] = {}
         for name, own in rows.items():

@@ -1,4 +1,4 @@
-"""D, G and R of each layer, with intervals, as results hold them."""
+"""D, G and R of one layer, with their intervals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from ..statistics import Interval
 
 @dataclass(frozen=True)
 class LayerStability:
-    """One layer, or one of its runs in a forward pass.
+    """Stability of one layer's output. A module that runs twice in a forward pass gives two of them.
 
     Attributes:
-        name: Of the module; at its second run with `:2`. `output`: what the network returns.
-        depth: Share of the network's layers with weights (those of two dimensions or more: convolutions, linear maps)
-            that have run by then: 0 at the output of the first one, 1 at that of the last (Fig. 14).
-        D, G, R: As those of the network's output, with 95 % intervals.
-        shape: Of the layer's output for one image.
-        part: Which of several outputs it is; None where there is one.
-        is_output: Whether it is the network's own output, whose numbers it then has.
+        name: Name of the module, with `:2` for its second run; `output` for the network's output.
+        depth: Position between 0 (output of the first layer with weights) and 1 (output of the last one), by the share
+            of such layers that have run (Fig. 14). Weights of two or more dimensions count: convolutions, linear maps.
+        D, G, R: The quantities of a `StabilityResult` for this layer's output, with 95 % intervals.
+        shape: Shape of the layer's output for one image.
+        part: Name of the tensor if the layer returns several; None if it returns one.
+        is_output: True for the network's output; then D, G and R are those of the result.
     """
 
     name: str
@@ -31,7 +31,7 @@ class LayerStability:
     is_output: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, without what is not there."""
+        """Returns the JSON form; `part` and `is_output` are left out if they are unset."""
         row: dict[str, Any] = {"name": self.name, "depth": self.depth}
         row |= {letter: getattr(self, letter)._asdict() for letter in "DGR"}
         row |= {"shape": list(self.shape)} | ({"part": self.part} if self.part else {})
@@ -39,6 +39,6 @@ class LayerStability:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "LayerStability":
-        """From its plain values."""
+        """Makes a layer from its JSON form."""
         intervals = {letter: Interval(**row[letter]) for letter in "DGR"}
         return cls(**{**row, **intervals, "shape": tuple(row["shape"])})

@@ -1,4 +1,4 @@
-"""Logarithmic axes with ticks that can be read, whether they span a factor of two or six decades."""
+"""Logarithmic axes with readable ticks, whether they span a factor of two or six decades."""
 
 import math
 from importlib import import_module
@@ -10,7 +10,7 @@ PLOT = "'diffstab[plot]'"
 
 
 def optional(module: str, install: str) -> Any:
-    """A module that the core does without. Raises ImportError, with what to install, where it is not there."""
+    """Imports a module that only some functions need. Raises ImportError, with the command that installs it."""
     try:
         return import_module(module)
     except ImportError as error:
@@ -18,7 +18,7 @@ def optional(module: str, install: str) -> Any:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers between two, evenly in the logarithm as far as can be.
+    """Returns 3 to 7 round numbers in [low, high], spaced about evenly on a logarithmic axis.
 
     >>> log_ticks(0.009, 0.12), log_ticks(0.04, 300)
     ([0.01, 0.03, 0.1], [0.1, 1.0, 10.0, 100.0])
@@ -37,7 +37,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def tick_text(value: float, _position: object = None) -> str:
-    """Plain from 0.001 to below 10,000, otherwise a power of ten.
+    """Returns a tick's label: a plain number from 0.001 to below 10,000, otherwise a power of ten.
 
     >>> tick_text(0.05), tick_text(1e-4), tick_text(3e-5)
     ('0.05', '$10^{-4}$', '$3\\\\times10^{-5}$')
@@ -50,7 +50,7 @@ def tick_text(value: float, _position: object = None) -> str:
 
 
 def set_log_axis(panel: Any, which: str, span: tuple[float, float]) -> None:
-    """Makes an axis (`x` or `y`) logarithmic over a span."""
+    """Makes the axis `which` (`x` or `y`) of a panel logarithmic, with the limits `span`."""
     panel.set(**{f"{which}scale": "log", f"{which}lim": span})
     ticker = optional("matplotlib.ticker", PLOT)
     axis = panel.xaxis if which == "x" else panel.yaxis

@@ -1,4 +1,4 @@
-"""Pictures of one result or of a comparison: points with 95 % intervals on a logarithmic axis."""
+"""Plots of one result or of a comparison: points with 95 % intervals on a logarithmic axis."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +9,14 @@ from .log_axis import PLOT, optional, set_log_axis
 from .words import LOWER
 
 COLOUR, FAINT = "#0072b2", "#8a8a8a"
-ROW, EMPTY, WIDTH = 0.3, 0.9, 4.6  # inches: height of a line and of a picture without one, width of a panel
+ROW, EMPTY, WIDTH = 0.3, 0.9, 4.6  # inches: height per line, height of an empty figure, width of a panel
 
 
 def plotted(result: Any, ax: Any = None) -> Any:
-    """Draws D, G and R of a `StabilityResult`; without `ax`, R by depth beside it where layers were measured."""
+    """Draws D, G and R of a `StabilityResult`. Without `ax`, a second panel shows R by depth if layers were measured.
+
+    Returns the figure.
+    """
     whole = {"D_f": result.D, "G_f": result.G, f"R_f\n({LOWER})": result.R}
     if ax is not None or not result.layers:
         return _points(whole, "", ax, escaped(result.model))
@@ -29,7 +32,7 @@ def plotted(result: Any, ax: Any = None) -> Any:
 
 
 def plotted_ranking(names: Sequence[str], R: Sequence[Interval], ax: Any = None) -> Any:
-    """R_f of networks from the most stable one at the top. Returns the figure."""
+    """Draws R_f of networks, the first at the top. Returns the figure."""
     return _points(dict(zip(map(escaped, names), R, strict=True)), f"R_f ({LOWER})", ax, "")
 
 
@@ -39,7 +42,7 @@ def _panels(count: int, lines: int) -> Any:
 
 
 def _points(named: dict[str, Interval], label: str, ax: Any, title: str) -> Any:
-    """One line per name, the first at the top."""
+    """Draws one point with its interval per name, the first at the top."""
     figure, ax = _panels(1, len(named) + title.count("\n") + 1) if ax is None else (ax.figure, ax)
     places, found = range(len(named)), list(named.values())
     ax.errorbar([one.value for one in found], places, xerr=_bars(found), fmt="o", color=COLOUR, ecolor=FAINT, capsize=2)
@@ -51,7 +54,7 @@ def _points(named: dict[str, Interval], label: str, ax: Any, title: str) -> Any:
 
 
 def _bars(found: Sequence[Interval]) -> list[list[float]]:
-    """Lengths of the intervals below and above the values; an end that a logarithm can't show is left out."""
+    """Returns the lengths of the error bars below and above the values; 0 for an end at 0 or infinity."""
     below = [one.value - one.low if one.low > 0 else 0.0 for one in found]
     above = [one.high - one.value if one.high < float("inf") else 0.0 for one in found]
     return [below, above]

@@ -1,4 +1,4 @@
-"""A result for people: the table of `diffstab measure` as text, and as HTML for notebooks."""
+"""Printed results: the table of `diffstab measure` as text, and as HTML for notebooks."""
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from .aligned import Right, columns
 from .layers import LayerStability
 from .words import LOWER, cautions, in_words
 
-Result = Any  # a StabilityResult, whose file takes this one
+Result = Any  # a StabilityResult, whose module imports this one
 
 MEANINGS = {"D": "deformation / other image", "G": "noise / other image", "R": f"deformation / noise; {LOWER}"}
 RATES = {"test_error": "test error", "flips_deformation": "flips by deformation", "flips_noise": "flips by noise"}
@@ -20,7 +20,12 @@ HEAD = ("", "value", "95 % interval", "")
 
 
 def table_of(result: Result, init: Result | None = None) -> str:
-    """What `diffstab measure` prints of a network, and of the same at initialisation where that was measured too."""
+    """Returns the text that `diffstab measure` prints.
+
+    Args:
+        result: Result of the network.
+        init: Result of the same network at initialisation, if it was measured too.
+    """
     lines: list[str] = []
     for one in (result, init):
         if one is not None:
@@ -31,7 +36,7 @@ def table_of(result: Result, init: Result | None = None) -> str:
 
 
 def html_of(result: Result) -> str:
-    """The same as a table of HTML, without the layers."""
+    """Returns title, answer, table and setting of a result as HTML, without its layers."""
     head = "".join(f"<th>{name}</th>" for name in HEAD)
     rows = "".join(
         f"<tr>{''.join(f'<td>{html.escape(str(cell))}</td>' for cell in row)}</tr>" for row in _numbers(result)
@@ -42,18 +47,23 @@ def html_of(result: Result) -> str:
 
 
 def title(result: Result) -> str:
-    """Network, weights and images."""
+    """Returns a line that names the network, its weights and the images."""
     images = f"{result.images} images of {escaped(result.dataset)}"
     return f"{escaped(result.model)} ({result.model_source}, {escaped(result.weights_shown)}) on {images}"
 
 
 def answer(result: Result) -> str:
-    """R_f in words, with whatever makes it doubtful."""
+    """Returns R_f in words, followed by the reasons to doubt it."""
     return answer_of({name: getattr(result, name) for name in ("R", "transform", *DOUBTED)})
 
 
 def answer_of(row: Mapping[str, Any]) -> str:
-    """The same of a row, in which R may be a dict; what an old row does not tell is not doubted."""
+    """Returns R_f of a store's row in words, with its cautions.
+
+    Args:
+        row: Columns of a result, where R may be an `Interval` or a dict. A column missing in an old row gives no
+            caution.
+    """
     R = row["R"] if isinstance(row["R"], Interval) else Interval(**row["R"])
     doubts = cautions(R, **{name: row[name] for name in DOUBTED if row.get(name) is not None})
     moved = "changes of scale" if row.get("transform") == "scale" else f"{_noun(row.get('transform', DIFFEO))}s"
@@ -76,12 +86,12 @@ def _numbers(result: Result) -> list[tuple[str, ...]]:
 
 
 def _noun(transform: str) -> str:
-    """What images undergo."""
+    """Returns the noun for a transformation: `deformation` for a diffeomorphism, otherwise its name."""
     return "deformation" if transform == DIFFEO else escaped(transform)
 
 
 def _below(result: Result) -> Iterable[str]:
-    """Why an adaptive measurement ended, and the setting."""
+    """Yields the reason why an adaptive measurement stopped, if it was one, and the setting."""
     if result.stopped is not None:
         why = "the interval is as narrow as asked" if result.stopped == "precision" else "more data would be needed"
         yield f"{result.images} images, {result.draws} draws each: {why}"
@@ -96,7 +106,7 @@ def _below(result: Result) -> Iterable[str]:
 
 
 def _layers(layers: Sequence[LayerStability], init: Sequence[LayerStability] | None) -> list[str]:
-    """R of each layer with its interval, D and G; beside R at initialisation."""
+    """Returns a table with R, D and G of each layer, and R at initialisation if it was measured."""
     names = ["layer", "depth", "R", "95 % interval", "D", "G"] + (["R at init.", "95 % interval"] if init else [])
     before = {layer.name: layer.R for layer in init or ()}
     rows: list[Sequence[Any]] = []

@@ -1,4 +1,4 @@
-"""What is kept of a measurement: values by image and draw, behind every average."""
+"""Raw values of a measurement: one number per image and draw (one random field and one noise for the image)."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 
 from ..statistics import Interval, KeptPairs, OutputPairs, SampledRadius, Statistic, stability
 
-LAYER = "layer_"  # before the name of an array of layers, among those of the outputs
+LAYER = "layer_"  # prefix of the names of the layers' arrays
 
 
 @dataclass(frozen=True)
 class LayerValues:
-    """Of L layers h in order of execution; images in the order of their index.
+    """Raw values of L layers h in order of execution, for N images in the order of their index.
 
     Attributes:
-        deformation: ||h(tau x) - h(x)||^2, `[N, L, draws]`.
-        noise: ||h(x + eta) - h(x)||^2, `[N, L, draws]`.
-        first, second: Places of the images of each pair whose distance is kept, int64 `[P]`.
-        distances: ||h(x) - h(z)||^2 of those pairs, `[L, P]`.
-        mean_distance: Its mean over all pairs of distinct images, `[L]`.
+        deformation: ||h(tau x) - h(x)||^2 for the deformed image tau x, `[N, L, draws]`.
+        noise: ||h(x + eta) - h(x)||^2 for noise eta of the same size, `[N, L, draws]`.
+        first, second: Positions of the two images of each kept pair, int64 `[P]`.
+        distances: ||h(x) - h(z)||^2 of the kept pairs, `[L, P]`.
+        mean_distance: Mean of ||h(x) - h(z)||^2 over all pairs of distinct images, `[L]`.
         noise_exponent: d log <b> / d log r of each layer, `[L]`; see `RawValues`.
     """
 
@@ -33,7 +33,12 @@ class LayerValues:
     noise_exponent: NDArray[np.float64] | None = None
 
     def pairs(self, layer: int, copies: NDArray[np.int64] | None = None) -> KeptPairs:
-        """Kept pairs of one layer; without those of an image with its own copy."""
+        """Returns the kept pairs of one layer, without pairs of an image and its copy.
+
+        Args:
+            layer: Position of the layer.
+            copies: Number of the different image that each image shows, as in `RawValues`; None if there are no copies.
+        """
         mean, count = float(self.mean_distance[layer]), len(self.deformation)
         if copies is None:
             return KeptPairs(self.first, self.second, self.distances[layer], mean, count)
@@ -45,24 +50,24 @@ class LayerValues:
 
 @dataclass(frozen=True)
 class RawValues:
-    """What the averages were taken over; images in the order of their index.
+    """Values that the averages were taken over, for N images in the order of their index.
 
     Attributes:
         indices: Index of each image in its data set, `[N]`.
-        deformation: ||f(tau x) - f(x)||^2, `[N, draws]`.
-        noise: ||f(x + eta) - f(x)||^2, `[N, draws]`.
-        outputs: f(x), `[N, outputs]`.
+        deformation: ||f(tau x) - f(x)||^2 for the deformed image tau x, `[N, draws]`.
+        noise: ||f(x + eta) - f(x)||^2 for noise eta, `[N, draws]`.
+        outputs: Outputs f(x), `[N, outputs]`.
         displacement_norm: ||tau x - x||, `[N, draws]`.
-        deformation_by_output: The squared changes of each output, `[N, draws, outputs]`, where they are kept: for
+        deformation_by_output: Squared change of each output by the deformation, `[N, draws, outputs]`. Kept for
             networks of up to 100 outputs, and wherever the median is taken per output coordinate.
-        noise_by_output: Likewise.
-        flips_deformation: 1 where the class of f(tau x) is another than that of f(x), `[N, draws]`.
-        flips_noise: Of f(x + eta).
+        noise_by_output: Squared change of each output by the noise, `[N, draws, outputs]`, in the same cases.
+        flips_deformation: 1 where f(tau x) predicts another class than f(x), `[N, draws]`.
+        flips_noise: 1 where f(x + eta) predicts another class than f(x), `[N, draws]`.
         image_norm: ||x||, `[N]`.
-        gradient_norm: ||grad tau||_inf, dimensionless, `[N, draws]`; NaN where the transformation does not tell.
-        layers: Of each measured layer, where layers were measured.
-        noise_exponent: d log <b> / d log r, dimensionless `[]`, where the noise radius r is an average over the images.
-        copies: Number of the different image that each image is, int64 `[N]`, where some are copies of others.
+        gradient_norm: ||grad tau||_inf, dimensionless, `[N, draws]`; NaN if the transformation does not give it.
+        layers: Raw values of the layers, if layers were measured.
+        noise_exponent: d log <b> / d log r, dimensionless `[]`, if the noise radius r is an average over the images.
+        copies: Number of the different image that each image shows, int64 `[N]`, if some images are copies of others.
     """
 
     indices: NDArray[np.int64]
@@ -83,16 +88,16 @@ class RawValues:
     def estimates(
         self, statistic: Statistic, *, radius_average: str, resamples: int, seed: int, layer: int | None = None
     ) -> dict[str, Interval]:
-        """D, G and R with 95 % intervals, of the network's output or of one layer; see `statistics.stability`.
+        """Returns D, G and R with 95 % intervals for the network's output or one layer; see `statistics.stability`.
 
-        The resamples of a layer are those of the output.
+        Layers and output use the same resamples.
 
         Args:
-            statistic: Which averages.
-            radius_average: The average that gave the noise radius.
-            resamples: Bootstrap resamples.
+            statistic: Average, median rule and pairs.
+            radius_average: Average that gave the noise radius, `median` or `mean`.
+            resamples: Number of bootstrap resamples of the images.
             seed: Seed of the resamples.
-            layer: Place of a layer; None for the output.
+            layer: Position of a layer; None for the network's output.
 
         Raises:
             ValueError: If the output does not change under noise, or is the same for all images.
@@ -112,10 +117,12 @@ class RawValues:
         return stability(a, b, pairs, statistic, resamples=resamples, seed=seed, radius=radius, copies=self.copies)
 
     def changes(self, statistic: Statistic) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """a and b as a statistic averages them, `[N, draws, K]` each.
+        """Returns the changes by deformation and by noise as the statistic averages them, `[N, draws, K]` each.
+
+        K is 1, or the number of outputs if the median is taken per output coordinate.
 
         Raises:
-            ValueError: If the median is taken per output coordinate and the changes were not kept so.
+            ValueError: If the median is taken per output coordinate and the changes of each output were not kept.
         """
         if not statistic.per_coordinate:
             return self.deformation[..., None], self.noise[..., None]
@@ -127,7 +134,7 @@ class RawValues:
         return self.deformation_by_output, self.noise_by_output
 
     def arrays(self) -> dict[str, Any]:
-        """Every array by name, those of the layers behind `layer_`."""
+        """Returns every array by name; names of the layers' arrays begin with `layer_`."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "layers"}
         inner = (
             {} if self.layers is None else {LAYER + f.name: getattr(self.layers, f.name) for f in fields(LayerValues)}
@@ -136,12 +143,12 @@ class RawValues:
 
     @classmethod
     def of_arrays(cls, arrays: dict[str, NDArray[Any]]) -> "RawValues":
-        """From what `arrays` gave. Raises TypeError if one is missing or unknown."""
+        """Makes raw values from the arrays that `arrays` returned. Raises TypeError if one is missing or unknown."""
         inner = {name.removeprefix(LAYER): array for name, array in arrays.items() if name.startswith(LAYER)}
         own = {name: array for name, array in arrays.items() if not name.startswith(LAYER)}
         return cls(**own, layers=LayerValues(**inner) if inner else None)
 
 
 def _first_of(copies: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Place of the first copy of each different image."""
+    """Returns the position of the first copy of each different image."""
     return np.unique(copies, return_index=True)[1]

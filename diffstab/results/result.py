@@ -25,7 +25,12 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class ErrorRate:
-    """Share of images, as of those wrongly classified among those measured, with Wilson's 95 % interval."""
+    """Share of the measured images, such as the wrongly classified ones, with Wilson's 95 % interval.
+
+    Attributes:
+        value, low, high: Share and ends of its interval, in [0, 1].
+        images: Number of images.
+    """
 
     value: float
     low: float
@@ -35,54 +40,55 @@ class ErrorRate:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class StabilityResult:
-    """One measured network. All fields but `raw` make up its JSON form.
+    """Result for one network. Every field but `raw` is in its JSON form; `print` shows the table of `diffstab measure`.
 
-    Printed it is the table of `diffstab measure`, with the answer in words.
+    f is the network, x an image, z another image, tau x the deformed image, eta the noise, <...> the average over
+    images and draws (one random field and one noise per image and draw).
 
     Attributes:
-        D: <||f(tau x) - f(x)||^2> / <||f(x) - f(z)||^2> (Eq. 5), with its 95 % interval.
-        G: The same for noise in place of the deformation.
-        R: D / G, the relative stability (Eq. 4).
-        test_error: None where the images have no labels.
-        weights_tag: Of published weights, as their library calls them (a1_in1k, IMAGENET1K_V1).
-        weights_key: Where the weights stood in their checkpoint, as in `state_dict_ema`; None: at its top.
-        head: `init` where the classifier is random beside trained weights, `none` where there is no classifier and
-            outputs are features; then there is no test error. Otherwise None.
-        network_sha256: Of the layers' description; with weights_sha256 it tells networks apart.
-        model_options: Channels, classes and further arguments that the network was built with, where they were given.
-        indices_sha256: Of the indices of the images in their data set.
-        preprocessing: From images to the network's input: size, resizing, crop, mean, std and whose choice that is;
-            None where images came as tensors.
-        precision: `float32` or `float64`; under autocast amp- and the type that it uses; mixed- and the lowest type in
-            which an operation ran, where the network lowers its precision by itself.
-        output: Where the measured tensor stood, of a network that returns several; otherwise None.
-        noise_radius: ||eta||; under the rule `per-image`, the average of the radii.
-        noise_exponent: d log <b> / d log ||eta||, dimensionless, by which the intervals of G and R know that the radius
-            is an average over the images. None where it is not, or where the exponent is not known.
-        radius_average: The average that gave the noise radius: `average`, unless another one was computed afterwards.
-        stopped: Why a measurement of adaptive effort ended: `precision`, or `data` where all images and draws allowed
-            were used; None where the effort was given.
-        fold_fraction: Share of the drawn fields that fold; None, as the next, where the transformation does not tell.
-        clamped_fraction: Share of pixels whose source lay outside the frame.
-        transform: What images undergo: `diffeo`, or another transformation's name; then cutoff, temperature and their
-            rules are None. delta is None where nothing is displaced.
-        noise_norm: ||eta|| where it was given; `noise_radius_rule` is then `given`.
-        flips_deformation: Share of images and draws whose class changes under tau, with Wilson's 95 % interval as if
-            all draws of an image agreed; None where there are no classes.
-        flips_noise: Under eta.
-        lipschitz: The largest ||f(tau x) - f(x)|| / (||grad tau||_inf ||x||) of all images and draws, dimensionless, so
-            a lower bound of what scattering theory bounds; its interval is the bootstrap's, which can't exceed the
-            value. None where the gradient is 0 or not known.
-        batch_order: Order in which images came to the network where the batch is part of f: `seeded`, or `given` by a
-            loader; otherwise None.
-        copies: Number of images that are copies of others; an image and its copies count as one in the intervals.
-        images_left: Number of images that a loader left out, by dropping its last batch.
-        mixes_images: Whether an image's output depends on the other images of its batch by other means than batch norm;
+        D: Effect of deformations: <||f(tau x) - f(x)||^2> / <||f(x) - f(z)||^2> (Eq. 5), with its 95 % interval.
+        G: Effect of noise: <||f(x + eta) - f(x)||^2> / <||f(x) - f(z)||^2> (Eq. 5), with its 95 % interval.
+        R: Relative stability D / G (Eq. 4), with its 95 % interval; lower is more stable.
+        test_error: Share of wrongly classified images; None if the images have no labels.
+        weights_tag: Name that a library gives to its published weights (a1_in1k, IMAGENET1K_V1).
+        weights_key: Entry of the checkpoint that held the weights, such as `state_dict_ema`; None: its top level.
+        head: `init` if the classifier is random and the other weights are trained; `none` if the network has no
+            classifier and returns features, which give no test error; otherwise None.
+        network_sha256: Hash of the layers' description. Together with weights_sha256 it identifies the network.
+        model_options: Channels, classes and further arguments that were given to build the network.
+        indices_sha256: Hash of the images' indices in their data set.
+        preprocessing: Steps from image to input: size, resizing, crop, mean, std, and who chose them; None if the
+            images came as tensors.
+        precision: `float32` or `float64`; `amp-` and the type under autocast; `mixed-` and the lowest type in which an
+            operation ran if the network lowers its precision by itself.
+        output: Position of the measured tensor if the network returns several; otherwise None.
+        noise_radius: Norm of the noise, ||eta||; under the rule `per-image` the average of the radii.
+        noise_exponent: d log <b> / d log ||eta||, dimensionless, b = ||f(x + eta) - f(x)||^2: it carries the
+            uncertainty of an averaged radius into the intervals of G and R. None if not averaged, or not known.
+        radius_average: Average that gave the noise radius: `average`, unless another one was computed afterwards.
+        stopped: Reason why an adaptive measurement ended: `precision`, or `data` if all allowed images and draws were
+            used; None if images and draws were given.
+        fold_fraction: Share of the drawn fields that fold (are no diffeomorphism); None if not known.
+        clamped_fraction: Share of pixels whose source lay outside the frame; None if not known.
+        transform: Transformation of the images: `diffeo` or another name, for which cutoff, temperature and their rules
+            are None. delta is None if nothing is displaced.
+        noise_norm: Norm ||eta|| if it was given; `noise_radius_rule` is then `given`.
+        flips_deformation: Share of images and draws whose predicted class changes under tau, with Wilson's 95 %
+            interval as if all draws of an image agreed; None if there are no classes.
+        flips_noise: Share of images and draws whose predicted class changes under eta, with the same interval.
+        lipschitz: Largest ||f(tau x) - f(x)|| / (||grad tau||_inf ||x||) of all images and draws, dimensionless: a
+            lower bound of the constant in scattering theory. Its bootstrap interval can't exceed the value. None if
+            the gradient is 0 or not known.
+        batch_order: Order of the images if the batch is part of f: `seeded`, or `given` by a loader; otherwise None.
+        copies: Number of images that are copies of others; an image and its copies count once in the intervals.
+        images_left: Number of images that a loader left out by dropping its last batch.
+        mixes_images: True if an image's output depends on the other images of its batch by other means than batch norm;
             batches of `batch_size` are then kept whole.
-        few_classes: Whether the images are of far fewer of the classes than a random choice would be.
-        input_seen: Share of the input's values that can change the output; None where that is not known.
-        layers: D, G and R of the layers in order of execution, where they were asked for.
-        layers_asked: As they were asked for.
+        few_classes: True if the images come from far fewer classes than a random choice would.
+        input_seen: Share of the input's values that can change the output; None if not known.
+        layers: D, G and R of the layers in order of execution, if they were asked for.
+        layers_asked: Choice of layers that was asked for: `auto`, `all`, or names with wildcards, separated by commas.
+        raw: Values of each image and draw, behind every average.
     """
 
     model: str
@@ -155,36 +161,36 @@ class StabilityResult:
         return escaped(f"<{type(self).__name__} of {self.model} on {images}: R {self.R}, D {self.D}, G {self.G}>")
 
     def _repr_html_(self) -> str:
-        """The table in a notebook."""
+        """Returns the table that a notebook shows."""
         return html_of(self)
 
     @property
     def weights_shown(self) -> str:
-        """Its weights, as tables name them."""
+        """Name of the weights in tables, such as `a.pt (state_dict_ema)`."""
         return weights_shown(self.weights, self.weights_key, self.head)
 
     @property
     def key(self) -> str | None:
-        """sha256 of what determines the numbers: network, weights, images, ensemble and statistic.
+        """Hash (sha256) of everything that determines the numbers: network, weights, images, ensemble and statistic.
 
-        None for a callable that is no `nn.Module`: nothing tells one from another.
+        None for a callable that is no `nn.Module`, since two of them can't be told apart.
         """
         return content_key({f.name: getattr(self, f.name) for f in fields(self)})
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form: every field but the raw values, and the key."""
+        """Returns the JSON form: every field but the raw values, and the key."""
         row = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "raw"}
         return {**row, "key": self.key}
 
     def to_frame(self) -> Any:
-        """One row of a pandas data frame, with columns such as `R.low`; pandas is needed for it."""
+        """Returns a pandas data frame of one row, with columns such as `R.low`. Needs pandas."""
         return optional("pandas", "pandas").DataFrame([flat(without_layers(self.to_dict()))])
 
     def plot(self, ax: Any = None) -> Any:
-        """Draws D, G and R, and R by depth where layers were measured; matplotlib is needed for it.
+        """Draws D, G and R, and R by depth if layers were measured. Needs matplotlib.
 
         Args:
-            ax: Axes of matplotlib for D, G and R alone; None makes a figure with a panel for the layers as well.
+            ax: Axes of matplotlib for D, G and R alone; None makes a figure, with a second panel for the layers.
 
         Returns:
             The figure.
@@ -192,15 +198,15 @@ class StabilityResult:
         return plotted(self, ax)
 
     def save(self, path: str | Path) -> None:
-        """Writes the result with its raw values to a file, whole or not at all; `load` reads it."""
+        """Writes the result with its raw values to one file, which `load` reads. A failure leaves no partial file."""
         write_atomically(Path(path), packed(self.to_dict(), self.raw))
 
     @classmethod
     def load(cls, path: str | Path) -> "StabilityResult":
-        """Reads what `save` wrote; no code of the file runs.
+        """Reads a file that `save` wrote, without running any code from it.
 
         Raises:
-            ValueError: If the file can't be read, or holds something else.
+            ValueError: If the file can't be read, or holds no saved result.
         """
         try:
             return cls.of_row(*unpacked(read_bytes(path, most=LARGEST_FILE)))
@@ -213,10 +219,10 @@ class StabilityResult:
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any], raw: RawValues) -> "StabilityResult":
-        """From the JSON form and the raw values, as those of a store's row.
+        """Makes a result from the JSON form, such as a store's row, and the raw values. Other columns are ignored.
 
         Raises:
-            TypeError, KeyError: If a field is missing or of another form; what the row has beside the fields is left.
+            TypeError, KeyError: If a field is missing or has another form.
         """
         needed = [f.name for f in fields(cls) if f.default is MISSING and f.name != "raw"]  # rows leave None out
         own: dict[str, Any] = dict.fromkeys(needed)
@@ -230,12 +236,12 @@ class StabilityResult:
         return cls(**{**own, **intervals, **rates, **known}, raw=raw)
 
     def write(self, path: str | Path) -> None:
-        """Writes the JSON form to a file, whole or not at all."""
+        """Writes the JSON form to a file. A failure leaves no partial file."""
         write_atomically(Path(path), json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n")
 
 
 def weights_shown(weights: str, key: str | None, head: str | None) -> str:
-    """Weights with the state dict that they were read from, and a head that is not trained.
+    """Returns the name of the weights, with the checkpoint's entry that held them and the state of the head.
 
     >>> weights_shown("pretrained", None, "init"), weights_shown("a.pt", "state_dict_ema", None)
     ('pretrained, head: init', 'a.pt (state_dict_ema)')
@@ -250,7 +256,10 @@ KEY_NAMES = (
 
 
 def content_key(row: Mapping[str, Any]) -> str | None:
-    """The key of a result or of its row: sha256 of what determines its numbers; None where the network has none."""
+    """Returns the key of a result or of its row: the sha256 of everything that determines its numbers.
+
+    None if the network has no hash, as a callable that is no `nn.Module`.
+    """
     if row["network_sha256"] is None:
         return None
     content: dict[str, Any] = {"schema": SCHEMA, **{name: row.get(name) for name in KEY_NAMES}}
@@ -260,7 +269,7 @@ def content_key(row: Mapping[str, Any]) -> str | None:
         content["noise_norm"] = row["noise_norm"]
     if row["batch_norm"] == "batch" or row.get("mixes_images"):  # the batch is part of f
         content["batch_size"] = row["batch_size"]
-        if row.get("batch_order") is not None:  # rows from before there was an order have none
+        if row.get("batch_order") is not None:  # older rows have no such column
             content["batch_order"] = row["batch_order"]
     if row.get("layers_asked") is not None:
         content["layers"] = row["layers_asked"]

@@ -1,4 +1,4 @@
-"""A result as a row of a table: what stands in a column, and the setting, in which rows must agree to be compared."""
+"""Results as rows of a table: values by column, and the setting, the columns that compared rows must agree in."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -14,11 +14,11 @@ SETTING = tuple(
     "dataset split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation average "
     "noise_radius_rule noise_norm radius_average median_rule pairs convention".split()
 )
-BEFORE = {"transform": DIFFEO}  # of rows that were kept before there was a choice
+BEFORE = {"transform": DIFFEO}  # values of columns that older rows lack
 
 
 def told_setting(setting: Mapping[str, Any], seeds: Sequence[int] = ()) -> str:
-    """A setting in a line, for people.
+    """Returns a setting as one line of text.
 
     >>> told_setting({"dataset": "mnist5k", "images": 500, "draws": 1, "cutoff": 3.0, "average": "mean"}, [0, 1])
     '500 images of mnist5k, draws: 1, seed 0, 1; c = 3, mean'
@@ -43,7 +43,7 @@ def told_setting(setting: Mapping[str, Any], seeds: Sequence[int] = ()) -> str:
 
 
 def setting_values(row: Row, columns: Sequence[str] = SETTING) -> tuple[Any, ...]:
-    """What stands in the columns of a row's setting, in rows from before there was a choice too.
+    """Returns a row's values in the columns of its setting. A column that older rows lack gets the value they had.
 
     >>> setting_values({"cutoff": 3.0}, ["transform", "cutoff", "split"])
     ('diffeo', 3.0, None)
@@ -52,7 +52,7 @@ def setting_values(row: Row, columns: Sequence[str] = SETTING) -> tuple[Any, ...
 
 
 def value_at(row: Row, column: Column) -> Any:
-    """What stands in a column; None where the row has no such one.
+    """Returns a row's value in a column, with dots for nested values; None if the row has no such column.
 
     >>> value_at({"R": {"value": 1.0}}, "R.value")
     1.0
@@ -62,7 +62,7 @@ def value_at(row: Row, column: Column) -> Any:
 
 @cache
 def getter(column: Column) -> Callable[[Row], Any]:
-    """`value_at` of one column."""
+    """Returns a function that gives `value_at` of one column."""
     name, *inner = column.split(".")
 
     def value_of(row: Row) -> Any:
@@ -75,7 +75,7 @@ def getter(column: Column) -> Callable[[Row], Any]:
 
 
 def flat(row: Row) -> Flat:
-    """One level: `{"R": {"value": 1}}` becomes `{"R.value": 1}`.
+    """Flattens nested values: `{"R": {"value": 1}}` becomes `{"R.value": 1}`.
 
     >>> flat({"R": {"value": 1.0}, "model": "lenet"})
     {'R.value': 1.0, 'model': 'lenet'}
@@ -91,5 +91,5 @@ def flat(row: Row) -> Flat:
 
 
 def without_layers(row: Row) -> Row:
-    """What fits into one line."""
+    """Returns the row without its list of layers, so that it fits into one line of a table."""
     return {name: value for name, value in row.items() if name != "layers"}

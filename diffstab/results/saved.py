@@ -1,16 +1,16 @@
-"""A result in one file: its JSON form and its raw values, as a file of safetensors, which holds no code."""
+"""Results in one file: JSON form and raw values in the safetensors format, which holds no code."""
 
 import json
 from typing import Any
 
 from .raw_values import RawValues
 
-ROW = "diffstab-result"  # where the JSON form stands, among the file's texts
+ROW = "diffstab-result"  # entry of the file's metadata that holds the JSON form
 LARGEST_FILE = 2**31  # bytes
 
 
 def packed(row: dict[str, Any], raw: RawValues) -> bytes:
-    """The file's content."""
+    """Returns the content of a file with this JSON form and these raw values."""
     import numpy as np
     from safetensors.numpy import save
 
@@ -19,10 +19,10 @@ def packed(row: dict[str, Any], raw: RawValues) -> bytes:
 
 
 def unpacked(content: bytes) -> tuple[dict[str, Any], RawValues]:
-    """The JSON form and the raw values.
+    """Returns the JSON form and the raw values of a file's content.
 
     Raises:
-        ValueError, TypeError, KeyError: If the content is something else.
+        ValueError, TypeError, KeyError: If the content is no saved result.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load

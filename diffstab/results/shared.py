@@ -1,4 +1,4 @@
-"""The settings, seeds and images that several networks share, and what differs where they share none."""
+"""Settings, seeds and images that several networks share, and the differences if they share none."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,11 @@ Blocks = dict[tuple[Any, ...], dict[Block, Row]]  # a network's rows by setting,
 
 
 class NothingSharedError(ValueError):
-    """No setting is shared by two networks. `rows`: one of each."""
+    """Raised if two networks share no setting.
+
+    Attributes:
+        rows: One row of each of the two networks.
+    """
 
     def __init__(self, text: str, rows: tuple[Row, Row]) -> None:
         super().__init__(text)
@@ -24,8 +28,8 @@ class Shared:
     """Networks that were measured under one setting on the same images.
 
     Attributes:
-        setting: What was measured, by column.
-        rows: Of each network, one for each seed that all have, in the same order.
+        setting: Values of the setting, by column.
+        rows: Rows of each network: one per seed that all networks have, in the same order.
     """
 
     setting: dict[str, Any]
@@ -33,7 +37,10 @@ class Shared:
 
 
 def shared_settings(networks: Mapping[str, Sequence[Row]]) -> list[Shared]:
-    """Every setting that at least two networks share, with the most networks that have seen the same images.
+    """Returns every setting that two or more networks share, with the largest group that saw the same images.
+
+    Args:
+        networks: Rows of each network, by its name.
 
     Raises:
         ValueError: If there are fewer than two networks, one has several rows under one setting and seed, or no
@@ -55,14 +62,14 @@ def shared_settings(networks: Mapping[str, Sequence[Row]]) -> list[Shared]:
 
 
 def _sharing(blocks: dict[str, dict[Block, Row]]) -> dict[str, dict[Block, Row]]:
-    """The most networks that have seen the same images with one seed at least."""
+    """Returns the largest group of networks that saw the same images with at least one seed."""
     seen = Counter(block for own in blocks.values() for block in own)
     ((most, _),) = seen.most_common(1)
     return {name: own for name, own in blocks.items() if most in own}
 
 
 def by_setting(name: str, rows: Sequence[Row]) -> Blocks:
-    """The network's rows by setting, then by seed and images."""
+    """Returns a network's rows by setting, then by seed and images. Raises ValueError if two rows have all three."""
     found: Blocks = defaultdict(dict)
     for row in rows:
         own = found[setting_values(row)]
@@ -70,14 +77,14 @@ def by_setting(name: str, rows: Sequence[Row]) -> Blocks:
         if block in own:
             differing = _differing(own[block], row)
             raise ValueError(
-                f"{name!r} means several rows with seed {row['seed']}; add what tells them apart: {differing}"
+                f"{name!r} fits several rows with seed {row['seed']}; add a filter that chooses one: {differing}"
             )
         own[block] = row
     return dict(found)
 
 
 def _differing(one: Row, other: Row) -> str:
-    """The first column, of those that people know, in which two rows of a setting differ."""
+    """Returns filters for the first well-known column in which two rows of a setting differ."""
     for name in ("model", "weights", "training.seed", "training.job", "batch_norm", "precision", "resamples"):
         if value_at(one, name) != value_at(other, name):
             return f"{name}={value_at(one, name)} or {name}={value_at(other, name)}"
@@ -85,7 +92,7 @@ def _differing(one: Row, other: Row) -> str:
 
 
 def _other_images(one: Row, other: Row) -> str:
-    """Images that became another input are other images to a network."""
+    """Returns how the inputs of two rows differ: by preprocessing, by images or by seed."""
     seen = [row.get("preprocessing") or {} for row in (one, other)]
     differ = [
         f"{name} {value} and {seen[1].get(name)}" for name, value in seen[0].items() if seen[1].get(name) != value
@@ -98,7 +105,7 @@ def _other_images(one: Row, other: Row) -> str:
 
 
 def _share(one: Blocks, other: Blocks) -> bool:
-    """Whether two networks have a setting, a seed and images in common."""
+    """Returns True if two networks have a setting, a seed and images in common."""
     return any(set(blocks) & set(other[setting]) for setting, blocks in one.items() if setting in other)
 
 

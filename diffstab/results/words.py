@@ -1,4 +1,4 @@
-"""R_f in words: how much more or less deformations change the output than noise, and what makes that uncertain."""
+"""R_f in words: how much more or less deformations change the output than noise, and reasons to doubt it."""
 
 from ..statistics import Interval
 
@@ -10,11 +10,11 @@ LOWER = "lower is more stable"
 
 
 def in_words(R: Interval, moved: str = "deformations") -> str:
-    """What R_f says, as a sentence without its full stop; lower is more stable.
+    """Returns the meaning of R_f as a sentence without its full stop; lower is more stable.
 
     Args:
         R: R_f with its 95 % interval, dimensionless.
-        moved: What images undergo, in the plural.
+        moved: Plural noun for the transformation of the images.
 
     >>> print(in_words(Interval(0.092, 0.080, 0.105)))
     R_f 0.092 (0.08 to 0.105): deformations change the output 11 times less than noise of the same size
@@ -25,7 +25,7 @@ def in_words(R: Interval, moved: str = "deformations") -> str:
 
 
 def compared(R: Interval) -> str:
-    """The middle of that sentence.
+    """Returns the middle of the sentence of `in_words`.
 
     >>> compared(Interval(0.95, 0.9, 0.99)), compared(Interval(0.0, 0.0, 0.0))
     ('change the output about as much as', 'do not change the output, unlike')
@@ -47,13 +47,14 @@ def cautions(
     fold_fraction: float | None = None,
     few_classes: bool = False,
 ) -> list[str]:
-    """Reasons to doubt the sentence, one text each; none for a sure number.
+    """Returns reasons to doubt R_f, one text each; an empty list if there are none.
 
     Args:
         R: R_f with its 95 % interval.
-        images, copies: Number of images, if it is known, and of those that are copies of others.
-        fold_fraction: Share of the drawn fields that fold, which are no diffeomorphisms.
-        few_classes: Whether the images are of far fewer classes than a random choice would be.
+        images: Number of images, if known.
+        copies: Number of images that are copies of others.
+        fold_fraction: Share of the drawn fields that fold, so that they are no diffeomorphisms.
+        few_classes: True if the images come from far fewer classes than a random choice would.
 
     >>> cautions(Interval(0.717, 0.333, 1.27), images=13)
     ['the interval includes 1; more images or draws narrow it', 'only 13 images']

@@ -1,4 +1,4 @@
-"""Whether a store is whole: every line, every hash, every sidecar."""
+"""Integrity check of a store: every line, every hash, every sidecar (file of raw values or weights)."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,12 @@ from .store import Store
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong, and where: a file, with a line where it has any."""
+    """One fault of a store.
+
+    Attributes:
+        place: File, with the line's number if it has lines.
+        text: Description of the fault.
+    """
 
     place: str
     text: str
@@ -25,10 +30,10 @@ class Problem:
 
 
 def check(store: Store) -> Iterator[Problem]:
-    """Goes through every line of every part file and every sidecar that a row names.
+    """Checks every line of every part file and every sidecar that a row names, and yields the faults.
 
-    Verifies that a line is a row, that its checksum and its key are those of its content, and that its sidecars are
-    there and have the hash in their name.
+    A line must be a row whose checksum and key fit its content; its sidecars must exist and have the hash that is their
+    name.
     """
     seen: set[tuple[str, str]] = set()
     reader = PartReader(store.folder / "rows")
@@ -41,7 +46,7 @@ def check(store: Store) -> Iterator[Problem]:
 
 
 def _odd_files(folder: Path) -> Iterator[Problem]:
-    """Files that are taken for part files by their names and are none."""
+    """Yields entries named like part files (`*.jsonl`) that are no regular files."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.name.endswith(".jsonl") and not entry.is_file(follow_symlinks=False):
@@ -60,7 +65,7 @@ def _wrong(folder: Path, line: bytes, seen: set[tuple[str, str]]) -> Iterator[st
     if fault is not None:
         yield fault
     if is_measured(row) and not _has_its_key(row):
-        yield "its key is not the one of its settings"
+        yield "its key does not fit its settings"
     for kind, column in sidecar.COLUMN.items():
         if row.get(column) and (kind, str(row[column])) not in seen:
             seen.add((kind, str(row[column])))

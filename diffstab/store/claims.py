@@ -1,7 +1,7 @@
-"""Which jobs are being run: sweeps on one store leave each other's alone.
+"""Claims on jobs: several sweeps on one store don't run the same job twice.
 
-A claim is a locked file, which falls with the process that holds it, however it ends. Where there are no locks every
-claim is granted: a job may then run twice, and its row still counts once.
+A claim is a locked file. The lock ends with the process that holds it, even if that crashes. On disks without locks
+every claim is granted: a job may then run twice, and its row still counts once.
 """
 
 import contextlib
@@ -13,10 +13,10 @@ from .locks import lock_file
 
 
 class Claims:
-    """The jobs that this process runs.
+    """Jobs that this process has claimed.
 
     Args:
-        folder: For the lock files.
+        folder: Folder of the lock files; it is made if needed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -24,7 +24,7 @@ class Claims:
         self._held: dict[str, int] = {}
 
     def take(self, job: str) -> bool:
-        """Whether the job can be run here: False while another process runs it. Raises ValueError on a full disk."""
+        """Claims a job. Returns False if another process runs it. Raises ValueError if the disk is full."""
         refuse_links(self._folder.parent, self._folder)
         make_folder(self._folder)
         handle = lock_file(self._folder / job)
@@ -35,7 +35,7 @@ class Claims:
         return True
 
     def drop(self, job: str) -> None:
-        """Lets a job go, once its row is in the store: whoever takes it next looks there first."""
+        """Gives up the claim on a job whose row is in the store, where the next process to claim it looks first."""
         handle = self._held.pop(job, None)
         if handle is not None:
             with contextlib.suppress(OSError):
@@ -43,6 +43,6 @@ class Claims:
             os.close(handle)
 
     def drop_all(self) -> None:
-        """Lets every job go."""
+        """Gives up every claim."""
         for job in list(self._held):
             self.drop(job)

@@ -1,4 +1,4 @@
-"""A row on its way into a store, and what tells rows apart."""
+"""Rows before they are written to a store, and their checksums."""
 
 import contextlib
 import hashlib
@@ -16,32 +16,42 @@ DONE, FAILED = "done", "failed"
 
 @dataclass(frozen=True)
 class Entry:
-    """A row on its way into a store, with the content of its sidecars by kind (`raw`, `weights`)."""
+    """A row to be written to a store, with its sidecars (the files beside it).
+
+    Attributes:
+        row: Columns and their values.
+        sidecars: Content of each sidecar, by its kind: `raw` or `weights`.
+    """
 
     row: Row
     sidecars: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def measured_entry(result: StabilityResult, **more: Any) -> Entry:
-    """The row of a measurement, with its raw values.
+    """Makes the row of a measurement, with its raw values as a sidecar.
 
     Args:
-        result: Of `measure`.
+        result: Result of `measure`.
         more: Further columns, such as `job`.
+
+    Raises:
+        ValueError: If the network has no key because it is no `nn.Module`.
     """
     if result.key is None:
-        raise ValueError("the network is no nn.Module, so nothing tells it from another; wrap it in one to store it")
+        raise ValueError("the network is no nn.Module, so no key identifies it; wrap it in an nn.Module to store it")
     head = {"schema": SCHEMA, "kind": "measure", "status": DONE, "key": result.key, "job": None}
     return Entry({**head, **result.to_dict(), **more}, {sidecar.RAW: sidecar.packed(result.raw)})
 
 
 def is_measured(row: Row) -> bool:
-    """Whether a row is a measurement's: neither a training's nor a failure's."""
+    """Returns True if a row is a finished measurement: no training, experiment or failure."""
     return row.get("status") == DONE and row.get("kind") == "measure"
 
 
 def now_after(earlier: str | None) -> str:
-    """The time; if a row's time, which another clock or program wrote, is not earlier, one that is later than that.
+    """Returns the present time in UTC, or a time just after `earlier` if that is not in the past.
+
+    `earlier` is a row's time, which another machine's clock or another program may have written.
 
     >>> now_after("2999-01-01T00:00:00.000000+00:00")
     '2999-01-01T00:00:00.000001+00:00'
@@ -53,15 +63,20 @@ def now_after(earlier: str | None) -> str:
         later = (datetime.fromisoformat(earlier) + timedelta(microseconds=1)).isoformat(timespec="microseconds")
         if later > earlier:
             return later
-    return f"{earlier}~"  # of whatever form it is
+    return f"{earlier}~"  # sorts after `earlier`, whatever that is
 
 
 def checksum(row: Row) -> str:
-    """sha256 of a row's content, whatever the order of its fields."""
+    """Returns the sha256 of a row's content, which does not depend on the order of its columns."""
     return hashlib.sha256(without_checksum(row)).hexdigest()
 
 
 def without_checksum(row: Row) -> bytes:
-    """What the checksum is taken of. Raises ValueError of numbers that are none, TypeError of what JSON can't hold."""
+    """Returns the bytes that the checksum is computed from: JSON with sorted names, without the checksum.
+
+    Raises:
+        ValueError: If a number is NaN or infinite.
+        TypeError: If JSON can't hold a value.
+    """
     content = {name: value for name, value in row.items() if name != "checksum"}
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

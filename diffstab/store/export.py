@@ -11,7 +11,7 @@ from ..results import Flat, Row, flat, without_layers
 from .table import FIRST, LAYER_COLUMNS, columns_of, layer_lines
 
 OF_LAYERS = "model weights dataset images draws transform cutoff delta seed key".split()
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # how spreadsheets know one; wide ones too
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # begin a formula in spreadsheets
 TIMM_COLUMNS = {
     "R": "R.value",
     "R_low": "R.low",
@@ -25,13 +25,13 @@ TIMM_COLUMNS = {
 
 
 def exported(rows: Sequence[Row], file_format: str, *, for_spreadsheets: bool = False) -> bytes:
-    """The content of a file.
+    """Returns rows as the content of a file.
 
     Args:
-        rows: Of a store.
-        file_format: `csv` or `parquet` (one column for each value); `timm` (timm's networks with their published
-            weights, by the names that timm's results files use: `resnet50.a1_in1k`); or `layers` (one line for each
-            layer of each row).
+        rows: Rows of a store.
+        file_format: `csv` or `parquet` (one column per value); `timm` (only timm's networks with their published
+            weights, by the names in timm's results files: `resnet50.a1_in1k`); or `layers` (one line per layer of each
+            row).
         for_spreadsheets: Put an apostrophe before texts that a spreadsheet would take for formulas.
 
     Raises:
@@ -47,7 +47,7 @@ def exported(rows: Sequence[Row], file_format: str, *, for_spreadsheets: bool = 
 
 
 def _without_formulas(value: Any) -> Any:
-    """The same with an apostrophe before texts that begin as a formula; numbers stay numbers."""
+    """Returns the value with an apostrophe before every text in it that begins like a formula; numbers stay numbers."""
     if isinstance(value, Mapping):
         return {_without_formulas(name): _without_formulas(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
@@ -76,7 +76,7 @@ def _timm(rows: Sequence[Row]) -> bytes:
 
 
 def timm_name(row: Flat) -> str:
-    """`resnet50.a1_in1k` of a row of `timm:resnet50`."""
+    """Returns the network's name in timm's results files: `resnet50.a1_in1k` for a row of `timm:resnet50`."""
     name = str(row["model"]).rpartition(":")[2]
     tag = row.get("weights_tag")
     return f"{name}.{tag}" if tag and "." not in name else name
@@ -84,7 +84,7 @@ def timm_name(row: Flat) -> str:
 
 def _written(columns: list[str], flats: Sequence[Flat]) -> bytes:
     text = io.StringIO()
-    # of texts with a return alone some releases of csv quote none, and readers take it for the end of a line
+    # some releases of csv don't quote a text with a lone carriage return, which readers take for the end of a line
     all_texts = any(map(_has_return, flats))
     writer = csv.DictWriter(
         text,
@@ -116,7 +116,7 @@ def _parquet(rows: Sequence[Row]) -> bytes:
 
 
 def _alike(values: list[Any]) -> list[Any]:
-    """Values of one type, as a Parquet column needs them: numbers beside texts become texts."""
+    """Returns the values as one type, which a Parquet column needs: numbers beside texts become texts."""
     kinds = {type(value) for value in values if value is not None}
     if (kinds <= {int, float} and float in kinds) or (int in kinds and any(_is_huge(value) for value in values)):
         return [None if value is None else float(value) for value in values]

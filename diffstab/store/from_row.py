@@ -1,4 +1,4 @@
-"""A measurement asked for again, from its row."""
+"""Options of a measurement, recovered from its row, so that it can be measured again."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,48 +11,48 @@ from ..options import GIVEN, HUB, LOCAL, OWN, WEIGHTS, MeasureOptions, leads_out
 from .entry import Row, is_measured
 from .store import Store
 
-# Columns of a row that are options by the same name.
+# Columns of a row that have the name of their option.
 SAME = (
     "model dataset data_dir split images draws transform cutoff cutoff_rule delta_rule interpolation average "
     "convention batch_size resamples seed"
 ).split()
 RENAMED = {"noise_radius_rule": "noise_radius", "layers_asked": "layers"}
-# Options that no other column of a row tells: kept in its `asked` where they were set.
+# Options without a column: kept in the row's `asked` if they were set.
 ASKED = tuple(
     "temperature checkpoint weights_key img_size crop_pct mean std exif_orientation channels_last compile".split()
 )
-# Options that make a measurement comparable with another one: `setting.SETTING` and the seed, as they are asked for.
+# Options that make a measurement comparable with another one: those of `SETTING` and the seed.
 TAKEN = tuple(
     "dataset data_dir split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation "
     "average noise_radius noise_norm convention exif_orientation seed".split()
 )
 CHANGES_NOTHING = 1e-6  # relative
-OWN_WEIGHTS = "own"  # of own code, as it gives them
+OWN_WEIGHTS = "own"  # weights that the user's code gives to its network
 
 
 def asked_of(options: MeasureOptions) -> dict[str, Any]:
-    """What a row keeps of the options beside its other columns."""
+    """Returns the options that a row keeps in its column `asked`."""
     usual = MeasureOptions()
     told = {name: getattr(options, name) for name in ("images", "draws", "until_precision")}
     return told | {name: value for name in ASKED if (value := getattr(options, name)) != getattr(usual, name)}
 
 
 def options_of(row: Row, store: Store, trust: Iterable[str] = ()) -> MeasureOptions:
-    """The options that give a row's numbers again.
+    """Returns the options that give a row's numbers again.
 
-    Where images and draws were added until the interval was narrow, those that were reached.
+    If images and draws were added until the interval was narrow, the options have the numbers that were reached.
 
     Args:
-        row: Of a measurement.
-        store: Where it lies, and the weights that were trained for it.
-        trust: Names from the row that may be run, read or fetched: its own code, folder or hub's network, checkpoint,
-            data folder, and each argument of the network as NAME=VALUE. A row may come from anybody, so measuring it
-            again does nothing with these unless they are repeated here. The networks of the libraries, embedded images
-            and weights that lie in the store need no trust.
+        row: Row of a measurement.
+        store: Store of the row, which also has weights that were trained for it.
+        trust: Names from the row that may be run, read or fetched: code of your own, a folder's or hub's network, a
+            checkpoint, a data folder, and each argument of the network as NAME=VALUE. A row may come from anybody, so
+            these are only used if you repeat them here. Networks of the libraries, embedded images and weights in
+            the store need no trust.
 
     Raises:
-        ValueError: If the row is no measurement of a named network, was recomputed from another one, its trained
-            weights are missing, or it names what is not trusted.
+        ValueError: If the row is no measurement of a named network, was recomputed from another row, lacks its trained
+            weights, or names something that is not trusted.
     """
     options = replace(_options(row, store), trust=names_in("trust", list(trust)) if trust else None)
     key = str(row.get("key"))[:12]
@@ -61,15 +61,15 @@ def options_of(row: Row, store: Store, trust: Iterable[str] = ()) -> MeasureOpti
 
 
 def command_beside(row: Row, other: Row, store: Store) -> str | None:
-    """The command that measures the network of a row as another row was measured, and keeps the result in the store.
+    """Returns the command that measures a row's network as another row was measured, and adds it to the store.
 
     Args:
-        row: Of the network.
-        other: Whose images, setting and seed are taken.
-        store: Where both lie.
+        row: Row of the network.
+        other: Row that gives images, setting and seed.
+        store: Store of both rows.
 
     Returns:
-        One line for a shell; None if no command does it: for a Python object, trained weights that the store keeps, a
+        One line for a shell; None if no command can do it: for a Python object, trained weights in the store, a
         recomputed row, or another resizing of the images.
     """
     if row.get("training") or any(one.get("recomputed_from") for one in (row, other)):
@@ -80,13 +80,13 @@ def command_beside(row: Row, other: Row, store: Store) -> str | None:
     try:
         options, goal = _options(row, store), _options(other, store)
         options = replace(options, **{name: getattr(goal, name) for name in TAKEN}, **seen)
-    except (ValueError, TypeError, KeyError):  # what an older or a stranger's row does not tell
+    except (ValueError, TypeError, KeyError):  # an older row, or one of another program, may lack what is needed
         return None
     return " ".join(["diffstab", "measure", *map(quote, _words(options)), "--store", quote(str(store.folder))])
 
 
 def _seen_alike(row: Row, other: Row) -> dict[str, Any] | None:
-    """Options that give a network the input that another one got; None if there are none."""
+    """Returns options that give a row's network the same input as another row's; None if no options can."""
     own, goal = (one.get("preprocessing") or {} for one in (row, other))
     differ = {name for name in {*own, *goal} if own.get(name) != goal.get(name)} - {"source"}
     if row.get("dataset") != other.get("dataset") or not differ:
@@ -97,7 +97,7 @@ def _seen_alike(row: Row, other: Row) -> dict[str, Any] | None:
 
 
 def _words(options: MeasureOptions) -> Iterator[str]:
-    """The network and the options that differ from the defaults, as words of a command line."""
+    """Yields the network and the options that differ from the defaults, as words of a command line."""
     usual = MeasureOptions(weights=options.weights, checkpoint=options.checkpoint, convention=options.convention)
     plain = {"weights": MeasureOptions().weights, "convention": MeasureOptions().convention, "checkpoint": None}
     yield options.model
@@ -112,7 +112,7 @@ def _words(options: MeasureOptions) -> Iterator[str]:
 
 
 def _options(row: Row, store: Store) -> MeasureOptions:
-    """The options of a row, whatever it names."""
+    """Returns the options of a row, without asking whether what it names is trusted."""
     key = str(row.get("key"))[:12]
     if not is_measured(row):
         raise ValueError(f"the row {key} is a {row.get('status')} {row.get('kind')}; a measurement is needed")
@@ -121,9 +121,9 @@ def _options(row: Row, store: Store) -> MeasureOptions:
             f"the row {key} was recomputed from {str(row['recomputed_from'])[:12]}; measure that one, then recompute"
         )
     if row.get("model_source") == OWN and not leads_out(str(row["model"])):
-        raise ValueError(f"the row {key} is of a Python object, {row['model']}, which its row can't make again")
+        raise ValueError(f"the row {key} is of a Python object, {row['model']}, which can't be rebuilt from a row")
     if row.get("weights") is None:
-        raise ValueError(f"the row {key} does not tell its weights; a row that diffstab measure made is needed")
+        raise ValueError(f"the row {key} does not name its weights; a row that diffstab measure made is needed")
     asked = row.get("asked") or {}
     found = {name: row.get(name) for name in SAME} | {new: row.get(old) for old, new in RENAMED.items()}
     found |= {name: asked[name] for name in ASKED if name in asked}
@@ -132,11 +132,11 @@ def _options(row: Row, store: Store) -> MeasureOptions:
 
 
 def _leading_out(options: MeasureOptions, *, in_store: bool) -> dict[str, str]:
-    """What a row's options would run, read or fetch beside the libraries and its store: the kind of each by its name.
+    """Returns the names in a row's options that would be run, read or fetched from outside, with the kind of each.
 
     Args:
-        options: Of the row.
-        in_store: Whether their checkpoint lies in its store, named by its hash.
+        options: Options of the row.
+        in_store: True if the checkpoint lies in the row's store, named by its hash.
     """
     found = {}
     if leads_out(options.model):
@@ -146,7 +146,7 @@ def _leading_out(options: MeasureOptions, *, in_store: bool) -> dict[str, str]:
         found[options.checkpoint] = "the checkpoint"
     if options.data_dir is not None:
         found[options.data_dir] = "the data folder"
-    for name, value in options.arguments.items():  # constructors read files by some, and own code does what it likes
+    for name, value in options.arguments.items():  # may name files that are read
         found[f"{name}={value if isinstance(value, str) else json.dumps(value)}"] = "the argument"
     return found
 
@@ -166,7 +166,7 @@ def _network(row: Row, asked: Mapping[str, Any], store: Store) -> dict[str, Any]
 
 
 def _training(row: Row, store: Store) -> Row:
-    """The row of the training whose weights a row measures."""
+    """Returns the row of the training whose weights a row measures. Raises ValueError if the store lacks it."""
     job = str(row["training"].get("job"))
     found = store.row_of(job) if store.status(job) is not None else {}
     if "checkpoint_sha256" not in found:
@@ -187,11 +187,11 @@ def _numbers(row: Row) -> dict[str, Any]:
 
 
 def differences(row: Row, result: Mapping[str, Any]) -> dict[str, float]:
-    """Relative differences of D, G and R that change something: more than 1e-6.
+    """Returns the relative differences of D, G and R that are larger than 1e-6 (rounding).
 
     Args:
-        row: As it was.
-        result: The JSON form of the measurement made again.
+        row: Row of the first measurement.
+        result: JSON form of the repeated measurement.
 
     >>> numbers = {name: {"value": 1.0} for name in "DGR"}
     >>> differences(numbers, {**numbers, "R": {"value": 1.5}})

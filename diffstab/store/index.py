@@ -1,6 +1,6 @@
-"""Which lines of a store count: the last one of each key and of each job, in whatever order they are read.
+"""Index of the lines that count: the last one of each key and of each job, in whatever order they are read.
 
-It is made anew from the part files each time, and never written.
+It is built from the part files whenever a store is opened, and never written to disk.
 """
 
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ from .lines import Line
 
 
 class Index:
-    """The lines that count."""
+    """Lines of a store that count."""
 
     def __init__(self) -> None:
-        self._last: dict[str, Line] = {}  # of each key
-        self._jobs: dict[str, Line] = {}  # the line of each job that counts
-        self._shared: dict[str, dict[str | None, Line]] = {}  # other jobs' lines of a key
-        self._replaced: set[str] = set()  # keys that no job has any more
+        self._last: dict[str, Line] = {}  # the line that counts, by key
+        self._jobs: dict[str, Line] = {}  # the line that counts, by job
+        self._shared: dict[str, dict[str | None, Line]] = {}  # further lines of a key, by job
+        self._replaced: set[str] = set()  # keys that no job gives any more
 
     def take(self, line: Line) -> None:
-        """Takes a line in."""
+        """Adds a line to the index."""
         key, job = line.key, line.job
         if job is not None:
             before = self._jobs.get(job)
@@ -41,7 +41,7 @@ class Index:
             self._shared.setdefault(key, {})[first.job] = first
 
     def _drop(self, key: str, job: str) -> None:
-        """A job has another key now; a row that no other job gave is not listed any more."""
+        """Removes a job's line of a key, since the job gives another key now; other jobs' lines of the key stay."""
         others = self._shared.get(key, {})
         others.pop(job, None)
         if key in self._last and self._last[key].job == job:
@@ -52,24 +52,25 @@ class Index:
                 self._replaced.add(key)
 
     def lines(self) -> Iterator[Line]:
-        """The line of each row that is listed: without rows that were recomputed of others that count no more."""
+        """Yields the line of each listed row. Rows recomputed from a row that counts no more are left out."""
         for line in list(self._last.values()):
             if line.recomputed_from is None or line.recomputed_from not in self._replaced:
                 yield line
 
     def of_key(self, key: str) -> Line | None:
-        """The line of a key, if there is one."""
+        """Returns the line of a key; None if there is none."""
         return self._last.get(key)
 
     def of_job(self, job: str) -> Line | None:
-        """The line of a job, if there is one."""
+        """Returns the line of a job; None if there is none."""
         return self._jobs.get(job)
 
 
 def takes_over(new: Line, old: Line) -> bool:
-    """Whether a job's line counts in place of another one, in whatever order they are read.
+    """Returns True if a job's new line counts instead of its old one, in whatever order they are read.
 
-    The later line counts, but a failure hides no measurement; unless it says up to which time they are replaced.
+    The later line counts, except that a failure does not hide an earlier measurement, unless the failure's column
+    `replaces` holds that measurement's time or a later one.
     """
     done, was_done = new.status == DONE, old.status == DONE
     if done == was_done:

@@ -1,4 +1,4 @@
-"""A line of a part file: whether it is a row as it was written, and what is remembered of it."""
+"""Lines of part files: reading a row from a line, checking that it is undamaged, and remembering where it lies."""
 
 import hashlib
 import json
@@ -14,18 +14,19 @@ from .row_check import is_measurement
 
 TEXT_OR_NONE = {str, NoneType}
 CHECKSUM = b',"checksum":"%s"'
-ENDING = len(CHECKSUM) - 2 + 64 + 1  # bytes from there to the end of a line
+ENDING = len(CHECKSUM) - 2 + 64 + 1  # bytes from the checksum's comma to the end of a line
 CHANGED = "changed since it was written (its checksum differs)"
 
 
 @dataclass(slots=True, eq=False)
 class Line:
-    """What is remembered of a row: enough to tell which rows count, and where the whole one stands.
+    """Facts kept in memory for each row: enough to find which rows count, and to read the whole row again.
 
     Attributes:
-        key, job, status, time, replaces, recomputed_from: The row's columns.
-        file, start, length: Its part file, and its bytes there without the newline.
-        kept: What a reader of the store wanted to keep of it.
+        key, job, status, time, replaces, recomputed_from: Columns of the row.
+        file: Name of the row's part file.
+        start, length: First byte and number of bytes in that file, without the newline.
+        kept: Value that the store's `keep` returned for the row.
     """
 
     key: str
@@ -41,10 +42,10 @@ class Line:
 
 
 def row_in(line: bytes) -> Row | None:
-    """The row that a line is; None if it is none."""
+    """Returns the row that a line holds; None if it holds none."""
     try:
         row = orjson.loads(line)
-    except orjson.JSONDecodeError:  # of halves of letters too, which paths can hold
+    except orjson.JSONDecodeError:  # also raised for lone surrogates, which paths can hold
         try:
             row = json.loads(line, parse_constant=_no_number, parse_float=_finite)
         except (ValueError, RecursionError):
@@ -62,25 +63,25 @@ def _finite(text: str) -> float:
 
 
 def as_line(row: Row) -> bytes:
-    """A row as it is written: in the order in which its checksum takes it, with the checksum at its end."""
+    """Returns a row as a line to write: columns in sorted order, with the checksum at the end."""
     content = without_checksum(row)
     return content[:-1] + CHECKSUM % hashlib.sha256(content).hexdigest().encode() + b"}\n"
 
 
 def is_as_written(row: Row, line: bytes = b"") -> bool:
-    """Whether a row's checksum is its content's.
+    """Returns True if a row's checksum fits its content.
 
     Args:
-        row: As it was read.
-        line: From this line.
+        row: Row that was read.
+        line: Line that it was read from, which makes the check faster.
 
     >>> is_as_written({"model": "lenet", "checksum": checksum({"model": "lenet"})})
     True
     """
     if _is_sorted(row) and line[-ENDING:-1] == CHECKSUM % hashlib.sha256(line[:-ENDING] + b"}").hexdigest().encode():
-        return True  # as `as_line` writes it, three times as fast
+        return True  # the form that `as_line` writes: three times as fast
     told = row.pop("checksum", None)
-    try:  # the same bytes six times as fast, but for other alphabets and some exponents
+    try:  # orjson gives the same bytes six times as fast, except for other alphabets and some exponents
         if hashlib.sha256(orjson.dumps(row, option=orjson.OPT_SORT_KEYS)).hexdigest() == told:
             return True
     except TypeError:
@@ -94,16 +95,16 @@ def is_as_written(row: Row, line: bytes = b"") -> bool:
 
 
 def _is_sorted(row: Row) -> bool:
-    """Whether a row's first names are, as those of `as_line`; by which most others' lines are told soon."""
+    """Returns True if a row's first two names are in order, as in lines of `as_line`: a quick test before the hash."""
     names = iter(row)
     return next(names, "") < next(names, "~")
 
 
 def fault_in(row: Row, line: bytes) -> str | None:
-    """Why a row, read from that line, is left out; None if it counts."""
+    """Returns the reason why a row read from a line is left out; None if the row counts."""
     get = row.get
     if "schema" not in row or not type(get("key")) is type(get("time")) is type(get("status")) is str:
-        return "a row without schema, key, time or status, or with one of these three that is no text"
+        return "a row that lacks schema, key, time or status, or whose key, time or status is no text"
     if type(get("job")) not in TEXT_OR_NONE or type(get("kind")) not in TEXT_OR_NONE:
         return "a row whose job or kind is no text"
     if is_measured(row) and not is_measurement(row):
@@ -112,7 +113,14 @@ def fault_in(row: Row, line: bytes) -> str | None:
 
 
 def remembered(row: Row, file: str, start: int, length: int) -> Line:
-    """The line of a row that counts."""
+    """Returns the facts to remember for a row that counts.
+
+    Args:
+        row: Row that was read.
+        file: Name of its part file.
+        start: First byte of its line.
+        length: Bytes of its line, without the newline.
+    """
     source = row.get("recomputed_from")
     return Line(
         row["key"],

@@ -1,7 +1,7 @@
-"""Locks between processes that the kernel drops when their holder dies, however it dies.
+"""Locks between processes, which the kernel releases when their holder dies, however it dies.
 
-Where there are none (Windows, some network disks) nothing is locked: rows are still whole and a double one still
-counts once, but a torn line is left alone and only reported.
+Windows and some network disks have no such locks. There nothing is locked: rows are still whole and a doubled row
+still counts once, but a torn line is only reported.
 """
 
 import os
@@ -13,12 +13,12 @@ from pathlib import Path
 
 from ..writing import try_lock
 
-PATIENCE = 600.0  # seconds; a holder appends one row, which takes milliseconds, but a thousand nodes may wait
+PATIENCE = 600.0  # seconds; appending a row takes milliseconds, but a thousand nodes may wait for it
 LOCK_FILE = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def lock_file(path: Path) -> int:
-    """Opens a lock file, made where there is none. Raises ValueError if it can't be, or is a link or no file."""
+    """Opens a lock file, which is made if needed. Raises ValueError if it can't be opened or is no regular file."""
     try:
         handle = os.open(path, LOCK_FILE, 0o666)
     except OSError as error:
@@ -31,10 +31,10 @@ def lock_file(path: Path) -> int:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`.
+    """Holds the lock file `path` inside the context.
 
     Raises:
-        ValueError: If it can't be made, or another process holds it for ten minutes.
+        ValueError: If the file can't be made, or another process holds it for ten minutes.
     """
     handle = lock_file(path)
     try:
@@ -42,7 +42,7 @@ def locked(path: Path) -> Iterator[None]:
         while try_lock(handle) is False:
             if time.monotonic() > deadline:
                 raise ValueError(
-                    f"{str(path)!r} has been locked by another process for {PATIENCE:g} s; is one stopped?"
+                    f"{str(path)!r} has been locked by another process for {PATIENCE:g} s; end it if it hangs"
                 )
             time.sleep(0.005)
         yield

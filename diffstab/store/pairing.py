@@ -1,4 +1,4 @@
-"""Networks of a store that were measured on the same images, fields and noise, side by side."""
+"""Comparison of a store's networks that were measured on the same images, fields and noise."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,16 +18,16 @@ def compare_rows(
     """Compares networks under every setting that at least two of them share.
 
     Args:
-        store: Of their results.
-        networks: Each a model, or filters that choose one: `fc_l4`, `model=fc_l4,weights=init`. All of the store's
-            networks if there are none.
-        filters: That every row has to pass.
-        resamples: Bootstrap resamples.
-        seed: Of the resamples.
+        store: Store of their results.
+        networks: Names of models, or filters that choose one network each: `fc_l4`, `model=fc_l4,weights=init`. An
+            empty sequence means all networks of the store.
+        filters: Filters that every row has to pass, such as `cutoff=3`.
+        resamples: Number of bootstrap resamples of the images.
+        seed: Seed of the resamples.
 
     Raises:
-        ValueError: If a name means no row, or several under one setting and seed; if no setting is shared, with the
-            command that measures one network as the other was measured.
+        ValueError: If a name fits no row, or several rows with one setting and seed; or if no setting is shared: the
+            message then has the command that measures one network as the other was measured.
     """
     if len(set(networks)) < len(networks):
         raise ValueError(f"networks are {', '.join(networks)}; two or more different ones are needed")
@@ -43,7 +43,7 @@ def compare_rows(
 
 
 def networks_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The rows of each network, by the shortest filters that tell it from the others.
+    """Groups rows by network, under the shortest filters that identify each network.
 
     >>> rows = [{"model": "lenet", "weights": "init"}, {"model": "lenet", "weights": "a"}, {"model": "fc_l2"}]
     >>> list(networks_of(rows))
@@ -52,7 +52,7 @@ def networks_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
     steps = ("model", "weights", "training.job", "weights_sha256")
     found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        hashed = value_at(row, steps[-1]) if row.get("model_source") == "python" else None  # those have one name, `own`
+        hashed = value_at(row, steps[-1]) if row.get("model_source") == "python" else None  # their name is `own`
         found[(*(value_at(row, step) for step in steps[:-1]), hashed)].append(row)
     begin = Counter(own[:length] for own in found for length in (1, 2, 3))
     named = {}
@@ -68,7 +68,7 @@ def networks_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _meant(networks: Sequence[str], rows: Iterable[Row], wanted: Filters) -> dict[str, list[Row]]:
-    """The rows of each network, in one pass: the others need not fit into memory."""
+    """Returns the rows of each named network in one pass, so that the other rows need not fit into memory."""
     own = {
         name: Filters(name.split(",") if any(sign in name for sign in "=<>") else [f"model={name}"])
         for name in networks
@@ -84,5 +84,5 @@ def _meant(networks: Sequence[str], rows: Iterable[Row], wanted: Filters) -> dic
         filters.refuse_unknown()
     for name in networks:
         if not found[name]:
-            raise ValueError(f"no measurement is of {name!r}; the models there are: {some(models) or 'none'}")
+            raise ValueError(f"no measurement is of {name!r}; the store's models are: {some(models) or 'none'}")
     return found

@@ -1,8 +1,8 @@
-"""Part files: one JSON row a line, append-only, one file per writer.
+"""Part files: one JSON row per line, append-only, one file per writer.
 
-A writer holds the lock of its file for as long as it lives and never writes to another's, so that folders can be copied
-together: names are unique and a later copy of a file only adds lines. A line counts once its newline is there, or it is
-whole and its writer is dead.
+A writer locks its file for as long as it lives and never writes to another writer's file. So folders can be merged by
+copying: names are unique, and a later copy of a file only adds lines. A line counts when its newline is written, or
+when it is whole and its writer is dead.
 """
 
 import os
@@ -24,17 +24,17 @@ LARGEST_LINE = 2**25  # bytes
 
 
 class PartWriter:
-    """Appends rows to a new part file in `folder`; the file is made with its first row."""
+    """Appends rows to a new part file in `folder`, which is made with its first row."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._handle: int | None = None
 
     def append(self, row: Row) -> None:
-        """Writes one row with its checksum, to the disk.
+        """Writes one row with its checksum to the disk.
 
         Raises:
-            ValueError: If it can't be written whole; nothing of it is left then.
+            ValueError: If the row can't be written whole; no part of it stays in the file.
         """
         line = as_line(row)
         try:
@@ -43,7 +43,7 @@ class PartWriter:
             start = os.fstat(self._handle).st_size
             try:
                 written = 0
-                while written < len(line):  # a disk that fills up takes a part first
+                while written < len(line):  # a disk that fills up may take only a part
                     written += os.write(self._handle, line[written:])
                 os.fsync(self._handle)
             except BaseException:
@@ -62,14 +62,14 @@ class PartWriter:
         return handle
 
     def close(self) -> None:
-        """Lets the file go; a later row would begin another one."""
+        """Closes the file; a later row would begin a new one."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
 
 def part_files(folder: Path) -> list[Path]:
-    """The part files of a folder, by name: regular files, and no links. Raises ValueError if it can't be read."""
+    """Returns a folder's part files, sorted by name, without links. Raises ValueError if the folder can't be read."""
     try:
         with os.scandir(folder) as entries:
             found = [e.name for e in entries if e.name.endswith(".jsonl") and e.is_file(follow_symlinks=False)]
@@ -78,16 +78,17 @@ def part_files(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(found)]
 
 
-# A line as it stands in a part file: the file's name, the line's number from 1, its first byte, its content.
+# A line of a part file: the file's name, the line's number from 1, its first byte, its content.
 RawLine = tuple[str, int, int, bytes]
 
 
 @dataclass
 class PartReader:
-    """Reads what was added to the part files of a folder since it last looked.
+    """Reads the lines that were added to a folder's part files since its last reading.
 
     Attributes:
-        problems: What could not be read, by file.
+        folder: Folder of the part files.
+        problems: Messages on lines that could not be read, each beginning with the file's name.
     """
 
     folder: Path
@@ -97,7 +98,7 @@ class PartReader:
     _torn: set[tuple[str, int]] = field(default_factory=set)
 
     def new_lines(self) -> Iterator[RawLine]:
-        """Complete lines not given before, file by file, a few megabytes in memory at a time."""
+        """Yields complete lines that were not given before, file by file, with a few megabytes in memory at a time."""
         for path in part_files(self.folder):
             try:
                 if path.stat().st_size > self._ends.get(path.name, 0):
@@ -109,7 +110,7 @@ class PartReader:
                 ) from error
 
     def rows_of(self, lines: Iterable[Line]) -> Iterator[Row]:
-        """The rows of lines, read again. Raises ValueError if a file is not as it was."""
+        """Reads the rows of lines again from their files. Raises ValueError if a file has changed."""
         name, stream = "", None
         try:
             for line in lines:
@@ -138,7 +139,7 @@ class PartReader:
             yield from self._complete(path.name, block[:end])
             rest = block[end:]
             if len(rest) > LARGEST_LINE:
-                text = f"{path.name}: a line has more than {LARGEST_LINE:,} bytes; it is left out, and what follows"
+                text = f"{path.name}: a line has more than {LARGEST_LINE:,} bytes; the rest of the file is left out"
                 self.problems.append(text)
                 self._ends[path.name] = 2**63
                 return
@@ -146,7 +147,7 @@ class PartReader:
             yield from self._last(path.name, rest)
 
     def _complete(self, name: str, block: bytes) -> Iterator[RawLine]:
-        """Lines that end in a newline."""
+        """Yields the lines of a block, each of which ends in a newline."""
         start, number = self._ends.get(name, 0), self._lines.get(name, 0)
         for content in block.split(b"\n")[:-1]:
             number += 1
@@ -156,7 +157,7 @@ class PartReader:
         self._ends[name], self._lines[name] = start, number
 
     def _last(self, name: str, content: bytes) -> Iterator[RawLine]:
-        """A last line without its newline, whose writer is dead."""
+        """Yields the last line of a dead writer, which has no newline, if it is whole; otherwise notes the problem."""
         start, row = self._ends.get(name, 0), row_in(content)
         if row is not None and is_as_written(row, content):
             self._ends[name] = start + len(content)
@@ -169,6 +170,6 @@ class PartReader:
 
 
 def being_written(path: Path) -> bool:
-    """Whether the file's writer lives."""
+    """Returns True if the file's writer is alive."""
     with open_regular(path) as stream:
         return try_lock(stream.fileno()) is False

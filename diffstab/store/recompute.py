@@ -1,4 +1,4 @@
-"""Another statistic from the raw values that are kept: no network runs again."""
+"""D, G and R by another statistic, computed from the stored raw values without running a network."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -21,22 +21,22 @@ def recompute(
     pairs: str | None = None,
     resamples: int | None = None,
 ) -> Entry:
-    """A row's D, G and R by another statistic; what is None stays as it was.
+    """Returns a new row with D, G and R by another statistic; a choice of None stays as it was measured.
 
-    ||eta|| stays as it was measured: under the noise radius `ensemble`, the new row's `radius_average` still names the
-    average that gave it, and its key differs from that of a measurement with the new average throughout.
+    The noise norm ||eta|| stays as it was measured: under the noise radius `ensemble`, the new row's `radius_average`
+    still names the average that gave it, so its key differs from a measurement that uses the new average throughout.
 
     Args:
-        store: Where the row's raw values are.
-        row: Of a measurement.
+        store: Store of the row and its raw values.
+        row: Row of a measurement.
         average: `median` or `mean`.
         median_rule: `norm` or `coordinate`.
         pairs: `distinct` or `all`.
-        resamples: Bootstrap resamples behind the intervals.
+        resamples: Number of bootstrap resamples for the intervals.
 
     Raises:
-        ValueError: If a choice is unknown, the raw values are missing, or the changes of each output, which the median
-            rule `coordinate` needs, were not kept.
+        ValueError: If a choice is unknown, the row has that statistic already, its raw values are missing, or the
+            change of each output, which the median rule `coordinate` needs, was not kept.
     """
     asked = {"average": average, "median_rule": median_rule, "pairs": pairs, "resamples": resamples}
     for (name, value), allowed in zip(asked.items(), (AVERAGES, MEDIAN_RULES, PAIR_RULES), strict=False):
@@ -61,18 +61,21 @@ def recompute(
 
 
 def _has_statistic(row: Row, asked: Mapping[str, Any]) -> bool:
-    """Whether a row is by that statistic; None asks for nothing."""
+    """Returns True if a row has the statistic that was asked for; None stands for any."""
     return all(value is None or row[name] == value for name, value in asked.items())
 
 
 def estimated(raw: RawValues, row: Row) -> dict[str, Interval]:
-    """D, G and R with intervals of raw values, by the statistic, resamples and seed that a row names."""
+    """Returns D, G and R with intervals from raw values, by the statistic, resamples and seed that a row names."""
     statistic = Statistic(row["average"], row["median_rule"], row["pairs"])
     return raw.estimates(statistic, **{name: row[name] for name in ("radius_average", "resamples", "seed")})
 
 
 def _layers(row: Row, raw: RawValues, settings: Row, estimates: dict[str, Interval]) -> list[dict[str, Any]] | None:
-    """The layers by another statistic; None where there are none, or the median is taken per output coordinate."""
+    """Returns the layers by another statistic.
+
+    None if no layers were measured, or if the median is taken per output coordinate.
+    """
     statistic = Statistic(settings["average"], settings["median_rule"], settings["pairs"])
     if raw.layers is None or statistic.per_coordinate:
         return None
@@ -85,10 +88,15 @@ def _layers(row: Row, raw: RawValues, settings: Row, estimates: dict[str, Interv
 
 
 def recompute_all(store: Store, rows: Iterable[Row], **statistic: Any) -> tuple[int, int, list[str]]:
-    """Recomputes and adds every measurement among the rows, leaving out those that were recomputed themselves.
+    """Recomputes every measurement among the rows and adds the new rows; recomputed rows are left out.
+
+    Args:
+        store: Store of the rows.
+        rows: Rows to recompute.
+        statistic: Choices as in `recompute`.
 
     Returns:
-        How many rows were added, how many were there already, and why others can't be recomputed.
+        Number of rows added, number of rows that were there already, and a message for each that can't be recomputed.
     """
     added, there, failures = 0, 0, []
     for row in rows:

@@ -1,6 +1,6 @@
-"""Whether a row holds what every reader of a store counts on, whoever wrote it.
+"""Check that a row has the columns and types that every reader of a store relies on, whoever wrote it.
 
-A million rows come through here, so that the types of a row's columns are looked up as one.
+A store may have a million rows, so the types of all columns of a row are looked up at once.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any
 from ..results import KEY_NAMES
 from .entry import Row
 
-OF_DEFORMATIONS = {"cutoff", "cutoff_rule", "temperature", "delta_rule"}  # which other transformations have not
+OF_DEFORMATIONS = {"cutoff", "cutoff_rule", "temperature", "delta_rule"}  # columns that other transformations lack
 TEXTS = itemgetter(*(
     "model network_sha256 weights_sha256 data_sha256 dataset convention interpolation average noise_radius_rule "
     "radius_average median_rule pairs batch_norm precision"
@@ -21,19 +21,19 @@ INTERVALS = itemgetter("D", "G", "R")
 MEASURED = itemgetter(
     *({*KEY_NAMES, "D", "G", "R", "dataset", "convention", "images"} - OF_DEFORMATIONS)
 )  # in each row
-# Columns that may be missing, but not be odd.
+# Columns that may be missing; a value must have the right type.
 NUMBERS = ("cutoff", "temperature", "delta", "noise_norm", "noise_radius", "fold_fraction", "clamped_fraction")
 RATES = ("test_error", "flips_deformation", "flips_noise", "lipschitz")
 MORE_TEXTS = "weights weights_tag weights_key head model_source split transform cutoff_rule delta_rule".split()
 MORE_MAPPINGS = ("asked", "training", "versions", "preprocessing", "model_options")
-NUMERIC = {int, float}  # and no bool
+NUMERIC = {int, float}  # without bool
 MOST_SHAPES = 10_000
-# by the columns and types of a row, its intervals; none where they don't fit
+# names of a row's intervals, by its columns and their types; an empty tuple if they are no measurement's
 _known: dict[tuple[tuple[str, ...], tuple[type, ...]], tuple[str, ...]] = {}
 
 
 def is_measurement(row: Row) -> bool:
-    """Whether the columns of a measurement, read from JSON, are there, each of its kind; others may be missing.
+    """Returns True if a row read from JSON has every needed column of a measurement, and each value the right type.
 
     >>> is_measurement({"model": "lenet"})
     False
@@ -41,7 +41,7 @@ def is_measurement(row: Row) -> bool:
     shape = (tuple(row), tuple(map(type, row.values())))
     intervals = _known.get(shape)
     if intervals is None:
-        if len(_known) > MOST_SHAPES:  # of a store that has another one in each row
+        if len(_known) > MOST_SHAPES:  # for a store whose rows all differ in their columns
             _known.clear()
         intervals = _known[shape] = _intervals_of(row) if _types_fit(row) else ()
     return (

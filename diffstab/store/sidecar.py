@@ -1,7 +1,7 @@
-"""Sidecars: per-image values and weights beside the rows, named by the sha256 of their content.
+"""Sidecars: files with raw values or weights beside the rows, named by the sha256 of their content.
 
-So a row names exactly the bytes it was computed from, two writers never disagree about a file, and folders of stores
-can be copied together.
+So a row names exactly the bytes it was computed from, two writers never disagree about a file, and stores can be
+merged by copying.
 """
 
 import hashlib
@@ -26,13 +26,13 @@ from ..writing import make_folder, refuse_links, write_atomically
 
 RAW, WEIGHTS = "raw", "weights"
 SUFFIX = {RAW: ".npz", WEIGHTS: ".safetensors"}
-COLUMN = {RAW: "raw", WEIGHTS: "checkpoint_sha256"}  # of the row, where the hash stands
+COLUMN = {RAW: "raw", WEIGHTS: "checkpoint_sha256"}  # column of the row that holds the hash
 DIGEST = re.compile("[0-9a-f]{64}")
 LARGEST = {RAW: 2**31, WEIGHTS: 2**33}  # bytes of a file
-MOST_UNPACKED, SPARE = 100, 2**26  # times an archive's size, and bytes: outputs hardly shrink, flips may all be 0
-ZIP_BEGINS, ZIP_ENDS, ZIP_END = b"PK\x03\x04", b"PK\x05\x06", 22  # bytes of the record that ends an archive
+MOST_UNPACKED, SPARE = 100, 2**26  # limit: 100 times the packed size plus these bytes (flips may all be 0)
+ZIP_BEGINS, ZIP_ENDS, ZIP_END = b"PK\x03\x04", b"PK\x05\x06", 22  # the last is the length of the end record, in bytes
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, MemoryError)
-DIMENSIONS: dict[str, tuple[str, ...]] = {  # of each array: N images, K outputs, L layers, P pairs
+DIMENSIONS: dict[str, tuple[str, ...]] = {  # by array: N images, K outputs, L layers, P pairs
     **dict.fromkeys(("indices", "image_norm", "copies"), ("N",)),
     **dict.fromkeys(("deformation", "noise", "displacement_norm", "gradient_norm"), ("N", "draws")),
     **dict.fromkeys(("flips_deformation", "flips_noise"), ("N", "draws")),
@@ -47,12 +47,12 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {  # of each array: N images, K outputs
 
 
 def sha256(content: bytes) -> str:
-    """Hexadecimal."""
+    """Returns the hexadecimal sha256 of bytes."""
     return hashlib.sha256(content).hexdigest()
 
 
 def path_of(folder: Path, kind: str, digest: str) -> Path:
-    """Where a sidecar of a store lies: `KIND/ab/abcd....SUFFIX`. Raises ValueError if the digest is none."""
+    """Returns a sidecar's path, `KIND/ab/abcd....SUFFIX`. Raises ValueError if the digest is no sha256."""
     if not DIGEST.fullmatch(digest):
         raise ValueError(
             f"a sidecar is named {digest!r:.80}; 64 hexadecimal digits are needed, so measure the row again"
@@ -61,7 +61,7 @@ def path_of(folder: Path, kind: str, digest: str) -> Path:
 
 
 def folders(folder: Path) -> Iterator[Path]:
-    """Those in which sidecars of a store lie, but for links."""
+    """Yields the folders of a store's sidecars, without links."""
     for kind in SUFFIX:
         if (folder / kind).is_dir() and not (folder / kind).is_symlink():
             with os.scandir(folder / kind) as entries:
@@ -69,7 +69,7 @@ def folders(folder: Path) -> Iterator[Path]:
 
 
 def write(folder: Path, kind: str, content: bytes) -> str:
-    """Writes a sidecar, whole or not at all, unless it is there and whole; its sha256."""
+    """Writes a sidecar unless it is there undamaged, and returns its sha256. A failure leaves no partial file."""
     digest = sha256(content)
     path = path_of(folder, kind, digest)
     refuse_links(folder, path.parent)
@@ -81,16 +81,16 @@ def write(folder: Path, kind: str, content: bytes) -> str:
 
 
 def stamp(folder: Path, kind: str, digest: str) -> tuple[int, int] | None:
-    """Size and time of a sidecar; None where there is no regular file."""
+    """Returns a sidecar's size and time of change; None if there is no regular file."""
     try:
         status = os.stat(path_of(folder, kind, digest))
-    except (OSError, ValueError):  # a digest that is no name of a file
+    except (OSError, ValueError):  # ValueError: the digest is no sha256
         return None
     return (status.st_size, status.st_mtime_ns) if S_ISREG(status.st_mode) else None
 
 
 def is_whole(folder: Path, kind: str, digest: str) -> bool:
-    """Whether weights have the hash in their name, and raw values the two ends of an archive, which is soon seen."""
+    """Checks quickly that a sidecar is whole: weights by their hash, raw values by the two ends of the archive."""
     try:
         path = path_of(folder, kind, digest)
         if kind == WEIGHTS:
@@ -104,7 +104,7 @@ def is_whole(folder: Path, kind: str, digest: str) -> bool:
 
 
 def sha256_of(path: Path, kind: str) -> str:
-    """Of a regular file. Raises as `open_regular`."""
+    """Returns the sha256 of a sidecar's file. Raises the errors of `open_regular`."""
     digest = hashlib.sha256()
     with open_regular(path, most=LARGEST[kind]) as stream:
         while block := stream.read(2**20):
@@ -113,7 +113,7 @@ def sha256_of(path: Path, kind: str) -> str:
 
 
 def read(folder: Path, kind: str, digest: str) -> bytes:
-    """The content. Raises ValueError if the file is missing, special, too large or has another hash."""
+    """Returns a sidecar's content. Raises ValueError if it is missing, too large, no regular file, or damaged."""
     path = path_of(folder, kind, str(digest))
     try:
         content = read_bytes(path, most=LARGEST[kind])
@@ -125,7 +125,7 @@ def read(folder: Path, kind: str, digest: str) -> bytes:
 
 
 def packed(raw: RawValues) -> bytes:
-    """Raw values as a compressed npz file, without loss: f(x) in float32 where that holds it exactly."""
+    """Returns raw values as a compressed npz file, without loss: f(x) is float32 if that holds it exactly."""
     arrays = raw.arrays()
     narrow = raw.outputs.astype(np.float32)
     if np.array_equal(narrow, raw.outputs):
@@ -136,11 +136,16 @@ def packed(raw: RawValues) -> bytes:
 
 
 def unpacked(content: bytes, row: Mapping[str, Any]) -> RawValues:
-    """What `packed` packed of a row's measurement.
+    """Returns the raw values that `packed` packed for a row.
+
+    Archives that would unpack to more than about a hundred times their size are refused before unpacking.
+
+    Args:
+        content: Content of the npz file.
+        row: Row of the measurement.
 
     Raises:
-        ValueError: If it is something else, or its arrays are not those of so many images, draws and layers; nothing
-            is unpacked that is larger than these, or a hundred times its packed size.
+        ValueError: If the content is no such file, is too large, or its arrays don't fit the row's images and draws.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -165,18 +170,18 @@ def unpacked(content: bytes, row: Mapping[str, Any]) -> RawValues:
 
 
 def _refuse_large(archive: zipfile.ZipFile, packed_size: int) -> None:
-    """Raises ValueError before anything is unpacked."""
+    """Raises ValueError if an archive has unknown members or would unpack to too many bytes."""
     members = archive.infolist()
     names = [member.filename for member in members]
     if len(set(names)) < len(names) or any(name.removesuffix(".npy") not in DIMENSIONS for name in names):
-        raise ValueError(f"it has members {some(names)}, unknown or twice; those of raw values are needed")
+        raise ValueError(f"its members are {some(names)}, unknown or doubled; the arrays of raw values are needed")
     size, most = sum(member.file_size for member in members), MOST_UNPACKED * packed_size + SPARE
     if size > most:
         raise ValueError(f"it unpacks to {size:,} bytes; at most {most:,} are allowed for {packed_size:,} packed ones")
 
 
 def _refuse_other(name: str, array: NDArray[Any], row: Mapping[str, Any]) -> None:
-    """Raises ValueError if an array is not of the row's images, draws and layers."""
+    """Raises ValueError if an array's shape or type does not fit the row."""
     known = {"N": row["images"], "draws": row["draws"]}
     wanted = DIMENSIONS[name]
     fits = len(array.shape) == len(wanted) and all(

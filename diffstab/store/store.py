@@ -1,4 +1,4 @@
-"""A store of results: rows that many writers append, by key and by job, with their sidecars."""
+"""Store of results: rows that many writers append, found by key and by job, with their sidecars."""
 
 import contextlib
 import gc
@@ -19,24 +19,24 @@ from .locks import locked
 from .parts import PartReader, PartWriter
 
 FORMAT = "diffstab-store"
-MOST_NOTES = 20  # lines that are told one by one
+MOST_NOTES = 20  # lines with a message each; further ones are counted
 LARGEST_META = 10_000  # bytes of store.json
 
 
 class Store:
-    """A store of results.
+    """A store of results in a folder.
 
-    Opening and reading one changes nothing in it. Any number of processes and of `Store` objects may read and write one
-    folder; the methods of one object may be called from several threads.
+    Reading a store changes nothing in it. Any number of processes and `Store` objects may read and write one folder
+    at once; the methods of one object may be called from several threads.
 
     Args:
-        folder: Of the store.
-        create: Make it where there is none; otherwise it must be there.
-        keep: Called with each row as it is read. What it gives is kept in memory (`kept`), which the row itself is not;
-            rows for which it gives None are not listed.
+        folder: Folder of the store.
+        create: Make the store if there is none; if False, it must exist.
+        keep: Function of a row, called as rows are read. Its value is kept in memory (`kept`) in place of the row; rows
+            with the value None are not listed.
 
     Attributes:
-        notes: What was left out, one line each.
+        notes: Messages on lines and files that were left out.
 
     Raises:
         ValueError: If the folder is no store, can't be read or made, or holds rows of a newer schema.
@@ -57,10 +57,10 @@ class Store:
         self._check_schema()
         self._keep = keep
         self._index = Index()
-        self._verified: dict[str, object] = {}  # size and time of the sidecars that were found whole
+        self._verified: dict[str, object] = {}  # size and time of sidecars that were checked
         self._reader, self._writer = PartReader(rows), PartWriter(rows)
         self._turn = threading.RLock()
-        self.refresh()  # a store of a newer schema is refused before anything of it is changed
+        self.refresh()  # refuses a store of a newer schema before anything in it is changed
         if create:
             self._sign()
 
@@ -100,7 +100,7 @@ class Store:
             )
 
     def refresh(self) -> None:
-        """Takes in rows that other writers have added."""
+        """Reads rows that other writers have added."""
         left, take, keep = 0, self._index.take, self._keep
         with self._turn, _no_garbage_collection():
             for file, number, start, content in self._reader.new_lines():
@@ -123,15 +123,15 @@ class Store:
             self._reader.problems = []
 
     def rows(self) -> list[Row]:
-        """The rows as read so far: the last one of each key and of each job, without what was recomputed of others."""
+        """Returns the rows that were read so far and count: the last one of each key and of each job."""
         return list(self.each())
 
     def each(self) -> Iterator[Row]:
-        """The same one by one, each read again from its file: so that a store may be larger than the memory."""
+        """Yields the rows of `rows` one by one, each read again from its file, so that a store may exceed memory."""
         yield from self._reader.rows_of(self._lines())
 
     def kept(self) -> Iterator[Any]:
-        """What `keep` gave of each row."""
+        """Returns the value that `keep` gave for each row."""
         return (line.kept for line in self._lines())
 
     def _lines(self) -> Iterator[Line]:
@@ -139,26 +139,26 @@ class Store:
         return lines if self._keep is None else (line for line in lines if line.kept is not None)
 
     def keys(self, beginning: str = "") -> list[str]:
-        """The keys of the rows that are listed, or of those that begin so."""
+        """Returns the keys of the listed rows that begin with a text; all keys by default."""
         return [line.key for line in self._lines() if line.key.startswith(beginning)]
 
     def __len__(self) -> int:
         return sum(1 for _ in self._lines())
 
     def __getitem__(self, key: str) -> Row:
-        """The row of a key. Raises KeyError if there is none."""
+        """Returns the row of a key. Raises KeyError if there is none."""
         line = self._index.of_key(key)
         if line is None:
             raise KeyError(key)
         return self._row_at(line)
 
     def status(self, job: str) -> str | None:
-        """`done`, `failed`, or None for a job that is not in the store."""
+        """Returns `done` or `failed`; None for a job that is not in the store."""
         line = self._index.of_job(job)
         return None if line is None else line.status
 
     def row_of(self, job: str) -> Row:
-        """The row that a job gave. Raises KeyError if it is not in the store."""
+        """Returns the row of a job. Raises KeyError if it is not in the store."""
         line = self._index.of_job(job)
         if line is None:
             raise KeyError(job)
@@ -168,20 +168,20 @@ class Store:
         return next(self._reader.rows_of([line]))
 
     def add(self, entry: Entry | StabilityResult, *, replaces: str | None = None) -> bool:
-        """Appends a row after its sidecars; False if the same is there already.
+        """Writes a row and its sidecars. Returns False if the store has the same row already.
 
         Args:
-            entry: The row and its sidecars. A measurement with another key than its job's row had takes that row's
-                place: the network has changed.
-            replaces: Time of the job's row that this one replaces, also if it is a failure.
+            entry: Row with its sidecars, or a result. A measurement whose key differs from its job's earlier row
+                replaces that row: the network has changed.
+            replaces: Time of the job's row that this one replaces, even if this one is a failure.
 
         Raises:
-            ValueError: If it can't be written: nothing half-written stays. If a result's network has no key.
+            ValueError: If the row can't be written, of which nothing stays; or if a result's network has no key.
         """
         if isinstance(entry, StabilityResult):
             entry = measured_entry(entry)
         contents = entry.sidecars.items()
-        # before the lock is taken, which other writers may wait for: their names are their content's
+        # written before taking the lock, for which other writers may wait: a sidecar's name follows from its content
         hashes = {sidecar.COLUMN[kind]: sidecar.write(self.folder, kind, content) for kind, content in contents}
         with self._turn, locked(self.folder / ".lock"):
             self.refresh()
@@ -189,7 +189,7 @@ class Store:
             if self._has(row, replaces):
                 return False
             twin = self._index.of_key(row["key"]) if is_measured(row) else None
-            if twin is not None and self._is_whole(first := self._row_at(twin)):  # asked for in another way
+            if twin is not None and self._is_whole(first := self._row_at(twin)):  # asked for by other options
                 row = {**first, "job": row["job"]}  # the first answer stands
             if replaces is not None and row["status"] != DONE:
                 row["replaces"] = replaces
@@ -215,11 +215,12 @@ class Store:
         return line is not None and (row["status"] != DONE or row["key"] == line.key)
 
     def mend(self, row: Row, raw: RawValues) -> bool:
-        """Puts the raw values of a row back where they are missing or damaged; False if they are whole.
+        """Replaces the raw values of a row if they are missing or damaged. Returns False if they are undamaged.
 
         Args:
-            row: Of the store.
-            raw: Of the same measurement, made again. If they differ in rounding, a row that names them is added.
+            row: Row of the store.
+            raw: Raw values of the same measurement, made again. If they differ by rounding, a row that names them is
+                added.
         """
         with contextlib.suppress(ValueError):
             self.raw(row)
@@ -231,7 +232,7 @@ class Store:
         return True
 
     def _is_whole(self, row: Row) -> bool:
-        """Whether the sidecars that a row names are there: weights to the last bit, raw values by their two ends."""
+        """Returns True if a row's sidecars are whole: weights by their hash, raw values by the file's two ends."""
         return all(
             self._has_sidecar(kind, str(row[column])) for kind, column in sidecar.COLUMN.items() if column in row
         )
@@ -246,7 +247,11 @@ class Store:
         return False
 
     def raw(self, row: Row) -> RawValues:
-        """The per-image values behind a row. Raises ValueError if the sidecar is missing, damaged or of another row."""
+        """Returns the per-image values of a row.
+
+        Raises:
+            ValueError: If the sidecar is missing, damaged or does not fit the row.
+        """
         if not row.get("raw"):
             raise ValueError(
                 f"the row {row.get('key')} has no raw values: it is a {row.get('status')} {row.get('kind')}"
@@ -254,22 +259,22 @@ class Store:
         return sidecar.unpacked(sidecar.read(self.folder, sidecar.RAW, row["raw"]), row)
 
     def result(self, row: Row) -> StabilityResult:
-        """The result that a row was made of, to be printed, compared or drawn. Raises ValueError as `raw`."""
+        """Returns a row as a result, to be printed, compared or drawn. Raises ValueError in the cases of `raw`."""
         return StabilityResult.of_row(row, self.raw(row))
 
     def weights(self, row: Row) -> Path:
-        """The checkpoint of a train row. Raises ValueError if it is missing or damaged."""
+        """Returns the path of a train row's checkpoint. Raises ValueError if the file is missing or damaged."""
         digest = str(row["checkpoint_sha256"])
         if not self._has_sidecar(sidecar.WEIGHTS, digest):
-            sidecar.read(self.folder, sidecar.WEIGHTS, digest)  # which says what is wrong
+            sidecar.read(self.folder, sidecar.WEIGHTS, digest)  # raises an error that says what is wrong
         return sidecar.path_of(self.folder, sidecar.WEIGHTS, digest)
 
     def is_done(self, job: str, *, besides: str | None = None) -> bool:
-        """Whether the store has what a job gives: its row and, where it gave some, the whole weights and raw values.
+        """Returns True if the store has a job's row, with its weights and raw values undamaged.
 
         Args:
-            job: Its id.
-            besides: Rows up to that time don't count, because the job would give another one now.
+            job: Id of the job.
+            besides: Time up to which rows don't count, because the job would give another row now.
         """
         line = self._index.of_job(job)
         if line is None or line.status != DONE or line.time <= (besides or ""):
@@ -277,13 +282,13 @@ class Store:
         return self._is_whole(self._row_at(line))
 
     def close(self) -> None:
-        """Lets its part file go."""
+        """Closes the part file that this object writes."""
         self._writer.close()
 
 
 @contextlib.contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Collecting while many rows come in looks through all of them again and again, which takes a third of the time."""
+    """Stops garbage collection while many rows are read: it would scan all of them repeatedly, a third of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:

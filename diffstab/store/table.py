@@ -1,4 +1,4 @@
-"""Rows as a table: nested values become columns such as `R.value`; filters choose rows by column."""
+"""Rows as a table: nested values become columns such as `R.value`, and filters choose rows by column."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,7 @@ STANDARD = {*FIRST, *(f.name for f in fields(StabilityResult))} - set("RDG") - {
 STANDARD |= {f"asked.{name}" for name in ("images", "draws", "until_precision", *ASKED)}
 STANDARD |= {f"training.{name}" for name in ("job", *(f.name for f in fields(TrainOptions)))}
 STANDARD |= {"time", "data_dir", "recomputed_from", "error.traceback"}
-SEED_BY_SEED = ("training.job", "training.seed", "training.device")  # in which the seeds of a network may differ
+SEED_BY_SEED = ("training.job", "training.seed", "training.device")  # may differ between the seeds of a network
 LAYER_COLUMNS = ("layer", "depth", *(f"{letter}.{end}" for letter in "RDG" for end in ("value", "low", "high")))
 LAST = ("schema", "key", "job", "raw", "checkpoint_sha256", "checksum")
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -33,7 +33,7 @@ FILTER = re.compile(r"^([\w.]+)\s*(<=|>=|!=|==|=|<|>)\s*(.*)$", re.DOTALL)
 
 
 def layer_lines(row: Row) -> list[Flat]:
-    """One line for each layer of a row; none where layers were not measured.
+    """Returns one line for each layer of a row; an empty list if layers were not measured.
 
     >>> layer_lines({"layers": [{"name": "fc", "depth": 1.0, "R": {"value": 0.1}}]})[0]["R.value"]
     0.1
@@ -43,22 +43,22 @@ def layer_lines(row: Row) -> list[Flat]:
 
 
 def columns_of(rows: Iterable[Flat]) -> list[Column]:
-    """Every column of any row: what is asked and found first, hashes last."""
+    """Returns every column of any row: options and results first, hashes last."""
     known = dict.fromkeys(name for row in rows for name in row)
     parents = {name.rpartition(".")[0] for name in known}
-    names = [name for name in known if name not in parents]  # None where other rows have a nested value
+    names = [name for name in known if name not in parents]  # a parent is None in rows where others have nested values
     middle = [name for name in names if name not in FIRST and name not in LAST]
     return [name for name in FIRST if name in names] + middle + [name for name in LAST if name in names]
 
 
 class Filters:
-    """Filters of rows that come one by one: `model=resnet*`, `R.value<0.5`, `seed!=0`, `status=done`.
+    """Filters for rows, such as `model=resnet*`, `R.value<0.5`, `seed!=0`, `status=done`.
 
     Numbers are compared as numbers, texts by shell patterns; `none` stands for a missing value.
 
     Args:
-        filters: A row has to pass every one.
-        columns: Further ones that there have to be.
+        filters: Filters that a row has to pass, all of them.
+        columns: Further columns that `refuse_unknown` must find.
 
     Raises:
         ValueError: If a filter has another form.
@@ -76,7 +76,7 @@ class Filters:
         self._columns: set[Column] = set()
 
     def __call__(self, row: Row) -> bool:
-        """Whether a row passes."""
+        """Returns True if a row passes every filter."""
         if self._unseen:
             self._look(row)
         return all(_passes(value_at(row, name), comparison, wanted) for name, comparison, wanted in self._filters)
@@ -89,19 +89,19 @@ class Filters:
             self._columns.update(flat(row))
 
     def refuse_unknown(self) -> None:
-        """Raises ValueError, with the nearest one, if no row had one of the columns; one that stands empty is one."""
+        """Raises ValueError, with the nearest name, if no row had one of the columns; an empty value is enough."""
         for column in self._unseen if self._shapes else ():
             if column not in self._columns:
                 known = STANDARD | self._columns
                 inner = [name for name in sorted(known) if name.startswith(f"{column}.")]
                 near = [name for name in inner if name.endswith(".value")] or inner
                 near = near or get_close_matches(column, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else "; results show KEY tells the columns of a row"
+                hint = f"; did you mean {near[0]!r}?" if near else "; see diffstab results show KEY"
                 raise ValueError(f"no row has a column {column!r}{hint}")
 
 
 def select(rows: Iterable[Row], filters: Sequence[str]) -> list[Row]:
-    """The rows that pass every one of `Filters`.
+    """Returns the rows that pass every filter; see `Filters`.
 
     Raises:
         ValueError: If a filter has another form, or names a column that no row has.
@@ -113,7 +113,7 @@ def select(rows: Iterable[Row], filters: Sequence[str]) -> list[Row]:
 
 
 def order_of(value: Any) -> tuple[int, Any]:
-    """By which values of a column are sorted: numbers, then texts, then what is missing."""
+    """Returns the sort key of a column's value: numbers come first, then texts, then missing values."""
     return (2, 0) if value is None else (1, value) if isinstance(value, str) else (0, value)
 
 
@@ -144,7 +144,7 @@ def _is(value: Any, wanted: str) -> bool:
 
 
 def _number(text: str) -> float | None:
-    """Whole ones exactly, as seeds are."""
+    """Returns the number that a text stands for, None if there is none. Whole numbers are exact, as seeds need it."""
     for kind in (int, float):
         try:
             return kind(text)

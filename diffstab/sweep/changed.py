@@ -1,7 +1,7 @@
-"""Done cells whose network is another one now: what decides is what the network is, not what it is called.
+"""Detection of done cells whose network has changed since, so that they are measured again.
 
-A job is named by what was asked for, with the content of the files that can be known. Own code may read others, such as
-its weights: its network is built and compared with the row, once for each set of options that make it.
+A job's id covers its options and the content of known files. Code of your own may read further files, such as its
+weights, so its network is built and compared with the row, once for each set of options that make it.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from ..store import DONE, Row, Store
 from .content import is_large
 from .jobs import MEASURE, Job, is_own_code, start_of
 
-# Options that don't make the network: all others do, those too that come to be added.
+# Options that don't affect the network. All others do, including options that are added later.
 BESIDE = set(
     "transform cutoff delta temperature convention cutoff_rule delta_rule interpolation average noise_radius "
     "noise_norm layers batch_norm images draws until_precision batch_size resamples amp channels_last compile "
@@ -23,17 +23,17 @@ BESIDE = set(
 MAKE_IT = tuple(f.name for f in fields(MeasureOptions) if f.name not in BESIDE)
 EXAMPLES = {"timm": "timm:NAME.TAG", "torchvision": "torchvision:NAME@WEIGHTS"}
 HASHES = ("network_sha256", "weights_sha256")
-Hashes = tuple[str | None, str | None] | str  # or why the network can't be built
+Hashes = tuple[str | None, str | None] | str  # a text is the reason why the network can't be built
 
 
 class Networks:
-    """The networks of jobs as they are now, each built once."""
+    """Networks of jobs as they are now; each is built once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], Hashes] = {}
 
     def hashes(self, options: MeasureOptions) -> Hashes:
-        """Of layers and weights, as a row has them."""
+        """Returns the hashes of layers and weights as in a row, or the reason why the network can't be built."""
         told = tuple(getattr(options, name) for name in MAKE_IT)
         if told not in self._known:
             self._known[told] = _hashes(options)
@@ -45,23 +45,26 @@ def _hashes(options: MeasureOptions) -> Hashes:
 
     try:
         return network_hashes(replace(options, download=False))
-    except Exception as error:  # whatever the user's code raises; running the cell tells it in full
+    except Exception as error:  # the user's code may raise anything; running the cell shows it in full
         return f"{type(error).__name__}: {error}"
 
 
 def built_models(jobs: Iterable[Job], store: Store) -> list[str]:
-    """Models of done jobs, each once, that are built to be compared with their rows: own code runs for that."""
+    """Returns the models of done jobs that must be built to be compared with their rows, which runs the user's code."""
     done = (job for job in jobs if store.is_done(job.id) and _can_change(job))
     return list(dict.fromkeys(str(getattr(job.options, "model", "")) for job in done))
 
 
 def changed_jobs(jobs: Iterable[Job], store: Store, unseen: Collection[str] = ()) -> dict[str, tuple[str, str]]:
-    """Done jobs whose row is of another network: the row's time and what differs, by job.
+    """Finds done jobs whose row belongs to an earlier network.
 
     Args:
-        jobs: Of a sweep, trainings before the measurements that need them.
-        store: That has their rows.
-        unseen: Models that are not built; their rows are taken as they are.
+        jobs: Jobs of a sweep, trainings before the measurements that need them.
+        store: Store with the rows.
+        unseen: Models that are not built; their rows count as unchanged.
+
+    Returns:
+        (time of the row, difference in words) of each such job, by its id.
     """
     networks, found = Networks(), dict[str, tuple[str, str]]()
     for job in jobs:
@@ -76,7 +79,7 @@ def changed_jobs(jobs: Iterable[Job], store: Store, unseen: Collection[str] = ()
 
 
 def version_notes(jobs: Iterable[Job], store: Store) -> list[str]:
-    """A line for each library whose release chose the weights of done cells, and is another one now."""
+    """Returns one note per library that chose the weights of done cells and has another version now."""
     from ..provenance import versions
 
     counts: Counter[tuple[str, str, str]] = Counter()
@@ -94,14 +97,17 @@ def version_notes(jobs: Iterable[Job], store: Store) -> list[str]:
 
 
 def _can_change(job: Job) -> bool:
-    """Whether files that the job's name does not know may make its network."""
+    """Returns True if a job's network may depend on files that its id does not cover."""
     model = str(getattr(job.options, "model", ""))
     prefix, _, name = model.partition(":")
     return is_own_code(model) or (job.kind == MEASURE and prefix == LOCAL and is_large(name))
 
 
 def _other_batches(job: Job, row: Row) -> str | None:
-    """The size of batches is no part of a job's name: only measuring tells that a network mixes their images."""
+    """Returns the difference in batch size if the network mixes the images of a batch, otherwise None.
+
+    Only a measurement shows whether a network mixes images, so the batch size can't be part of a job's id.
+    """
     then, now = row.get("batch_size"), getattr(job.options, "batch_size", None)
     return (
         f"was measured in batches of {then}, whose images it mixes" if row.get("mixes_images") and then != now else None
@@ -111,21 +117,21 @@ def _other_batches(job: Job, row: Row) -> str | None:
 def _difference(job: Job, row: Row, store: Store, networks: Networks, found: dict[str, tuple[str, str]]) -> str | None:
     options: Any = job.options
     if isinstance(options, TrainOptions):
-        if "start_sha256" not in row:  # of rows from before there was one
+        if "start_sha256" not in row:  # older rows lack it
             return None
         now = networks.hashes(start_of(options))
         return _told(now, (now[0], row["start_sha256"])) if isinstance(now, tuple) else now
     if job.trained_by is not None:
         if job.trained_by.id in found or store.status(job.trained_by.id) != DONE:
             return "is trained again"
-        if not store.is_done(job.trained_by.id):  # weights that are damaged are trained again to the same
+        if not store.is_done(job.trained_by.id):  # damaged weights: training again gives the same ones
             return None
         options = replace(options, checkpoint=str(store.weights(store.row_of(job.trained_by.id))))
     return _told(networks.hashes(options), tuple(row.get(name) for name in HASHES))
 
 
 def _told(now: Hashes, then: tuple[Any, ...]) -> str | None:
-    """What differs, in words; None for nothing."""
+    """Returns the difference between two pairs of hashes in words; None if they are equal."""
     if isinstance(now, str):
         return f"can't be built now ({' '.join(now.split()):.200})"
     differing = [word for word, one, other in zip(("layers", "weights"), now, then, strict=True) if one != other]

@@ -1,7 +1,7 @@
-"""Files of the user's own code that a network's module imports, read from the source without running it.
+"""Files that the module of a user's network imports, found in the source without running it.
 
-So a job knows its network by the files beside it too. What is imported by a name that is made when the code runs, and
-files that the code reads, are not seen here: the network itself is compared before a cell is left out (`changed`).
+They become part of a job's id, so that a change in them makes a new job. Imports by a name that is computed when the
+code runs, and files that the code reads, are not found here; `changed` compares the network itself.
 """
 
 import ast
@@ -14,13 +14,13 @@ from ..reading import LARGEST_TEXT, read_bytes
 
 
 def imported_files(file: Path, module: str) -> dict[str, Path]:
-    """The files that a module's file imports, and those that these import, by their place below the code's folder.
+    """Returns the files that a module imports, directly or through others, by their path below the code's folder.
 
-    Only files of the same folder of code count: packages that are installed have a version.
+    Installed packages are left out: they have a version.
 
     Args:
-        file: Of the module.
-        module: Its name with dots, which tells the folder.
+        file: File of the module.
+        module: Dotted name of the module, which determines the code's folder.
     """
     above = module.removesuffix(".py").count(".") + (file.name == "__init__.py")
     root = file.resolve().parents[above]
@@ -33,7 +33,7 @@ def imported_files(file: Path, module: str) -> dict[str, Path]:
         try:
             status = one.stat()
             names = _names_in(one, status.st_size, status.st_mtime_ns)
-        except (OSError, SyntaxError, ValueError):  # which building the network tells
+        except (OSError, SyntaxError, ValueError):  # building the network shows the error
             continue
         for level, name in names:
             for path in _files_of(name, root if level == 0 else one.parents[level - 1], root):
@@ -44,14 +44,14 @@ def imported_files(file: Path, module: str) -> dict[str, Path]:
 
 
 def _installed() -> list[Path]:
-    """Folders of installed packages and of Python's own modules."""
+    """Returns the folders of installed packages and of Python's standard library."""
     kinds = ("purelib", "platlib", "stdlib", "platstdlib")
     return [Path(sysconfig.get_path(kind)).resolve() for kind in kinds]
 
 
 @cache
 def _names_in(file: Path, size: int, modified: int) -> list[tuple[int, str]]:
-    """(level, dotted name) of everything that may be a module, anywhere in a file as it was then."""
+    """Returns (level, dotted name) of every import in a file; size and time of change are for the cache."""
     found: dict[tuple[int, str], None] = {}
     for node in ast.walk(ast.parse(read_bytes(file, most=LARGEST_TEXT))):
         if isinstance(node, ast.Import):
@@ -63,7 +63,7 @@ def _names_in(file: Path, size: int, modified: int) -> list[tuple[int, str]]:
 
 
 def _files_of(name: str, folder: Path, root: Path) -> Iterator[Path]:
-    """The file of a module, or of the one that holds the name, with those of the packages around it."""
+    """Yields the file of a module, or of the module that defines the name, and those of its packages."""
     place = folder
     for part in name.split("."):
         place = place / part
@@ -73,7 +73,7 @@ def _files_of(name: str, folder: Path, root: Path) -> Iterator[Path]:
 
 
 def _packages(file: Path, root: Path) -> Iterator[Path]:
-    """The `__init__.py` of each package that a file stands in, which is run before it."""
+    """Yields the `__init__.py` of each package around a file, which runs before the file."""
     for folder in file.parents:
         if folder == root:
             return

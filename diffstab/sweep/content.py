@@ -1,4 +1,4 @@
-"""The content of files and folders as one hash: jobs are named by what they read, not by where it lies."""
+"""Hashes of the content of files and folders: a job's id depends on what it reads, not on the path."""
 
 import hashlib
 import os
@@ -8,15 +8,14 @@ from pathlib import Path
 
 from ..reading import is_regular, open_regular
 
-READ_UP_TO = 10**9  # bytes of a folder; beyond, its files count by their names and sizes
+READ_UP_TO = 10**9  # bytes of a folder; of a larger one names and sizes are hashed
 
 
 def content_of(path: str) -> str:
-    """sha256 of a file, or of all files in a folder with their names; the path itself if it can't be read.
+    """Returns the sha256 of a file, or of all files in a folder with their names.
 
-    In a folder, what can't be read, such as a link to nothing, counts by its name.
-
-    The files of a folder with more than 1 GB count by their names and sizes: reading ImageNet takes an hour.
+    An unreadable path gives `unreadable: PATH`. In a folder, an unreadable file, such as a broken link, counts by its
+    name. In a folder of more than 1 GB all files count by name and size, because reading ImageNet takes an hour.
     """
     try:
         if not os.path.isdir(path):
@@ -28,12 +27,12 @@ def content_of(path: str) -> str:
             content = "" if stamp is None else f"{stamp[0]} bytes" if large else _file_sha256(file, *stamp)
             digest.update(f"{Path(file).relative_to(path).as_posix()} {content}\n".encode())
         return digest.hexdigest()
-    except (OSError, ValueError):  # which the job itself will tell
+    except (OSError, ValueError):  # the job itself will report it
         return f"unreadable: {path}"
 
 
 def is_large(path: str) -> bool:
-    """Whether a folder's files count by their names and sizes alone."""
+    """Returns True if a folder is so large that its files count by name and size only."""
     try:
         return _are_large(_readable(file) for file in _files_under(path))
     except OSError:
@@ -45,7 +44,10 @@ def _are_large(stamps: Iterable[tuple[int, int] | None]) -> bool:
 
 
 def _files_under(path: str) -> Iterator[str]:
-    """Behind links to folders as well, as classes and splits may be links; a link to a folder seen before alone."""
+    """Yields the files below a folder, sorted, also in linked folders, since classes and splits may be links.
+
+    A link to a folder that was visited before is yielded itself, so that loops end.
+    """
     followed = {os.path.realpath(path)}
     for root, folders, files in os.walk(path, followlinks=True):
         for name in sorted(folders):
@@ -60,7 +62,7 @@ def _files_under(path: str) -> Iterator[str]:
 
 
 def _readable(path: str) -> tuple[int, int] | None:
-    """The stamp of a regular file that may be read; None for what else lies there or is gone by now."""
+    """Returns size and time of change of a readable regular file; None for anything else or a file that is gone."""
     try:
         return _stamp(path) if is_regular(path) and os.access(path, os.R_OK) else None
     except OSError:
@@ -74,7 +76,7 @@ def _stamp(path: str) -> tuple[int, int]:
 
 @cache
 def _file_sha256(path: str, size: int, modified: int) -> str:
-    """Of a file as it was then: many jobs share one."""
+    """Returns the sha256 of a file. Size and time of change are for the cache: many jobs share one file."""
     with open_regular(path) as stream:
         digest = hashlib.sha256()
         while block := stream.read(2**20):

@@ -1,6 +1,6 @@
-"""A section of a sweep's file: the values of its options, further cells, and what of them is dropped.
+"""One section of a sweep's file as a grid of cells: values of its options, further cells, and cells to drop.
 
-Apart from `spec`, which makes jobs of the cells of all sections.
+A cell is one combination of options. `spec` makes jobs from the cells of all sections.
 """
 
 from collections.abc import Callable
@@ -18,23 +18,30 @@ from .jobs import KINDS, MEASURE, TRAIN, Job
 from .scalars import CHANNELS, value_of
 from .yaml_file import SHOWN, Node, PlacedError
 
-MOST_PATTERNS = 100  # of models, each looked for among a thousand names
-MOST_COMPARISONS = 1_000_000  # of cells with entries of exclude
-WILD = "*?["  # begin what a pattern is made of
-MOST_WILD = 20  # in a pattern
+MOST_PATTERNS = 100  # patterns of models; each is compared with a thousand names
+MOST_COMPARISONS = 1_000_000  # cells times entries of exclude
+WILD = "*?["  # signs that make a text a pattern
+MOST_WILD = 20  # signs in a pattern
 GRID_KEYS = ("include", "exclude")
 Cell = dict[str, Any]
 Spread = Callable[[list[Cell]], list[tuple[Cell, Job | None]]]
 
 
 def alone(cells: list[Cell]) -> list[tuple[Cell, Job | None]]:
-    """Each cell as it stands, without a training."""
+    """Returns each cell unchanged, without a training."""
     return [(cell, None) for cell in cells]
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A section: the values of each option, further cells, and patterns of cells to drop."""
+    """One section of a sweep's file.
+
+    Attributes:
+        kind: Name of the section: `train`, `measure` or an experiment.
+        axes: Values of each option; their combinations are cells.
+        include: Further grids, whose cells are added.
+        exclude: Values and patterns by option; a cell that fits all of an entry is dropped.
+    """
 
     kind: str
     axes: dict[str, list[Any]]
@@ -58,28 +65,28 @@ class Grid:
         return grid
 
     def count(self) -> int:
-        """Cells before any is dropped."""
+        """Returns the number of cells before any is dropped."""
         return sum(prod(len(self._filled(name, axes)) for name in axes) for axes in self._all_axes())
 
     def _filled(self, name: str, axes: dict[str, list[Any]]) -> list[Any]:
-        """The values of an option; of the model, every name that a pattern stands for."""
+        """Returns the values of an option; a pattern of models is replaced by the names that it fits."""
         if name != "model":
             return axes[name]
         cell = {key: values[0] for key, values in axes.items() if key in ("weights", "checkpoint")}
         return [model for value in axes[name] for model in _models(self.kind, {**cell, "model": value})]
 
     def _all_axes(self) -> list[dict[str, list[Any]]]:
-        """The grid's and those of each further cell, which keeps the grid's single values."""
+        """Returns the axes of the grid and of each entry of `include`, which takes over the grid's single values."""
         single = {name: values for name, values in self.axes.items() if len(values) == 1}
         own = [self.axes] if self.axes or not self.include else []
         return own + [{**single, **entry} for entry in self.include]
 
     def cells(self, notes: list[str], spread: Spread = alone) -> list[tuple[Cell, Job | None]]:
-        """Every cell but those dropped, with the models that patterns and trainings give.
+        """Returns every cell that is not dropped, with its training if it measures one.
 
         Args:
-            notes: Are told which entries of `exclude` drop nothing.
-            spread: From cells to those cells for each training that they take.
+            notes: List that gets a message for each entry of `exclude` that drops nothing.
+            spread: Function that repeats cells for each training whose model or weights they take.
         """
         grid = [dict(zip(axes, values, strict=True)) for axes in self._all_axes() for values in product(*axes.values())]
         named = [{**cell, **model} for cell in grid for model in _models(self.kind, cell)]
@@ -95,7 +102,7 @@ class Grid:
         return kept
 
     def _kept(self, cells: list[tuple[Cell, Job | None]], notes: list[str]) -> list[tuple[Cell, Job | None]]:
-        """Those that no entry of `exclude` drops, with a note of entries that drop none."""
+        """Returns the cells that no entry of `exclude` drops, and notes the entries that drop none."""
         left = [(cell, job, self._every_value(cell)) for cell, job in cells]
         for k, entry in enumerate(self.exclude):
             wanted = {name: _Wanted(values) for name, values in entry.items()}
@@ -117,7 +124,7 @@ def _mapping(where: str, node: Node) -> dict[str, Node]:
 
 
 def _axes(kind: str, where: str, section: Node) -> dict[str, list[Any]]:
-    """Options to the lists of their values, each checked for itself."""
+    """Returns the list of values of each option; every value is checked alone."""
     axes: dict[str, list[Any]] = {}
     known = [f.name for f in fields(KINDS[kind])]
     for key, node in _mapping(where, section).items():
@@ -138,7 +145,7 @@ def _is_list(node: Node) -> bool:
 
 
 def _value(kind: str, name: str, node: Node, place: str) -> Any:
-    """A value as its option has it, checked."""
+    """Returns a checked value in the form in which its option keeps it."""
     if isinstance(node.value, (list, dict)):
         raise node.refused(f"{place} is {node}; one value is needed")
     if (kind, name, node.value) == (MEASURE, "weights", TRAIN):
@@ -150,12 +157,12 @@ def _value(kind: str, name: str, node: Node, place: str) -> Any:
         raise PlacedError(node.line, node.column, f"{place}: {error.text}") from error
     except (ValueError, TypeError) as error:
         raise node.refused(f"{place}: {error}") from error
-    return None if value is None else canonical  # which the other options of the cell decide
+    return None if value is None else canonical  # the default of None depends on the cell's other options
 
 
 @cache
 def _wanted(kind: str, name: str) -> Any:
-    """What an option takes, as its field says; `mean` and `std` are kept as texts of numbers."""
+    """Returns the type that an option takes, from its field; `mean` and `std` take one number or a text of several."""
     if name in ("mean", "std"):
         return CHANNELS
     (found,) = (f.type for f in fields(KINDS[kind]) if f.name == name)
@@ -163,7 +170,7 @@ def _wanted(kind: str, name: str) -> Any:
 
 
 def _all_values(kind: str, cell: Cell) -> Cell:
-    """Every option of a cell as its job has it; of a cell whose values don't go together, what it says and defaults."""
+    """Returns every option of a cell as its job has it; defaults and given values if those contradict each other."""
     named = {name: value for name, value in cell.items() if (name, value) != ("weights", TRAIN)}
     try:
         return KINDS[kind].of(named).to_dict()
@@ -172,7 +179,7 @@ def _all_values(kind: str, cell: Cell) -> Cell:
 
 
 def _models(kind: str, cell: Cell) -> list[Cell]:
-    """The models that a pattern stands for; the cell's own otherwise."""
+    """Returns one {"model": name} per model that a cell's pattern fits; one empty cell if it has no pattern."""
     pattern = cell.get("model")
     if not isinstance(pattern, str) or not _is_pattern(pattern):
         return [{}]
@@ -186,21 +193,21 @@ def _models(kind: str, cell: Cell) -> list[Cell]:
 
 @cache
 def _matching(pattern: str, weights: str) -> list[str]:
-    """As `models.matching`, which looks through a thousand names each time."""
+    """Returns `models.matching`, cached because that searches a thousand names each time."""
     from ..models import matching
 
     return matching(pattern, weights=weights)
 
 
 class _Wanted:
-    """The values that an entry of `exclude` names for an option, patterns apart."""
+    """Values and patterns of one option in an entry of `exclude`."""
 
     def __init__(self, values: list[Any]) -> None:
         self.patterns = [_readable(value) for value in values if _is_pattern(value)]
         self.values = {value for value in values if not _is_pattern(value)}
 
     def has(self, value: Any) -> bool:
-        """Whether a cell's value is among them."""
+        """Returns True if a cell's value is one of the values or fits a pattern."""
         if value in self.values:
             return True
         return isinstance(value, str) and any(fnmatchcase(value, pattern) for pattern in self.patterns)
@@ -211,7 +218,7 @@ def _is_pattern(value: Any) -> bool:
 
 
 def _readable(pattern: str) -> str:
-    """The pattern. Raises ValueError if looking for it would take long."""
+    """Returns the pattern. Raises ValueError if it has so many wildcards that matching would take long."""
     wild = sum(map(pattern.count, WILD))
     if wild > MOST_WILD:
         raise ValueError(
@@ -221,6 +228,6 @@ def _readable(pattern: str) -> str:
 
 
 def near(name: str, known: Any) -> str:
-    """Asks for the known name that is most like it; empty where none is."""
+    """Returns `; did you mean NAME?` with the most similar known name; an empty text if none is similar."""
     near = get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,4 +1,4 @@
-"""Jobs: what an executor is given, and the one pure function that every executor calls."""
+"""Jobs, the units of work of a sweep, and the one function that every executor calls to run them."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ from .content import content_of
 TRAIN, MEASURE = "train", "measure"
 Options = MeasureOptions | TrainOptions | StripeOptions | RegimeOptions
 KINDS: dict[str, type[Options]] = {TRAIN: TrainOptions, MEASURE: MeasureOptions, **OPTIONS}
-THREADS = 1  # of a job: many jobs side by side use a machine better than one job on all its cores
+THREADS = 1  # per job: many jobs side by side use a machine better than one job on all its cores
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Job:
     """One training, one measurement or one experiment.
 
     Attributes:
-        options: What it is told.
-        id: sha256 of what is asked for; a job whose id is in the store is done.
-        trained_by: The train job whose weights are measured, or None.
-        replaces: Time of the job's row in the store, if the network is another one now.
+        options: Options of the command or experiment.
+        id: Hash (sha256) of the options and of the files' content; a job whose id is in the store is done.
+        trained_by: Train job whose weights are measured; None for other weights.
+        replaces: Time of the job's row in the store, if the network has changed since.
     """
 
     options: Options
@@ -52,7 +52,7 @@ class Job:
 
     @property
     def kind(self) -> str:
-        """`train`, `measure`, or the name of an experiment."""
+        """Kind of job: `train`, `measure`, or the name of an experiment."""
         return next(kind for kind, options in KINDS.items() if type(self.options) is options)
 
     def __str__(self) -> str:
@@ -68,8 +68,8 @@ class Job:
 
 
 def changed_options(options: Options) -> dict[str, Any]:
-    """Those, besides the model, that were set apart from the defaults."""
-    # what follows from these is no choice of its own
+    """Returns the options, except the model, that differ from the defaults."""
+    # defaults that follow from these options are no choice of the user
     ruling: tuple[str, ...] = ("weights", "convention") if isinstance(options, MeasureOptions) else ()
     ruling = ("recipe", "model", "dataset") if isinstance(options, TrainOptions) else ruling
     usual = type(options)(**{name: getattr(options, name) for name in ruling})
@@ -81,23 +81,31 @@ def changed_options(options: Options) -> dict[str, Any]:
 
 
 def train_job(options: TrainOptions) -> Job:
-    """The job of one training."""
+    """Returns the job of one training."""
     return Job(options, _identity(TRAIN, options.to_dict(), None))
 
 
 def measure_job(options: MeasureOptions, trained_by: Job | None = None) -> Job:
-    """The job of one measurement; with `trained_by`, of the weights that this training gives."""
+    """Returns the job of one measurement.
+
+    Args:
+        options: Options of `diffstab measure`.
+        trained_by: Train job whose weights are measured.
+    """
     return Job(options, _identity(MEASURE, options.to_dict(), trained_by), trained_by)
 
 
 def experiment_job(options: StripeOptions | RegimeOptions) -> Job:
-    """The job of one experiment."""
+    """Returns the job of one experiment."""
     kind = next(name for name, own in OPTIONS.items() if type(options) is own)
     return Job(options, _identity(kind, options.to_dict(), None))
 
 
 def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> str:
-    """Files count by their content, not their name; where a job runs does not count, nor what changes no number."""
+    """Returns a job's id.
+
+    Files count by content, not by name. The machine and options that change no number don't count.
+    """
     content = {name: value for name, value in options.items() if name not in EXECUTION}
     added = {name: USUAL[name] for name in ADDED} if kind == MEASURE else ADDED_TO_TRAINING if kind == TRAIN else {}
     content = {name: value for name, value in content.items() if name not in added or value != added[name]}
@@ -114,7 +122,7 @@ def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> 
 
 
 def _model_files(model: str) -> dict[str, Any]:
-    """What a model's name reads from this machine: a folder's content, the file of own code and those it imports."""
+    """Returns hashes of the files that a model's name refers to: a folder, or the user's code with its imports."""
     prefix, _, name = model.partition(":")
     if prefix == LOCAL:
         return {"model": content_of(name)}
@@ -130,13 +138,13 @@ def _model_files(model: str) -> dict[str, Any]:
 
 
 def is_own_code(model: str) -> bool:
-    """Whether a model's name is `package.module:callable`, which may read files that no name tells."""
+    """Returns True if a model's name is `package.module:callable`, code that may read any file."""
     prefix, colon, _ = model.partition(":")
     return bool(colon) and prefix not in PREFIXES
 
 
 def start_of(options: TrainOptions) -> MeasureOptions:
-    """The network that a training begins with, as a measurement names it."""
+    """Returns the options that measure the network with which a training begins."""
     named = {name: getattr(options, name) for name in ("model", "dataset", "data_dir", "seed", "trust")}
     return MeasureOptions(weights="init", **named)
 
@@ -144,15 +152,16 @@ def start_of(options: TrainOptions) -> MeasureOptions:
 def run_job(
     job: Job, *, checkpoint: Path | None = None, scratch: Path | None = None, threads: int = THREADS
 ) -> list[Entry]:
-    """Runs a job and returns its rows with their sidecars; a job that fails returns one row that says why.
+    """Runs a job and returns its rows with their sidecars; a job that fails returns one row with the error.
 
-    In one process jobs take turns.
+    Jobs of one process run one after another.
 
     Args:
-        job: What to do.
-        checkpoint: The weights that `job.trained_by` gave.
-        scratch: Where a training keeps its state, so that it goes on where it was stopped.
-        threads: Of torch. Sums in float32 depend on them by 1e-6, so executors don't choose them by what runs beside.
+        job: Job to run.
+        checkpoint: File of the weights that `job.trained_by` gave.
+        scratch: Folder for a training's state, from which it continues after a stop.
+        threads: Number of torch's threads. Sums in float32 depend on it by 1e-6, so executors choose it without regard
+            to the machine's load.
     """
     try:
         with _threads(threads):
@@ -160,15 +169,15 @@ def run_job(
                 row = {**_head(job, DONE), **job.options.to_dict(), **run_experiment(job.options), **_origin()}
                 return [Entry(row)]
             return [_trained(job, scratch) if job.kind == TRAIN else _measured(job, checkpoint)]
-    except (ValueError, TypeError) as error:  # the library's own words, which say it all
+    except (ValueError, TypeError) as error:  # messages of the library are complete without a traceback
         return [failed_entry(job, type(error).__name__, str(error))]
-    except Exception as error:  # one bad model never stops a sweep, whatever its code raises
+    except Exception as error:  # one bad model never stops a sweep
         return [failed_entry(job, type(error).__name__, str(error), traceback.format_exc(limit=-5))]
 
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """So many threads of torch inside; they are the whole process's, so jobs take turns."""
+    """Sets torch's number of threads inside the context; it holds for the whole process, so jobs take turns."""
     import torch
 
     from ..processes import taking_turns
@@ -194,7 +203,7 @@ def _measured(job: Job, checkpoint: Path | None) -> Entry:
 
 
 def measured_row(job: Job, result: StabilityResult) -> Entry:
-    """A measurement's row, with the job that asked for it."""
+    """Makes the row of a measurement, with the id of its job and the options that were asked for."""
     assert isinstance(job.options, MeasureOptions)
     more = {"asked": asked_of(job.options), "data_dir": job.options.data_dir}
     return measured_entry(result, job=job.id, **more, training=_training(job))
@@ -235,9 +244,19 @@ def _origin() -> dict[str, Any]:
 
 
 def failed_entry(job: Job, kind: str, message: str, where: str | None = None) -> Entry:
-    """The row of a job that failed: its options and the error."""
+    """Makes the row of a failed job.
+
+    Args:
+        job: Job that failed.
+        kind: Type of the error.
+        message: Text of the error.
+        where: Traceback, if the error is not one of the library's messages.
+    """
     options = _told(job.options)
-    names = {"noise_radius": "noise_radius_rule", "layers": "layers_asked"}  # as rows of measurements have them
+    names = {
+        "noise_radius": "noise_radius_rule",
+        "layers": "layers_asked",
+    }  # names of the columns in rows
     renamed = {new: options.pop(old) for old, new in names.items() if old in options}
     training = _training(job)
     if training is not None:
@@ -247,7 +266,7 @@ def failed_entry(job: Job, kind: str, message: str, where: str | None = None) ->
 
 
 def _told(options: Options) -> dict[str, Any]:
-    """What a row keeps of the options: not whom its user trusts, which others have to say for themselves."""
+    """Returns the options that a row keeps: all but `trust`, which every user must give anew."""
     return {name: value for name, value in options.to_dict().items() if name != "trust"}
 
 

@@ -1,4 +1,4 @@
-"""Runs the jobs of a sweep that are not in the store yet, and writes each one's rows as it ends."""
+"""Runs the jobs of a sweep that are not in the store yet, and writes the rows of each job when it ends."""
 
 import shutil
 import time
@@ -18,12 +18,16 @@ POLL = 0.5  # seconds
 
 @dataclass
 class Progress:
-    """How far a sweep is.
+    """Progress of a sweep.
 
     Attributes:
-        skipped: Jobs that were in the store already, those that had failed (`failed_before`) included.
-        running: Jobs under way, with the time each began.
-        failed: The rows of jobs that failed in this run.
+        total: Number of all jobs.
+        skipped: Number of jobs that were in the store already, including those that had failed (`failed_before`).
+        failed_before: Number of jobs that had failed before and are not run again.
+        done: Number of jobs that this run finished.
+        failed: Rows of jobs that failed in this run.
+        running: Running jobs and the time at which each began, by the job's id.
+        started: Time at which the sweep began, in seconds.
     """
 
     total: int
@@ -36,27 +40,27 @@ class Progress:
 
     @property
     def left(self) -> int:
-        """Jobs that have not ended."""
+        """Number of jobs that have not ended."""
         return self.total - self.skipped - self.done - len(self.failed)
 
     @property
     def seconds_left(self) -> float | None:
-        """By the pace so far; None before a job has ended."""
+        """Estimated seconds until the end, by the pace so far; None before a job has ended."""
         ended = self.done + len(self.failed)
         return (time.monotonic() - self.started) / ended * self.left if ended else None
 
 
 class Listener:
-    """Is told how a sweep goes; this one keeps silent."""
+    """Base of listeners, whose methods a sweep calls as it goes on. This one does nothing."""
 
     def changed(self, progress: Progress) -> None:
-        """Something began or ended, or some time has passed."""
+        """Called when a job begins or ends, and at regular times."""
 
     def ended(self, job: Job, row: Row, seconds: float) -> None:
-        """A job ended with that row."""
+        """Called when a job has ended, with its row and its duration in seconds."""
 
     def notes(self, text: str) -> None:
-        """What the user should know beside the rows."""
+        """Called with a message for the user."""
 
 
 def run_sweep(
@@ -67,20 +71,20 @@ def run_sweep(
     retry_failed: bool = False,
     listener: Listener | None = None,
 ) -> Progress:
-    """Runs what is not in the store. It can be stopped at any point; the same call goes on from there.
+    """Runs the jobs that are not in the store. You can stop it at any point; the same call continues from there.
 
-    A row that is there counts while the network is the one that was measured (`changed`); otherwise the cell is run
-    again, and its new row takes the place of the old one.
+    A row in the store counts as long as the network has not changed; otherwise the job runs again, and its new row
+    replaces the old one.
 
     Args:
-        jobs: Of the sweep, trainings before the measurements that need them.
-        store: Where rows are looked up and kept.
-        executor: That runs the jobs; it is closed in the end.
+        jobs: Jobs of the sweep, trainings before the measurements that need them.
+        store: Store that is searched for rows and gets the new ones.
+        executor: Executor that runs the jobs; it is closed at the end.
         retry_failed: Run jobs again that failed before.
-        listener: Is told what happens.
+        listener: Listener whose methods are called as the sweep goes on.
 
     Raises:
-        ValueError: If the store can't be written; what was measured before is kept.
+        ValueError: If the store can't be written; rows written before are kept.
     """
     claims = Claims(store.folder / "claims")
     try:
@@ -124,30 +128,30 @@ class _Sweep:
         return self._store.is_done(job.id, besides=self._old.get(job.id))
 
     def run(self) -> Progress:
-        """Until no job is left."""
+        """Runs until no job is left, and returns the progress."""
         self._fill()
         while self.progress.left:
-            if not self.progress.running:  # all that is left is with other sweeps
+            if not self.progress.running:  # other sweeps run all jobs that are left
                 time.sleep(POLL)
             finished = self._executor.wait(POLL)
             if finished or not self.progress.running:
-                self._store.refresh()  # other sweeps may have been faster with what is next
-            self._fill()  # workers go on while rows are written
+                self._store.refresh()  # another sweep may have finished the next jobs
+            self._fill()  # keeps workers busy while rows are written
             for task, entries in finished:
                 self._keep(task, entries)
             if finished:
-                self._fill()  # what was trained can be measured now
+                self._fill()  # new trainings can be measured now
             self._listener.changed(self.progress)
         return self.progress
 
     def _fill(self) -> None:
-        """Gives the executor what it has room for."""
+        """Gives jobs to the executor while it has room."""
         blocked = []
         while self._waiting and self._executor.has_room():
             job = self._waiting.popleft()
             if self._is_done(job):  # another sweep was faster
                 self.progress.skipped += 1
-            elif self._store.status(job.id) == FAILED and job.id not in self._failed_before:  # another sweep's
+            elif self._store.status(job.id) == FAILED and job.id not in self._failed_before:  # in another sweep
                 self._count(job, self._store.row_of(job.id))
             elif job.trained_by is not None and not self._is_done(job.trained_by):
                 if not self._cannot_come(job.trained_by):
@@ -163,13 +167,13 @@ class _Sweep:
         self._waiting.extendleft(reversed(blocked))
 
     def _takes(self, job: Job) -> bool:
-        """Claims the job; tasks that keep their rows outlive this process, and so can't hold claims by it."""
+        """Claims the job. Tasks that write their own rows outlive this process, so they hold no claim."""
         if self._executor.keeps_rows:
             return True
         if not self._claims.take(job.id):
             return False
         self._store.refresh()
-        if self._is_done(job):  # it ended between the look into the store and the claim
+        if self._is_done(job):  # it ended after the store was read and before the claim
             self._claims.drop(job.id)
             return False
         return True
@@ -195,7 +199,7 @@ class _Sweep:
         else:
             for entry in entries:
                 self._store.add(entry, replaces=task.job.replaces)
-        done = self._store.status(task.job.id) == DONE  # by another sweep, where this one failed
+        done = self._store.status(task.job.id) == DONE  # another sweep may have done what failed here
         self._count(task.job, self._store.row_of(task.job.id) if done else entries[-1].row)
 
     def _count(self, job: Job, row: Row) -> None:

@@ -1,10 +1,10 @@
-"""A sweep's YAML file: lists multiply, `include` adds cells, `exclude` drops them.
+"""A sweep's YAML file: every combination of listed values is a cell, `include` adds cells, `exclude` drops cells.
 
     train:
       model: [fc_l4, lenet]
       epochs: 5
     measure:
-      weights: [init, train]     # train: those of each training above, for its model and data set
+      weights: [init, train]     # train: the weights of each training above, with its model and data set
       cutoff: [3, 5]
       seed: [0, 1]
       include:
@@ -12,8 +12,8 @@
       exclude:
         - {weights: init, cutoff: 5}
 
-Keys are the option names of `diffstab train` and `diffstab measure`; further sections are the `experiments`, such as
-`stripe:`, with the fields of their options. Every message names the place in the file.
+Keys are the option names of `diffstab train` and `diffstab measure`. Further sections are the experiments, such as
+`stripe:`, with the fields of their options. Every error message names the place in the file.
 """
 
 from collections.abc import Mapping
@@ -26,18 +26,19 @@ from .grid import Cell, Grid, near
 from .jobs import KINDS, MEASURE, TRAIN, Job, experiment_job, measure_job, train_job
 from .yaml_file import Node, PlacedError, read_yaml
 
-CONFIRM_ABOVE = 1000  # cells; more are only made when the caller says yes
+CONFIRM_ABOVE = 1000  # cells; more need the caller's confirmation
 EXAMPLE = Path(__file__).parent / "example.yaml"
-MOST_CELLS = 10_000  # that are made at all
+MOST_CELLS = 10_000  # cells, even with confirmation
 Kind = TypeVar("Kind", bound=CommandOptions)
 
 
 @dataclass(frozen=True)
 class Spec:
-    """The jobs of a sweep: its trainings, then its measurements, each once.
+    """Jobs of a sweep.
 
     Attributes:
-        notes: What the user should look at, one line each.
+        jobs: Trainings first, then experiments and measurements; each job once.
+        notes: Messages for the user, such as entries of `exclude` that drop nothing.
     """
 
     jobs: list[Job]
@@ -48,8 +49,8 @@ def read_spec(path: str | Path, *, confirm_above: int | None = CONFIRM_ABOVE) ->
     """Reads a sweep's file.
 
     Args:
-        path: Of the YAML file.
-        confirm_above: Most cells that are made; None for up to 10,000, which are the most in any case.
+        path: Path of the YAML file.
+        confirm_above: Largest number of cells that is allowed; None for 10,000, the limit in any case.
 
     Raises:
         ValueError: If the file can't be read, a key is unknown (with the nearest known one), a value is not allowed,
@@ -96,11 +97,11 @@ def _confirm(count: int, confirm_above: int | None) -> None:
     if count > MOST_CELLS:
         raise ValueError(f"the grid has {count:,} cells; at most {MOST_CELLS:,} are allowed; make several sweeps of it")
     if confirm_above is not None and count > confirm_above:
-        raise ValueError(f"the grid has {count:,} cells, more than {confirm_above:,}; say --yes if that is meant")
+        raise ValueError(f"the grid has {count:,} cells, more than {confirm_above:,}; add --yes to run them all")
 
 
 def _options(options: type[Kind], cell: Cell) -> Kind:
-    """The cell's options, after a look whether its values go together."""
+    """Returns a cell's options. Raises ValueError if its values contradict each other."""
     try:
         return options.of(cell)
     except (ValueError, TypeError) as error:
@@ -109,7 +110,12 @@ def _options(options: type[Kind], cell: Cell) -> Kind:
 
 
 class _Trainings:
-    """The trainings of a file, by what a measurement says of them; it may come from this many at most."""
+    """Trainings of a file, found by the model and data that a measurement names.
+
+    Args:
+        jobs: Train jobs.
+        most: Largest number of cells that `spread` may give.
+    """
 
     WHAT = ("model", "dataset", "data_dir")
 
@@ -118,7 +124,7 @@ class _Trainings:
         self.found: dict[tuple[str, ...], dict[tuple[Any, ...], list[Job]]] = {}
 
     def fitting(self, cell: Cell) -> list[Job]:
-        """Those of what the cell says."""
+        """Returns the trainings with the model and data that a cell names."""
         names = tuple(name for name in self.WHAT if name in cell)
         if names not in self.found:
             index = self.found[names] = {}
@@ -127,7 +133,7 @@ class _Trainings:
         return self.found[names].get(tuple(cell[name] for name in names), [])
 
     def spread(self, cells: list[Cell]) -> list[tuple[Cell, Job | None]]:
-        """Each cell as it stands, or once for each training that it takes its model or its weights from."""
+        """Returns each cell once, or once per training from which it takes its model or weights."""
         spread: list[tuple[Cell, Job | None]] = []
         for cell in cells:
             spread += self._of_one(cell)

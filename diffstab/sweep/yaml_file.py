@@ -1,6 +1,6 @@
-"""A YAML file as it is written: mappings, lists and single values, each with its place; nothing is converted yet.
+"""A YAML file as it is written: mappings, lists and single values, each with its place and without conversion.
 
-YAML reads 010 as 8, 1:30 as 90 and yes as true. `scalars` takes a value for what it looks like, or refuses it.
+YAML reads 010 as 8, 1:30 as 90 and yes as true. `scalars` converts a value to what it looks like, or refuses it.
 """
 
 import re
@@ -14,11 +14,11 @@ from ..checks import escaped
 from ..reading import read_text
 
 LARGEST_FILE = 1_000_000  # bytes
-MOST_VALUES = 20_000  # names, values, lists and mappings; YAML is read at some 10,000 of them a second
+MOST_VALUES = 20_000  # names, values, lists and mappings; PyYAML reads about 10,000 of them per second
 LONGEST_TEXT = 5_000  # characters of a value
 SHOWN = 200  # characters of a value in a message
-KEPT = "\t\u200c\u200d\xad"  # tabs, which YAML takes in places, and joiners and hyphens of other scripts
-KINDS = {  # of plain values, by YAML's own tags
+KEPT = "\t\u200c\u200d\xad"  # allowed though invisible: tabs, joiners and soft hyphens
+KINDS = {  # kinds of plain values, by YAML's tags
     "int": "number",
     "float": "number",
     "bool": "bool",
@@ -28,7 +28,7 @@ KINDS = {  # of plain values, by YAML's own tags
 
 
 class PlacedError(ValueError):
-    """What is wrong (`text`), with the line and the column in its message."""
+    """Error at a place in the file; its message is the line, the column and `text`."""
 
     def __init__(self, line: int, column: int, text: str) -> None:
         self.text = text
@@ -41,9 +41,10 @@ class Node:
 
     Attributes:
         value: A mapping from names to nodes, a list of nodes, or a text as it is written.
-        line, column: Where it begins, from 1.
-        kind: What YAML takes a single value for: `text`, `quoted`, `number`, `bool`, `null`, `date`; of others `tree`.
-        name: The node of its name in a mapping.
+        line, column: Place where the part begins, counted from 1.
+        kind: Type that YAML gives to a single value: `text`, `quoted`, `number`, `bool`, `null`, `date`; `tree` for
+            mappings and lists.
+        name: Node of the part's name, if it stands in a mapping.
     """
 
     value: Any
@@ -53,7 +54,7 @@ class Node:
     name: "Node | None" = None
 
     def __str__(self) -> str:
-        """For messages, as it is written."""
+        """Returns the part as it is written, shortened for messages."""
         if isinstance(self.value, dict):
             return "{" + ", ".join(f"{name}: {node}" for name, node in self.value.items())[:SHOWN] + "}"
         if isinstance(self.value, list):
@@ -62,16 +63,16 @@ class Node:
         return repr(text) if self.kind in ("text", "quoted") else text
 
     def refused(self, text: str) -> PlacedError:
-        """An error with the node's place."""
+        """Makes an error at the node's place."""
         return PlacedError(self.line, self.column, text)
 
     def misnamed(self, text: str) -> PlacedError:
-        """An error with the place of its name."""
+        """Makes an error at the place of the node's name."""
         return (self.name or self).refused(text)
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes without aliases (a short file can stand for a huge one) and without tags; not too many of them."""
+    """Loader that refuses aliases (a short file could stand for a huge one), tags, long texts and too many nodes."""
 
     count = 0
 
@@ -93,11 +94,11 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_yaml(path: Path) -> Node:
-    """The file's mapping.
+    """Returns the file's mapping.
 
     Raises:
-        ValueError: If it can't be read, is no YAML (with line and column), holds an invisible character, a name twice
-            or several documents, or is no mapping.
+        ValueError: If the file can't be read, is no YAML (with line and column), is no mapping, or has an invisible
+            character, a doubled name or several documents.
     """
     text = _text(path)
     try:
@@ -117,7 +118,7 @@ def read_yaml(path: Path) -> Node:
 
 def _text(path: Path) -> str:
     try:
-        # a byte order mark at the beginning means nothing in UTF-8
+        # utf-8-sig drops a byte order mark, which means nothing in UTF-8
         return read_text(path, most=LARGEST_FILE, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
@@ -125,7 +126,7 @@ def _text(path: Path) -> str:
 
 
 def _refuse_invisible(text: str) -> None:
-    """Raises PlacedError at the first character that does not show, or changes how others show."""
+    """Raises PlacedError at the first character that is invisible or changes how others look."""
     if escaped(text, keep=f"\n\r{KEPT}") == text:
         return
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
@@ -161,7 +162,7 @@ def _mapping(node: Any) -> dict[str, Node]:
 
 
 def _reason(error: Exception) -> str:
-    """What PyYAML found, in our words where its own are a riddle."""
+    """Returns PyYAML's message, or a plainer one for its obscure messages."""
     problem = str(getattr(error, "problem", None) or error)
     if isinstance(error, RecursionError):
         return "it nests too deeply"

@@ -1,6 +1,6 @@
 """Gates for continuous integration: decisions on R_f, and assertions for a test suite.
 
-Open `decision` first: it says when R_f is above a limit and when a network is worse than its baseline; `assertions` has
+Open `decision` first, which decides if R_f is above a limit or a network is worse than its baseline. `assertions` has
 the two functions that tests call. The room imports measuring, results and statistics.
 """
 

@@ -1,4 +1,4 @@
-"""Assertions for a test suite; they decide as `diffstab measure` with --fail-above or --baseline."""
+"""Assertions for a test suite, with the same decisions as `diffstab measure` with --fail-above or --baseline."""
 
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ def assert_stable(network: Any, images: Any, at_most: float, **measuring: Any) -
     """Raises AssertionError if R_f of a network is above a limit; see `above`.
 
     Args:
-        network: As `measure` takes it.
-        images: As `measure` takes them.
+        network: Network, as for `measure`.
+        images: Images, as for `measure`.
         at_most: Largest R_f that passes.
         measuring: Further arguments of `measure`, such as delta and cutoff.
 
@@ -22,7 +22,7 @@ def assert_stable(network: Any, images: Any, at_most: float, **measuring: Any) -
 
     Raises:
         AssertionError: If R_f is above the limit, with the sentence of the command line.
-        ValueError: As `measure`, or if the limit is not a number above 0.
+        ValueError: If `measure` raises it, or the limit is not a number above 0.
 
     >>> import torch
     >>> images = torch.rand(100, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -41,18 +41,19 @@ def assert_not_worse(
     """Raises AssertionError if a network is worse than its baseline on the same images; see `worse`.
 
     Args:
-        network: As `measure` takes it.
-        baseline: Another network, a `StabilityResult`, or the path of one that `save` wrote.
-        images: As `measure` takes them.
+        network: Network, as for `measure`.
+        baseline: Another network, a `StabilityResult`, or the path of a result that `save` wrote.
+        images: Images, as for `measure`.
         margin: Largest ratio of the two R_f that counts as equal.
-        measuring: Further arguments of `measure`, such as delta and cutoff; those of the baseline's measurement.
+        measuring: Further arguments of `measure`, such as delta and cutoff. A baseline that was measured before needs
+            the same ones.
 
     Returns:
         The network's measurement.
 
     Raises:
         AssertionError: If the network is worse, with the sentence of the command line.
-        ValueError: As `measure`, `StabilityResult.load` and `worse`.
+        ValueError: If `measure`, `StabilityResult.load` or `worse` raises it.
 
     >>> import torch
     >>> images = torch.rand(100, 1, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -1,7 +1,8 @@
-"""When R_f is above a limit, and when a network is worse than its baseline; the command line and tests decide alike.
+"""Decisions of the gates: R_f is above a limit, or a network is worse than its baseline.
 
-Both ask for certainty: the lower end of a 95 % interval must lie beyond the limit, so that the choice of images alone
-makes a gate fail in about 2.5 % of cases where the true value stands exactly at the limit.
+The command line and the assertions for tests share them. A gate fails only if the lower end of a 95 % interval lies
+beyond the limit. So if the true value is exactly at the limit, the choice of images alone makes a gate fail in about
+2.5 % of cases.
 """
 
 import math
@@ -18,8 +19,8 @@ class Decision:
     """The outcome of a gate.
 
     Attributes:
-        failed: Whether the network fails.
-        sentence: The numbers behind it, in one sentence.
+        failed: True if the network fails.
+        sentence: Sentence with the numbers behind the decision.
     """
 
     failed: bool
@@ -27,10 +28,10 @@ class Decision:
 
 
 def above(result: StabilityResult, limit: float) -> Decision:
-    """Fails a network whose R_f is above a limit: the lower end of its 95 % interval is.
+    """Fails a network if the lower end of R_f's 95 % interval is above a limit.
 
     Args:
-        result: The measurement.
+        result: Result of the network.
         limit: Largest R_f that passes.
 
     Raises:
@@ -51,13 +52,13 @@ def above(result: StabilityResult, limit: float) -> Decision:
 
 
 def worse(result: StabilityResult, baseline: StabilityResult, margin: float = MARGIN) -> Decision:
-    """Fails a network that is worse than its baseline: the 95 % interval of the ratio lies above a margin.
+    """Fails a network if the 95 % interval of its R_f over the baseline's R_f lies above a margin.
 
-    The ratio R_f / R_f of the baseline is over the same images, fields and noise.
+    Both are measured on the same images, fields and noise.
 
     Args:
-        result: The network's measurement.
-        baseline: The baseline's measurement.
+        result: Result of the network.
+        baseline: Result of the baseline.
         margin: Largest ratio that counts as equal, 1 or more.
 
     Raises:
@@ -74,7 +75,7 @@ def worse(result: StabilityResult, baseline: StabilityResult, margin: float = MA
     """
     checked_margin(margin)
     named = {"this network": result, "the baseline": baseline}
-    if result.R.value == 0:  # no ratio is defined, and none can be lower
+    if result.R.value == 0:  # a ratio may be undefined, and no R_f is lower
         return Decision(False, f"R_f is 0, and that of the baseline {baseline.R.value:.2g}")
     ((*_, pair),) = compare(named, resamples=result.resamples, seed=result.seed).pairs
     failed = pair.ratio.low > margin
@@ -83,13 +84,13 @@ def worse(result: StabilityResult, baseline: StabilityResult, margin: float = MA
 
 
 def checked_limit(limit: float) -> None:
-    """Raises ValueError unless R_f can be at most this."""
+    """Raises ValueError unless a limit of R_f is a finite number above 0."""
     if not (math.isfinite(limit) and limit > 0):
         raise ValueError(f"the largest R_f that passes is {limit}; a number above 0 is needed, such as 0.3")
 
 
 def checked_margin(margin: float) -> None:
-    """Raises ValueError unless a ratio up to this can count as equal."""
+    """Raises ValueError unless a margin is a finite number of 1 or more."""
     if not (math.isfinite(margin) and margin >= 1):
         raise ValueError(f"margin is {margin}; a number of 1 or more is needed, such as {MARGIN}")
 

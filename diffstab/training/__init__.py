@@ -1,6 +1,6 @@
-"""Training the networks that are measured: recipes, and runs that go on where they were stopped.
+"""Training of the networks that are measured; a stopped training continues from its checkpoint.
 
-Open `loop` first, then `epoch`; the recipes are in `options.train`. `probe` measures R_f within any training;
+Open `loop` first, then `epoch`; the recipes are in `options.train`. `probe` measures R_f during any training;
 `diffstab.training.lightning` and `diffstab.training.transformers` are callbacks for these libraries' trainers. The room
 imports measuring, models, data, statistics, fields, options, streams and the ground floor.
 """

@@ -1,4 +1,4 @@
-"""Augmentation (App. E.1, Fig. 12): random translations, mirror images, diffeomorphisms, on the batch's device."""
+"""Augmentation on the batch's device (App. E.1, Fig. 12): random translations, mirror images and diffeomorphisms."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,15 @@ from ..precision import sent
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to every batch of training images.
+    """Random changes of every batch of training images.
 
-    The few random numbers are drawn on the CPU, the same for any device; the images stay where they are.
+    The few random numbers are drawn on the CPU, so they are the same for any device; the images stay on theirs.
 
     Attributes:
         reach: Largest shift, pixels.
-        flip: Whether half of the images are mirrored, left to right.
-        ensemble: Of the diffeomorphisms; None draws none.
-        fill: What comes in at the border, `[C]`.
+        flip: True to mirror a random half of the images, left to right.
+        ensemble: Ensemble of the diffeomorphisms; None draws none.
+        fill: Value of each channel outside the image, which a shift brings in at the border, `[C]`.
     """
 
     reach: int
@@ -30,7 +30,13 @@ class Augmentation:
 
     @classmethod
     def of(cls, options: TrainOptions, size: tuple[int, int], fill: Tensor) -> "Augmentation":
-        """As the options say, for images of `(H, W)` pixels."""
+        """Makes the augmentation of a training's options.
+
+        Args:
+            options: Options of the training.
+            size: Height and width of the images, pixels.
+            fill: Value of each channel outside the image, `[C]`.
+        """
         recipe, ensemble = options.filled, None
         if recipe.diffeo_temperature:
             ensemble = MaxEntropyEnsemble(
@@ -42,7 +48,7 @@ class Augmentation:
         return cls(recipe.translate, bool(recipe.flip), ensemble, fill)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Images `[B, C, H, W]` anew, with numbers drawn from a generator on the CPU."""
+        """Returns changed images `[B, C, H, W]`; random numbers come from a generator on the CPU."""
         if self.reach or self.flip:
             images = shift_and_flip(images, self.reach, self.flip, self.fill, generator)
         if self.ensemble is not None:
@@ -51,14 +57,14 @@ class Augmentation:
 
 
 def shift_and_flip(images: Tensor, reach: int, flip: bool, fill: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image shifted by whole pixels, uniform in [-reach, reach]^2, and with `flip` mirrored in half of the cases.
+    """Shifts each image by whole pixels, uniform in [-reach, reach]^2, after mirroring a random half of them.
 
     Args:
-        images: `[B, C, H, W]`.
+        images: Images `[B, C, H, W]`.
         reach: Largest shift, pixels.
-        flip: Left to right; the mirror image is shifted.
-        fill: What comes in at the border, `[C]`, on the images' device.
-        generator: On the CPU.
+        flip: True to mirror half of the images, left to right.
+        fill: Value of each channel outside the image, `[C]`, on the images' device.
+        generator: Random generator on the CPU.
 
     >>> fill, generator = torch.zeros(3), torch.Generator().manual_seed(0)
     >>> shift_and_flip(torch.rand(5, 3, 17, 11), 2, True, fill, generator).shape
@@ -74,5 +80,5 @@ def shift_and_flip(images: Tensor, reach: int, flip: bool, fill: Tensor, generat
     shape = (count, channels, height + 2 * reach, width + 2 * reach)
     padded = fill.to(images.dtype).view(-1, 1, 1).expand(shape).clone()
     padded[:, :, reach : reach + height, reach : reach + width] = images
-    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # views, by the place of their corner
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # views, indexed by their top left corner
     return windows[torch.arange(count, device=images.device), :, dy, dx]

@@ -1,7 +1,7 @@
-"""One pass over the training images, and the error on others.
+"""One pass over the training images, and the error on other images.
 
-Every random number is a function of (seed, epoch, step): the order of the images of (seed, epoch), the augmentation and
-the masks of dropout of (seed, epoch, step). So a training that was stopped sees what an uninterrupted one does.
+The order of the images is a function of (seed, epoch), augmentation and dropout's masks of (seed, epoch, step). So a
+stopped training continues with the random numbers of an uninterrupted one.
 """
 
 import hashlib
@@ -21,28 +21,35 @@ from .optimisation import Loss, loss_of
 from .state import TrainingState
 
 TEST_BATCH = 250  # images
-LOOK_EVERY = 16  # steps between looks at the loss, each of which waits for the device
-LEAST_PART = 0.1  # of batch_size that the last batch has at least; with 4 of 128 an EfficientNet hardly learns
+LOOK_EVERY = 16  # steps between two readings of the loss, each of which waits for the device
+LEAST_PART = 0.1  # smallest last batch, as a share of batch_size; with 4 of 128 an EfficientNet hardly learns
 
 ORDER, AUGMENTATION, MASKS = "order", "augmentation", "masks"
 
 
 class NotFiniteError(ValueError):
-    """A loss or an output that is not finite, and where."""
+    """Raised if a loss or an output is not finite; the message names epoch and step."""
 
 
 class TrainingStoppedError(RuntimeError):
-    """A training was asked to stop; where there is a folder, its state is written."""
+    """Raised if a training was asked to stop; its state is written if it has a folder."""
 
 
 @dataclass
 class Trainer:
-    """What an epoch needs beside the state.
+    """Everything that an epoch needs beside the training's state.
 
     Attributes:
-        images: To train on, on the device.
-        network: The state's model, as the steps run it: compiled, or wrapped for several processes.
-        stop: Asked after each step whether to stop.
+        options: Options of the training.
+        images: Training images, on the device.
+        augmentation: Random changes of each batch.
+        network: The state's model as the steps run it: compiled, or wrapped for several processes.
+        device: Device of the training.
+        processes: Processes of `torchrun`, of which this is one.
+        stop: Function called after each step; True stops the training.
+        recipe: Options with the recipe's values filled in.
+        loss: Loss of outputs and labels.
+        generator: Random generator on the CPU, seeded anew for each purpose.
     """
 
     options: TrainOptions
@@ -67,22 +74,28 @@ class Trainer:
 
     @property
     def steps(self) -> int:
-        """Of an epoch."""
+        """Number of steps of an epoch."""
         return len(self._batches(torch.arange(len(self.images))))
 
     def _batches(self, order: Tensor) -> list[Tensor]:
-        """Indices by batch; a last one too small for batch norm (LEAST_PART, two images a process) joins another."""
+        """Splits indices into batches; a last batch that is too small for batch norm joins the one before.
+
+        It needs LEAST_PART of the batch size, and two images per process.
+        """
         batches = list(order.split(self.recipe.batch_size))
         if len(batches) > 1 and len(batches[-1]) < max(2 * self.processes.count, self.recipe.batch_size * LEAST_PART):
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
 
     def run_epoch(self, state: TrainingState) -> None:
-        """The steps of the epoch under way that are left.
+        """Runs the remaining steps of the present epoch.
+
+        Args:
+            state: State of the training, which is changed.
 
         Raises:
-            NotFiniteError: If the loss stops being finite; the message says at which step.
-            TrainingStoppedError: If it was asked for.
+            NotFiniteError: If the loss is no longer finite; the message names the step.
+            TrainingStoppedError: If `stop` returned True.
         """
         epoch, first = state.epochs_done, state.step
         self.generator.manual_seed(stream(self.options.seed, epoch, 0, ORDER))
@@ -100,7 +113,13 @@ class Trainer:
                 raise TrainingStoppedError(f"stopped in epoch {epoch + 1}, after step {step + 1} of {len(batches)}")
 
     def take_step(self, state: TrainingState, batch: Tensor, step: int) -> Tensor:
-        """One step of the optimiser; the loss, of which the mean over the processes is that of the batch."""
+        """Takes one step of the optimiser and returns the loss; its mean over the processes is the batch's loss.
+
+        Args:
+            state: State of the training, which is changed.
+            batch: Indices of the batch's images.
+            step: Number of the step in its epoch, from 0.
+        """
         seed = self.options.seed
         self.generator.manual_seed(stream(seed, state.epochs_done, step, AUGMENTATION))
         seed_masks(stream(seed, state.epochs_done, step, f"{MASKS} {self.processes.rank}"), self.device)
@@ -121,7 +140,7 @@ class Trainer:
         return loss.detach()
 
     def _account(self, state: TrainingState, losses: list[Tensor]) -> None:
-        """Adds the losses of the last steps to the state's, if they are finite."""
+        """Adds the losses of the last steps to the state. Raises NotFiniteError if one is not finite."""
         if not losses:
             return
         values = self.processes.total(torch.stack(losses)).cpu().double() / self.processes.count
@@ -143,7 +162,7 @@ class Trainer:
 
 
 def stream(seed: int, epoch: int, step: int, purpose: str) -> int:
-    """The seed of a generator: 64 bits, another for each purpose and step.
+    """Returns the seed of a generator, 63 bits, different for each purpose and step.
 
     >>> stream(0, 0, 0, "order") == stream(0, 0, 0, "masks 0")
     False
@@ -153,7 +172,7 @@ def stream(seed: int, epoch: int, step: int, purpose: str) -> int:
 
 
 def seed_masks(seed: int, device: torch.device) -> None:
-    """Seeds the global generators that dropout draws from: the CPU's and the device's, no other device's."""
+    """Seeds the global generators that dropout draws from: those of the CPU and of one device."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         with torch.cuda.device(device):
@@ -166,7 +185,7 @@ def seed_masks(seed: int, device: torch.device) -> None:
 def measure_error(
     network: nn.Module, data: TensorImageSet, device: torch.device, processes: Processes = ALONE
 ) -> float:
-    """Share of wrongly classified images; NaN where an output is not finite. Each process takes some of the batches."""
+    """Returns the share of wrongly classified images; NaN if an output is not finite. Processes share the batches."""
     network.eval()
     wrong = torch.zeros(2, dtype=torch.int64)
     batches = list(zip(data.images.split(TEST_BATCH), data.labels.split(TEST_BATCH), strict=True))

@@ -1,4 +1,4 @@
-"""The images of a training: which of them train, which choose the epoch, which test."""
+"""Images of a training: those to train on, those that choose the epoch, and those that test."""
 
 from functools import partial
 from typing import NamedTuple
@@ -17,13 +17,14 @@ Indices = NDArray[np.int64]
 
 
 class Images(NamedTuple):
-    """What a training sees.
+    """Images of a training.
 
     Attributes:
-        train: The network learns from.
-        watched: Its error is taken after each epoch: the validation images if they choose it, or the test images.
-        test: Its error is taken of the network that is kept.
-        full: Number of images to train on where `train_size` is not set.
+        train: Images that the network learns from.
+        watched: Images that give the error after each epoch: the validation images if they choose the epoch, otherwise
+            the test images.
+        test: Images that give the error of the kept network.
+        full: Number of training images without `train_size`.
     """
 
     train: TensorImageSet
@@ -33,11 +34,11 @@ class Images(NamedTuple):
 
 
 def prepare_images(options: TrainOptions) -> Images:
-    """Loads the images and takes the part of them that the options name.
+    """Loads a training's images and splits them as the options say.
 
     Raises:
-        ValueError: If the images have no labels or are not held in memory, or there are too few for `train_size` or
-            `holdout`; or none is held out and the epoch is to be selected by those.
+        ValueError: If the images have no labels or are not held in memory, if there are too few for `train_size` or
+            `holdout`, or if held-out images shall choose the epoch and `holdout` is 0.
     """
     if options.select == VALIDATION and options.filled.holdout == 0:
         raise ValueError("holdout is 0, which leaves no image to select the epoch by; raise it or use select last")
@@ -58,8 +59,8 @@ def prepare_images(options: TrainOptions) -> Images:
 
 
 def _labelled_splits(options: TrainOptions) -> tuple[TensorImageSet, TensorImageSet]:
-    """Training and test images. Raises ValueError unless they have labels and are held in memory."""
-    files = options.dataset == "folder"  # never in memory; and which splits it lacks does not matter here
+    """Returns training and test images. Raises ValueError unless they have labels and are held in memory."""
+    files = options.dataset == "folder"  # never in memory; loading would complain about a missing split first
     load = partial(load_dataset, options.dataset, data_dir=options.data_dir, download=options.download)
     test = None if files else load(split="test")
     if isinstance(test, TensorImageSet) and test.classes:
@@ -72,19 +73,20 @@ def _labelled_splits(options: TrainOptions) -> tuple[TensorImageSet, TensorImage
 
 
 def balanced(labels: Indices, classes: int, size: int | None, holdout: float, seed: int) -> tuple[Indices, Indices]:
-    """Indices of the images to train on and of those held out of them, in rising order.
+    """Returns the indices of the images to train on and of those held out, in rising order.
 
-    A share `holdout` of each class is held out, rounded. A smaller size takes a part of what a larger one takes.
+    A share `holdout` of each class is held out, rounded. The images of a smaller size are part of those of a larger
+    one.
 
     Args:
-        labels: Of all training images, `[N]`.
-        classes: Their number.
-        size: Of both parts together, as many of each class; None takes all images as they are.
-        holdout: Share of it that is held out.
-        seed: Of the choice.
+        labels: Labels of all training images, `[N]`.
+        classes: Number of classes.
+        size: Number of images of both parts together, equal for all classes; None takes all images.
+        holdout: Share of these images that is held out.
+        seed: Seed of the choice.
 
     Raises:
-        ValueError: If `size` is not a multiple of the classes or more than there are, or if one part would be empty.
+        ValueError: If `size` is no multiple of the classes or too large, or if one part would be empty.
     """
     members = [np.flatnonzero(labels == k) for k in range(classes)]
     if size is not None:
@@ -118,7 +120,7 @@ def _check_size(size: int, counts: list[int]) -> None:
 
 
 def noisy_labels(labels: Indices, share: float, classes: int, seed: int) -> Indices:
-    """The labels, each replaced with probability `share` by one of the other classes.
+    """Replaces each label with probability `share` by one of the other classes.
 
     >>> noisy_labels(np.array([0, 1, 2]), 0.0, 3, seed=0)
     array([0, 1, 2])
@@ -130,5 +132,5 @@ def noisy_labels(labels: Indices, share: float, classes: int, seed: int) -> Indi
 
 
 def darkest(images: Tensor) -> Tensor:
-    """The smallest value of each channel over a data set `[N, C, H, W]`: `[C]`; black, in the network's input space."""
+    """Returns the smallest value of each channel of images `[N, C, H, W]`, `[C]`: black in the input space."""
     return images.amin(dim=(0, 2, 3))

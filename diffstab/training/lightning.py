@@ -1,4 +1,4 @@
-"""A StabilityProbe as a callback of Lightning's Trainer; apart from the others, for it imports that library."""
+"""StabilityProbe as a callback of Lightning's Trainer; a file of its own because it imports that library."""
 
 from typing import Any
 
@@ -16,15 +16,15 @@ except ImportError:
 class StabilityCallback(ProbeCallback, Callback):  # type: ignore[misc]
     """Measures R_f before the first step and after epochs, or optimiser steps, of `Trainer.fit`.
 
-    The values go to the trainer's loggers, at its global step, and to `probe.history`. A training that goes on from a
-    checkpoint is not measured again before its first step.
+    The values go to the trainer's loggers, at its global step, and to `probe.history`. A training that continues from
+    a checkpoint is not measured again before its first step.
 
     Args:
-        probe: What is measured, and when.
-        network: From the LightningModule to the network to measure, such as `lambda module: module.net`; None takes
-            the module itself, whose `forward` must take images.
-        unit: What the schedule counts: `epoch` or `step` (the trainer's `global_step`).
-        prefix: Before each name in the loggers.
+        probe: Probe, which has the images, the schedule and the settings.
+        network: Function from the LightningModule to the network to measure, such as `lambda module: module.net`; None
+            takes the module itself, whose `forward` must take images.
+        unit: Unit of the schedule: `epoch` or `step` (the trainer's `global_step`).
+        prefix: Text before each name in the loggers.
 
     Raises:
         ValueError: If the unit is another text.
@@ -36,7 +36,7 @@ class StabilityCallback(ProbeCallback, Callback):  # type: ignore[misc]
     'epoch'
     """
 
-    _last = 0  # step, which stays the same while gradients are accumulated
+    _last = 0  # last measured step: global_step stays the same while gradients are accumulated
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Measures before the first step."""

@@ -1,7 +1,7 @@
-"""The training loop: epochs, the choice of one of them, and checkpoints from which a stopped run goes on.
+"""Training loop: epochs, the choice of the epoch to keep, and checkpoints from which a stopped training continues.
 
-Every random number is a function of (seed, epoch, step). On one CPU, with the same number of threads, the weights of a
-run that was stopped anywhere are those of an uninterrupted one, bit for bit.
+Every random number is a function of (seed, epoch, step). On one CPU, with the same number of threads, a stopped and
+continued training gives the weights of an uninterrupted one, bit for bit.
 """
 
 import math
@@ -39,10 +39,11 @@ class EpochReport:
     """One finished epoch.
 
     Attributes:
-        epoch, epochs: Its number, from 1, and that of the last.
-        loss: Mean over its steps.
-        error: Share of wrongly classified images of `watched`: `validation` or `test`.
-        seconds, seconds_left: That it took, and that those to come will take at this pace.
+        epoch, epochs: Number of the epoch, from 1, and number of the last epoch.
+        loss: Mean loss over the epoch's steps.
+        error: Share of wrongly classified images of `watched`.
+        watched: Images that gave the error: `validation` or `test`.
+        seconds, seconds_left: Duration of the epoch, and of the epochs to come at this pace.
     """
 
     epoch: int
@@ -69,29 +70,27 @@ def train(
     loggers: Sequence[Logger] = (),
     processes: Processes = ALONE,
 ) -> Trained:
-    """A network of the model that `options` name, trained on their data set.
+    """Trains a network of the options' model on their data set.
 
-    The global random states of Python, numpy and torch are not touched.
-
-    Trainings and measurements of one process take turns, whichever threads they are called in; other threads must draw
-    nothing from the global random generators meanwhile. To train several networks at once take processes, as a sweep
-    does.
+    The global random states of Python, numpy and torch stay as they are. Trainings and measurements in one process run
+    one after another, even if called in several threads; meanwhile other threads must not draw from the global random
+    generators. Use processes, as a sweep does, to train several networks at once.
 
     Args:
-        options: What to train, and how. Their `device` is not read here.
-        folder: Holds checkpoint.pt and metrics.jsonl after every epoch; the same call goes on from there. Made where
-            it is missing.
-        device: Where the network is trained.
-        progress: Called after each epoch, once its checkpoint is written.
-        note: Called with what the user should know, such as a damaged checkpoint.
-        stop: Asked after each step; when it says yes, the state is written and TrainingStoppedError raised.
-        loggers: Are told each line of metrics.jsonl.
-        processes: Of `torchrun`, of which this is one.
+        options: Model, data set and recipe. Their `device` is not read here.
+        folder: Folder for checkpoint.pt and metrics.jsonl, written after every epoch; it is made if missing. The same
+            call continues from its checkpoint.
+        device: Device of the training.
+        progress: Function called after each epoch, when its checkpoint is written.
+        note: Function called with messages for the user, such as a damaged checkpoint.
+        stop: Function called after each step. If it returns True, the state is written and TrainingStoppedError raised.
+        loggers: Loggers that get each line of metrics.jsonl.
+        processes: Processes of `torchrun`, of which this is one.
 
     Raises:
-        ValueError: If model or data set is unknown or the images have no labels, the folder can't be written, its
-            checkpoints are damaged or of other options, or the loss stops being finite.
-        TrainingStoppedError: If `stop` said so.
+        ValueError: If model or data set is unknown, the images have no labels, the folder can't be written, its
+            checkpoints are damaged or of other options, or the loss is no longer finite.
+        TrainingStoppedError: If `stop` returned True.
 
     >>> options = TrainOptions(model="fc_l4", recipe="laptop", epochs=1)
     >>> trained = train(options)
@@ -102,7 +101,7 @@ def train(
     epochs = epochs_of(options, len(images.train), images.full)
     with untouched_global_state(device):
         state = fresh_state(options, Shape(*images.test.shape, images.test.classes), device, epochs)
-    path = None if folder is None else prepare(Path(folder))  # not before all that was asked for can be had
+    path = None if folder is None else prepare(Path(folder))  # made only if model and images are fine
     run = _Run(options, images, device, epochs, path, state, loggers, processes)
     run.resume(note or (lambda text: None))
     with untouched_global_state(device):
@@ -115,7 +114,9 @@ def train(
 
 
 def epochs_of(options: TrainOptions, size: int, full: int) -> int:
-    """Passes over the images that make as many steps as `options.epochs` over all training images would (App. E.1).
+    """Returns the number of epochs over `size` images with as many steps as `options.epochs` over the full set.
+
+    A smaller training set so gets more epochs (App. E.1).
 
     >>> epochs_of(TrainOptions(epochs=10, batch_size=100), 500, 1000)
     20
@@ -126,7 +127,7 @@ def epochs_of(options: TrainOptions, size: int, full: int) -> int:
 
 
 def fresh_state(options: TrainOptions, shape: Shape, device: torch.device, epochs: int) -> TrainingState:
-    """Before the first epoch: the network where it starts, tried on one image, and its optimiser and schedule."""
+    """Makes the state before the first epoch, with a network that was tried on one image of that shape."""
     loaded = resolve_model(
         options.model, shape, dataset=options.dataset, weights="init", seed=options.seed, trust=options.trusted
     )
@@ -149,7 +150,7 @@ def fresh_state(options: TrainOptions, shape: Shape, device: torch.device, epoch
 
 @dataclass
 class _Run:
-    """A training and where it is kept."""
+    """A training with its images and the path of its checkpoint."""
 
     options: TrainOptions
     images: Images
@@ -161,7 +162,7 @@ class _Run:
     processes: Processes
 
     def resume(self, note: Callable[[str], None]) -> None:
-        """Takes over the folder's checkpoint, if there is one."""
+        """Loads the folder's checkpoint, if there is one."""
         if self.path is None:
             return
         found = read_last(self.path, recipe_of(self.options), note if self.processes.first else lambda text: None)
@@ -169,14 +170,14 @@ class _Run:
             content, file = found
             data = self.images.train
             self.state.fill(content, f"checkpoint {str(file)!r}", dataset=data.name, classes=data.classes)
-        self.processes.total(torch.zeros(1, device=self.device))  # nobody writes before everybody has read
+        self.processes.total(torch.zeros(1, device=self.device))  # no process writes before all have read
         if found is not None and self.processes.first:
-            if file != self.path:  # a damaged one must not take the whole one's place
+            if file != self.path:  # otherwise the next write would move the damaged one over it
                 os.replace(file, self.path)
             write_history(self.path.parent, self.state.history)
 
     def trainer(self, stop: Callable[[], bool] | None) -> Trainer:
-        """What the epochs need, with the images on the device."""
+        """Prepares the epochs: moves the images to the device, compiles and wraps the network."""
         state, train = self.state, self.images.train
         if self.options.compile:
             state.model.compile()
@@ -190,11 +191,11 @@ class _Run:
         return Trainer(self.options, images, augmentation, network, self.device, self.processes, stop)
 
     def epoch(self, trainer: Trainer) -> EpochReport:
-        """One epoch, its error and its checkpoint.
+        """Runs one epoch, measures its error and writes its checkpoint.
 
         Raises:
-            ValueError: If the loss or the outputs stop being finite; the last checkpoint is kept.
-            TrainingStoppedError: If it was asked for, once the state is written.
+            ValueError: If the loss or the outputs are no longer finite; the last checkpoint is kept.
+            TrainingStoppedError: If `stop` returned True; the state is written.
         """
         state, start = self.state, time.perf_counter()
         try:
@@ -231,18 +232,18 @@ class _Run:
 
     @property
     def watched(self) -> str:
-        """Which images the error after an epoch is of."""
+        """Name of the images that give the error after an epoch."""
         return VALIDATION if self.options.select == VALIDATION else TEST
 
     def _choose(self, error: float) -> None:
-        """Keeps this epoch's weights if they are the best so far, or as good: of equals, the later one."""
+        """Keeps this epoch's weights if its error is the lowest so far; of equal errors the later epoch counts."""
         state = self.state
         if self.options.select == LAST or error <= state.best_error:
             state.best_epoch, state.best_error = state.epochs_done, error
             state.best = {name: value.detach().cpu().clone() for name, value in state.kept.state_dict().items()}
 
     def _probe(self, epoch: int) -> dict[str, float | None]:
-        """D, G and R of the network as it is, in the epochs that have their turn."""
+        """Returns D, G and R of the present network; an empty dict in epochs that are not on the schedule."""
         if not self.options.stability_images or not self.processes.first:
             return {}
         found = self._probes[epoch > 0](self.state.kept, epoch)
@@ -250,14 +251,14 @@ class _Run:
 
     @cached_property
     def _probes(self) -> tuple[StabilityProbe, StabilityProbe]:
-        """One for the network before its first step, with batch norm by the batch (App. E.1), and one for later."""
+        """Probes for the network before its first step, with batch norm by the batch (App. E.1), and for later."""
         options = self.options
         settings: dict[str, Any] = {"count": options.stability_images, "seed": options.seed}
         settings |= {"delta": DEFAULT_DELTA, "cutoff": DEFAULT_CUTOFF}
         later = StabilityProbe(
             self.images.test, lambda epoch: is_due(POWERS, epoch) or epoch == self.epochs, **settings
         )
-        note = (lambda text: None) if options.alpha is not None else None  # alpha (f - f_0) is 0 everywhere at first
+        note = (lambda text: None) if options.alpha is not None else None  # alpha (f - f_0) is 0 before the first step
         return StabilityProbe(self.images.test, [0], batch_norm="batch", note=note, **settings), later
 
     def _write(self) -> None:
@@ -273,7 +274,7 @@ class _Run:
         return advice
 
     def finished(self) -> Trained:
-        """The network of the chosen epoch, with its error on the test images."""
+        """Returns the network of the chosen epoch, with its error on the test images."""
         state, options = self.state, self.options
         network = state.kept
         assert state.best is not None

@@ -1,4 +1,4 @@
-"""The history of a training: metrics.jsonl, and loggers for TensorBoard and Weights & Biases."""
+"""History of a training: metrics.jsonl, and loggers for TensorBoard and Weights & Biases."""
 
 import json
 from collections.abc import Mapping
@@ -11,27 +11,27 @@ METRICS = "metrics.jsonl"
 
 
 class Logger(Protocol):
-    """Is told each line of metrics.jsonl."""
+    """Protocol of objects that get each line of metrics.jsonl."""
 
     def log(self, line: Mapping[str, Any]) -> None:
-        """One epoch's numbers."""
+        """Called with the numbers of one epoch."""
 
     def close(self) -> None:
-        """The training ended or stopped."""
+        """Called when the training has ended or stopped."""
 
 
 def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
-    """metrics.jsonl: one line per epoch, whole or not at all, the same as in the checkpoint.
+    """Writes metrics.jsonl: one line per epoch, the same as in the checkpoint. A failure leaves no partial file.
 
     Raises:
-        ValueError: If it can't be written.
+        ValueError: If the file can't be written.
     """
     lines = "".join(json.dumps(line) + "\n" for line in history)
     write_atomically(folder / METRICS, lines.encode(), within=folder)
 
 
 class TensorBoardLogger:
-    """Scalars for TensorBoard, under a folder. Raises ValueError if tensorboard is not installed."""
+    """Writes numbers for TensorBoard into a folder. Raises ValueError if tensorboard is not installed."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -41,7 +41,7 @@ class TensorBoardLogger:
         self._writer = SummaryWriter(str(folder))
 
     def log(self, line: Mapping[str, Any]) -> None:
-        """Every number of the epoch, under its name."""
+        """Writes every number of the epoch under its name."""
         for name, value in line.items():
             if isinstance(value, (int, float)) and name != "epoch":
                 self._writer.add_scalar(name, value, line["epoch"])
@@ -53,7 +53,7 @@ class TensorBoardLogger:
 
 
 class WandbLogger:
-    """A run of Weights & Biases, in a project. Raises ValueError if wandb is not installed or refuses."""
+    """Logs to a run of Weights & Biases. Raises ValueError if wandb is not installed or can't begin a run."""
 
     def __init__(self, project: str, folder: Path, config: Mapping[str, Any]) -> None:
         try:
@@ -62,11 +62,11 @@ class WandbLogger:
             raise ValueError(_missing("wandb")) from error
         try:
             self._run = wandb.init(project=project, dir=str(folder), config=dict(config), resume="allow")
-        except Exception as error:  # of its own and of its service
+        except Exception as error:  # wandb raises many types
             raise ValueError(f"wandb can't begin a run ({error:.200}); set WANDB_MODE=offline to log here") from error
 
     def log(self, line: Mapping[str, Any]) -> None:
-        """The epoch's numbers."""
+        """Logs the epoch's numbers."""
         self._run.log(dict(line), step=int(line["epoch"]))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What a training minimises, and how: loss, optimizer, schedule of the learning rate."""
+"""Loss, optimiser and schedule of the learning rate."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def loss_of(options: TrainOptions) -> Loss:
-    """The mean loss of outputs `[B, classes]` and labels `[B]`; over alpha^2 where there is an alpha (Eq. 7)."""
+    """Returns the mean loss of outputs `[B, classes]` and labels `[B]`; divided by alpha^2 if alpha is set (Eq. 7)."""
     loss = soft_hinge if options.loss == "soft-hinge" else F.cross_entropy
     if options.alpha is None:
         return loss
@@ -24,9 +24,10 @@ def loss_of(options: TrainOptions) -> Loss:
 
 
 def soft_hinge(outputs: Tensor, labels: Tensor) -> Tensor:
-    """The mean over images and classes of sp(1 - F_k y_k), sp the softplus of beta = 20.
+    """Returns the mean over images and classes of sp(1 - F_k y_k), where sp is the softplus with beta = 20.
 
-    y_k is 1 for the image's own class and -1 for the others: the binary loss of Geiger et al. (2020), class by class.
+    F_k is output k, y_k is 1 for the image's class and -1 for the others: the binary loss of Geiger et al. (2020) for
+    each class.
 
     >>> import torch
     >>> soft_hinge(torch.tensor([[2.0, -2.0]]), torch.tensor([0])) < 1e-6
@@ -37,7 +38,7 @@ def soft_hinge(outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def make_optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Optimizer:
-    """SGD with momentum, or Adam."""
+    """Makes SGD with momentum, or Adam, as the options say."""
     groups, recipe = parameter_groups(network, options), options.filled
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, lr=recipe.lr)
@@ -45,7 +46,7 @@ def make_optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Opt
 
 
 def parameter_groups(network: nn.Module, options: TrainOptions) -> list[dict[str, Any]]:
-    """Trained parameters by learning rate (the last layer's may differ) and weight decay (vectors may have none)."""
+    """Groups trained parameters by learning rate (`head_lr` for the last layer) and weight decay (0 for vectors)."""
     head = {id(parameter) for parameter in read_out(network)[1].parameters()} if options.head_lr is not None else set()
     groups: dict[tuple[Any, Any], list[nn.Parameter]] = {}
     for parameter in network.parameters():
@@ -57,9 +58,15 @@ def parameter_groups(network: nn.Module, options: TrainOptions) -> list[dict[str
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, options: TrainOptions, epochs: int) -> LRScheduler:
-    """The rate from epoch to epoch.
+    """Makes the schedule of the learning rate, stepped once per epoch.
 
-    A cosine is at 0 after `cosine_span` of the epochs; below 1 it rises again, as in the published code.
+    A cosine reaches 0 after the share `cosine_span` of the epochs. If that is below 1 the rate then rises again, as in
+    the published code.
+
+    Args:
+        optimizer: Optimiser whose rate changes.
+        options: Options of the training.
+        epochs: Number of epochs.
     """
     recipe = options.filled
     if recipe.schedule == "cosine":

@@ -1,4 +1,4 @@
-"""R_f while a network learns: `StabilityProbe`, which any training loop can call."""
+"""R_f during a training: `StabilityProbe`, which any training loop can call."""
 
 import warnings
 from collections.abc import Callable, Iterable
@@ -19,37 +19,41 @@ NAMES = tuple(f"{name}{end}" for name in "DGR" for end in ("", "_low", "_high"))
 Schedule = Callable[[int], bool] | Iterable[int] | str | int
 Values = dict[str, float | None]
 SETTINGS = set(signature(measure).parameters) - {"model", "images", "name", "layers", "progress", "processes"}
-OF_IMAGES = {"labels", "label_outputs", "indices", "count", "workers", "note"}  # settings that a trial does without
+OF_IMAGES = {"labels", "label_outputs", "indices", "count", "workers", "note"}  # settings that the trial leaves out
 
 
 class StabilityProbe:
-    """Measures D_f, G_f and R_f of a network at chosen steps of its training, and leaves the training as it was.
+    """Measures D_f, G_f and R_f of a network at chosen steps of its training, without changing the training.
 
-    Weights after an epoch with the probe and without it are equal bit for bit: the mode of each module, buffers,
-    gradients and the global random states of Python, numpy and torch come back, and the optimiser is not touched.
+    A training with the probe gives the same weights, bit for bit, as without it: the mode of each module, buffers,
+    gradients and the global random states of Python, numpy and torch are restored, and the optimiser is not touched.
 
     A measurement that fails, for instance because f is constant, does not end the training: its values are None, and
-    the first failure is told.
+    a note reports the first failure.
 
-    Of several processes (torch.distributed, `torchrun`) only that of rank 0 measures; the others get `{}` at once. The
-    probe exchanges nothing between processes, so it cannot deadlock: the others wait for rank 0 at their next exchange
-    of gradients, at most as long as the group's timeout. `DistributedDataParallel` and `torch.compile` are unwrapped. A
-    network whose parameters are sharded over processes (FSDP) can't run in one alone; its values are None.
+    If there are several processes (torch.distributed, `torchrun`), only rank 0 measures; the others get `{}` at once.
+    The probe exchanges nothing between processes, so it can't deadlock: the others wait for rank 0 at their next
+    exchange of gradients, at most as long as the group's timeout. `DistributedDataParallel` and `torch.compile` are
+    unwrapped. A network whose parameters are sharded over processes (FSDP) can't run in one process, so its values are
+    None.
 
     Args:
-        images: As for `measure`, in the network's input space; images that the network is not trained on.
+        images: Images that the network is not trained on, in its input space, as for `measure`.
         schedule: Steps (or epochs: the caller counts) at which to measure: `powers` for 0, 1, 2, 4, 8, ...; a whole
             number n for 0, n, 2n, ...; an iterable of steps; or a function from the step to True or False.
-        settings: Keyword arguments of `measure`, with its names and defaults: `delta`, `cutoff`, `seed`, `count`,
-            `draws`, `average`, `batch_size`, `batch_norm`, `device`, `note` and the others, but `layers`, `name`,
-            `progress` and `processes`. `batch_norm="batch"` suits a network before its first step (App. E.1).
+        settings: Keyword arguments of `measure`, with its defaults: `delta`, `cutoff`, `seed`, `count`, `draws`,
+            `average`, `batch_size`, `batch_norm`, `device`, `note` and others; not `layers`, `name`, `progress` and
+            `processes`. Use `batch_norm="batch"` for a network before its first step (App. E.1).
 
     Attributes:
-        history: One dict for each measurement so far: `step`, and the values.
+        schedule: Schedule of the measurements.
+        images: Images that are measured.
+        settings: Keyword arguments of `measure`.
+        history: One dict per measurement so far, with `step` and the values.
 
     Raises:
-        TypeError: If a setting or the schedule is none of these, or images are no tensors.
-        ValueError: If a setting has a value that `measure` refuses.
+        TypeError: If a setting is unknown, the schedule is none of these, or the images are no tensors.
+        ValueError: If `measure` refuses the value of a setting.
 
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(256, 10))
     >>> probe = StabilityProbe(torch.rand(50, 1, 16, 16), schedule=2, delta=0.5)
@@ -70,14 +74,15 @@ class StabilityProbe:
         self._try_settings()
 
     def __call__(self, network: Network, step: int) -> Values:
-        """The values `D`, `D_low`, `D_high`, `G`, ..., `R_high` of the network: numbers and 95 % intervals.
+        """Measures the network if the step is on the schedule.
 
         Args:
-            network: As for `measure`: the one that is trained, or an average of its weights.
-            step: Number of the step or epoch, from 0; the schedule decides by it.
+            network: Network, as for `measure`: the trained one, or an average of its weights.
+            step: Number of the step or epoch, from 0, which the schedule decides by.
 
         Returns:
-            `{}` where the schedule says no, and in processes of another rank than 0; all None if measuring failed.
+            Values `D`, `D_low`, `D_high`, `G`, ..., `R_high`: numbers and ends of their 95 % intervals, all None if
+            measuring failed. `{}` if the step is not on the schedule, and in processes of another rank than 0.
         """
         if own_rank() or not is_due(self.schedule, step):
             return {}
@@ -85,9 +90,7 @@ class StabilityProbe:
             found = self._measured(network)
         except Exception as error:
             found = dict.fromkeys(NAMES)
-            text = (
-                f"R_f was not measured at step {step}, and the training goes on; later failures are not told: {error}"
-            )
+            text = f"R_f was not measured at step {step}, and the training goes on; later ones are not noted: {error}"
             self._tell_once("failure", text)
         self.history.append({"step": step, **found})
         return found
@@ -107,14 +110,14 @@ class StabilityProbe:
             self._note(text)
 
     def _try_settings(self) -> None:
-        """Raises what `measure` says of the settings now, not in the middle of a training."""
+        """Tries the settings on random images, so that `measure` refuses them now and not during the training."""
         own = {name: value for name, value in self.settings.items() if name not in OF_IMAGES}
         drawn = torch.rand(3, 1, *image_size(self.images), generator=torch.Generator().manual_seed(0))
         measure(nn.Flatten(), drawn, **own, note=lambda text: None)
 
 
 def is_due(schedule: Schedule, step: int) -> bool:
-    """Whether a schedule has that step.
+    """Returns True if a step is on a schedule.
 
     >>> [step for step in range(13) if is_due("powers", step)], [step for step in range(13) if is_due(5, step)]
     ([0, 1, 2, 4, 8], [0, 5, 10])
@@ -127,7 +130,7 @@ def is_due(schedule: Schedule, step: int) -> bool:
 
 
 def _checked(schedule: Schedule) -> Schedule:
-    """The schedule, with an iterable gone through once.
+    """Returns a checked schedule; an iterable becomes a set of steps.
 
     Raises:
         TypeError: If it is no schedule.
@@ -147,7 +150,7 @@ def _warn(text: str) -> None:
 
 
 def _check_alone(network: Network, batch_norm: str | None) -> None:
-    """Raises ValueError if the network, run in one of several processes, would wait for the others."""
+    """Raises ValueError if a network that runs in one of several processes would wait for the others."""
     for module in modules_in(network):
         kind = type(module).__name__
         sharded = any(hasattr(one, "placements") or hasattr(one, "ds_id") for one in module.parameters(recurse=False))
@@ -157,13 +160,13 @@ def _check_alone(network: Network, batch_norm: str | None) -> None:
 
 
 class ProbeCallback:
-    """What callbacks of other libraries' trainers share: a probe, the network in the model, units and names.
+    """Base of callbacks for other libraries' trainers.
 
     Args:
-        probe: What is measured, and when.
-        network: From the trainer's model to the network to measure; None takes the model.
-        unit: What the schedule counts: `epoch` or `step`.
-        prefix: Before each name in the log.
+        probe: Probe, which has the images, the schedule and the settings.
+        network: Function from the trainer's model to the network to measure; None takes the model.
+        unit: Unit of the schedule: `epoch` or `step`.
+        prefix: Text before each name in the log.
 
     Raises:
         ValueError: If the unit is another text.
@@ -181,6 +184,6 @@ class ProbeCallback:
         self.unit = one_of("unit", unit, UNITS)
 
     def measured(self, model: Any, step: int) -> Values:
-        """The probe's values by the names of the log; none where the schedule says no."""
+        """Returns the probe's values by their names in the log; an empty dict if the step is not on the schedule."""
         found = self.probe(model if self.network is None else self.network(model), step)
         return {f"{self.prefix}{name}": value for name, value in found.items()}

@@ -1,6 +1,6 @@
-"""What a training changes from step to step, and the checkpoint that brings it back.
+"""State of a training, and the checkpoints that restore it.
 
-The last checkpoint and the one before are kept: where one is damaged, the training goes on from the other.
+The last two checkpoints are kept: if one is damaged, the training continues from the other.
 """
 
 import io
@@ -33,11 +33,18 @@ class TrainingState:
     """A training after `epochs_done` epochs and `step` steps of the next.
 
     Attributes:
-        average: Of the weights over the steps, where one is kept in their place.
-        loss_sum: Of the steps of the epoch under way.
-        best: Weights of the epoch that is kept so far.
-        best_epoch: Its number, from 1; 0 before the first.
-        history: A line per finished epoch, as metrics.jsonl has it.
+        model: Network that is trained.
+        optimizer: Optimiser with its state.
+        schedule: Schedule of the learning rate.
+        average: Average of the weights over the steps, which is kept instead of the last weights; None without `ema`.
+        epochs_done: Number of finished epochs.
+        step: Number of finished steps of the present epoch.
+        loss_sum: Sum of the losses of these steps.
+        best: Weights of the best epoch so far; None before the first.
+        best_epoch: Number of the best epoch, from 1; 0 before the first.
+        best_error: Error of the best epoch.
+        seconds: Duration of the training so far.
+        history: Lines of metrics.jsonl, one per finished epoch.
     """
 
     model: nn.Module
@@ -55,12 +62,12 @@ class TrainingState:
 
     @property
     def kept(self) -> nn.Module:
-        """The network whose error counts: the averaged one where there is one."""
+        """Network whose error counts: the averaged one if there is one."""
         network: nn.Module = self.model if self.average is None else self.average.module
         return network
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain tensors on the CPU, numbers and containers."""
+        """Returns the state as tensors on the CPU, numbers and plain containers."""
         return {
             "model": _on_cpu(self.model.state_dict()),
             "average": None if self.average is None else _on_cpu(self.average.state_dict()),
@@ -71,7 +78,14 @@ class TrainingState:
         }
 
     def fill(self, content: dict[str, Any], origin: str, *, dataset: str, classes: int) -> None:
-        """Takes over what `to_dict` gave. Raises ValueError if the weights are another network's."""
+        """Loads the content that `to_dict` gave. Raises ValueError if the weights are another network's.
+
+        Args:
+            content: State of a checkpoint.
+            origin: Name of the checkpoint for messages.
+            dataset: Name of the data set for messages.
+            classes: Number of its classes.
+        """
         fill(self.model, content["model"], origin, dataset=dataset, classes=classes)
         if self.average is not None:
             self.average.load_state_dict(content["average"])
@@ -86,7 +100,7 @@ CONTENT = {"model", "average", "optimizer", "schedule", "best", "recipe", *NUMBE
 
 
 def _on_cpu(value: Any) -> Any:
-    """So that a checkpoint loads where the device that it was made on is missing."""
+    """Moves tensors to the CPU, so that a checkpoint loads on a machine without the training's device."""
     if isinstance(value, Tensor):
         return value.cpu()
     if isinstance(value, dict):
@@ -95,22 +109,27 @@ def _on_cpu(value: Any) -> Any:
 
 
 def recipe_of(options: TrainOptions) -> RecipeDict:
-    """What is trained, wherever it runs: every option but the device."""
+    """Returns the options that determine a training: all but those of the machine, such as the device."""
     return {name: value for name, value in options.to_dict().items() if name not in EXECUTION}
 
 
 def prepare(folder: Path) -> Path:
-    """Makes the folder of a run; the path of its checkpoint. Raises ValueError now if it can't be written."""
+    """Makes the folder of a run and returns the path of its checkpoint. Raises ValueError if it can't be written."""
     make_folder(folder)
     check_writable(folder / CHECKPOINT, within=folder)
     return folder / CHECKPOINT
 
 
 def write_state(path: Path, state: TrainingState, recipe: RecipeDict) -> None:
-    """Whole or not at all; what was there before stays as checkpoint.previous.pt.
+    """Writes a checkpoint; the one before is kept as checkpoint.previous.pt.
+
+    Args:
+        path: Path of the checkpoint.
+        state: State to write.
+        recipe: Options from `recipe_of`, which a later run must share.
 
     Raises:
-        ValueError: If it can't be written, for instance to a full disk; the last checkpoint is then as it was.
+        ValueError: If it can't be written, for instance to a full disk; the last checkpoint is then unchanged.
     """
     stream = io.BytesIO()
     torch.save({**state.to_dict(), "recipe": recipe}, stream)
@@ -125,15 +144,20 @@ def write_state(path: Path, state: TrainingState, recipe: RecipeDict) -> None:
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
-    """Those that are there, the last one first."""
+    """Returns the checkpoints in a folder, the last one first."""
     return [folder / name for name in (CHECKPOINT, PREVIOUS) if (folder / name).exists()]
 
 
 def read_last(path: Path, recipe: RecipeDict, note: Callable[[str], None]) -> tuple[dict[str, Any], Path] | None:
-    """The last whole checkpoint of that recipe and its path; None if there is none at all.
+    """Returns the content and path of the last undamaged checkpoint; None if the folder has no checkpoint.
+
+    Args:
+        path: Path of the last checkpoint.
+        recipe: Options that the checkpoint must have.
+        note: Function called with a message if the last checkpoint is damaged.
 
     Raises:
-        ValueError: If all there are can't be read or are damaged, or the recipe is another one.
+        ValueError: If every checkpoint is unreadable or damaged, or its recipe differs.
     """
     damage: ValueError | None = None
     for file in checkpoints_in(path.parent):
@@ -158,15 +182,15 @@ def read_last(path: Path, recipe: RecipeDict, note: Callable[[str], None]) -> tu
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What `write_state` wrote. Raises ValueError if the file can't be read, is damaged or holds something else."""
+    """Reads a checkpoint of `write_state`. Raises ValueError if it can't be read, is damaged or is another file."""
     try:
         stream = open_regular(path)
     except OSError as error:
         raise ValueError(f"checkpoint {str(path)!r} can't be read ({error.strerror})") from error
     try:
-        with stream:  # nothing is read whole before it is known for an archive
+        with stream:  # checks that it is a sound archive before reading it whole
             archive, size = zipfile.ZipFile(stream), os.fstat(stream.fileno()).st_size
-            damaged = is_swelling(archive, size) or archive.testzip()  # torch.load checks no sums
+            damaged = is_swelling(archive, size) or archive.testzip()  # torch.load checks no checksums
             stream.seek(0)
             content = None if damaged else torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise errors of many modules
@@ -177,8 +201,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _differences(kept: RecipeDict, recipe: RecipeDict) -> str:
-    """Every option that differs, with both values; empty where none does."""
-    kept = recipe_of(TrainOptions()) | kept  # an option that has come since had what is its default now
+    """Returns every option that differs, with both values; an empty text if none does."""
+    kept = recipe_of(TrainOptions()) | kept  # options that are newer than the checkpoint had their default
     names = [name for name in kept if name not in recipe or kept[name] != recipe[name]]
     return ", ".join(f"{name} is {kept[name]!r} there and {recipe.get(name)!r} here" for name in names)
 

@@ -1,4 +1,4 @@
-"""A trained network, and how it is kept as files that `load_model` and `diffstab measure` read."""
+"""A trained network, and the files that keep it for `load_model` and `diffstab measure`."""
 
 import json
 from dataclasses import dataclass, field
@@ -19,20 +19,20 @@ CONFIG = "config.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A network as an epoch left it: the one that the options choose.
+    """A trained network, with the weights of the epoch that the options choose.
 
     Attributes:
-        network: In evaluation mode, on the device that it was trained on.
-        options: What it was trained by.
-        shape: Of its images: channels, height and width in pixels, and classes.
-        epochs: All that it was trained for, those before a stop included.
-        epoch: The one whose weights these are, from 1.
-        epoch_loss: Mean over the steps of the epoch whose weights these are.
-        train_loss: Mean over the steps of the last epoch.
-        test_error: Share of the test images that it classifies wrongly.
-        seconds: That the epochs took, those before a stop included.
-        preprocessing: From images to its input; None where they came as tensors.
-        probed: D, G, R and the watched error after some epochs, with `stability_images`.
+        network: Network in evaluation mode, on the device of the training.
+        options: Options of the training.
+        shape: Channels, height and width in pixels of its images, and number of classes.
+        epochs: Number of epochs of the training, including those before a stop.
+        epoch: Number of the epoch whose weights were kept, from 1.
+        epoch_loss: Mean loss over the steps of the kept epoch.
+        train_loss: Mean loss over the steps of the last epoch.
+        test_error: Share of the test images that the network classifies wrongly.
+        seconds: Duration of all epochs, including those before a stop.
+        preprocessing: Steps from image to input; None if the images came as tensors.
+        probed: D, G, R and the watched error after some epochs, if `stability_images` is set.
     """
 
     network: nn.Module = field(repr=False, compare=False)
@@ -48,14 +48,14 @@ class Trained:
     probed: list[dict[str, Any]] = field(default_factory=list)
 
     def weights(self) -> bytes:
-        """The network's state as a .safetensors file; the same bytes for the same weights."""
+        """Returns the network's state as the content of a .safetensors file; equal weights give equal bytes."""
         tensors = self.network.state_dict().items()
         # tied weights are written one by one: the format allows no shared memory
         plain = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors}
         return save(plain)
 
     def write(self, folder: str | Path) -> Path:
-        """Writes `model.safetensors` and `config.json` into an existing folder; the path of the former.
+        """Writes `model.safetensors` and `config.json` into an existing folder; returns the path of the weights.
 
         Raises:
             ValueError: If the folder is missing or can't be written.
@@ -66,7 +66,16 @@ class Trained:
 def write_network(
     folder: Path, weights: bytes, model: str, shape: Shape, preprocessing: Preprocessing | None = None
 ) -> Path:
-    """Weights with what they are of beside them; the path of the weights. `local-dir:FOLDER` then names the network.
+    """Writes weights and a config.json that describes the network; returns the path of the weights.
+
+    `local-dir:FOLDER` then names the network.
+
+    Args:
+        folder: Existing folder.
+        weights: Content of a .safetensors file.
+        model: Name of the network.
+        shape: Channels, height and width of its images, and classes.
+        preprocessing: Steps from image to input.
 
     Raises:
         ValueError: If the folder is missing or can't be written.

@@ -1,4 +1,4 @@
-"""A StabilityProbe as a callback of the Trainer of `transformers`; apart, for it imports that library."""
+"""StabilityProbe as a callback of the Trainer of `transformers`; a file of its own because it imports that library."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ except ImportError:  # then there is no Trainer either
 class StabilityCallback(ProbeCallback, TrainerCallback):  # type: ignore[misc]
     """Measures R_f before the first step and after epochs, or optimiser steps, of `Trainer.train`.
 
-    The values go to `trainer.state.log_history`, which checkpoints keep, and to `probe.history`. A training that goes
-    on from a checkpoint is not measured again before its first step.
+    The values go to `trainer.state.log_history`, which checkpoints keep, and to `probe.history`. A training that
+    continues from a checkpoint is not measured again before its first step.
 
     Args:
-        probe: What is measured, and when.
-        network: From the trainer's model to the network to measure; None takes the model, of whose output the logits
-            are measured.
-        unit: What the schedule counts: `epoch` or `step` (the state's `global_step`).
-        prefix: Before each name in the log.
+        probe: Probe, which has the images, the schedule and the settings.
+        network: Function from the trainer's model to the network to measure; None takes the model and measures its
+            logits.
+        unit: Unit of the schedule: `epoch` or `step` (the state's `global_step`).
+        prefix: Text before each name in the log.
 
     Raises:
         ValueError: If the unit is another text.

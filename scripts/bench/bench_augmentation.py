@@ -1,9 +1,9 @@
-"""Test error after training with the augmentation: none, the default, half of it, always, and the published range.
+"""Test error after training without the augmentation, and with it: half of the default, the default, p = 1, all of T.
 
     python scripts/bench/bench_augmentation.py --dataset fashionmnist --data-dir /usr/share/datasets/fashion-mnist
 
-Trainings of one seed begin with the same weights and see the same images in the same order, so errors are compared
-seed by seed: the interval is Student's, over seeds, of the difference from no augmentation.
+Trainings of one seed begin with the same weights and see the same images in the same order, so errors are compared seed
+by seed. The interval is Student's over seeds, for the difference from no augmentation.
 """
 
 import statistics
@@ -30,7 +30,7 @@ Transform = Callable[[Tensor], Tensor]
 
 
 def augmentations(size: tuple[int, int]) -> dict[str, RandomDiffeomorphism | None]:
-    """What is compared, by name."""
+    """Returns the compared augmentations, by name."""
     largest = largest_temperature(size, DEFAULT_CUTOFF, UNFOLDED)
     return {
         NONE: None,
@@ -42,7 +42,7 @@ def augmentations(size: tuple[int, int]) -> dict[str, RandomDiffeomorphism | Non
 
 
 def error_after(options: TrainOptions, images: Images, transform: RandomDiffeomorphism | None) -> float:
-    """Test error after the last epoch."""
+    """Trains a network and returns its test error after the last epoch."""
     epochs = options.filled.epochs
     state = fresh_state(options, Shape(*images.test.shape, images.test.classes), CPU, epochs)
 
@@ -62,7 +62,7 @@ def error_after(options: TrainOptions, images: Images, transform: RandomDiffeomo
 
 
 def compare(given: dict[str, object], seeds: int) -> None:
-    """Trains and prints a line for each augmentation."""
+    """Trains with each augmentation and prints one line for each."""
     errors: dict[str, list[float]] = {}
     for seed in range(seeds):
         options = TrainOptions.of({**given, "seed": seed})
@@ -79,8 +79,8 @@ def compare(given: dict[str, object], seeds: int) -> None:
 @click.option("--model", "models", multiple=True, default=("lenet", "fc_l4", "vgg11_bn-w0.25"))
 @click.option("--dataset", default="mnist5k")
 @click.option("--data-dir", help="Folder of the data set.")
-@click.option("--size", default=2000, help="Training images.")
-@click.option("--epochs", default=40, help="Passes over them.")
+@click.option("--size", default=2000, help="Number of training images.")
+@click.option("--epochs", default=40, help="Passes over the training images.")
 @click.option("--seeds", default=5, type=click.IntRange(min=2))
 @click.option("--threads", default=1)
 def main(

@@ -1,11 +1,11 @@
-"""Speed of drawing, synthesising and deforming, one field per image, as ratios to limits and rivals.
+"""Speed of drawing fields and deforming images, one field per image, as ratios to limits and rivals.
 
     python scripts/bench/bench_deform.py
 
-Bilinear: images per second relative to torch's bare grid_sample on a ready grid, which draws and synthesises nothing;
-fields drawn from a generator, as an augmentation does, and from streams, as measuring does; images of bytes; a copy of
-the batch; the elastic transforms of other libraries (`pip install 'diffstab[bench]'`) and a loop over single images.
-Gaussian: times faster than the dense O(n^4) sum of Eq. 16, image by image, on the same field.
+Bilinear: images per second relative to torch's bare grid_sample on a ready grid, which draws no field. Timed are fields
+from a generator (as in augmentation) and from streams (as in measuring), images of bytes, a copy of the batch, the
+elastic transforms of other libraries (`pip install 'diffstab[bench]'`) and a loop over single images.
+Gaussian: speed relative to the dense O(n^4) sum of Eq. 16, image by image, on the same field.
 """
 
 import warnings
@@ -25,14 +25,14 @@ SHAPES = {"A": (128, 3, 32, 32), "B": (32, 3, 224, 224), "C": (8, 3, 512, 512), 
 
 
 def ready_grid(field: DisplacementField) -> Tensor:
-    """grid_sample's coordinates of a field, made beforehand."""
+    """Returns a field's source positions as coordinates of grid_sample."""
     x, y = field.source_positions()
     height, width = field.size
     return torch.stack([2 * x / (width - 1) - 1, 2 * y / (height - 1) - 1], dim=-1)
 
 
 def dense_gaussian(image: Tensor, field: DisplacementField) -> Tensor:
-    """Eq. 16 as it stands: every pixel of `[C, H, W]` is a weighted sum over all pixels."""
+    """Deforms by Eq. 16 literally: every pixel of `[C, H, W]` is a weighted sum over all pixels."""
     height, width = field.size
     x, y = field.source_positions()
     across = (x.clamp(0, width - 1)[..., None, None] - torch.arange(width, device=image.device)) ** 2
@@ -70,7 +70,7 @@ def bench_bilinear(device: torch.device, cutoff: float, rounds: int) -> None:
 
 
 def bench_peers(device: torch.device, cutoff: float, rounds: int) -> None:
-    """Other libraries on the same batches."""
+    """Times other libraries on the same batches."""
     for name, shape in SHAPES.items():
         images = torch.rand(shape, device=device)
         ensemble = MaxEntropyEnsemble(shape[-2:], cutoff, delta=1.0)
@@ -107,12 +107,12 @@ def bench_gaussian(device: torch.device, side: int, batch: int, rounds: int, com
 
 @click.command()
 @click.option("--device", default="cpu", show_default=True)
-@click.option("--cutoff", multiple=True, type=float, help="Several are measured in turn; 3 and 10 if none is given.")
+@click.option("--cutoff", multiple=True, type=float, help="Cutoff c of the fields; may be repeated. Default: 3 and 10.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--rounds", default=60, show_default=True)
-@click.option("--peers/--no-peers", "with_peers", default=True, show_default=True, help="Other libraries too.")
+@click.option("--peers/--no-peers", "with_peers", default=True, show_default=True, help="Time other libraries too.")
 @click.option(
-    "--compile/--no-compile", "compiled", default=False, show_default=True, help="The Gaussian, by torch.compile."
+    "--compile/--no-compile", "compiled", default=False, show_default=True, help="Time the compiled Gaussian too."
 )
 def main(device: str, cutoff: tuple[float, ...], threads: int, rounds: int, with_peers: bool, compiled: bool) -> None:
     torch.set_num_threads(threads)

@@ -21,7 +21,7 @@ MEGABYTE = 2**20
 @click.command()
 @click.option("--model", default="timm:resnet18", show_default=True)
 @click.option("--images", default=64, show_default=True)
-@click.option("--side", default=224, show_default=True, help="Pixels.")
+@click.option("--side", default=224, show_default=True, help="Height and width of the images, pixels.")
 @click.option("--batch-size", default=64, show_default=True)
 @click.option("--batch-norm", default="running", show_default=True)
 @click.option("--layers", default="auto", show_default=True)
@@ -67,7 +67,7 @@ def main(
 
 
 def in_own_process(chosen: str) -> list[float]:
-    """Bytes at most before and after measuring in a fresh process."""
+    """Measures in a new process and returns its peak memory before and after, in bytes."""
     command = [sys.executable, *sys.argv, "--peak-of", chosen]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     before, after = json.loads(answer.stdout.splitlines()[-1])
@@ -75,10 +75,10 @@ def in_own_process(chosen: str) -> list[float]:
 
 
 def peak(device: str) -> float:
-    """Bytes at most so far: of this process, or of the GPU's tensors."""
+    """Returns the peak memory so far of this process, or of the GPU's tensors, in bytes."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(device)
-    if sys.platform == "linux":  # where getrusage counts what this process was before it became Python
+    if sys.platform == "linux":  # getrusage there also counts the process before it became Python
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,7 +1,7 @@
-"""Time of `measure` relative to its own bare forward passes, and the share of its checks.
+"""Time of `measure` relative to its bare forward passes, and the share of its checks.
 
-Bare are f(x), f(tau x) and f(x + eta) on ready images. The checks are the inspection of the network and the larger
-noise behind the intervals.
+The bare passes are f(x), f(tau x) and f(x + eta) on ready images. The checks are the inspection of the network and the
+passes with larger noise for the intervals.
 
 python scripts/bench/bench_measure.py
 """
@@ -25,7 +25,7 @@ from diffstab.streams import choose
 
 @contextmanager
 def timed(name: str) -> Iterator[list[float]]:
-    """Seconds of each call of a function of the measuring room."""
+    """Records the seconds of each call of a function in `diffstab.measuring`."""
     seconds: list[float] = []
     function = pkgutil.resolve_name(f"diffstab.measuring.{name.replace('.', ':', 1)}")
 

@@ -1,4 +1,4 @@
-"""Time and memory of a large store, relative to bare orjson.loads of its lines: listed, filtered, compared. On Linux.
+"""Time and memory to list, filter and compare a large store, relative to bare orjson.loads of its lines. Needs Linux.
 
 python scripts/bench/bench_store.py
 python scripts/bench/bench_store.py --rows 1000000
@@ -31,7 +31,7 @@ COMMANDS = {
 
 
 def fill(folder: Path, rows: int, parts: int) -> None:
-    """Part files of real rows that differ in model, key, job and seed; of the sidecars one is shared by all."""
+    """Writes part files of real rows that differ in model, key, job and seed, and share one sidecar."""
     network = load_model("fc_l4", dataset="mnist5k")
     result = measure(network, load_dataset("mnist5k"), MaxEntropyEnsemble(28, delta=1.0), count=50)
     store = Store(folder, create=True)
@@ -49,7 +49,7 @@ def fill(folder: Path, rows: int, parts: int) -> None:
 
 
 def bare(folder: Path) -> None:
-    """What reading the lines takes at least."""
+    """Parses every line with orjson.loads and does nothing else: the least time that reading takes."""
     for path in sorted((folder / "rows").iterdir()):
         with open(path, "rb") as stream:
             for line in stream:
@@ -57,7 +57,7 @@ def bare(folder: Path) -> None:
 
 
 def run(folder: Path, words: list[str]) -> tuple[float, float]:
-    """Seconds of a command in a process of its own, and gigabytes at its peak."""
+    """Runs a command in a new process; returns its seconds and its peak memory in GB."""
     where = [str(folder)] if words[0] == "compare" else ["--store", str(folder)]
     options = 1 if words[0] == "compare" else 2
     code = (

@@ -1,11 +1,11 @@
-"""How much of the ideal speed a sweep of small jobs reaches: jobs run bare, one after another, against the executors.
+"""Share of the ideal speed that a sweep of small jobs reaches with the executors local and Ray.
 
 python scripts/bench/bench_sweep.py                      # 200 jobs, two at a time
 python scripts/bench/bench_sweep.py --executor ray
 
-The ideal is the time of the jobs run bare in one process, one thread each, divided by the number of slots. Start-up,
-from the call to the first row, less one job, is given apart: it is paid once. Bare runs and sweeps take turns, and a
-sweep is held against the mean of the bare runs before and after it.
+The ideal is the time of the bare jobs in one process, one thread each, divided by the number of slots. Start-up (from
+the call to the first row, less one job) is printed apart because it is paid once. Bare runs and sweeps take turns, and
+a sweep is compared with the mean of the bare runs before and after it.
 """
 
 import itertools
@@ -30,7 +30,7 @@ def small_jobs(count: int, images: int) -> list[Job]:
 
 
 def bare(jobs: list[Job]) -> float:
-    """Seconds of the jobs alone, nothing kept."""
+    """Runs the jobs without a store, and returns the seconds."""
     run_job(jobs[0])  # imports and first calls
     start = time.perf_counter()
     for job in jobs:
@@ -39,18 +39,18 @@ def bare(jobs: list[Job]) -> float:
 
 
 class Clock(Listener):
-    """When each job ended."""
+    """Records the time at which each job ended."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []
 
     def ended(self, job: Job, row: dict, seconds: float) -> None:
-        """Takes the time."""
+        """Records the time."""
         self.ends.append(time.perf_counter())
 
 
 def swept(jobs: list[Job], executor: Executor, slots: int, begun: float) -> tuple[float, float]:
-    """(seconds of start-up, seconds per job afterwards) of a sweep into an empty store."""
+    """Runs a sweep into an empty store; returns the seconds of start-up and the seconds per job afterwards."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         progress = run_sweep(jobs, Store(Path(folder) / "store", create=True), executor, listener=clock)
@@ -71,9 +71,9 @@ def executor_named(name: str, slots: int) -> Executor:
 
 @click.command()
 @click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True)
-@click.option("--count", default=200, show_default=True, help="Jobs.")
-@click.option("--images", default=100, show_default=True, help="Of each job.")
-@click.option("--slots", default=2, show_default=True, help="Jobs at a time.")
+@click.option("--count", default=200, show_default=True, help="Number of jobs.")
+@click.option("--images", default=100, show_default=True, help="Number of images of each job.")
+@click.option("--slots", default=2, show_default=True, help="Number of jobs at a time.")
 @click.option("--rounds", default=3, show_default=True)
 def main(executor: str, count: int, images: int, slots: int, rounds: int) -> None:
     jobs = small_jobs(count, images)

@@ -2,8 +2,9 @@
 
     python scripts/bench/bench_train.py
 
-The bare loop takes the same network, images, batches and optimiser, and nothing else: no checks, no streams, no error.
-Both take one epoch; loading, the error on held-out images and checkpoints come once per epoch in any loop.
+The bare loop uses the same network, images, batches and optimiser, without checks, random streams or the test error.
+Both run one epoch. Loading, the error on held-out images and checkpoints are not timed: they come once per epoch in any
+loop.
 """
 
 import click
@@ -25,7 +26,7 @@ AUGMENTATIONS = {
 
 
 def rivals_of(model: str, dataset: str, size: int, device: torch.device) -> dict[str, object]:
-    """One epoch of each: the bare loop, and this package's with each augmentation."""
+    """Returns functions that run one epoch: of the bare loop, and of this package's loop with each augmentation."""
     options = {
         name: TrainOptions(model=model, dataset=dataset, train_size=size, **own) for name, own in AUGMENTATIONS.items()
     }
@@ -61,7 +62,7 @@ def rivals_of(model: str, dataset: str, size: int, device: torch.device) -> dict
 @click.command(context_settings={"show_default": True})
 @click.option("--model", "models", multiple=True, default=("lenet", "resnet18-w0.25"))
 @click.option("--dataset", default="mnist5k")
-@click.option("--size", default=2000, help="Training images.")
+@click.option("--size", default=2000, help="Number of training images.")
 @click.option("--device", default="cpu")
 @click.option("--threads", default=2)
 @click.option("--rounds", default=7)

@@ -1,4 +1,4 @@
-"""What the bench scripts share: rivals timed in turn in one process, medians, and the machine they ran on."""
+"""Helpers of the bench scripts: times rivals in turn in one process, and describes the machine."""
 
 import platform
 import random
@@ -12,9 +12,10 @@ from diffstab.provenance import versions
 
 
 def medians(rivals: Mapping[str, Callable[[], object]], *, rounds: int, warmup: int = 3) -> dict[str, float]:
-    """Median seconds of each rival; each round runs all of them, so that a drift of the machine meets all alike.
+    """Returns the median seconds of each rival.
 
-    In a random order, so that none always finds its images in the cache that another one filled.
+    Each round runs all rivals, so that a drift of the machine's speed affects all of them. Their order is random, so
+    that none always profits from a cache that another one filled.
     """
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
     turns = random.Random(0)
@@ -30,7 +31,7 @@ def medians(rivals: Mapping[str, Callable[[], object]], *, rounds: int, warmup: 
 
 
 def describe_machine(device: torch.device) -> str:
-    """Device, threads and versions, for the first line of a report."""
+    """Returns device, threads and versions, for the first line of a report."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     packages = ", ".join(f"{package} {number}" for package, number in versions().items())
     return f"{device} ({name}), {torch.get_num_threads()} threads; {packages}"

@@ -1,6 +1,6 @@
-"""Elastic deformations of other libraries as functions of a batch, each image with a field of its own.
+"""Elastic deformations of other libraries as functions of a batch, with a different field for each image.
 
-Their settings are their own defaults but for displacements of about a pixel; what they draw is another ensemble.
+They use their defaults, with displacements of about a pixel, and draw from other ensembles than this package.
 """
 
 import warnings
@@ -17,7 +17,7 @@ Deform = Callable[[], object]
 
 
 def one_at_a_time(images: Tensor, ensemble: MaxEntropyEnsemble) -> Deform:
-    """The same fields, image by image: S C S^T of every component, then grid_sample."""
+    """Deforms image by image with fields of the ensemble: S C S^T for each component, then grid_sample."""
     height, width = ensemble.size
     line, column = (torch.linspace(-1, 1, n, device=images.device) for n in (height, width))
 
@@ -34,7 +34,7 @@ def one_at_a_time(images: Tensor, ensemble: MaxEntropyEnsemble) -> Deform:
 
 
 def peers(images: Tensor) -> dict[str, Deform]:
-    """By name; those that are not installed are left out."""
+    """Returns the deformations of installed libraries, by name."""
     found = {}
     for name, make in (
         ("torchvision v2", _torchvision),
@@ -62,7 +62,7 @@ def _kornia(images: Tensor) -> Deform:
     from kornia.augmentation import RandomElasticTransform
 
     side = min(images.shape[-2:])
-    size = min(63, side - 1 + side % 2)  # of the blur, odd and within the image
+    size = min(63, side - 1 + side % 2)  # the blur's size: odd, and at most the image's
     transform = RandomElasticTransform((size, size), p=1.0)
     return lambda: transform(images)
 

@@ -1,4 +1,4 @@
-"""How often the 95 % intervals hold the population's value, in simulations where it is known.
+"""Count how often the 95 % intervals contain the population's value, in simulations where that is known.
 
     python scripts/maintain/check_coverage.py images --output docs/coverage-images.csv
     python scripts/maintain/check_coverage.py kept --output docs/coverage-kept.csv
@@ -6,13 +6,13 @@
     python scripts/maintain/check_coverage.py ranks --output docs/coverage-ranks.csv
     python scripts/maintain/check_coverage.py networks --output docs/coverage-networks.csv
 
-f is linear, f(x) = A x on Gaussian images: all squared changes are weighted sums of squared normal numbers. Or
-heavy-tailed: images of unequal contrast (log-normal), changes times a log-normal factor of the image and one of the
-draw, outputs times Student's t. Or with power-law tails: changes under deformation and noise times a common factor of
-the image, those under deformation times another, both inverse chi-squares, and outputs times Student's t. What is true
-follows in closed form for means, and from 4 million draws for medians. Two networks that are compared are of one law,
-and a log-normal factor of each image is common to the changes of both: the true ratio of R is 1. So are ten networks
-that are ranked, whose R are a fiftieth apart.
+There are three laws. `linear`: f(x) = A x on Gaussian images, so all squared changes are weighted sums of squared
+normal numbers. `heavy`: images have unequal contrast (log-normal), changes are multiplied by log-normal factors of the
+image and of the draw, outputs follow Student's t. `power`: changes by deformation and noise are multiplied by a common
+factor of the image, those by deformation by another one, both inverse chi-squares, and outputs follow Student's t. True
+values follow in closed form for means, and from 4 million draws for medians. Two networks that are compared have the
+same law and share a log-normal factor of each image, so the true ratio of R is 1. Ten networks that are ranked share
+that factor too; each R is 2 % above the one before.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -45,21 +45,21 @@ from diffstab.statistics import (
 from diffstab.writing import write_atomically
 
 OUTPUTS, MODES, PIXELS = 10, 20, 784
-GAINS = 1 / np.arange(1, OUTPUTS + 1)  # squared, of the outputs
+GAINS = 1 / np.arange(1, OUTPUTS + 1)  # squared gains of the outputs
 DISPLACED = np.arange(1, MODES + 1) ** -1.5  # variances of tau x - x
-SIGNAL = 4 / np.arange(1, OUTPUTS + 1)  # variances of x, where f looks
+SIGNAL = 4 / np.arange(1, OUTPUTS + 1)  # variances of x in the directions that f sees
 CONTRAST, OF_IMAGE, OF_DRAW, FREEDOM = 0.5, 1.0, 0.5, 5
 LINEAR = 2.0  # d log <b> / d log r of each law
 LAWS = [(law, name) for law in ("linear", "heavy") for name in ("mean", "median")] + [("power", "mean")]
 SIZES, DRAWS, NETWORKS = (100, 500), (1, 4), (4, 6, 10, 15)
-COMPARED = (20, 100, 500)  # images: comparisons are made over fewer
-RANKED, APART = 10, 1.02  # networks, and the ratio of R of one to the next
+COMPARED = (20, 100, 500)  # images; comparisons may use fewer
+RANKED, APART = 10, 1.02  # networks, and the ratio of R from one to the next
 TRUTH_OF = 4_000_000
-WITHOUT = 200  # repetitions in which intervals are also taken with the radius as given, to compare their lengths
+WITHOUT = 200  # repetitions with further intervals that take the radius as exact, to compare their lengths
 
 
 class Sample(NamedTuple):
-    """Squared changes `[N, draws]` (b under noise of norm 1), ||tau x - x||, and f(x) `[N, outputs]`."""
+    """Squared changes a and b `[N, draws]` (b for noise of norm 1), norms ||tau x - x||, and f(x) `[N, outputs]`."""
 
     a: Array
     b: Array
@@ -68,7 +68,7 @@ class Sample(NamedTuple):
 
 
 def drawn(law: str, images: int, draws: int, rng: np.random.Generator) -> Sample:
-    """A measurement's raw values under a law, `linear`, `heavy` or `power`."""
+    """Draws a measurement's raw values from a law, `linear`, `heavy` or `power`."""
     heavy = law == "heavy"
     scale = np.exp(CONTRAST * rng.normal(size=(images, 1))) if heavy else np.ones((images, 1))
     squares = rng.normal(size=(images, draws, MODES)) ** 2 * DISPLACED
@@ -88,7 +88,7 @@ def drawn(law: str, images: int, draws: int, rng: np.random.Generator) -> Sample
 
 
 def truth(law: str, name: str) -> dict[str, float]:
-    """<a>, <b> under noise of norm 1, <c>, and the radius, of the whole population."""
+    """Returns the population's <a>, <b> for noise of norm 1, <c>, and noise radius."""
     rng, heavy = np.random.default_rng(99), law == "heavy"
     parts = [drawn(law, TRUTH_OF // 40, 1, rng) for _ in range(40)]
     pairs = [np.square(part.outputs[::2] - part.outputs[1::2]).sum(1) for part in parts]
@@ -107,7 +107,7 @@ def _average(values: Array, name: str) -> Array:
 
 
 def held(cell: tuple[str, str, int, int], true: dict[str, float], resamples: int, seed: int) -> dict[str, float]:
-    """Whether the intervals of one measurement hold the population's D, G and R, and how long that of R is."""
+    """Returns whether a measurement's intervals contain the population's D, G and R, and the lengths for G and R."""
     law, name, images, draws = cell
     sample = drawn(law, images, draws, np.random.default_rng([seed, images, draws]))
     radius = float(_average(sample.norms.ravel(), name))
@@ -117,7 +117,7 @@ def held(cell: tuple[str, str, int, int], true: dict[str, float], resamples: int
 
 
 def held_by_kept(cell: tuple[str, str, int, int], resamples: int, seed: int) -> dict[str, float]:
-    """The same for one of the kept networks."""
+    """Returns whether intervals contain D, G and R for a measurement of a kept network."""
     model, name, images, draws = cell
     found = measured(model, name, images, draws, np.random.default_rng([seed, images, draws]))
     return _held(name, found, true_values(model, name), resamples, seed)
@@ -144,12 +144,12 @@ def _held(
 
 
 def _length(interval: Interval) -> float:
-    """Of the logarithm."""
+    """Returns the length of an interval on a logarithmic axis."""
     return float(np.log(interval.high / interval.low))
 
 
 def held_in_comparison(cell: tuple[str, str, int, int], resamples: int, seed: int) -> dict[str, bool]:
-    """Whether the interval of R_first / R_second of equal networks holds 1, and whether p is at least 0.05."""
+    """Returns whether the interval of R_first / R_second of equal networks contains 1, and whether p >= 0.05."""
     law, name, images, draws = cell
     both = equal_networks(2, law, images, draws, np.random.default_rng([seed, images, draws]))
     found = compare_pair([both[0]], [both[1]], Statistic(name), resamples=resamples, seed=seed)
@@ -157,7 +157,7 @@ def held_in_comparison(cell: tuple[str, str, int, int], resamples: int, seed: in
 
 
 def held_in_ranking(cell: tuple[str, str, int, int], resamples: int, seed: int) -> dict[str, bool]:
-    """Whether the interval of the first, a middle and the last network's rank holds it."""
+    """Returns whether the rank's interval contains the true rank, for the first, a middle and the last network."""
     law, name, images, draws = cell
     equal = equal_networks(RANKED, law, images, draws, np.random.default_rng([seed, images, draws]))
     samples = {str(k): [PairedSample(APART**k * one.deformation, one.noise)] for k, one in enumerate(equal)}
@@ -167,14 +167,14 @@ def held_in_ranking(cell: tuple[str, str, int, int], resamples: int, seed: int) 
 
 
 def equal_networks(count: int, law: str, images: int, draws: int, rng: np.random.Generator) -> list[PairedSample]:
-    """Of one R, over the same images: a factor of each is common to the changes of all."""
+    """Draws networks of equal R on the same images: a factor of each image is common to the changes of all."""
     common = np.exp(OF_IMAGE * rng.normal(size=(images, 1, 1)))
     samples = (drawn(law, images, draws, rng) for _ in range(count))
     return [PairedSample(common * one.a[..., None], common * one.b[..., None]) for one in samples]
 
 
 def held_over_networks(cell: tuple[str, float, int], seed: int) -> dict[str, bool]:
-    """The same of the correlation of logarithms, and of a power law's exponent and factor."""
+    """Returns whether intervals contain the true correlation of logarithms, and a power law's exponent and factor."""
     law, correlation, networks = cell
     rng = np.random.default_rng([seed, networks, int(100 * correlation)])
     normal: Callable[..., Array] = rng.normal if law == "normal" else partial(rng.standard_t, FREEDOM)
@@ -191,7 +191,7 @@ def _holds(interval: Interval, value: float) -> bool:
 
 
 def shares(found: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Percent of what is true or false; the mean of what is a percentage already, where it is there."""
+    """Returns percentages by key: the share of True, or the mean of values that are percentages already."""
     return {key: round(float(np.mean([_percent(one[key]) for one in found if key in one])), 2) for key in found[0]}
 
 
@@ -200,7 +200,7 @@ def _percent(value: Any) -> float:
 
 
 def over_images(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
-    """A line for each law, average, number of images and of draws."""
+    """Yields a line for each law, average, number of images and of draws."""
     for law, name in LAWS:
         true = truth(law, name)
         for cell in ((law, name, images, draws) for images in SIZES for draws in DRAWS):
@@ -210,7 +210,7 @@ def over_images(repetitions: int, resamples: int, pool: Executor) -> Iterator[di
 
 
 def over_kept(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
-    """A line for each kept network, average, number of images and of draws."""
+    """Yields a line for each kept network, average, number of images and of draws."""
     for model in KEPT:
         population(model)  # before the pool's processes are forked, which then share them
     for model in KEPT:
@@ -222,12 +222,12 @@ def over_kept(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict
 
 
 def over_comparisons(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
-    """A line for each law, average, number of images and of draws."""
+    """Yields a line for each law, average, number of images and of draws."""
     yield from _compared(held_in_comparison, COMPARED, DRAWS, repetitions, resamples, pool)
 
 
 def over_ranks(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
-    """A line for each law and average, one draw of each image."""
+    """Yields a line for each law and average, with one draw of each image."""
     yield from _compared(held_in_ranking, COMPARED[1:2], DRAWS[:1], repetitions, resamples, pool)
 
 
@@ -246,7 +246,7 @@ def _compared(
 
 
 def over_networks(repetitions: int, resamples: int, pool: Executor) -> Iterator[dict[str, Any]]:
-    """A line for each law, true correlation and number of networks."""
+    """Yields a line for each law, true correlation and number of networks."""
     for cell in ((law, rho, n) for law in ("normal", "t") for rho in (0.0, 0.7, 0.95) for n in NETWORKS):
         found = pool.map(partial(held_over_networks, cell), range(repetitions), chunksize=20)
         row = dict(zip(("law", "true correlation", "networks"), cell, strict=True))
@@ -265,11 +265,11 @@ PARTS = {
 @click.command(cls=OneLineErrors)
 @click.argument("part", type=click.Choice(list(PARTS)))
 @click.option("--repetitions", default=2000, show_default=True)
-@click.option("--resamples", default=1000, show_default=True, help="Behind the intervals over images.")
+@click.option("--resamples", default=1000, show_default=True, help="Bootstrap resamples for the intervals over images.")
 @click.option("--jobs", default=2, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the table to this CSV file.")
 def main(part: str, repetitions: int, resamples: int, jobs: int, output: Path | None) -> None:
-    """Print the percentage of intervals that hold what is true: of D, G, R, of comparisons, of ranks, or of fits."""
+    """Print the percentage of intervals that contain the true value: of D, G, R, comparisons, ranks, or fits."""
     table = []
     with ProcessPoolExecutor(jobs) as pool:
         for row in PARTS[part](repetitions, resamples, pool):

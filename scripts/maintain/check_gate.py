@@ -1,8 +1,8 @@
-"""Simulates the gate `measure --baseline --fail-if worse` on the kept networks: how often it fails when it should.
+"""Simulate the gate `measure --baseline --fail-if worse` on the kept networks: how often it fails at a true ratio.
 
-The changes of two kept networks on all 1,000 test digits are the population. The first network's squared changes under
-deformation are scaled so that the ratio of the two R_f is exactly as wanted; each comparison draws other images with
-replacement, for both networks the same ones, and asks the rule of diffstab.testing.
+The squared changes of two kept networks on all 1,000 test digits are the population. The first network's changes by
+deformation are scaled so that the ratio of the two R_f has a chosen value. Each comparison draws images with
+replacement, the same for both networks, and applies the rule of diffstab.testing.
 """
 
 import argparse
@@ -24,12 +24,12 @@ STATISTIC = Statistic("median", "norm", "distinct")
 
 
 def median_ratio(one: PairedSample) -> float:
-    """R_f of a sample."""
+    """Returns R_f of a sample."""
     return float(np.median(one.deformation) / np.median(one.noise))
 
 
 def scaled(result: StabilityResult, R: float) -> PairedSample:
-    """The per-image changes of a network, those under deformation scaled until R_f is `R`."""
+    """Returns the per-image changes of a network, with those by deformation scaled so that R_f is `R`."""
     a, b = result.raw.changes(STATISTIC)
     return PairedSample(a * (R / median_ratio(PairedSample(a, b))), b)
 
@@ -37,7 +37,7 @@ def scaled(result: StabilityResult, R: float) -> PairedSample:
 def share_failing(
     first: PairedSample, second: PairedSample, *, images: int, comparisons: int, margin: float = MARGIN, seed: int = 0
 ) -> float:
-    """Share of comparisons in which the gate calls the first network worse, each over other images."""
+    """Returns the share of comparisons, each on other images, in which the gate calls the first network worse."""
     failed = 0
     for k in range(seed, seed + comparisons):
         drawn = np.random.default_rng(k).integers(0, len(first.noise), images)

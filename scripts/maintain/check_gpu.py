@@ -1,17 +1,17 @@
-"""Proves and measures the package on one GPU, in stages that each leave their result in a folder.
+"""Test and time the package on one GPU, in stages that each write their result to a folder.
 
     python scripts/maintain/check_gpu.py --output gpu
 
-    tests    everything that takes a device agrees with the CPU, draws bit for bit (tests/device)
-    waits    how often measuring and the augmentation wait for the device, by line
+    tests    everything that takes a device agrees with the CPU, random draws bit for bit (tests/device)
+    waits    number of waits for the device in measuring and augmentation, by line
     memory   peak memory of measuring, which must not grow with the number of images
-    deform   images per second of deform, against bare grid_sample, a copy, other libraries
-    measure  time of measuring, against its bare forward passes
-    train    images per second of a training step: augmented in loader workers, on the device, not at all
-    table    gpu.md, of all that
+    deform   images per second of deform, relative to bare grid_sample; also a copy and other libraries
+    measure  time of measuring, relative to its bare forward passes
+    train    images per second of training steps: augmented in loader workers, on the device, not augmented
+    table    gpu.md, with all results
 
-It needs torch, torchvision, timm and pytest, and no network; kornia is timed where it is installed. With `--device cpu`
-all stages run on small sizes. Exit status 1 if a stage failed, 2 if there is no such device.
+The script needs torch, torchvision, timm and pytest, and no internet; kornia is timed if it is installed. With
+`--device cpu` all stages run with small sizes. Exit status 1 if a stage failed, 2 if there is no such device.
 """
 
 import json
@@ -33,7 +33,7 @@ HEAD = "stage | what | value\n--- | --- | ---\n"
 
 
 def stage_tests(device: str, output: Path) -> dict[str, Any]:
-    """pytest's own words, and whether all passed."""
+    """Runs the tests of devices; returns pytest's last line, and whether all passed."""
     if find_spec("pytest") is None:
         return {"passed": False, "told": "pytest is not installed here; bring it to run this stage"}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(ROOT / "tests" / "device")]
@@ -44,7 +44,7 @@ def stage_tests(device: str, output: Path) -> dict[str, Any]:
 
 
 def stage_waits(device: str, output: Path) -> dict[str, Any]:
-    """Waits of measuring 40 images in batches of 10, and of augmenting a batch; those of the strict device on a CPU."""
+    """Counts the waits of measuring 40 images in batches of 10, and of augmenting a batch; on a CPU by simulation."""
     if device == "cpu":
         command = [sys.executable, str(Path(__file__).with_name("strict_device.py"))]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -58,7 +58,7 @@ def stage_waits(device: str, output: Path) -> dict[str, Any]:
 
 
 def waits_of(run: Callable[[], object], torch: Any) -> dict[str, int]:
-    """Synchronisations by line, as CUDA's debug mode tells them; after a run that fills what is kept."""
+    """Counts synchronisations by line with CUDA's debug mode, after a run that fills caches."""
     import warnings
 
     run()
@@ -74,7 +74,7 @@ def waits_of(run: Callable[[], object], torch: Any) -> dict[str, int]:
 
 
 def stage_memory(device: str, output: Path) -> dict[str, Any]:
-    """Peak bytes of measuring few images and four times as many, and their ratio."""
+    """Measures few images and four times as many; returns the peak bytes and their ratio."""
     import torch
     from gpu_stages import measure_small
 
@@ -94,21 +94,21 @@ def stage_memory(device: str, output: Path) -> dict[str, Any]:
 
 
 def stage_deform(device: str, output: Path) -> dict[str, Any]:
-    """Ratios to bare grid_sample by shape and cutoff."""
+    """Returns speeds relative to bare grid_sample, by shape and cutoff."""
     from gpu_stages import bench_deform
 
     return bench_deform(device)
 
 
 def stage_measure(device: str, output: Path) -> dict[str, Any]:
-    """Time of measuring relative to its forward passes, by network."""
+    """Returns the time of measuring relative to its forward passes, by network."""
     from gpu_stages import bench_measure
 
     return bench_measure(device)
 
 
 def stage_train(device: str, output: Path) -> dict[str, Any]:
-    """Images per second of whole training steps."""
+    """Returns images per second of whole training steps."""
     from gpu_stages import bench_train
 
     return bench_train(device)
@@ -118,7 +118,7 @@ STAGES = {name: globals()[f"stage_{name}"] for name in SECONDS}
 
 
 def table(found: dict[str, Any]) -> str:
-    """The results as a page's table."""
+    """Returns the results as a Markdown table."""
     lines = [f"{found.pop('machine', '')}\n\n", HEAD]
     for stage, result in found.items():
         for what, value in result.items():
@@ -127,7 +127,7 @@ def table(found: dict[str, Any]) -> str:
 
 
 def run_stage(name: str, device: str, output: Path) -> dict[str, Any]:
-    """In a process of its own, within its time; what it found, or why not."""
+    """Runs a stage in a new process with a time limit; returns its result, or the reason why it failed."""
     command = [sys.executable, __file__, "--device", device, "--output", str(output), "--stage", name]
     start = time.perf_counter()
     try:
@@ -144,11 +144,13 @@ def run_stage(name: str, device: str, output: Path) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--device", default="cuda", show_default=True, help="cuda, cuda:1, or cpu with small sizes.")
-@click.option("--output", type=click.Path(path_type=Path), default="gpu", show_default=True, help="Folder of results.")
-@click.option("--stage", type=click.Choice(list(STAGES)), help="One alone, in this process.")
+@click.option("--device", default="cuda", show_default=True, help="Device: cuda, cuda:1, or cpu with small sizes.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default="gpu", show_default=True, help="Folder of all results."
+)
+@click.option("--stage", type=click.Choice(list(STAGES)), help="Run only this stage, in this process.")
 def main(device: str, output: Path, stage: str | None) -> None:
-    """Prove and measure the package on a GPU."""
+    """Test and time the package on a GPU."""
     sys.path[:0] = [str(ROOT), str(ROOT / "scripts" / "bench")]
     import torch
 

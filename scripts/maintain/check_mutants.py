@@ -1,9 +1,9 @@
-"""What share of small faults, planted one at a time in the mathematical core, the tests notice.
+"""Plant small faults in the mathematical core, one at a time, and count those that the tests notice.
 
     python scripts/maintain/check_mutants.py --output docs/mutants.csv
 
-Works on copies of the tree. A fault is noticed when a test fails, or doesn't end in time: the module's own tests come
-first, those of what is built on it after. The table has each fault that none noticed.
+The script works on copies of the tree. A fault is noticed if a test fails or takes too long. The module's own tests run
+first, then tests of code that uses the module. The table lists each fault that no test noticed.
 """
 
 import csv
@@ -39,14 +39,14 @@ CORE = {
     "statistics/comparison": "statistics/comparison statistics/ranks statistics/samples",
     "statistics/samples": "statistics/samples statistics/comparison",
 }
-"""Each module with the tests that should notice: its own first."""
+"""Tests that should notice faults, by module; the module's own tests come first."""
 MADE = {"figures", "results", "zoo", "runs", "build", "dist"}
 PRELOADED = ["torch", "torchvision.transforms.v2", "pytest", "PIL.Image", "click.testing"]
-SECONDS = 150  # for the tests of one fault: they take 5 to 40
+SECONDS = 150  # limit for the tests of one fault; they take 5 to 40
 
 
 def test_of(name: str) -> str:
-    """The file of tests of that name, below tests/.
+    """Returns the path below tests/ of the tests with this name.
 
     >>> test_of("fields/modes")
     'fields/test_modes.py'
@@ -56,12 +56,12 @@ def test_of(name: str) -> str:
 
 
 def left_out(folder: str, names: list[str]) -> set[str]:
-    """Of a copy: what is hidden, or made here."""
+    """Returns the names that a copy leaves out: hidden, cached or generated files."""
     return {n for n in names if n.startswith((".", "__py"))} | (MADE if Path(folder) == ROOT else set())
 
 
 def tested(tree: Path, tests: Sequence[str]) -> None:
-    """Run in a process of its own: ends with pytest's status for these files of the tree."""
+    """Runs pytest on files of a tree, and ends this process with its status."""
     import pytest
 
     os.chdir(tree)
@@ -74,7 +74,7 @@ def tested(tree: Path, tests: Sequence[str]) -> None:
 
 
 def status(tree: Path, tests: Sequence[str]) -> int | None:
-    """Of pytest over these files of the tree; None if it did not end in time."""
+    """Runs pytest on files of a tree in a new process; returns its status, None if it took too long."""
     process: Any = get_context("forkserver").Process(target=tested, args=(tree, tests))
     process.start()
     process.join(SECONDS)
@@ -86,14 +86,14 @@ def status(tree: Path, tests: Sequence[str]) -> int | None:
 
 
 def noticed(module: str, trees: "SimpleQueue[Path]", mutant: Mutant) -> bool:
-    """Whether a test of the module fails for the fault, in one of the free trees."""
+    """Plants a fault in a free tree; returns True if a test of the module fails."""
     tree = trees.get()
     path = tree / "diffstab" / f"{module}.py"
     sound = path.read_text(encoding="utf-8")
     try:
         path.write_text(mutant.source, encoding="utf-8")
         for cached in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
-            cached.unlink()  # a file of the same size and second would pass for the one that was compiled
+            cached.unlink()  # Python would take it for a file of the same size and second
         own, *others = [f"tests/{test_of(name)}" for name in CORE[module].split()]
         return status(tree, [own, f"diffstab/{module}.py"]) != 0 or status(tree, others) != 0
     finally:
@@ -102,7 +102,7 @@ def noticed(module: str, trees: "SimpleQueue[Path]", mutant: Mutant) -> bool:
 
 
 def planted(module: str, every: int, survivors: Path | None) -> list[Mutant]:
-    """The module's faults, or every so many-th; or those of a table that an earlier run wrote."""
+    """Returns the module's faults to plant: every n-th one, and only those in the table of an earlier run if given."""
     found = list(mutants((ROOT / "diffstab" / f"{module}.py").read_text(encoding="utf-8")))[::every]
     if survivors is None:
         return found
@@ -114,7 +114,7 @@ def planted(module: str, every: int, survivors: Path | None) -> list[Mutant]:
 def checked(
     module: str, found: Sequence[Mutant], trees: "SimpleQueue[Path]", pool: ThreadPoolExecutor
 ) -> list[dict[str, Any]]:
-    """The module's faults that no test noticed, each with the counts of all; if there is none, a line without."""
+    """Returns a line with counts per fault that no test noticed; one line with counts alone if there is none."""
     survivors = []
     for k, (mutant, dead) in enumerate(zip(found, pool.map(partial(noticed, module, trees), found), strict=True), 1):
         click.echo(f"\r{module}: {k} of {len(found)}, not noticed: {len(survivors)} ", nl=False, err=True)
@@ -130,12 +130,12 @@ def checked(
 
 @click.command()
 @click.argument("modules", nargs=-1, type=click.Choice(list(CORE)))
-@click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Plant every so many-th fault.")
-@click.option("--survivors", type=click.Path(exists=True, path_type=Path), help="Plant those of this table alone.")
+@click.option("--every", default=1, show_default=True, type=click.IntRange(1), help="Plant only every n-th fault.")
+@click.option("--survivors", type=click.Path(exists=True, path_type=Path), help="Plant only the faults in this table.")
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1))
 @click.option("--output", type=click.Path(path_type=Path), help="Also write counts and survivors to this CSV file.")
 def main(modules: tuple[str, ...], every: int, survivors: Path | None, jobs: int, output: Path | None) -> None:
-    """Plant faults in MODULES, by default all of the core, and count those noticed."""
+    """Plant faults in MODULES (default: the whole core) and count those that tests notice."""
     get_context("forkserver").set_forkserver_preload(PRELOADED)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(jobs) as pool:

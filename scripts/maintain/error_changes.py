@@ -1,4 +1,4 @@
-"""What changing one thing does to R_f and to the test error: further networks, and the number of training images."""
+"""Effect of single changes on R_f and test error: further networks, and other numbers of training images."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from diffstab.statistics import Array, Interval, binomial_interval, partial_corr
 from diffstab.store import Row
 
 P = "training.train_size"
-KINDS = {  # of changes, by the options that tell them; of several the first counts
+KINDS = {  # kinds of changes, by the options that show them; if several fit, the first counts
     "label noise": ("label_noise",),
     "fewer training images": ("train_size",),
     "augmentation": ("translate", "flip", "diffeo_temperature"),
@@ -30,11 +30,13 @@ WIDTH = "width"
 
 @dataclass(frozen=True)
 class Many:
-    """Networks of several widths and trainings, with what is changed of each against the usual one.
+    """Networks of several widths and trainings, each with its change from the usual network.
 
     Attributes:
-        changed: The kind of change, or None, `[N]`.
-        usual: The place of the network that it is compared with, or None, `[N]`.
+        points: Test error, R_f, D_f and 1/G_f of the N networks.
+        groups: Rows of each network.
+        changed: Kind of change, or None, `[N]`.
+        usual: Position of the network to compare with, or None, `[N]`.
     """
 
     points: Points
@@ -43,7 +45,7 @@ class Many:
     usual: list[int | None]
 
     def networks(self) -> list[Network]:
-        """For a picture, without names."""
+        """Returns the networks for a picture, without labels."""
         found = []
         for group in self.groups:
             name, traits = group.at["model"], traits_of(group.at["model"])
@@ -52,18 +54,18 @@ class Many:
         return found
 
     def of_kinds(self, kinds: Sequence[str | None]) -> Points:
-        """Those that are changed in such a way."""
+        """Returns the networks with these kinds of change."""
         return self.points.taken([one in kinds for one in self.changed])
 
     def within_networks(self) -> dict[str, Interval]:
-        """Partial correlations over all, the means of each architecture removed, whatever its width and training."""
+        """Returns partial correlations over all networks, with the mean of each architecture removed."""
         names = [base_name(name) for name in self.points.names]
         columns = np.array([[float(name == one) for one in dict.fromkeys(names)] for name in names])[:, 1:]
         error = self.points.error
         return {name: partial_correlation(error, self.points.values[name], columns) for name in QUANTITIES}
 
     def same_direction(self, kind: str) -> tuple[Interval, int]:
-        """Share of changes in which error and R_f both rise or both fall, with interval, and their number."""
+        """Returns the share of changes in which error and R_f both rise or both fall, and the number of changes."""
         pairs = [(k, own) for k, own in enumerate(self.usual) if own is not None and self.changed[k] == kind]
         error, R = (
             np.array([np.log(values[k] / values[own]) for k, own in pairs])
@@ -72,13 +74,13 @@ class Many:
         return binomial_interval(int((error * R > 0).sum()), len(pairs)), len(pairs)
 
     def kinds(self) -> list[str]:
-        """Of changes that are compared with something."""
+        """Returns the kinds of change that have a network to compare with."""
         pairs = zip(self.changed, self.usual, strict=True)
         return sorted({kind for kind, own in pairs if kind is not None and own is not None})
 
 
 def many_networks(zoo: Sequence[Row], more: Sequence[Row]) -> Many:
-    """The networks of the zoo, averaged over their seeds, and those that were trained beside it."""
+    """Collects the zoo's networks, averaged over their seeds, and the networks that were trained beside them."""
     rows = [*choose(zoo).trained, *choose(more).trained]
     refuse_several_settings(rows, TASK)
     groups = groups_of(rows, ["model", *(f"training.{name}" for name in OPTIONS)], [])
@@ -97,7 +99,7 @@ def many_networks(zoo: Sequence[Row], more: Sequence[Row]) -> Many:
 
 
 def _unchanged(groups: Sequence[Group], model: str, changed: Sequence[str | None]) -> int | None:
-    """The network of that name that is trained as usual, whatever its width."""
+    """Returns the position of the network with this name and the usual training; None if there is none."""
     found = [k for k, group in enumerate(groups) if group.at["model"] == model and changed[k] in (None, WIDTH)]
     return found[0] if found else None
 
@@ -112,7 +114,7 @@ def _changed(group: Group, zoo: set[str]) -> str | None:
 
 
 def _same(group: Group, name: str, usual: object) -> bool:
-    """Numbers count by value; none where a column stands empty."""
+    """Returns True if a group's option has a value; an empty column counts as 0."""
     return (group.at[f"training.{name}"] or 0) == (usual or 0)
 
 
@@ -126,7 +128,7 @@ Curve = Mapping[str, Array]
 
 
 def curves_over_size(rows: Sequence[Row]) -> dict[str, Curve]:
-    """Of each network P, R and error, by rising P."""
+    """Returns P (number of training images), R and error of each network, by rising P."""
     groups = groups_of(choose(rows).trained, ["model", P], [])
     lines = [
         {
@@ -141,7 +143,7 @@ def curves_over_size(rows: Sequence[Row]) -> dict[str, Curve]:
 
 
 def curves_of_figure(path: Path) -> dict[str, Curve]:
-    """The same from the points of the figure fig18-sizes, which has further networks without P too."""
+    """Returns P, R and error of each network from the points of fig18-sizes, without networks that lack P."""
     with path.open(newline="") as stream:
         lines = [line for line in csv.DictReader(stream) if line["train_size"]]
     return _curves([{**line, "P": line["train_size"]} for line in lines])

@@ -1,4 +1,4 @@
-"""The numbers of docs/predicting-error.md, from kept rows alone: networks, families, what was changed, what follows."""
+"""Numbers of docs/predicting-error.md, computed from kept rows: correlations, families, predictions, variations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from diffstab.statistics import (
 )
 from diffstab.store import Row
 
-SHAPE = Shape(1, 28, 28, 10)  # of the images and classes of both data sets
+SHAPE = Shape(1, 28, 28, 10)  # images and classes of both data sets
 FAMILIES = ("fully connected", "plain", "batch norm", "residual")
 ALL = 15  # networks of the paper
 FEWEST = 4  # networks behind a correlation that has an interval
@@ -38,10 +38,16 @@ Z_95 = 1.96  # half the width of an interval in standard errors
 
 @dataclass(frozen=True)
 class Points:
-    """Networks as arrays `[N]`, in one order: test error, R_f, D_f and 1/G_f, and what else is known of each."""
+    """Networks as arrays `[N]` in one order.
+
+    Attributes:
+        names: Names of the networks.
+        values: Test error (`error`), R_f, D_f and 1/G_f (QUANTITIES).
+        seeds: Number of seeds of each network.
+    """
 
     names: list[str]
-    values: dict[str, Array]  # by `error` and QUANTITIES
+    values: dict[str, Array]
     seeds: list[int]
 
     def __len__(self) -> int:
@@ -49,26 +55,26 @@ class Points:
 
     @property
     def error(self) -> Array:
-        """Test error."""
+        """Test errors, `[N]`."""
         return self.values["error"]
 
     @property
     def families(self) -> list[str]:
-        """The family of each."""
+        """Family of each network."""
         return [family_of(name) for name in self.names]
 
     def taken(self, chosen: Sequence[bool]) -> "Points":
-        """Those that are chosen."""
+        """Returns the chosen networks."""
         places = np.flatnonzero(chosen)
         values = {name: own[places] for name, own in self.values.items()}
         return Points([self.names[k] for k in places], values, [self.seeds[k] for k in places])
 
     def architecture(self) -> Array:
-        """Logarithms of the number of layers and of parameters, `[N, 2]`."""
+        """Returns the logarithms of the numbers of layers and of parameters, `[N, 2]`."""
         return np.log([(depth_of(name), parameters_of(name)) for name in self.names])
 
     def of_families(self) -> Array:
-        """A column of 0 and 1 for each family but the first, `[N, families - 1]`."""
+        """Returns a column of 0 and 1 for each family except the first, `[N, families - 1]`."""
         own = self.families
         known = list(dict.fromkeys(own))
         return np.array([[float(one == name) for name in known[1:]] for one in own])
@@ -76,24 +82,24 @@ class Points:
 
 @cache
 def table_of(path: Path) -> list[Row]:
-    """The rows of a kept table; none where there is no such file."""
+    """Returns the rows of a kept table; an empty list if there is no such file."""
     return read_rows(path)[0] if path.exists() else []
 
 
 def points_of(networks: Sequence[Network]) -> Points:
-    """Networks of the figures as arrays."""
+    """Returns networks of the figures as arrays."""
     values = {name: np.array([quantity_of(one, name).value for one in networks]) for name in QUANTITIES}
     values["error"] = np.array([one.error.value for one in networks])
     return Points([one.name for one in networks], values, [one.seeds for one in networks])
 
 
 def trained_networks(rows: Sequence[Row], filters: Sequence[str] = ()) -> list[Network]:
-    """One point per network, by rising R_f."""
+    """Returns one point per network, by rising R_f."""
     return gather(rows, filters, traits=traits_of).networks
 
 
 def family_of(name: str) -> str:
-    """Fully connected, plain, batch norm, or residual: with skip connections.
+    """Returns the family of a network: fully connected, plain, batch norm, or residual (with skip connections).
 
     >>> [family_of(name) for name in ("fc_l2-w4", "lenet", "vgg11_bn-w0.25", "efficientnet_b0-w0.25")]
     ['fully connected', 'plain', 'batch norm', 'residual']
@@ -105,24 +111,24 @@ def family_of(name: str) -> str:
 
 
 def depth_of(name: str) -> int:
-    """Layers, as the paper counts them."""
+    """Returns the number of layers, as the paper counts them."""
     return traits_of(name).depth
 
 
 @cache
 def parameters_of(name: str) -> int:
-    """Weights and biases."""
+    """Returns the number of weights and biases."""
     network = resolve_model(name, SHAPE, dataset="mnist5k", weights="init", seed=0).network
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def correlations(points: Points) -> dict[str, Interval]:
-    """Of log error with each quantity's logarithm."""
+    """Returns the correlations of log error with the logarithm of each quantity."""
     return {name: correlation_interval(points.error, points.values[name]) for name in QUANTITIES}
 
 
 def by_family(points: Points) -> dict[str, dict[str, Interval]]:
-    """Correlations within all families at once (means removed), of the families' means, and in each alone."""
+    """Returns correlations within all families at once (means removed), of the families' means, and in each family."""
     within = {name: partial_correlation(points.error, points.values[name], points.of_families()) for name in QUANTITIES}
     own = {name: points.taken([one == name for one in points.families]) for name in FAMILIES}
     own = {name: part for name, part in own.items() if len(part)}
@@ -136,23 +142,23 @@ def by_family(points: Points) -> dict[str, dict[str, Interval]]:
 
 
 def given_architecture(points: Points) -> dict[str, Interval]:
-    """Partial correlations, given the logarithms of layers and of parameters."""
+    """Returns partial correlations, given the logarithms of the numbers of layers and of parameters."""
     return {name: partial_correlation(points.error, points.values[name], points.architecture()) for name in QUANTITIES}
 
 
 def rivals(points: Points) -> dict[str, CorrelationDifference]:
-    """The paired test of R_f against D_f and 1/G_f."""
+    """Runs the paired tests of R_f against D_f and 1/G_f."""
     R = points.values["R"]
     return {name: correlation_difference(points.error, R, points.values[name]) for name in QUANTITIES[1:]}
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """How well others predict a network's error.
+    """Quality of predicting a network's error from the other networks.
 
     Attributes:
         factor: exp of the root mean square of log(error / predicted).
-        gain: By how much the mean |log(error / predicted)| lies below that of predicting the average, with interval.
+        gain: Decrease of the mean |log(error / predicted)| from its value when predicting the average, with interval.
     """
 
     factor: float
@@ -160,7 +166,7 @@ class Prediction:
 
 
 def predictions(points: Points) -> dict[str, Prediction]:
-    """Of each network, from the others, by what it is predicted from."""
+    """Predicts each network's error from the others; returns the quality by the quantities that predict."""
     residuals = {
         name: left_out_residuals(points.error, *(points.values[one] for one in own)) for name, own in PREDICTORS.items()
     }
@@ -174,7 +180,11 @@ def predictions(points: Points) -> dict[str, Prediction]:
 
 
 def seeds_agree(rows: Sequence[Row], quantity: str) -> tuple[Agreement, dict[str, float]]:
-    """Over all networks, and the factor of each: log R_f (or another) of its seeds in their standard errors."""
+    """Compares the spread of log R_f (or another quantity) over seeds with the standard errors.
+
+    Returns:
+        Agreement over all networks, and the factor of each network: spread in standard errors.
+    """
     groups: dict[str, list[tuple[float, float]]] = {}
     for row in choose(rows).trained:
         value, low, high = (row[quantity][end] for end in ("value", "low", "high"))
@@ -185,10 +195,12 @@ def seeds_agree(rows: Sequence[Row], quantity: str) -> tuple[Agreement, dict[str
 
 @dataclass(frozen=True)
 class Settling:
-    """The error of a network with half the epochs and with all.
+    """Errors of a network with half the epochs and with all.
 
     Attributes:
-        lowered: By what share of itself the second half lowers it.
+        name: Name of the network.
+        half, full: Error with half the epochs and with all.
+        lowered: Share by which the second half of the epochs lowers the error.
     """
 
     name: str
@@ -201,7 +213,7 @@ class Settling:
 
 
 def settling(rows: Sequence[Row], half: Sequence[Row]) -> list[Settling]:
-    """By network, of the seeds that have both."""
+    """Returns the errors of each network and seed that has both trainings."""
     full = _errors(rows)
     return [
         Settling(name, error, full[name, seed]) for (name, seed), error in _errors(half).items() if (name, seed) in full
@@ -214,7 +226,14 @@ def _errors(rows: Sequence[Row]) -> dict[tuple[str, int], float]:
 
 @dataclass(frozen=True)
 class Variant:
-    """R_f measured in another way: its correlation with the error, and whether it differs from the usual way's."""
+    """Correlations for R_f measured in another way.
+
+    Attributes:
+        name: Difference from the usual way.
+        networks: Number of networks.
+        found: Correlation of log error with each quantity.
+        against: Paired test against the usual way.
+    """
 
     name: str
     networks: int
@@ -223,12 +242,12 @@ class Variant:
 
     @property
     def told(self) -> str:
-        """The name, and how many networks there are if not all 15."""
+        """Name, with the number of networks if not all 15 were measured."""
         return self.name if self.networks == ALL else f"{self.name} ({self.networks} networks)"
 
 
 def variants(rows: Sequence[Row], usual: Mapping[str, object]) -> list[Variant]:
-    """Correlations by how R_f was measured; `usual`: columns of the way that the others are compared with."""
+    """Returns correlations for each way to measure R_f; `usual` has the columns of the way to compare with."""
     columns = ("split", "convention", "average", "interpolation", "delta", "cutoff", "images")
     trained = choose(rows).trained
     errors = {row["weights_sha256"]: row["test_error"]["value"] for row in trained if row["split"] == "test"}
@@ -260,7 +279,7 @@ def variants(rows: Sequence[Row], usual: Mapping[str, object]) -> list[Variant]:
 
 
 def _adjusted(found: Sequence[Variant]) -> list[Variant]:
-    """By name behind the usual way, with p-values for as many tests as there are."""
+    """Sorts by name after the usual way, and adjusts p-values for the number of tests (Holm)."""
     tested = [one for one in found if one.against]
     p_values = holm(np.array([one.against.p for one in tested]))
     tested = [replace(one, against=one.against._replace(p=float(p))) for one, p in zip(tested, p_values, strict=True)]

@@ -1,4 +1,4 @@
-"""The text of docs/predicting-error.md: a section for each question, every sentence from numbers of `error_numbers`."""
+"""Text of docs/predicting-error.md: one section per question, with every sentence from numbers of `error_numbers`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from diffstab.statistics import CorrelationDifference, Interval, fitted_power_la
 from diffstab.store import Row
 
 SYMBOLS = {"R": "R_f", "D": "D_f", "1/G": "1/G_f"}
-SURE = 0.05  # p below which a difference is taken for one
+SURE = 0.05  # p below which a difference counts
 USUAL = {
     **{"split": "test", "convention": "paper", "average": "median", "interpolation": "bilinear"},
     **{"delta": 1.0, "cutoff": 3.0},
@@ -36,14 +36,16 @@ NOT_YET = "not measured yet"
 
 @dataclass(frozen=True)
 class Study:
-    """One data set: its title and its kept rows by what they are of; empty where there are none yet.
+    """One data set with its kept rows; a kind of rows that does not exist yet is empty.
 
     Attributes:
-        rows: Of the 15 networks.
-        half: Of the first seed with half the epochs.
-        measured: Of R_f measured in other ways.
-        more: Of further networks.
-        curves: R and error over P, by network.
+        name: Name of the data set.
+        title: Name for the page.
+        rows: Rows of the 15 networks.
+        half: Rows of the first seed with half the epochs.
+        measured: Rows with R_f measured in other ways.
+        more: Rows of further networks.
+        curves: R and error as functions of P (number of training images), by network.
     """
 
     name: str
@@ -56,23 +58,23 @@ class Study:
 
     @cached_property
     def points(self) -> Points:
-        """The 15 networks."""
+        """Points of the 15 networks."""
         return points_of(trained_networks(self.rows))
 
     @cached_property
     def many(self) -> Many:
-        """These and further ones."""
+        """Points of the 15 networks and of further ones."""
         return many_networks(self.rows, self.more)
 
     @cached_property
     def variants(self) -> list[Variant]:
-        """By how R_f was measured; the first is the usual way."""
+        """Correlations for each way to measure R_f; the first is the usual way."""
         images = max(row["images"] for row in self.measured if row.get("images"))
         return variants(self.measured, {**USUAL, "images": images})
 
 
 def told(interval: Interval, digits: int = 2) -> str:
-    """Value, low and high.
+    """Returns an interval as text.
 
     >>> told(Interval(0.7, 0.05, 0.93))
     '0.70 (0.05 to 0.93)'
@@ -82,27 +84,27 @@ def told(interval: Interval, digits: int = 2) -> str:
 
 
 def chance(p: float) -> str:
-    """A p-value."""
+    """Returns a p-value as text."""
     return "p < 0.001" if p < 1e-3 else f"p = {p:.2g}"
 
 
 def percent(share: float) -> str:
-    """A share of the whole."""
+    """Returns a share as a percentage."""
     return f"{100 * share:.3g} %"
 
 
 def listed(texts: Sequence[str]) -> str:
-    """Words with commas and an `and`."""
+    """Joins texts with commas and an `and`."""
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table of the page."""
+    """Returns a Markdown table."""
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines))
 
 
 def in_short(study: Study) -> Iterator[str]:
-    """Each part of the claim, whether it holds, and the number."""
+    """Yields a verdict and the number for each part of the claim."""
     found, paper = correlations(study.points)["R"], paper_values(study.name)
     yield f"{_verdict(found)} The test error follows R_f: correlation {told(found)}."
     if paper:
@@ -128,7 +130,7 @@ def _verdict(found: Interval) -> str:
 
 
 def rivalry(name: str, difference: float, p: float) -> str:
-    """What a paired test of R_f against another quantity says."""
+    """Returns the outcome of a paired test of R_f against another quantity in words."""
     if p >= SURE:
         lead = SYMBOLS["R" if difference > 0 else name]
         return f"a paired test doesn't tell them apart ({chance(p)}; the closer correlation is that of {lead})"
@@ -136,12 +138,12 @@ def rivalry(name: str, difference: float, p: float) -> str:
 
 
 def missing(study: Study, kind: str) -> str:
-    """Tells that a data set has no rows of a kind, such as `-half`."""
+    """Returns the sentence for a data set without rows of a kind, such as `-half`."""
     return f"{study.title}: {NOT_YET if f'zoo-{study.name}{kind}' in KEPT else 'not measured'}."
 
 
 def correlation_table(studies: Sequence[Study]) -> str:
-    """The central numbers side by side."""
+    """Returns the table of correlations, power laws and smallest errors, one column per data set."""
     lines = [["networks, seeds of each", *(f"{len(one.points)}, {_range(one.points.seeds)}" for one in studies)]]
     for name in QUANTITIES:
         lines.append([f"log {SYMBOLS[name]}", *(told(correlations(one.points)[name]) for one in studies)])
@@ -159,7 +161,7 @@ def _range(seeds: Sequence[int]) -> str:
 
 
 def family_section(studies: Sequence[Study]) -> Iterator[str]:
-    """Within families and across."""
+    """Yields the section on correlations within families and across."""
     yield (
         "A family mean is the log-average over its networks. With the means removed only differences within families "
         f"are left; the means alone are few points, and a single family has its own line if it has {FEWEST} networks."
@@ -170,7 +172,7 @@ def family_section(studies: Sequence[Study]) -> Iterator[str]:
 
 
 def rival_section(studies: Sequence[Study]) -> Iterator[str]:
-    """The paired test."""
+    """Yields the section on the paired tests of R_f against D_f and 1/G_f."""
     yield (
         "Both correlations are over the same networks, so they are compared in pairs: a jackknife over networks of the "
         "difference of Fisher's z = artanh r, with Student's t. It asks for no normal values; in simulations with 15 "
@@ -190,12 +192,12 @@ def rival_section(studies: Sequence[Study]) -> Iterator[str]:
 
 
 def test_told(test: CorrelationDifference) -> str:
-    """A paired test."""
+    """Returns a paired test as text."""
     return f"{told(test.z)}, {chance(test.p)}"
 
 
 def architecture_section(studies: Sequence[Study]) -> Iterator[str]:
-    """Partial correlations."""
+    """Yields the section on correlations given depth and size."""
     lines = [
         [f"log {SYMBOLS[name]}", *(told(given_architecture(one.points)[name]) for one in studies)]
         for name in QUANTITIES
@@ -208,7 +210,7 @@ def architecture_section(studies: Sequence[Study]) -> Iterator[str]:
 
 
 def prediction_section(studies: Sequence[Study]) -> Iterator[str]:
-    """Leave one network out."""
+    """Yields the section on predicting the error of a network from the others."""
     yield (
         "Each network's error is predicted from the power law of all others. The factor is exp of the root mean square "
         "of log(error / predicted): 1 would be perfect. In brackets: by how much the mean of its absolute value lies "

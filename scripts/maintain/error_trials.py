@@ -1,4 +1,4 @@
-"""Text of docs/predicting-error.md on what was tried: other measurements, seeds, epochs, networks, training images."""
+"""Text of docs/predicting-error.md on variations: other measurements, seeds, epochs, networks, training images."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,11 +17,11 @@ from error_page import SURE, SYMBOLS, Study, chance, listed, missing, percent, r
 
 from diffstab.statistics import correlation_interval, fitted_power_law
 
-SETTLED = 0.1  # least share of the error that more epochs have to lower for a network to count as not settled
+SETTLED = 0.1  # a network has not settled if more epochs lower the error by this share of it or more
 
 
 def way_section(studies: Sequence[Study]) -> Iterator[str]:
-    """R_f measured in other ways."""
+    """Yields the section on R_f measured in other ways."""
     yield (
         "Networks of the first seed. The last column is the paired test against the first line, the usual way: "
         "Fisher's z less that of the first line. Its p-values are adjusted for the number of tests of the table (Holm)."
@@ -52,7 +52,7 @@ def _ways_told(study: Study) -> str:
 
 
 def seed_section(studies: Sequence[Study]) -> Iterator[str]:
-    """Whether trainings of a network agree."""
+    """Yields the section on the agreement of a network's trainings."""
     yield (
         "If trainings of a network differed by nothing but the images and fields that were drawn, log R_f of its seeds "
         "would lie apart by their standard errors: a factor of 1. All seeds are measured on the same images with the "
@@ -78,7 +78,7 @@ def seed_section(studies: Sequence[Study]) -> Iterator[str]:
 
 
 def epoch_section(studies: Sequence[Study]) -> Iterator[str]:
-    """Whether trainings have settled."""
+    """Yields the section on the number of epochs."""
     yield (
         "A network counts as settled if training for twice the epochs lowers the test error by less than a tenth of "
         "itself. The rule is the same for all, and was set before."
@@ -111,7 +111,7 @@ def _half_told(study: Study, names: set[str]) -> str:
 
 
 def more_section(studies: Sequence[Study]) -> Iterator[str]:
-    """Further networks, and what single changes do."""
+    """Yields the section on further networks and single changes."""
     for one in studies:
         if not one.more:
             yield missing(one, "-more")
@@ -143,7 +143,7 @@ def more_section(studies: Sequence[Study]) -> Iterator[str]:
 
 
 def size_section(studies: Sequence[Study]) -> Iterator[str]:
-    """R_f and error against P."""
+    """Yields the section on R_f and error as functions of P, the number of training images."""
     yield "Power laws R_f ~ P^b and error ~ P^b of one network, and how its error follows its R_f while P grows:"
     for one in studies:
         if not one.curves:

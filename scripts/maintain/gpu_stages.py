@@ -1,4 +1,4 @@
-"""What the stages of check_gpu.py run and time: small on a CPU, in the sizes that matter on a GPU."""
+"""Code that the stages of check_gpu.py run and time, with small sizes on a CPU and realistic ones on a GPU."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -17,11 +17,11 @@ from diffstab import MaxEntropyEnsemble, RandomDiffeomorphism, StreamKeys, defor
 LARGE = {**SHAPES, "256": (256, 3, 224, 224)}
 SMALL = {"A": (16, 3, 32, 32), "one": (1, 3, 64, 64)}
 NETWORKS = {"resnet18": 512, "resnet50": 256, "vit_base_patch16_224": 256}  # images
-SECONDS = {"cpu": 0.3, "cuda": 3.0}  # of training steps, for each way
+SECONDS = {"cpu": 0.3, "cuda": 3.0}  # seconds of training steps for each kind of augmentation
 
 
 def measure_small(device: str, count: int, batch: int) -> Callable[[], object]:
-    """Measures a small network on so many images."""
+    """Returns a function that measures a small network on `count` images."""
     layers = (nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
     network = nn.Sequential(*layers, nn.Linear(64, 10)).to(device)
     images, ensemble = torch.rand(count, 3, 64, 64), MaxEntropyEnsemble(64, 3, delta=1.0)
@@ -29,7 +29,7 @@ def measure_small(device: str, count: int, batch: int) -> Callable[[], object]:
 
 
 def augment(device: str) -> Callable[[], object]:
-    """Augments one batch that lies on the device."""
+    """Returns a function that augments one batch on the device."""
     transform, images = (
         RandomDiffeomorphism(cutoff=(2, 5), delta=(0.5, 2.0), p=1.0),
         torch.rand(32, 3, 64, 64, device=device),
@@ -38,7 +38,7 @@ def augment(device: str) -> Callable[[], object]:
 
 
 def bench_deform(device: str) -> dict[str, Any]:
-    """Images per second of `deform` with fresh fields, as ratios to bare grid_sample on a ready grid."""
+    """Returns images per second of `deform` with new fields, as ratios to bare grid_sample on a ready grid."""
     found: dict[str, Any] = {}
     shapes, rounds = (SMALL, 5) if device == "cpu" else (LARGE, 30)
     for (name, shape), cutoff in itertools.product(shapes.items(), (3.0, 10.0)):
@@ -62,7 +62,7 @@ def bench_deform(device: str) -> dict[str, Any]:
 
 
 def bench_measure(device: str) -> dict[str, Any]:
-    """Time of `measure` over that of its bare forward passes."""
+    """Returns the time of `measure` divided by the time of its bare forward passes."""
     import timm
 
     side, networks = (64, {"resnet18": 8}) if device == "cpu" else (224, NETWORKS)
@@ -102,14 +102,14 @@ class Pictures(Dataset[tuple[Tensor, int]]):
 
 
 def batches_of(dataset: Pictures, batch: int, device: str) -> Iterator[tuple[Tensor, Tensor]]:
-    """From two loader workers, on the device."""
+    """Yields batches from two loader workers, moved to the device."""
     loader = DataLoader(dataset, batch, num_workers=2, pin_memory=device != "cpu")
     for images, labels in loader:
         yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
 
 
 def bench_train(device: str) -> dict[str, Any]:
-    """Images per second of whole steps of a resnet18: no augmentation, in workers, on the batch on the device."""
+    """Returns images per second of a resnet18's steps: without augmentation, with it in workers, and on the device."""
     import time
 
     import timm

@@ -1,9 +1,9 @@
-"""Keep a trained checkpoint in pretrained/: float16 safetensors, config.json, and its entry in manifest.json.
+"""Copy a trained checkpoint to pretrained/: float16 safetensors, config.json, and its entry in manifest.json.
 
     python scripts/maintain/keep_checkpoint.py runs/resnet18/checkpoint.pt
 
-What is kept is what is measured: the manifest's test error and R_f are those of the float16 weights. Vectors (biases,
-batch-norm statistics) stay in float32: they are small, and float16 has no room for some variances.
+The manifest's test error and R_f are measured with the float16 weights. Vectors (biases, batch-norm statistics) stay in
+float32: they are small, and some variances don't fit into float16.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def half(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def keep(weights: Mapping[str, torch.Tensor], recipe: Mapping[str, Any], origin: Mapping[str, Any]) -> None:
-    """Writes a network's folder in pretrained/ and its entry in the manifest; `origin`: versions and commit."""
+    """Writes a network's folder in pretrained/ and its entry in the manifest; `origin` has versions and commit."""
     model, dataset = recipe["model"], recipe["dataset"]
     folder = PRETRAINED / f"{model}-{dataset}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def keep(weights: Mapping[str, torch.Tensor], recipe: Mapping[str, Any], origin:
 
 
 def enter(entry: dict[str, Any]) -> None:
-    """Puts an entry into the manifest, in place of an earlier one of that network."""
+    """Writes an entry to the manifest; it replaces an earlier entry of that network."""
     path = PRETRAINED / "manifest.json"
     kept = json.loads(path.read_text())["checkpoints"] if path.exists() else []
     name = itemgetter("model", "dataset")
@@ -70,7 +70,7 @@ def enter(entry: dict[str, Any]) -> None:
 @click.command()
 @click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
 def main(checkpoint: Path) -> None:
-    """Keep CHECKPOINT, the checkpoint.pt of a finished `diffstab train`, in pretrained/."""
+    """Copy CHECKPOINT, the checkpoint.pt of a finished `diffstab train`, to pretrained/."""
     state = torch.load(checkpoint, weights_only=True)
     keep(state["best"], state["recipe"], {"versions": versions(), "git_commit": git_commit()})
 

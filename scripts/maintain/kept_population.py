@@ -1,6 +1,6 @@
-"""Populations for check_coverage.py: what the package's kept networks do with 5,000 digits, 16 draws of each.
+"""Populations for check_coverage.py: raw values of kept networks for 5,000 digits, with 16 draws of each.
 
-A sample of images and draws from them is a measurement whose true values are known: those of the whole population.
+A sample of these images and draws is a measurement whose true values are known: those of the whole population.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from diffstab.statistics import Array, OutputPairs, Statistic, average
 
 NETWORKS = ("fc_l4", "lenet", "resnet18-w0.25")
 DRAWS = 16
-RADII = (0.8, 1.0, 1.2, 1.45)  # times the population's median: other samples have others
+RADII = (0.8, 1.0, 1.2, 1.45)  # times the population's median, since samples have different radii
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Population:
     """Squared changes of one network.
 
     Attributes:
-        moved: a, `[N, draws]`.
+        moved: a = ||f(tau x) - f(x)||^2, `[N, draws]`.
         norms: ||tau x - x||, `[N, draws]`.
-        radii: Noise radii at which b is known, rising `[4]`.
-        noise: b at each of them, `[4, N, draws]`.
-        outputs: f(x), `[N, outputs]`.
+        radii: Noise radii at which b = ||f(x + eta) - f(x)||^2 is known, rising, `[4]`.
+        noise: b at each of these radii, `[4, N, draws]`.
+        outputs: Outputs f(x), `[N, outputs]`.
     """
 
     moved: Array
@@ -38,7 +38,7 @@ class Population:
     outputs: Array
 
     def noise_at(self, radius: float, images: NDArray[np.int64], draws: NDArray[np.int64]) -> Array:
-        """b of some images and draws at a radius, by a power law between the known ones."""
+        """Returns b of some images and draws at a radius, by a power law between the known radii."""
         place = int(np.clip(np.searchsorted(self.radii, radius) - 1, 0, len(self.radii) - 2))
         low, high = (np.log(self.noise[place + k][images, draws]) for k in (0, 1))
         part = np.log(radius / self.radii[place]) / np.log(self.radii[place + 1] / self.radii[place])
@@ -47,7 +47,7 @@ class Population:
 
 @cache
 def population(model: str) -> Population:
-    """All digits, those that the network was trained on among them."""
+    """Measures a network on all digits, including those that it was trained on."""
     parts = [load_dataset("mnist5k", split=split) for split in ("train", "test")]
     images = torch.cat([part.images for part in parts])  # type: ignore[attr-defined]
     network, ensemble = load_model(model, dataset="mnist5k"), MaxEntropyEnsemble(28, delta=1.0)
@@ -62,7 +62,7 @@ def population(model: str) -> Population:
 
 @cache
 def true_values(model: str, name: str) -> dict[str, float]:
-    """<a>, <b> and <c> of the population, <b> at its own radius."""
+    """Returns <a>, <b> and <c> of the population, with <b> at the population's radius."""
     all_of, rule = population(model), Statistic(name)
 
     def averaged(values: Array) -> float:
@@ -76,7 +76,7 @@ def true_values(model: str, name: str) -> dict[str, float]:
 def measured(
     model: str, name: str, images: int, draws: int, rng: np.random.Generator
 ) -> tuple[Array, Array, Array, Array, float | None]:
-    """One measurement: a, b at its own radius, ||tau x - x|| `[N, draws]` each, f(x), and d log <b> / d log r."""
+    """Draws one measurement: a, b at its own radius, ||tau x - x|| `[N, draws]` each, f(x), and d log <b> / d log r."""
     all_of = population(model)
     count, kept = all_of.moved.shape
     chosen = rng.integers(0, count, images)

@@ -1,7 +1,7 @@
-"""The rows behind docs/predicting-error.md: which sweeps each table in pretrained/ is of, and how it gets there.
+"""Rows behind docs/predicting-error.md: the sweeps of each table in pretrained/, and the code that writes it.
 
-A table has all cells of its sweeps, failed ones too, in the order of the sweeps' files: trainings with their error over
-all test images, measurements before and after training.
+A table has all cells of its sweeps, including failed ones, in the order of the sweeps' files: trainings with their
+error on all test images, and measurements before and after training.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from diffstab.writing import write_atomically
 PRETRAINED = Path(__file__).parents[2] / "pretrained"
 FOLDER = sweep_file("zoo", "laptop").parent
 ZOO = {path.name.split(".")[1]: path for path in sorted(FOLDER.glob("zoo.*.yaml"))}
-KEPT = {  # names of tables, and of the sweeps' files
+KEPT = {  # names of tables, and of their sweeps' files
     "zoo-mnist5k": ("zoo.laptop",),
     "zoo-mnist5k-measure": ("zoo.laptop-measure", "fields.laptop"),
     "zoo-fashionmnist": ("zoo.fashion",),
@@ -27,16 +27,16 @@ KEPT = {  # names of tables, and of the sweeps' files
 
 
 def specs_of(table: str) -> list[Spec]:
-    """The sweeps of a table."""
+    """Reads the sweeps of a table."""
     zoos = {f"zoo.{name}": path for name, path in ZOO.items()}
     return [read_spec(zoos.get(name, FOLDER / f"{name}.yaml"), confirm_above=None) for name in KEPT[table]]
 
 
 def keep_rows(stores: Sequence[Store], *, some: bool = False) -> list[str]:
-    """Writes the tables of which all cells are in the stores; a line on each that has cells there.
+    """Writes the tables whose cells are all in the stores, and returns one message per table with cells there.
 
     Args:
-        stores: Where the cells are looked for, in turn.
+        stores: Stores that are searched for the cells, in turn.
         some: Write incomplete tables too, if they have a measurement of a trained network.
     """
     told = []

@@ -1,9 +1,9 @@
-"""Every error of the package with what to do, as the page docs/errors.md, which is written when the pages are built.
+"""Write docs/errors.md: every error of the package, and what to do about it. It runs when the pages are built.
 
     python scripts/maintain/list_errors.py
 
-The messages are read from the source: most say themselves what to do, after a semicolon; for the others it is in
-docs/cures.yaml. An error that has neither ends the script, and the tests.
+The messages are read from the source. Most say what to do after a semicolon; docs/cures.yaml has the others. An error
+with neither makes the script, and the tests, fail.
 """
 
 import ast
@@ -32,7 +32,7 @@ PLACES = {
     "Augmentation": "transforms",
     "Command line and gates": "cli testing",
 }
-"""Headings, with the modules and folders whose errors stand below them."""
+"""Modules and folders whose errors are listed, by heading."""
 SAYS_ALL = re.compile(r"needed|must|allowed|pip install|give at most")
 HEAD = """# Errors
 
@@ -46,14 +46,14 @@ came. This page is made from the source when the pages are built.
 
 
 class Told(NamedTuple):
-    """A message, with the names of what it fills in as ‹name›, and where it is raised."""
+    """A message, with ‹name› for each value that it fills in, and the module that raises it."""
 
     module: str
     message: str
 
 
 def messages() -> Iterator[Told]:
-    """Of every raise in the package; those that only pass on another error's words are left out."""
+    """Yields the message of every raise in the package, except those that only pass on another error's text."""
     for path in sorted((ROOT / "diffstab").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
@@ -64,7 +64,7 @@ def messages() -> Iterator[Told]:
 
 
 def templates(node: ast.expr, functions: dict[str, ast.FunctionDef]) -> Iterator[str]:
-    """The texts of an expression; of a call those that the module's function returns."""
+    """Yields the texts of an expression; for a call, the texts that the module's function returns."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
         name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
         for inner in ast.walk(functions[name]) if name in functions else ():
@@ -79,14 +79,14 @@ def templates(node: ast.expr, functions: dict[str, ast.FunctionDef]) -> Iterator
 
 
 def blank(part: ast.expr) -> str:
-    """What a message fills in, by its name where it has one."""
+    """Returns ‹name› for a value that a message fills in; ‹› if it has no name."""
     value = getattr(part, "value", None)
     name = getattr(value, "attr", None) or getattr(value, "id", "")
     return f"‹{name.strip('_').lower()}›"
 
 
 def told(message: str, cures: dict[str, str]) -> tuple[str, str]:
-    """The message's first half and what to do; ValueError where nothing says so."""
+    """Returns the message's first half and what to do. Raises ValueError if nothing says what to do."""
     for beginning, cure in cures.items():
         if plain(message).startswith(beginning):
             return named(message), cure
@@ -97,17 +97,17 @@ def told(message: str, cures: dict[str, str]) -> tuple[str, str]:
 
 
 def plain(message: str) -> str:
-    """`…` for whatever is filled in."""
+    """Returns the message with `…` for each value."""
     return re.sub("‹.*?›", "…", message)
 
 
 def named(message: str) -> str:
-    """As a reader sees it; what has no name is an ellipsis."""
+    """Returns the message for readers: a value without a name becomes an ellipsis."""
     return message.replace("‹›", "…")
 
 
 def page() -> str:
-    """The whole page."""
+    """Returns the whole page."""
     cures = yaml.safe_load(CURES.read_text(encoding="utf-8"))
     found = sorted(set(messages()))
     unplaced = {one.module for one in found} - set(" ".join(PLACES.values()).split())
@@ -125,7 +125,7 @@ def page() -> str:
 
 
 def shown(message: str) -> str:
-    """In a cell of a table: no character means anything to Markdown there, but for code."""
+    """Escapes a message for a cell of a Markdown table; code stays code."""
     escaped = re.sub(r"([\[\]*_#|~])", r"\\\1", " ".join(message.split()))
     return re.sub("`.*?`", lambda code: code.group().replace("\\", ""), escaped)
 

@@ -1,8 +1,8 @@
-"""The oldest version of each dependency that pyproject.toml allows, as pins for an installer.
+"""Print the oldest version of each dependency that pyproject.toml allows, as pins for an installer.
 
     python scripts/maintain/lowest_versions.py > lowest.txt
 
-`make test-lowest` installs these and runs all tests; needs nothing but Python.
+`make test-lowest` installs these versions and runs all tests. The script needs only Python.
 """
 
 import tomllib
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def pins(project: dict) -> list[str]:
-    """`name==version` for each `name>=version` of the dependencies and the extras."""
+    """Returns `name==version` for each `name>=version` of the dependencies and the extras."""
     asked = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
     return sorted({one.replace(">=", "==") for one in asked if ">=" in one})
 

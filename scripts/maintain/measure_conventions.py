@@ -1,8 +1,8 @@
-"""What each choice between the paper's convention and its published code's does to R_f of the kept networks.
+"""Measure R_f of the kept networks by the paper's convention and by that of its published code, choice by choice.
 
     python scripts/maintain/measure_conventions.py --output docs/conventions.csv
 
-Prints R_f by both, and by the paper's with one choice changed at a time relative to it.
+Prints R_f by the paper's convention, and the factors by which the other convention, and each single choice, change it.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from diffstab.writing import write_atomically
 @click.option("--images", default=500, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the numbers to this CSV file.")
 def main(images: int, output: Path | None) -> None:
-    """Measure every network that is kept with the package by both conventions and between them."""
+    """Measure every network in pretrained/ by both conventions, and with one choice changed at a time."""
     table = []
     for entry in read_manifest():
         name, dataset = entry["model"], entry["dataset"]

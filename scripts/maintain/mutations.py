@@ -1,8 +1,8 @@
 """Small faults to plant in Python source, one at a time.
 
-Each changes one thing: an operator, a comparison, a number, a word among options, a condition, a returned value, a
-call to a neighbouring function; or drops a raise or a call whose result nobody takes. Docstrings, annotations,
-decorators and the texts of errors are left alone.
+Each fault changes one thing: an operator, a comparison, a number, a word among options, a condition, a returned value,
+a call to a similar function; or drops a raise or a call whose result is not used. Docstrings, annotations, decorators
+and the texts of errors stay as they are.
 """
 
 import ast
@@ -26,7 +26,7 @@ NEIGHBOURS = {
 
 
 class Mutant(NamedTuple):
-    """A module's source with one fault, and the line that it changes, before and after, as `ast` writes it."""
+    """A module's source with one fault, and the changed line before and after, as `ast` writes it."""
 
     line: int
     before: str
@@ -44,7 +44,7 @@ class _Edit(NamedTuple):
 
 
 def mutants(source: str) -> Iterator[Mutant]:
-    """Every fault in turn.
+    """Yields every fault in turn.
 
     >>> [mutant.after for mutant in mutants("def f(x): return x + 1")]
     ['return None', 'return x - 1', 'return x + 2']
@@ -66,7 +66,7 @@ def mutants(source: str) -> Iterator[Mutant]:
 
 
 def _edits(tree: ast.Module) -> Iterator[tuple[ast.stmt, _Edit]]:
-    """Each edit with the smallest statement around it."""
+    """Yields each edit with the smallest statement around it."""
     pending: list[tuple[ast.AST, ast.stmt]] = [(tree, tree.body[0])]
     while pending:
         node, statement = pending.pop()
@@ -79,7 +79,7 @@ def _edits(tree: ast.Module) -> Iterator[tuple[ast.stmt, _Edit]]:
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """But for annotations, decorators and docstrings."""
+    """Yields the nodes below a node, without annotations, decorators and docstrings."""
     left_out = {"annotation", "returns", "decorator_list", "op", "ops"}
     for name, value in ast.iter_fields(node):
         for child in value if isinstance(value, list) else [value]:
@@ -106,7 +106,7 @@ def _of_node(node: ast.AST) -> Iterator[_Edit]:
 
 
 def _drops(node: ast.AST) -> Iterator[tuple[ast.stmt, _Edit]]:
-    """Raises and bare calls that are left out."""
+    """Yields edits that drop a raise or a bare call."""
     for field in ("body", "orelse"):
         block = getattr(node, field, None)
         for k, child in enumerate(block if isinstance(block, list) else []):
@@ -115,7 +115,7 @@ def _drops(node: ast.AST) -> Iterator[tuple[ast.stmt, _Edit]]:
 
 
 def _other(value: bool | int | float | complex | str) -> Any:
-    """A value of the same kind that is another."""
+    """Returns a different value of the same type."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, str):

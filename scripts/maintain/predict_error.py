@@ -1,10 +1,11 @@
-"""docs/predicting-error.md and its pictures from kept rows, and the kept rows from stores.
+"""Write docs/predicting-error.md and its pictures from kept rows, and the kept rows from stores.
 
     pip install 'diffstab[plot]'
     python scripts/maintain/predict_error.py --store zoo --store zoo-half --store zoo-more
 
-Writes the tables of `kept_rows` in pretrained/ of which the stores have all cells, then the pictures in docs/images and
-the page. Without --store the tables stay as they are; --check writes nothing and says whether page and tables agree.
+First writes the tables of `kept_rows` in pretrained/ whose cells are all in the stores, then the pictures in
+docs/images and the page. Without --store the tables stay as they are. With --check nothing is written; the script says
+if page and tables agree.
 """
 
 import shutil
@@ -36,7 +37,7 @@ from diffstab.writing import write_atomically
 ROOT = Path(__file__).parents[2]
 PAGE, IMAGES = ROOT / "docs" / "predicting-error.md", ROOT / "docs" / "images"
 TITLES = {"mnist5k": "Digits", "fashionmnist": "FashionMNIST"}
-PICTURES = {"": ("R",), "-parts": ("D", "1/G")}  # panels, by what the picture's name ends in
+PICTURES = {"": ("R",), "-parts": ("D", "1/G")}  # panels, by the ending of the picture's name
 SECTIONS = {
     "Within families and across": error_page.family_section,
     "Which of the three predicts better": error_page.rival_section,
@@ -52,9 +53,9 @@ SECTIONS = {
 
 @click.command(cls=OneLineErrors)
 @click.option(
-    "--store", "stores", multiple=True, type=click.Path(path_type=Path, exists=True), help="Take rows from it."
+    "--store", "stores", multiple=True, type=click.Path(path_type=Path, exists=True), help="Take rows from this store."
 )
-@click.option("--some", is_flag=True, help="Keep tables of sweeps that are under way too.")
+@click.option("--some", is_flag=True, help="Write tables of unfinished sweeps too.")
 @click.option("--check", is_flag=True, help="Write nothing; the status is 1 if page and rows don't agree.")
 def main(stores: tuple[Path, ...], some: bool, check: bool) -> None:
     """Write docs/predicting-error.md."""
@@ -72,7 +73,7 @@ def main(stores: tuple[Path, ...], some: bool, check: bool) -> None:
 
 
 def studies_of(folder: Path) -> list[Study]:
-    """The data sets whose rows are kept in a folder."""
+    """Returns the data sets whose rows are kept in a folder."""
     found = []
     for name, title in TITLES.items():
         rows = {
@@ -87,7 +88,7 @@ def studies_of(folder: Path) -> list[Study]:
 
 
 def draw(folder: Path) -> None:
-    """The pictures: R_f large, D_f and 1/G_f beside each other, and all networks of a data set that has more."""
+    """Draws the pictures: R_f, D_f beside 1/G_f, and all networks of a data set with further networks."""
     for study in studies_of(folder):
         networks = trained_networks(study.rows)
         for ending, quantities in PICTURES.items():
@@ -97,7 +98,7 @@ def draw(folder: Path) -> None:
 
 
 def picture(networks: Sequence[Network], quantities: Sequence[str], name: str) -> None:
-    """One picture, NAME.png."""
+    """Draws one picture, NAME.png."""
     from diffstab.figures.drawing.style import write_figure
     from diffstab.figures.paper.error_vs_stability import error_vs_stability
 
@@ -111,14 +112,14 @@ def picture(networks: Sequence[Network], quantities: Sequence[str], name: str) -
 
 
 def page(folder: Path) -> str:
-    """The whole page."""
+    """Returns the whole page."""
     studies = studies_of(folder)
     text = "\n\n".join([*head(studies), *body(studies), *end(folder)])
     return "\n\n".join(map(filled, text.split("\n\n"))) + "\n"
 
 
 def filled(part: str) -> str:
-    """A paragraph, or each entry of a list, in lines of the usual width."""
+    """Wraps a paragraph, or each entry of a list, to the usual width."""
     if not part.startswith("- "):
         return wrapped(part)
     fill = partial(textwrap.fill, width=WIDTH, subsequent_indent="  ", break_on_hyphens=False)
@@ -126,7 +127,7 @@ def filled(part: str) -> str:
 
 
 def head(studies: Sequence[Study]) -> Iterator[str]:
-    """What is asked, and the answer."""
+    """Yields the question, the answers and the correlations."""
     yield "# Does R_f predict test error?"
     yield (
         "The reason to measure R_f is that it follows the test error over architectures, more closely than D_f or "
@@ -149,7 +150,7 @@ def head(studies: Sequence[Study]) -> Iterator[str]:
 
 
 def body(studies: Sequence[Study]) -> Iterator[str]:
-    """The sections."""
+    """Yields the sections."""
     for title, section in SECTIONS.items():
         yield f"## {title}"
         yield from section(studies)
@@ -160,7 +161,7 @@ def body(studies: Sequence[Study]) -> Iterator[str]:
 
 
 def end(folder: Path) -> Iterator[str]:
-    """What was trained and measured, and what of it failed."""
+    """Yields the list of sweeps, with the cells that failed."""
     yield "## What was trained and measured, and what was dropped"
     yield (
         "No network, seed or setting was left out after its result was seen. All cells of the sweeps below count; "
@@ -178,7 +179,7 @@ def end(folder: Path) -> Iterator[str]:
 
 
 def planned(name: str, jobs: Sequence[Job]) -> int:
-    """Cells of a table's sweeps; that of the digits was kept without its trainings."""
+    """Returns the number of cells of a table's sweeps; the digits' table was kept without its trainings."""
     return sum(job.kind == "measure" for job in jobs) if name == "zoo-mnist5k" else len(jobs)
 
 

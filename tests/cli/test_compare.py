@@ -101,7 +101,7 @@ def test_all_networks_of_a_store_are_named_by_what_tells_them_apart(store, tmp_p
 @pytest.mark.parametrize(
     ("networks", "filters", "message"),
     [
-        (["sharp", "nonsuch"], [], "no measurement is of 'nonsuch'; the models there are: sharp, blurred, flat"),
+        (["sharp", "nonsuch"], [], "no measurement is of 'nonsuch'; the store's models are: sharp, blurred, flat"),
         (["sharp"], [], "networks are sharp; two or more different ones"),
         (["sharp", "sharp"], [], "two or more different ones"),
         (["sharp", "blurred"], ["cutoff=5"], "sharp and blurred share no measurement (other seeds: 0 and 7)"),
@@ -109,7 +109,7 @@ def test_all_networks_of_a_store_are_named_by_what_tells_them_apart(store, tmp_p
         (
             ["*", "flat"],
             [],
-            "'*' means several rows with seed 0; add what tells them apart: model=sharp or model=blurred",
+            "'*' fits several rows with seed 0; add a filter that chooses one: model=sharp or model=blurred",
         ),
         (["sharp", "flat"], ["sed=0"], "no row has a column 'sed'"),
     ],

@@ -191,4 +191,4 @@ def test_a_row_without_a_schema_is_left_out(store):
     (store.folder / "rows" / "odd.jsonl").write_bytes(as_line({**row, "key": "other", "job": "other"}))
     again = Store(store.folder)
     assert len(again) == 3
-    assert again.notes[0].startswith("odd.jsonl, line 1: a row without schema")
+    assert again.notes[0].startswith("odd.jsonl, line 1: a row that lacks schema")

@@ -102,7 +102,7 @@ def test_folders_copied_together_are_a_merge(store, tmp_path, results):
 def test_a_network_without_a_key_is_refused(tmp_path):
     images = torch.rand(20, 1, 8, 8)
     result = measure(lambda x: x.flatten(1), images, MaxEntropyEnsemble(8, delta=1.0))
-    with pytest.raises(ValueError, match=r"no nn\.Module.*wrap it in one"):
+    with pytest.raises(ValueError, match=r"no nn\.Module.*wrap it in an nn"):
         Store(tmp_path / "s", create=True).add(result)
 
 

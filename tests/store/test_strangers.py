@@ -119,7 +119,7 @@ def as_npy(array):
     ("content", "message"),
     [
         (lambda: archive(outputs_npy=b"\0" * 2**27), "it unpacks to 134,217,728 bytes; at most"),
-        (lambda: archive(code_npy=as_npy(np.zeros(20))), "unknown or twice"),
+        (lambda: archive(code_npy=as_npy(np.zeros(20))), "unknown or doubled"),
         (lambda: archive(outputs_npy=as_npy(np.array([print]))), "Object arrays cannot be loaded"),
         (lambda: archive(outputs_npy=as_npy(np.zeros((20, 5), np.complex64))), "outputs is complex64"),
         (lambda: archive(noise_npy=as_npy(np.zeros((21, 1)))), r"noise is float64 \(21, 1\); it must be numbers"),
@@ -187,7 +187,7 @@ def test_a_file_without_newlines_is_bounded(store, monkeypatch):
     (store.folder / "rows" / "long.jsonl").write_bytes(b"x" * 2**22)
     again = Store(store.folder)
     assert len(again) == 3
-    assert again.notes == ["long.jsonl: a line has more than 1,048,576 bytes; it is left out, and what follows"]
+    assert again.notes == ["long.jsonl: a line has more than 1,048,576 bytes; the rest of the file is left out"]
     again.refresh()
     assert len(again.notes) == 1
 

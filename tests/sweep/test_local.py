@@ -54,7 +54,7 @@ def test_a_worker_lives_from_job_to_job_and_is_replaced_when_it_dies(tmp_path):
         assert killed["status"] == "failed"
         assert killed["error"]["type"] == "WorkerDied"
         assert (
-            "died 3 times, the last time by SIGKILL (out of memory?); its last words: last words"
+            "died 3 times, the last time by SIGKILL (out of memory?); its last line: last words"
             in killed["error"]["message"]
         )
         (left,) = collected(executor, [probe("exit:3")])

@@ -105,7 +105,7 @@ def test_an_element_that_dies_fails_what_it_has_not_done(store: Store) -> None:
             entries = run_all(executor, tasks)
         error = entries[job(1).id].row["error"]
         assert error["type"] == "ElementDied"
-        assert "before this was done" in error["message"]
+        assert "before this task was done" in error["message"]
         store.refresh()
         assert [store.status(job(seed).id) for seed in (0, 1)] == ["done", "failed"]
         assert len(lines(store)) == 1 + failures + (failures == 3)
@@ -172,7 +172,7 @@ def test_an_array_on_slurm(store: Store, queue: Path) -> None:
     assert [store.status(task.job.id) for task in tasks] == ["done", "failed", "done"]
     message = entries[job(1).id].row["error"]["message"]
     assert message == (
-        "job 1000_1 ended as OUT_OF_MEMORY before this was done; its last words: "
+        "job 1000_1 ended as OUT_OF_MEMORY before this task was done; its last line: "
         "slurmstepd: error: Detected 1 oom_kill event; see slurm/1000_1_0_log.err"
     )
     assert (store.folder / "slurm" / "1000_1_0_log.err").is_file()

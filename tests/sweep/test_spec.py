@@ -125,12 +125,12 @@ measure: {weights: [init, train], cutoff: [3, 5], exclude: [{model: lenet, weigh
         ("measure: {model: null}", "measure.model: model is None; leave it out to get its default, 'resnet18'"),
         ("measure: {images: [100, null]}", "measure.images[1]: images is None; leave it out"),
         ('measure: {model: "\\uD800"}', "holds surrogates"),
-        (f"measure: {{cutoff: 1{'0' * 400}}}", f"measure.cutoff: 1{'0' * 199}... is beyond any number"),
+        (f"measure: {{cutoff: 1{'0' * 400}}}", f"measure.cutoff: 1{'0' * 199}... is too large for a computer"),
         ("measure: {cutoff: .nan}", "measure.cutoff: .nan is no finite number"),
         ("measure: {seed: !!int ''}", "sweep.yaml"),
         ("measure: {seed: !!bool maybe}", "sweep.yaml"),
         ("measure: {seed: !!timestamp foo}", "sweep.yaml"),
-        ("measure: {seed: 2020-01-01}", "measure.seed: 2020-01-01 is a date to YAML, and a whole number"),
+        ("measure: {seed: 2020-01-01}", "measure.seed: YAML reads 2020-01-01 as a date, and a whole number"),
         ("measure: {cutoff: {a: 3}}", "measure.cutoff is {a: 3}; one value is needed"),
         (
             "measure: {seed: [0, 1], exclude: [{seed: [0, 1]}]}",
@@ -176,7 +176,7 @@ def test_a_bad_file_is_refused_with_the_place(spec, text, message):
 
 def test_a_large_grid_needs_a_yes(spec):
     text = f"measure: {{model: fc_l4, seed: {list(range(1001))}}}"
-    with pytest.raises(ValueError, match=r"1,001 cells, more than 1,000; say --yes"):
+    with pytest.raises(ValueError, match=r"1,001 cells, more than 1,000; add --yes"):
         spec(text)
     assert len(spec(text, confirm_above=None).jobs) == 1001
 

@@ -1,6 +1,6 @@
-"""What runs the jobs of a sweep: this process, processes of this machine, Ray, Slurm.
+"""Executors, which run the jobs of a sweep: in this process, in processes of this machine, on Ray, on Slurm.
 
-Open `base` first, what an executor is. Ray and submitit are imported when one of theirs begins.
+Open `base` first, which defines an executor. Ray and submitit are imported only when their executor is made.
 """
 
 from .base import Executor

@@ -1,4 +1,4 @@
-"""What an executor is: it takes tasks while it has room, and gives back those that ended."""
+"""Base of executors: an executor takes tasks while it has room, and returns those that have ended."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,11 @@ from ..jobs import THREADS, Job, run_job
 
 @dataclass(frozen=True)
 class Task:
-    """A job with the files it needs.
+    """A job with the files that it needs.
 
     Attributes:
-        checkpoint: The weights of the job's training.
+        job: Job to run.
+        checkpoint: File of the weights of the job's training, if it measures one.
         scratch: Folder for a training's state.
     """
 
@@ -23,12 +24,12 @@ class Task:
     scratch: Path | None = None
 
     def run(self, threads: int = THREADS) -> list[Entry]:
-        """In this process."""
+        """Runs the job in this process and returns its rows."""
         return run_job(self.job, checkpoint=self.checkpoint, scratch=self.scratch, threads=threads)
 
 
 class Finished(NamedTuple):
-    """A task that ended, and its rows."""
+    """A task that has ended, and its rows."""
 
     task: Task
     entries: list[Entry]
@@ -38,7 +39,7 @@ class Executor:
     """Base of all executors: a context that runs tasks.
 
     Attributes:
-        keeps_rows: Whether the tasks write to the store themselves; the sweep then only reads.
+        keeps_rows: True if the tasks write their rows to the store themselves, so that the sweep only reads them.
     """
 
     keeps_rows = False
@@ -52,30 +53,33 @@ class Executor:
         self.close()
 
     def has_room(self) -> bool:
-        """Whether another task can be taken now."""
+        """Returns True if the executor can take another task now."""
         raise NotImplementedError
 
     def submit(self, task: Task) -> None:
-        """Takes a task; only while there is room."""
+        """Takes a task. Call it only while there is room."""
         raise NotImplementedError
 
     def wait(self, seconds: float) -> list[Finished]:
-        """Tasks that ended since the last call, after waiting at most so long for one.
+        """Returns tasks that ended since the last call; if there are none, waits for one.
+
+        Args:
+            seconds: Longest time to wait.
 
         Raises:
-            ValueError: If the cluster is lost; a task's own failure is its row.
+            ValueError: If the cluster is lost. A task that fails returns a failed row instead.
         """
         raise NotImplementedError
 
     def close(self) -> None:
-        """Ends everything that runs."""
+        """Stops all running tasks."""
 
 
 class InlineExecutor(Executor):
-    """Runs one task at a time in this very process.
+    """Runs one task at a time in the calling process.
 
     Args:
-        threads: Of torch, while a task runs.
+        threads: Number of torch's threads while a task runs.
     """
 
     def __init__(self, threads: int = THREADS) -> None:
@@ -83,7 +87,7 @@ class InlineExecutor(Executor):
         self._task: Task | None = None
 
     def has_room(self) -> bool:
-        """True between tasks."""
+        """Returns True if no task is waiting."""
         return self._task is None
 
     def submit(self, task: Task) -> None:
@@ -91,6 +95,6 @@ class InlineExecutor(Executor):
         self._task = task
 
     def wait(self, seconds: float) -> list[Finished]:
-        """Runs the task."""
+        """Runs the task that was submitted, and returns it."""
         task, self._task = self._task, None
         return [Finished(task, task.run(self._threads))] if task else []

@@ -1,6 +1,6 @@
-"""The local executor: one long-lived worker per slot, reused from job to job and replaced when it dies.
+"""Local executor: one long-lived worker process per slot, reused for many jobs and replaced when it dies.
 
-So imports are paid once per slot, and a crash or running out of memory costs one job.
+So modules are imported once per slot, and a crash or lack of memory costs one job only.
 """
 
 import os
@@ -12,12 +12,12 @@ from ..jobs import THREADS, failed_entry
 from .base import Executor, Finished, Task
 from .worker import Worker, WorkerDiedError
 
-MEMORY_PER_JOB = 4 * 2**30  # bytes; a ResNet50 on batches of 128 images of 224 pixels takes half of it
-ATTEMPTS = 3  # of a job whose worker dies: it can be killed for no fault of the job
+MEMORY_PER_JOB = 4 * 2**30  # bytes; a ResNet50 with batches of 128 images of 224 pixels takes half of that
+ATTEMPTS = 3  # per job: a worker can be killed without a fault of the job
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
@@ -25,7 +25,11 @@ def usable_cores() -> int:
 
 
 def default_jobs(threads: int) -> int:
-    """As many tasks as cores and memory have room for."""
+    """Returns the number of tasks for which this machine has cores and memory.
+
+    Args:
+        threads: Number of threads of each task.
+    """
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
@@ -34,7 +38,7 @@ def default_jobs(threads: int) -> int:
 
 
 def visible_gpus() -> list[str]:
-    """CUDA devices, as CUDA_VISIBLE_DEVICES names them."""
+    """Returns the names of the visible CUDA devices, in the form of CUDA_VISIBLE_DEVICES."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [name for name in named.split(",") if name]
@@ -45,7 +49,7 @@ def visible_gpus() -> list[str]:
 
 @dataclass
 class _Slot:
-    """A place for one worker, and the task it runs."""
+    """Place for one worker and the task that it runs."""
 
     gpu: str | None
     worker: Worker | None = None
@@ -57,9 +61,9 @@ class LocalExecutor(Executor):
     """Runs tasks in worker processes on this machine.
 
     Args:
-        jobs: Tasks at a time; by default one per GPU or, without any, as many as the cores give threads for, with
-            4 GiB of memory each.
-        threads: Of each task.
+        jobs: Number of tasks at a time. Default: one per GPU; without GPUs as many as there are cores for, and 4 GiB
+            of memory for each.
+        threads: Number of torch's threads in each task.
 
     Raises:
         ValueError: If a number is below 1.
@@ -72,11 +76,11 @@ class LocalExecutor(Executor):
         self._slots = [_Slot(gpus[number % len(gpus)] if gpus else None) for number in range(slots)]
 
     def has_room(self) -> bool:
-        """Whether a slot is idle."""
+        """Returns True if a slot is idle."""
         return any(slot.task is None for slot in self._slots)
 
     def submit(self, task: Task) -> None:
-        """Gives the task to an idle slot, preferably one whose worker is up."""
+        """Gives the task to an idle slot, preferably one with a running worker."""
         idle = [slot for slot in self._slots if slot.task is None]
         self._begin(min(idle, key=lambda slot: slot.worker is None), task, attempt=1)
 
@@ -87,14 +91,14 @@ class LocalExecutor(Executor):
         slot.worker.give(task)
 
     def wait(self, seconds: float) -> list[Finished]:
-        """Tasks that ended; those whose worker died are tried again, three times in all."""
+        """Returns tasks that have ended. A task whose worker died is tried again, three times in all."""
         busy = [slot for slot in self._slots if slot.task is not None and slot.worker is not None]
         ready = connection.wait([slot.worker.channel for slot in busy if slot.worker], timeout=seconds)
         ended = (self._collect(slot) for slot in busy if slot.worker and slot.worker.channel in ready)
         return [finished for finished in ended if finished is not None]
 
     def _collect(self, slot: _Slot) -> Finished | None:
-        """What the worker gave; None if it died and the task was begun again."""
+        """Returns the finished task of a slot; None if its worker died and the task was started again."""
         task, worker = slot.task, slot.worker
         assert task is not None
         assert worker is not None
@@ -112,7 +116,7 @@ class LocalExecutor(Executor):
         return Finished(task, entries)
 
     def close(self) -> None:
-        """Ends the workers, whatever they do."""
+        """Kills all workers."""
         for slot in self._slots:
             if slot.worker is not None:
                 slot.worker.end()

@@ -1,7 +1,7 @@
-"""The Ray executor: tasks run on a Ray cluster, or on one that it starts on this machine, and bring their rows back.
+"""Ray executor: runs tasks on a Ray cluster, or on one that it starts on this machine, and collects their rows.
 
-Ray runs a task again, on another node, when its worker or its node dies. Node failures that Ray can't mend end the task
-as a failed row; a cluster that is lost ends the sweep, which goes on where it was when it is run again.
+Ray runs a task again on another node when its worker or its node dies. A failure that Ray can't repair gives a failed
+row. A lost cluster ends the sweep, which continues when it is run again.
 """
 
 import atexit
@@ -23,24 +23,24 @@ from .local import usable_cores
 from .ray_address import AUTO, CLIENT, check_address, endpoint, silence
 from .ray_files import Setting, given_checkpoint, run_shipped
 
-RETRIES = 3  # of a task whose worker or node dies, or is killed for want of memory
-STORE = 256 * 2**20  # bytes, of the object store of a cluster started here; what is larger goes to disk
-LOOK = 3.0  # seconds between two looks at the cluster
+RETRIES = 3  # of a task whose worker or node dies, or runs out of memory
+STORE = 256 * 2**20  # bytes of the object store of a cluster started here; larger content goes to disk
+LOOK = 3.0  # seconds between two checks of the cluster
 LOST_AFTER = 20.0  # seconds without an answer of the head node; after 60, Ray would abort this process
-PATIENCE = 600.0  # seconds without a node that can run a task: one may come back
+PATIENCE = 600.0  # seconds without a node that can run a task; a node may come back
 CLOSE = 8.0  # seconds
 ROUNDING = 1e-6  # 0.3 / 0.1 is a little less than 3
 
 
 class RayExecutor(Executor):
-    """Runs tasks with Ray. If Ray is initialised in this process already, that cluster is used and left as it is.
+    """Runs tasks with Ray. If Ray is initialised in this process already, that cluster is used and left running.
 
     Args:
-        address: `auto`, `HOST:PORT` or `ray://HOST:PORT` of a cluster; None starts one on this machine, unless
-            the environment's RAY_ADDRESS names one.
-        cpus: Each task gets so many; torch uses as many threads.
-        gpus: Each task gets so many; a fraction shares a GPU. With 0 a task sees none.
-        jobs: Tasks at a time; by default as many as there is room for, and some more to have them at hand.
+        address: Address of a cluster: `auto`, `HOST:PORT` or `ray://HOST:PORT`. None starts a cluster on this machine,
+            unless the environment's RAY_ADDRESS names one.
+        cpus: Number of CPUs of each task; torch uses as many threads.
+        gpus: Number of GPUs of each task; a fraction shares a GPU. With 0 a task sees none.
+        jobs: Number of tasks at a time. Default: as many as the cluster has room for, and some more in its queue.
 
     Raises:
         ValueError: If Ray is missing or can't be started, no cluster answers at the address, or a task fits on no node.
@@ -57,7 +57,7 @@ class RayExecutor(Executor):
         self._full_since: float | None = None
         self._ray = _imported()
         self._address = address
-        if address in (None, AUTO):  # Ray's own rule, applied here to be able to check what it names
+        if address in (None, AUTO):  # Ray's rule, applied here so that the address can be checked
             self._address = os.environ.get("RAY_ADDRESS") or address
         self._ours = not self._ray.is_initialized()
         self._handler = signal.getsignal(signal.SIGTERM)
@@ -77,15 +77,15 @@ class RayExecutor(Executor):
             quiet |= {"include_dashboard": False, "num_cpus": usable_cores(), "object_store_memory": STORE}
         try:
             self._ray.init(address=self._address or "local", **quiet)
-        except Exception as error:  # Ray raises many kinds, bare Exception among them
+        except Exception as error:  # Ray raises many types, plain Exception among them
             where = f"joined at {self._address}" if self._address else "started on this machine"
             raise ValueError(f"Ray can't be {where} ({shorten(str(error), 300)})") from error
         finally:
-            if self._handler != signal.SIG_DFL:  # Ray has put its own in its place, which is better than none
+            if self._handler != signal.SIG_DFL:  # Ray has replaced the caller's handler; its own only beats the default
                 _handle_sigterm(self._handler)
 
     def _begin(self) -> None:
-        """Looks at the cluster, and prepares the function that its workers run."""
+        """Checks the cluster's nodes, and prepares the function that its workers run."""
         ray = self._ray
         self._home: str | None = None
         if self._address is not None and self._address.startswith(CLIENT):
@@ -106,14 +106,14 @@ class RayExecutor(Executor):
         return [node for node in self._ray.nodes() if node["Alive"]]
 
     def has_room(self) -> bool:
-        """Whether fewer tasks run than there is room for."""
+        """Returns True if the cluster can take another task."""
         return len(self._running) < (self._jobs or self._slots + max(2, self._slots // 4))
 
     def submit(self, task: Task) -> None:
         """Gives the task to Ray, with the content of the files that it needs.
 
         Raises:
-            ValueError: If Ray doesn't take it.
+            ValueError: If Ray refuses it.
         """
         try:
             contents = [self._content(path) for path in (task.checkpoint, given_checkpoint(task))]
@@ -122,7 +122,7 @@ class RayExecutor(Executor):
             raise ValueError(f"the Ray cluster doesn't take {task.job} ({shorten(str(error), 300)})") from error
 
     def _content(self, path: str | Path | None) -> Any:
-        """A reference to a file's content, sent once for all tasks that need it; None if the task shall see itself."""
+        """Returns a reference to a file's content, sent once for all tasks; None if the task must read the path."""
         if path is None:
             return None
         if str(path) not in self._shipped:
@@ -134,7 +134,10 @@ class RayExecutor(Executor):
         return self._shipped[str(path)]
 
     def wait(self, seconds: float) -> list[Finished]:
-        """Tasks that ended.
+        """Returns tasks that have ended.
+
+        Args:
+            seconds: Longest time to wait.
 
         Raises:
             ValueError: If the cluster is lost, or has had no node that can run a task for ten minutes.
@@ -149,7 +152,7 @@ class RayExecutor(Executor):
                     self._look()
                 except ValueError:
                     if not finished:
-                        raise  # else what ended is handed over first: a lost cluster is so at the next call, too
+                        raise  # otherwise return what ended; the next call raises the error again
             if finished or left == 0:
                 return finished
         return []
@@ -174,10 +177,10 @@ class RayExecutor(Executor):
         return finished
 
     def _look(self, patience: float | None = None) -> None:
-        """Counts the slots anew: nodes come and go. Raises ValueError if the cluster is lost."""
+        """Counts the slots again, since nodes come and go. Raises ValueError if the cluster is lost."""
         now = time.monotonic()
         self._next_look = now + LOOK
-        problem = silence(*self._head)  # asked first: without the head node the next call would not come back
+        problem = silence(*self._head)  # checked first: without the head node the next call would hang
         if problem is not None:
             self._silent_since = self._silent_since or now
             if now - self._silent_since >= (LOST_AFTER if patience is None else patience):
@@ -199,8 +202,8 @@ class RayExecutor(Executor):
         except self._ray.exceptions.RayTaskError as error:
             cause = error.cause or error
             entries = [failed_entry(job, type(cause).__name__, str(cause), str(error))]
-        except Exception as error:  # what Ray can't mend: a worker that always dies, want of memory, ...
-            self._look(patience=0)  # ... or a lost cluster, which is no failure of the task
+        except Exception as error:  # Ray gave up: a worker that always dies, no memory, ...
+            self._look(patience=0)  # ... or a lost cluster, which raises here and fails no task
             entries = [failed_entry(job, type(error).__name__, shorten(str(error), 600))]
         task = self._running.pop(reference)
         needed = {str(path) for other in self._running.values() for path in _files(other)}
@@ -208,7 +211,7 @@ class RayExecutor(Executor):
         return Finished(task, entries)
 
     def close(self) -> None:
-        """Ends the tasks that run, and what was started or joined here."""
+        """Cancels running tasks, and leaves or stops the cluster if this executor joined or started it."""
         for reference in self._running:
             with contextlib.suppress(Exception):  # the cluster may be lost
                 self._ray.cancel(reference, force=True)
@@ -218,14 +221,14 @@ class RayExecutor(Executor):
             ending = threading.Thread(target=self._ray.shutdown, daemon=True)
             ending.start()
             ending.join(CLOSE)
-            if ending.is_alive():  # it waits for a head node that has hung; it would do so again when Python exits
+            if ending.is_alive():  # it waits for a dead head node, and would wait again when Python exits
                 atexit.unregister(self._ray.shutdown)
             _handle_sigterm(self._handler)
 
 
 def _imported() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # Ray's default is for ever
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # Ray's default has no limit
     try:
         import ray
     except ImportError as error:
@@ -252,7 +255,7 @@ def _files(task: Task) -> list[str | Path]:
 
 
 def _slots(nodes: list[dict[str, Any]], cpus: float, gpus: float) -> int:
-    """How many tasks the nodes can run at a time; a task has its CPUs and GPUs on one node."""
+    """Returns the number of tasks that the nodes can run at a time; a task needs its CPUs and GPUs on one node."""
     slots = 0
     for node in nodes:
         have = node["Resources"]

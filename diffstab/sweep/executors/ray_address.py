@@ -1,4 +1,4 @@
-"""Whether a Ray cluster answers at an address, told within seconds: `ray.init` itself tries for minutes, or aborts."""
+"""Check within seconds that a Ray cluster answers at an address: `ray.init` tries for minutes, or aborts."""
 
 import importlib.util
 import os
@@ -14,7 +14,7 @@ AUTO, CLIENT = "auto", "ray://"
 ANSWER = 2.5  # seconds, for a server to show that it speaks HTTP/2
 FIND = 8.5  # seconds, to find and join the cluster that `auto` means
 JOIN = 30.0  # seconds, to join a cluster that answers
-# What an HTTP/2 client sends first (RFC 9113, section 3.4), with empty settings; gRPC, which Ray speaks, runs on it.
+# First bytes of an HTTP/2 client (RFC 9113, section 3.4), with empty settings; Ray's gRPC runs on HTTP/2.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 FRAME_HEADER, SETTINGS = 9, 4  # bytes of a frame's header; the type that it names in the server's answer
 JOIN_CODE = """
@@ -25,7 +25,7 @@ ray.shutdown()
 
 
 def endpoint(address: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT` or `ray://HOST:PORT`. Raises ValueError."""
+    """Returns host and port of `HOST:PORT` or `ray://HOST:PORT`. Raises ValueError for other forms."""
     host, _, port = address.removeprefix(CLIENT).rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise ValueError(
@@ -35,7 +35,7 @@ def endpoint(address: str) -> tuple[str, int]:
 
 
 def silence(host: str, port: int) -> str | None:
-    """Why no gRPC server answers there, or None if one does; within 2.5 s, the look-up of the name included."""
+    """Returns the reason why no gRPC server answers at an address; None if one does. Takes at most 2.5 s."""
     answer: SimpleQueue[str | None] = SimpleQueue()
     Thread(target=lambda: answer.put(_handshake(host, port)), daemon=True).start()
     try:
@@ -53,13 +53,13 @@ def _handshake(host: str, port: int) -> str | None:
             link.sendall(PREFACE)
             while len(header) < FRAME_HEADER and (part := link.recv(FRAME_HEADER - len(header))):
                 header += part
-    except (OSError, UnicodeError) as error:  # the latter of names that can be no host's
+    except (OSError, UnicodeError) as error:  # UnicodeError: the name can be no host's
         return getattr(error, "strerror", None) or str(error)
     return None if len(header) == FRAME_HEADER and header[3] == SETTINGS else "what listens there is no Ray cluster"
 
 
 def check_address(address: str) -> None:
-    """Raises ValueError, within 10 s, unless a Ray cluster answers there; and unless this process can join it.
+    """Raises ValueError unless a Ray cluster answers at an address, and this process can join it.
 
     Args:
         address: `auto`, `HOST:PORT` or `ray://HOST:PORT`.
@@ -77,7 +77,7 @@ def check_address(address: str) -> None:
         raise ValueError(f"no Ray cluster answers at {address} ({problem}); see ray status on its head node")
     way = "the port must be of its Ray client server, usually 10001"
     if not address.startswith(CLIENT):
-        problem = _problem(["-m", "ray.scripts.scripts", "status", "--address", address], JOIN)  # tells causes at once
+        problem = _problem(["-m", "ray.scripts.scripts", "status", "--address", address], JOIN)  # shows causes at once
         way = "run on one of its nodes, or give ray://HOST:10001"
         if problem is not None:
             raise ValueError(f"what answers at {address} takes no Ray driver ({problem})")
@@ -87,7 +87,7 @@ def check_address(address: str) -> None:
 
 
 def _problem(arguments: list[str], seconds: float) -> str | None:
-    """Runs Python; what went wrong, or None. In a process of its own: what hangs or aborts there can be killed."""
+    """Runs Python with arguments in a new process, which can be killed if it hangs, and returns its error or None."""
     command = [sys.executable, *arguments]
     try:
         done = subprocess.run(

@@ -1,4 +1,7 @@
-"""What a task needs of the driver's disk goes with it: on a node in temporary files, in its rows by their own names."""
+"""Files of a Ray task: their content travels from the driver to the node's temporary files.
+
+A row still has the paths that the files have on the driver (the process that runs the sweep).
+"""
 
 import contextlib
 import os
@@ -16,12 +19,12 @@ from .base import Task
 
 @dataclass(frozen=True)
 class Setting:
-    """How a task runs on a node.
+    """Settings with which tasks run on a node.
 
     Attributes:
-        folder: The driver's working folder; relative paths mean the same where the node has it.
-        threads: Of torch: numbers may depend on it.
-        gpus: Whether the task may see any.
+        folder: Working folder of the driver; relative paths mean the same if the node has that folder.
+        threads: Number of torch's threads, on which numbers may depend.
+        gpus: True if the task may see GPUs.
     """
 
     folder: str
@@ -30,19 +33,19 @@ class Setting:
 
 
 def given_checkpoint(task: Task) -> str | None:
-    """The file of weights that the job's options name, if any."""
+    """Returns the checkpoint that the job's options name; None if they name none."""
     options = task.job.options
     return options.checkpoint if isinstance(options, MeasureOptions) else None
 
 
 def run_shipped(task: Task, setting: Setting, trained: bytes | None, given: bytes | None) -> list[Entry]:
-    """Runs a task on a node.
+    """Runs a task on a node and returns its rows.
 
     Args:
-        task: With paths as they are on the driver.
-        setting: How it runs.
+        task: Task with the driver's paths.
+        setting: Working folder, threads and GPUs.
         trained: Content of `task.checkpoint`; None leaves the path as it is.
-        given: Content of the checkpoint that the job's options name; likewise.
+        given: Content of the checkpoint that the job's options name; None leaves the path as it is.
     """
     if not setting.gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # else tasks that asked for none would share the node's GPUs
@@ -63,7 +66,7 @@ def _working_in(folder: str) -> Iterator[None]:
 
 
 def _unpacked(task: Task, folder: Path, trained: bytes | None, given: bytes | None) -> tuple[Task, dict[str, str]]:
-    """The task with paths that are good on this node, and the original of each."""
+    """Writes the files, and returns the task with this node's paths and the driver's path for each."""
     originals: dict[str, str] = {}
 
     def written(original: str | Path, content: bytes) -> str:
@@ -86,7 +89,7 @@ def _unpacked(task: Task, folder: Path, trained: bytes | None, given: bytes | No
 
 
 def _renamed(value: Any, originals: Mapping[str, str]) -> Any:
-    """A row's values with the originals' names in place of the temporary files', in messages too."""
+    """Returns a row's values, messages included, with the driver's paths in place of the temporary files' paths."""
     if isinstance(value, str):
         for place, original in originals.items():
             value = value.replace(place, original)

@@ -1,6 +1,6 @@
-"""The Slurm executor, over submitit: array jobs, whose elements write to the store on the shared disk themselves.
+"""Slurm executor, using submitit: elements of array jobs write their rows to the store on the shared disk.
 
-So nothing is lost if this process ends: what was sent goes on, and running the sweep again takes up what is missing.
+So nothing is lost if this process ends: elements that were sent go on, and the sweep, run again, sends what is missing.
 """
 
 import math
@@ -25,21 +25,21 @@ from .slurm_parameters import named_parameters
 
 CLUSTERS = ("slurm", "local")
 LARGEST_ARRAY = 1000  # elements; Slurm's own default is 1001
-TIMEOUT = 60  # minutes of an element, where no timeout_min is given; submitit's own default is 5
-POLL = {"slurm": 2.0, "local": 0.1}  # seconds between two looks at what has ended
-GRACE = {"slurm": 90.0, "local": 0.0}  # seconds for the rows of an ended element to show on a network disk
-PAUSES = (1.0, 5.0, 30.0)  # seconds before a row is added again that the store did not take
+TIMEOUT = 60  # minutes of an element, unless timeout_min is given; submitit's default is 5
+POLL = {"slurm": 2.0, "local": 0.1}  # seconds between two checks of ended elements
+GRACE = {"slurm": 90.0, "local": 0.0}  # seconds until rows of an ended element must show on a network disk
+PAUSES = (1.0, 5.0, 30.0)  # seconds before adding a row is tried again
 CLOSE = 5.0  # seconds
-FOLDER = "slurm"  # of the store: submitit's logs and pickles
+FOLDER = "slurm"  # folder in the store for submitit's logs and pickles
 
 
 class Element:
-    """Some tasks, run one after another on a node. Requeued, it goes on with those that are left.
+    """Element of an array job: runs some tasks one after another on a node. After a requeue it continues with the rest.
 
     Args:
         store: Folder of the store.
-        tasks: To run; those that are in the store as done are left out.
-        threads: Of torch.
+        tasks: Tasks to run; those that are done in the store are left out.
+        threads: Number of torch's threads.
     """
 
     def __init__(self, store: Path, tasks: Sequence[Task], threads: int) -> None:
@@ -47,7 +47,7 @@ class Element:
         self.left = list(tasks)
 
     def __call__(self) -> None:
-        """Runs the tasks; their rows go to the store."""
+        """Runs the tasks and writes their rows to the store."""
         store = Store(self.store)
         while self.left:
             store.refresh()
@@ -59,16 +59,16 @@ class Element:
         store.close()
 
     def checkpoint(self) -> Any:
-        """What submitit runs in its place after a preemption or a time-out."""
+        """Returns the object that submitit runs after a preemption or a time-out."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
 
-    __submitit_checkpoint__ = checkpoint  # by its later name
+    __submitit_checkpoint__ = checkpoint  # name in later releases of submitit
 
 
 def _add(store: Store, entry: Entry, replaces: str | None) -> None:
-    """Hundreds of elements may want the store's lock at once: what took hours to measure is not lost for that."""
+    """Adds a row, with several tries: hundreds of elements may want the store's lock at once."""
     for pause in PAUSES:
         try:
             store.add(entry, replaces=replaces)
@@ -80,12 +80,13 @@ def _add(store: Store, entry: Entry, replaces: str | None) -> None:
 
 @dataclass
 class _Flight:
-    """An element that was sent.
+    """An element that was sent to Slurm.
 
     Attributes:
-        tasks: Those without a row.
-        before: The checksum of each task's row when it was sent, by job: a failure of an earlier sweep is none of this.
-        ended: When it was seen to have ended.
+        job: submitit's job.
+        tasks: Tasks of the element that have no row yet.
+        before: Checksum of each task's row when it was sent, by the job's id: an unchanged row is of an earlier sweep.
+        ended: Time at which the element was seen to have ended; None while it runs.
     """
 
     job: Any
@@ -99,16 +100,16 @@ class SlurmExecutor(Executor):
 
     Args:
         store: Folder of the store, on a disk that all nodes share.
-        cluster: `slurm`, or `local` for processes on this machine in its place.
-        jobs: Array elements at a time; by default submitit's 256, and on `local` as many as there are cores for.
-        cpus: Of each element; torch uses as many threads.
-        gpus: Of each element.
-        per_task: Tasks of each element; by default one, or more so that no more than 1,000 elements are sent at once.
-        parameters: Further ones of submitit, such as `partition` or `timeout_min` (minutes, by default 60).
+        cluster: `slurm`, or `local` for processes on this machine instead.
+        jobs: Number of array elements at a time. Default: submitit's 256; for `local` as many as there are cores for.
+        cpus: Number of CPUs of each element; torch uses as many threads.
+        gpus: Number of GPUs of each element.
+        per_task: Number of tasks of each element. Default: one, or as many as keep an array at 1,000 elements.
+        parameters: Further parameters of submitit, such as `partition` or `timeout_min` (minutes, 60 by default).
 
     Raises:
-        ValueError: If submitit or sbatch is missing, an argument is out of range, a parameter unknown, or the folder
-            is no store.
+        ValueError: If submitit or sbatch is missing, an argument is out of range, a parameter is unknown, or the
+            folder is no store.
     """
 
     keeps_rows = True
@@ -143,9 +144,9 @@ class SlurmExecutor(Executor):
             raise ValueError(f"submitit refuses the parameters {dict(parameters)} ({_line(error)})") from error
 
     def has_room(self) -> bool:
-        """Slurm has a queue for any number; with a bound, what follows waits until fewer elements are left."""
+        """Returns True if another task can be sent: always without a limit, since Slurm has a queue."""
         held = len(self._flights)
-        if self._cluster == "local":  # no array there, so that all that is sent runs at once
+        if self._cluster == "local":  # processes have no array's limit: all run at once
             held += len(self._waiting) // (self._per_task or 1)
         return self._jobs is None or held < self._jobs
 
@@ -154,10 +155,13 @@ class SlurmExecutor(Executor):
         self._waiting.append(task)
 
     def wait(self, seconds: float) -> list[Finished]:
-        """Sends what waits, then gives the tasks whose elements ended.
+        """Sends submitted tasks, then returns the tasks that have ended.
+
+        Args:
+            seconds: Longest time to wait.
 
         Raises:
-            ValueError: If Slurm refuses the array.
+            ValueError: If Slurm refuses the array job.
         """
         deadline = time.monotonic() + seconds
         if self._waiting:
@@ -166,7 +170,7 @@ class SlurmExecutor(Executor):
             time.sleep(max(0.0, min(deadline, self._next_look) - time.monotonic()))
             if (began := time.monotonic()) >= self._next_look:
                 finished = self._look()
-                took = time.monotonic() - began  # a network disk can be slow: nine tenths of its time are for others
+                took = time.monotonic() - began  # use at most a tenth of a slow network disk's time
                 self._next_look = time.monotonic() + max(POLL[self._cluster], 9 * took)
                 if finished:
                     return finished
@@ -175,7 +179,7 @@ class SlurmExecutor(Executor):
         return []
 
     def _send(self) -> None:
-        """One array for each 1,000 elements."""
+        """Sends the waiting tasks, as one array job per 1,000 elements."""
         self._store.refresh()
         size = self._per_task or math.ceil(len(self._waiting) / LARGEST_ARRAY)
         groups = [self._waiting[start : start + size] for start in range(0, len(self._waiting), size)]
@@ -197,8 +201,8 @@ class SlurmExecutor(Executor):
         return self._store.row_of(task.job.id)["checksum"] if known else None
 
     def _look(self) -> list[Finished]:
-        """Takes the rows that have come, and ends the tasks of dead elements."""
-        for flight in self._flights:  # asked before the rows are read: what has ended has written them
+        """Returns tasks whose rows have come, and fails the tasks of dead elements."""
+        for flight in self._flights:  # checked before rows are read: an ended element has written its rows
             if flight.ended is None and flight.job.done():
                 flight.ended = time.monotonic()
         self._store.refresh()
@@ -219,13 +223,13 @@ class SlurmExecutor(Executor):
         return self._store.row_of(task.job.id) if new or done else None
 
     def _failed(self, task: Task, flight: _Flight) -> Finished:
-        """Its row is written here: the element that should have done so is dead."""
+        """Writes the failed row of a task whose element died, and returns the task."""
         entry = failed_entry(task.job, "ElementDied", _last_words(flight.job))
         self._store.add(entry, replaces=task.job.replaces)
         return Finished(task, [entry])
 
     def close(self) -> None:
-        """Ends processes on this machine; what Slurm was given goes on, and writes to the store."""
+        """Ends processes on this machine. Elements that Slurm has go on, and write to the store."""
         flights = self._flights if self._cluster == "local" else []
         for flight in flights:
             if flight.tasks:
@@ -239,8 +243,9 @@ class SlurmExecutor(Executor):
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Processes started inside can be interrupted, also where this one ignores that, as a job in a script's background
-    does: they would inherit it.
+    """Makes processes that are started inside interruptible, even if this process ignores SIGINT.
+
+    Background jobs of a script ignore SIGINT, and their child processes would inherit that.
     """
     ignored = (
         signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread()
@@ -255,7 +260,7 @@ def _interruptible() -> Iterator[None]:
 
 
 def _sender(folder: Path, cluster: str) -> Any:
-    """submitit's executor."""
+    """Makes submitit's executor. Raises ValueError if submitit or a command of Slurm is missing."""
     try:
         import submitit
     except ImportError as error:
@@ -279,10 +284,12 @@ def _check(cluster: str, **counts: int | None) -> None:
 
 
 def _last_words(job: Any) -> str:
-    """How an element ended, and where its log is."""
+    """Returns a message with an element's final state, its last line of output, and its log's path."""
     lines = (job.stderr() or "").strip().splitlines()
-    words = f"; its last words: {shorten(lines[-1], 300)}" if lines else ""
-    return f"job {job.job_id} ended as {job.state} before this was done{words}; see {FOLDER}/{job.paths.stderr.name}"
+    words = f"; its last line: {shorten(lines[-1], 300)}" if lines else ""
+    return (
+        f"job {job.job_id} ended as {job.state} before this task was done{words}; see {FOLDER}/{job.paths.stderr.name}"
+    )
 
 
 def _line(error: BaseException) -> str:

@@ -1,11 +1,11 @@
-"""Names and values of submitit's parameters, as they are given on a command line."""
+"""Names and values of submitit's parameters, read from texts of the command line."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 PREFIX = "slurm_"
-SET_BY = {  # parameters that follow from the executor's own arguments
+SET_BY = {  # parameters that the executor's arguments set
     "cpus_per_task": "--cpus-per-job",
     "gpus_per_node": "--gpus-per-job",
     "num_gpus": "--gpus-per-job",
@@ -18,14 +18,14 @@ LISTS = ("setup", "teardown", "srun_args")
 
 
 def named_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """As `AutoExecutor.update_parameters` takes them.
+    """Returns parameters with the names and types that `AutoExecutor.update_parameters` takes.
 
     Args:
-        parameters: By submitit's names, with or without the prefix `slurm_`; values may be text.
+        parameters: Values by submitit's names, with or without the prefix `slurm_`; values may be texts.
 
     Raises:
-        ValueError: If a name is unknown (the message has the nearest) or set by something else, or a value is not of
-            its type.
+        ValueError: If a name is unknown (the message has the nearest one) or set by another option, or a value has the
+            wrong type.
     """
     from submitit import AutoExecutor, SlurmExecutor
 
@@ -34,7 +34,7 @@ def named_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     named: dict[str, Any] = {}
     for given, value in parameters.items():
         name = str(given).replace("-", "_").removeprefix(PREFIX)
-        name = "timeout_min" if name == "time" else name  # submitit reckons with minutes
+        name = "timeout_min" if name == "time" else name  # submitit's name, in minutes
         if name in SET_BY:
             raise ValueError(f"{given} can't be given as a Slurm option: {SET_BY[name]}")
         if name not in known:
@@ -46,7 +46,7 @@ def named_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(given: str, value: Any, kind: type, many: bool) -> Any:
-    """Text as the type that submitit wants."""
+    """Returns a value with the type that submitit needs."""
     if many:
         return [value] if isinstance(value, str) else list(value)
     if str(value).lower() in ("true", "false"):

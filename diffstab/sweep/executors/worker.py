@@ -1,4 +1,4 @@
-"""A long-lived worker process that runs one task after another, and its life on the other side."""
+"""A long-lived worker process that runs one task after another: the parent's handle, and the code in the process."""
 
 import contextlib
 import os
@@ -16,20 +16,20 @@ from .base import Task
 
 
 class WorkerDiedError(Exception):
-    """The worker ended without an answer; the message says how, and its last words."""
+    """Raised if a worker ended without returning rows; the message has its exit status and its last line of output."""
 
 
 class Worker:
-    """A spawned process with a channel for tasks.
+    """A spawned process with a channel for tasks and rows.
 
     Args:
-        threads: That torch may use in it.
-        gpu: The only CUDA device that it sees, if given.
+        threads: Number of torch's threads in the process.
+        gpu: Only CUDA device that the process sees; None for all.
     """
 
     def __init__(self, threads: int, gpu: str | None) -> None:
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115  without a name, so that nothing is left of it
-        words = None if sys.platform == "win32" else Connection(os.dup(self._words.fileno()))  # a handle that is shared
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115  a file without a name, which leaves nothing behind
+        words = None if sys.platform == "win32" else Connection(os.dup(self._words.fileno()))  # shared with the process
         context = get_context("spawn")
         self.channel, theirs = context.Pipe()
         arguments = (theirs, threads, gpu, words)
@@ -41,12 +41,12 @@ class Worker:
             words.close()
 
     def give(self, task: Task) -> None:
-        """Sends a task; where the worker has died, `take` will tell."""
+        """Sends a task. If the worker has died, `take` will raise the error."""
         with contextlib.suppress(OSError):
             self.channel.send(task)
 
     def take(self) -> list[Entry]:
-        """The rows of the task. Raises WorkerDiedError."""
+        """Waits for the task's rows and returns them. Raises WorkerDiedError if the worker died."""
         try:
             entries: list[Entry] = self.channel.recv()
         except (EOFError, OSError):
@@ -60,10 +60,10 @@ class Worker:
             how = signal.Signals(-code).name + (" (out of memory?)" if -code == signal.SIGKILL else "")
         self._words.seek(0)
         words = self._words.read().decode(errors="replace").strip().splitlines()
-        return how + (f"; its last words: {words[-1][:200]}" if words else "")
+        return how + (f"; its last line: {words[-1][:200]}" if words else "")
 
     def end(self) -> None:
-        """Ends the process, whatever it does."""
+        """Kills the process."""
         self._process.kill()
         self._process.join()
         self.channel.close()
@@ -72,7 +72,7 @@ class Worker:
 
 @contextlib.contextmanager
 def _without_main_script() -> Iterator[None]:
-    """A worker needs nothing of the main script, which would run again in it where it has no `__main__` guard."""
+    """Hides the main script from a new process, which would run it again if it lacks a `__main__` guard."""
     main = sys.modules["__main__"]
     kept = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
     try:
@@ -87,19 +87,19 @@ def _without_main_script() -> Iterator[None]:
 def work(
     channel: "Connection[list[Entry], Task]", threads: int, gpu: str | None, words: "Connection[Any, Any] | None"
 ) -> None:
-    """A worker's life: tasks in, rows out, until its parent closes the channel or dies.
+    """Runs in the worker process: receives tasks and sends rows, until the parent closes the channel or dies.
 
     Args:
-        channel: For tasks and rows.
-        threads: That torch may use.
-        gpu: The only CUDA device that it sees, if given.
-        words: An open file for what is printed, of which the parent tells the end if this process dies.
+        channel: Connection for tasks and rows.
+        threads: Number of torch's threads.
+        gpu: Only CUDA device that the process sees; None for all.
+        words: Open file for printed text, whose end the parent shows if this process dies.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which then ends its workers
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    # it ends with its parent in any case, and loaders need processes of their own, which a daemon may not have
+    # data loaders start processes, which a daemon may not; the thread above ends this process with its parent
     current_process()._config["daemon"] = False  # type: ignore[attr-defined]
-    set_start_method(None, force=True)  # which start as in any process: spawned ones would each import torch
+    set_start_method(None, force=True)  # the platform's default: each spawned process would import torch
     if words is not None:
         os.dup2(words.fileno(), 1)
         os.dup2(words.fileno(), 2)
