@@ -61,7 +61,7 @@ def described(picture: Path) -> dict[str, Any]:
 def seeds_of(line: Line, name: str, seeds: int) -> list[dict[str, float]]:
     """A value for each seed, with the log-average and standard deviation of the point.
 
-    >>> [one["value"] for one in seeds_of({"R": 2.0, "R_log_sd": 2**0.5 * math.log(2)}, "R", 2)]
+    >>> [round(one["value"], 9) for one in seeds_of({"R": 2.0, "R_log_sd": 2**0.5 * math.log(2)}, "R", 2)]
     [4.0, 1.0]
     """
     value, deviation = line[name], line.get(f"{name}_log_sd")
@@ -104,7 +104,7 @@ def measured(lines: Sequence[Line], setting: Line) -> list[Row]:
                 rows.append({"kind": "train", "status": "done", **job, "train_loss": losses[seed]["value"]})
         if line.get("R_init"):
             seeds = 2 if line.get("R_init_log_sd") else 1
-            fresh = [{name: value for name in "RDG"} for value in seeds_of(line, "R_init", seeds)]
+            fresh = [dict.fromkeys("RDG", value) for value in seeds_of(line, "R_init", seeds)]
             rows += [{**shared, **one, "weights": "init", "weights_sha256": f"{k}"} for k, one in enumerate(fresh)]
     return rows
 

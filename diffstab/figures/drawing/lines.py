@@ -72,7 +72,7 @@ def draw_unit(panel: Axes) -> None:
 
 def look_keys(looks: Mapping[str, Look], *, joined: bool = True) -> list[Line2D]:
     """An entry of the key for each label, on a line where points are joined."""
-    style = "-" if joined else "none"
+    style: Any = "-" if joined else "none"
     return [Line2D([], [], linestyle=style, label=label, **marks(look, fresh=False)) for label, look in looks.items()]
 
 
@@ -81,14 +81,22 @@ def line_keys(series: Iterable[Series], *, joined: bool = True) -> list[Line2D]:
     kinds = sorted({one.fresh for one in series})
     if kinds == [False]:
         return []
-    told, styles = ("after training", "at initialisation"), ("-", "--") if joined else ("none", "none")
+    told = ("after training", "at initialisation")
+    styles: Any = ("-", "--") if joined else ("none", "none")
     return [
         Line2D([], [], linestyle=styles[fresh], label=told[fresh], **marks(Look(INK, "o"), fresh)) for fresh in kinds
     ]
 
 
 def panels_of(titles: Sequence[str], xlabel: str, ylabel: str, *, shared_x: bool = True) -> tuple[Figure, list[Axes]]:
-    """A figure with a panel for each title on one y axis and, unless told otherwise, one x axis, a few in each row; call it under `style.house_style`."""
+    """A figure with a panel for each title on one y axis, two or three in a row; call it under `style.house_style`.
+
+    Args:
+        titles: One for each panel.
+        xlabel: Below the lowest panels.
+        ylabel: Beside the first panel of each row.
+        shared_x: Whether the panels have one x axis too.
+    """
     count = len(titles)
     columns = 2 if count == 4 else min(count, MOST_COLUMNS)
     rows = math.ceil(count / columns)

@@ -15,6 +15,7 @@ from ...data import EMBEDDED_FOLDER
 from .style import SMALL
 
 PHOTO = "chelsea.jpg"
+MOST_WIDTH = 0.97  # of a key, share of the figure's
 
 
 def draw_legend(figure: Figure, keys: Sequence[Line2D]) -> None:
@@ -30,7 +31,7 @@ def draw_legend(figure: Figure, keys: Sequence[Line2D]) -> None:
             handletextpad=0.5,
             columnspacing=1.4,
         )
-        if legend.get_window_extent().width <= figure.bbox.width:
+        if legend.get_window_extent().width <= MOST_WIDTH * figure.bbox.width:
             return
         legend.remove()
 

@@ -11,11 +11,14 @@ from matplotlib.lines import Line2D
 
 from ...fields import MaxEntropyEnsemble, largest_xi
 from ...options import CUTOFF_RULES
+from ...results import set_log_axis
 from ...streams import StreamKeys
+from ..drawing.axes import span_of
 from ..drawing.codes import Look
 from ..drawing.lines import Drawn, look_keys, marks
 from ..drawing.parts import draw_legend
 from ..drawing.style import ACCENT, FAINT, INK, WIDTH, house_style
+from ..points.spread import Spread
 
 CUTOFFS = (2, 3, 4, 5, 7, 10, 14, 20)
 FIELDS = 500  # behind the measured delta
@@ -47,7 +50,8 @@ def asymptotics(side: int) -> Drawn:
         right.plot(fine, fine / 2 * np.sqrt(math.pi**3 * np.log(fine)), color=FAINT, linewidth=0.9, gid="Eq. 13")
         _set_axes(left, "squared displacement $\\delta^2 / (n^2 T)$")
         _set_axes(right, "largest local deformation $\\Xi / \\sqrt{T}$, median")
-        right.set_yscale("log")
+        values = [line[name] for line in table for name in ("max_xi", "max_xi_asymptotic")]
+        set_log_axis(right, "y", span_of([Spread(value, None, value, value) for value in values]))
         draw_legend(figure, _keys())
     return Drawn(figure, table, [], {"side": side, "fields": FIELDS})
 

@@ -18,7 +18,7 @@ from ..drawing.style import SMALL, house_style
 from ..points.choice import Chosen, choose
 from ..points.series import Series, Sweep, gather_series, table_of
 
-MOST_NAMES = 18  # of layers in a panel
+MOST_NAMES, MOST_LETTERS = 18, 45  # of layers in a panel, and in one line below it
 OVER_LAYERS = Sweep("depth", places=("layer", "depth"))
 
 
@@ -72,7 +72,8 @@ def _name_layers(panel: Axes, names: Sequence[str]) -> None:
     """Writes the names below the axis, of many layers only some, the last one among them."""
     step = math.ceil(len(names) / MOST_NAMES)
     shown = range(len(names) - 1, -1, -step)
-    panel.set_xticks(shown, labels=[names[k] for k in shown], rotation=90, fontsize=SMALL)
+    upright = 0 if sum(len(names[k]) + 2 for k in shown) < MOST_LETTERS else 90
+    panel.set_xticks(shown, labels=[names[k] for k in shown], rotation=upright, fontsize=SMALL)
     panel.set_xlim(-0.5, len(names) - 0.5)
 
 

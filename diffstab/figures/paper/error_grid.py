@@ -1,6 +1,6 @@
 """Test error against stability in many small panels: over delta and cutoff (Fig. 21), and by data set (Fig. 20)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,16 +54,16 @@ def by_field(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
             for k, cutoff in enumerate(cutoffs):
                 here = [group for group in found if (group.at["delta"], group.at["cutoff"]) == (delta, cutoff)]
                 probability = _probability(side, delta, cutoff)
-                told = []
+                told: dict[str, str] = {}
                 for interpolation in INTERPOLATIONS:
                     own = [group for group in here if group.at["interpolation"] == interpolation]
                     if len(own) >= FEWEST:
                         _draw_points(panels[i, k], own, "R", cutoff_look(cutoff, interpolation))
-                        told.append(f"{signed(_correlation(own, 'R'))} {interpolation}")
+                        told[interpolation] = signed(_correlation(own, "R"))
                         lines += _lines(own, probability)
                 if delta >= LEAST_DELTA and probability >= 0.5:
                     panels[i, k].set_facecolor(ALLOWED)
-                title = f"$\\delta$ = {delta:g} px, $c$ = {cutoff:g}\ncorrelation {', '.join(told)}"
+                title = f"$\\delta$ = {delta:g} px, $c$ = {cutoff:g}\n{_told(told)}"
                 panels[i, k].set_title(title, fontsize=SMALL)
         _set_axes(panels[0, 0], found, "R")
         _label(panels, AXES["R"])
@@ -135,14 +135,27 @@ def _correlation(groups: Sequence[Group], quantity: str) -> float:
 
 def _lines(groups: Sequence[Group], probability: float) -> list[dict[str, Any]]:
     """Of Fig. 21's table: the networks of one field, each with the correlations over all of them."""
-    shared = {f"correlation_{name}": _correlation(groups, name) for name in QUANTITIES}
+    shared = {f"correlation_{name}": _correlation(groups, name) for name in "DGR"}
     return [{**group.line(), **shared, "allowed_probability": probability} for group in groups]
+
+
+def _told(correlations: Mapping[str, str]) -> str:
+    """The correlation of the first interpolation, and that of the other one in brackets.
+
+    >>> _told({"bilinear": "0.60", "gaussian": "0.61"}), _told({"gaussian": "0.61"}), _told({})
+    ('correlation 0.60 (gaussian 0.61)', 'correlation 0.61', '')
+    """
+    texts = [
+        f"correlation {text}" if not place else f"({name} {text})"
+        for place, (name, text) in enumerate(correlations.items())
+    ]
+    return " ".join(texts)
 
 
 def _field_keys(groups: Sequence[Group]) -> list[Line2D]:
     """An entry of the key for each cutoff and interpolation."""
-    kinds = sorted({(str(group.at["interpolation"]), float(group.at["cutoff"])) for group in groups})
-    looks = {f"$c$ = {cutoff:g}, {name}": cutoff_look(cutoff, name) for name, cutoff in kinds}
+    kinds = sorted({(float(group.at["cutoff"]), str(group.at["interpolation"])) for group in groups})
+    looks = {f"$c$ = {cutoff:g}, {name}": cutoff_look(cutoff, name) for cutoff, name in kinds}
     return look_keys(looks, joined=False)
 
 

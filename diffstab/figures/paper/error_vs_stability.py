@@ -85,9 +85,11 @@ def _panels(quantities: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
     heights = [HEIGHT if own is wide else BELOW if wide else BESIDE for own in rows]
     figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
     panels: dict[str, Axes] = {}
-    for own, line in zip(rows, figure.add_gridspec(len(rows), 1, height_ratios=heights), strict=True):
-        for place, name in zip(line.subgridspec(1, len(own)), own, strict=True):
-            panels[name] = figure.add_subplot(place, sharey=next(iter(panels.values()), None))
+    grid = figure.add_gridspec(len(rows), 1, height_ratios=heights)
+    for row, own in enumerate(rows):
+        line = grid[row].subgridspec(1, len(own))
+        for column, name in enumerate(own):
+            panels[name] = figure.add_subplot(line[column], sharey=next(iter(panels.values()), None))
             panels[name].set_ylabel(AXES["error"])
     return figure, panels
 

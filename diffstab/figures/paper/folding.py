@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Rectangle
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from ...fields import DisplacementField, MaxEntropyEnsemble, deform
@@ -19,8 +20,8 @@ CUTOFF = 5
 TEMPERATURES = (2e-3, 3e-2)  # below and above T_max
 SEED = 1
 PALETTE = ("#f4f1ea", "#0072b2", "#e69f00", "#009e73", "#cc79a7")
-HEIGHT = 2.5  # inches
-DOTS = dict(zip(TEMPERATURES, (INK, ACCENT), strict=True))  # colours of the last panel
+HEIGHT = 2.85  # inches
+DOTS = dict(zip(TEMPERATURES, ("#56b4e9", ACCENT), strict=True))  # colours of the last panel
 EVERY = 4  # pixels between the points of the last panel
 REACH = 2.2  # of its axes
 
@@ -98,13 +99,12 @@ def _show(panel: Axes, image: Tensor, title: str) -> None:
 def _draw_tangents(panel: Axes, fields: list[DisplacementField]) -> None:
     panel.add_patch(Rectangle((0, -REACH), REACH + 1, 2 * REACH, color="#d9efe2", zorder=0))
     panel.add_patch(Circle((1, 0), 1, color="#bdbdbd", zorder=0.5))
-    for place, field in reversed(list(enumerate(fields))):
+    for temperature, field in reversed(list(zip(TEMPERATURES, fields, strict=True))):
         along, across = tangents(field)[:, ::EVERY, ::EVERY].flatten(1).numpy()
-        panel.plot(
-            along, across, ".", color=DOTS[TEMPERATURES[place]], markersize=1.8, gid=f"T {TEMPERATURES[place]:g}"
-        )
-    panel.annotate("", (1, 0), (0, 0), arrowprops={"arrowstyle": "->", "linewidth": 0.9, "color": INK})
-    panel.annotate("$u$", (1, 0), (2, 3), textcoords="offset points")
+        panel.plot(along, across, ".", color=DOTS[temperature], markersize=1.8, gid=f"T {temperature:g}")
+    panel.annotate("", (1, 0), (0, 0), zorder=6, arrowprops={"arrowstyle": "->", "linewidth": 1.2, "color": INK})
+    name = panel.annotate("$u$", (0, 0), (-4, 0), textcoords="offset points", ha="right", va="center", zorder=6)
+    name.set_path_effects([withStroke(linewidth=2.0, foreground="white")])
     panel.axvline(0, color=FAINT, linewidth=0.5)
     panel.set(xlim=(-1.4, REACH + 1), ylim=(-REACH, REACH), aspect="equal")
     panel.set(xlabel="$u$\N{PRIME} along $u$", ylabel="$u$\N{PRIME} across $u$")

@@ -23,7 +23,7 @@ from ..drawing.style import FAINT, INK, WIDTH, house_style
 
 SAMPLES = 200
 CUTOFF, DELTA = 3, 3.0  # the latter in pixels of a side of 128
-HEIGHT = 2.3  # inches
+HEIGHT = 2.75  # inches
 KINDS = {"deformation": LOOKS["D"], "noise": LOOKS["G"]}  # as what networks do under them
 
 
