@@ -49,7 +49,7 @@ AXES = {  # what the axis of a quantity says
 LEAST_CUTOFF, MOST_CUTOFF = 2.0, 20.0  # the ends of the scale
 CUTOFF_MARKERS = {4.0: "o", 8.0: "s", 12.0: "D", math.inf: "^"}  # by the cutoffs below which they stand
 GAUSSIAN_MARKERS = {"o": "X", "s": "P", "D": "*", "^": "v"}
-BROWNS = LinearSegmentedColormap.from_list("browns", ["#7f2704", "#fdae6b"])
+BROWNS = LinearSegmentedColormap.from_list("browns", ["#8c1d04", "#c8641e"])
 LIGHTEST = 0.86  # of viridis; paler yellow is lost on white
 
 
