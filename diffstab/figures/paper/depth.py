@@ -71,7 +71,7 @@ def _in_order(one: Series, names: Sequence[str]) -> Series:
 def _name_layers(panel: Axes, names: Sequence[str]) -> None:
     """Writes the names below the axis, of many layers only some, the last one among them."""
     step = math.ceil(len(names) / MOST_NAMES)
-    shown = range(len(names) - 1, -1, -step)
+    shown = range((len(names) - 1) % step, len(names), step)
     upright = 0 if sum(len(names[k]) + 2 for k in shown) < MOST_LETTERS else 90
     panel.set_xticks(shown, labels=[names[k] for k in shown], rotation=upright, fontsize=SMALL)
     panel.set_xlim(-0.5, len(names) - 0.5)
