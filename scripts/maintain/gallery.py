@@ -95,7 +95,7 @@ def filled(text: str, folder: Path) -> str:
 
 
 def told(value: float, digits: int = 3) -> str:
-    """In few digits; large numbers in full."""
+    """A number in few digits; large numbers in full."""
     text = f"{value:.{digits}g}"
     return f"{float(text):,.0f}" if "e+" in text else text
 

@@ -15,7 +15,7 @@ from ...options import INTERPOLATIONS, base_name
 
 
 class Look(NamedTuple):
-    """How points and lines look: a colour and a marker of matplotlib's."""
+    """The look of points and lines: a colour and a marker of matplotlib's."""
 
     colour: str
     marker: str

@@ -25,10 +25,10 @@ class Drawn(NamedTuple):
     """A figure and what is behind it.
 
     Attributes:
-        figure: Write it with `files.write_files`.
-        table: Its points, one line each, by column; see `files.table_csv`.
-        notes: What was left out, one line each.
-        setting: What all rows share, by column.
+        figure: Figure to be written with `files.write_files`.
+        table: Points, one line each, by column; see `files.table_csv`.
+        notes: Notes on what was left out, one line each.
+        setting: Values that all rows share, by column.
     """
 
     figure: Figure
@@ -41,8 +41,8 @@ def draw_line(panel: Axes, one: Series, quantity: str, look: Look) -> None:
     """The points of a series with their bars: filled on a full line, or open on a dashed one at initialisation.
 
     Args:
-        panel: Where.
-        one: With numbers as x.
+        panel: Axes to draw in.
+        one: Series whose x are numbers.
         quantity: `D`, `G` or `R`.
         look: Colour of all, and marker of the points.
     """
@@ -54,14 +54,14 @@ def draw_line(panel: Axes, one: Series, quantity: str, look: Look) -> None:
 
 
 def marks(look: Look, fresh: bool) -> dict[str, Any]:
-    """How points look: open at initialisation."""
+    """Matplotlib's options for points: open at initialisation, else filled."""
     face = "white" if fresh else look.colour
     edge = {"markeredgecolor": look.colour, "markeredgewidth": 0.8}
     return {"color": look.colour, "marker": look.marker, "markersize": SIZE, "markerfacecolor": face, **edge}
 
 
 def name_of(one: Series) -> str:
-    """Of a series in a picture: `resnet18 init`, `lenet diffeo 3.0`."""
+    """The name of a series in a picture: `resnet18 init`, `lenet diffeo 3.0`."""
     return " ".join([one.model, *(str(value) for value in one.by.values()), *(["init"] if one.fresh else [])])
 
 
@@ -95,7 +95,7 @@ def panels_of(titles: Sequence[str], xlabel: str, ylabel: str, *, shared_x: bool
         titles: One for each panel.
         xlabel: Below the lowest panels.
         ylabel: Beside the first panel of each row.
-        shared_x: Whether the panels have one x axis too.
+        shared_x: True if the panels share one x axis too.
     """
     count = len(titles)
     columns = 2 if count == 4 else min(count, MOST_COLUMNS)

@@ -53,7 +53,7 @@ STYLE: Any = {  # by matplotlib's keys
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """What is drawn and written inside looks like the project's other figures, whatever the user's own settings."""
+    """Gives figures that are drawn and written inside the project's style, whatever the user's settings."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -66,7 +66,7 @@ def write_figure(figure: Figure, stem: Path, *, title: str, origin: Mapping[str,
     Args:
         figure: Drawn under `house_style`.
         stem: Path without a suffix.
-        title: Of the figure.
+        title: Title of the figure.
         origin: Settings, commit and the like; becomes JSON.
 
     Raises:

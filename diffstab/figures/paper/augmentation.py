@@ -35,8 +35,8 @@ def augmentation_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
     """R_f after training with each augmentation.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no row is of a network that a sweep trained, or rows are of several networks; if they differ in a
@@ -71,7 +71,7 @@ def augmentation_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
 
 
 def augmentation_of(training: Mapping[str, Any]) -> str:
-    """What was done to the training images, by the options of the training.
+    """Names the augmentation of a training from its options.
 
     >>> augmentation_of({"translate": 0, "flip": False, "diffeo_temperature": 0.01, "diffeo_cutoff": 1.0})
     'diffeo (T = 0.01, c = 1)'
@@ -107,7 +107,7 @@ def _name(one: Series) -> str:
 
 
 def _order(one: Series) -> tuple[bool, bool, str]:
-    """As the paper has them: none, translations, diffeomorphisms."""
+    """Sorts augmentations as the paper does: none, translations, diffeomorphisms."""
     return _name(one) != NONE, "diffeo" in _name(one), _name(one)
 
 

@@ -25,8 +25,8 @@ def correlations(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """Pearson correlations of the logarithms with 95 % intervals over networks, as Table 2 has them.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If a data set has fewer than 3 networks, or rows differ in another setting.
@@ -53,7 +53,7 @@ def correlations(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
 
 def _opposite(interval: Interval) -> Interval:
-    """Of 1/G's, G's: logarithms change their sign."""
+    """The interval of G from that of 1/G: logarithms change their sign."""
     return Interval(-interval.value, -interval.high, -interval.low)
 
 

@@ -48,8 +48,8 @@ def noise_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     and `noise_norm` not given, it gives a point of D_f too.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If all rows have one norm; if rows differ in another setting, or those of a network in how it was
@@ -83,8 +83,8 @@ def delta_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f against delta, a panel for each network and a colour for each cutoff (Fig. 3, left).
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: As `noise_figure`.
@@ -122,7 +122,7 @@ def _curves(rows: Sequence[Row], filters: Sequence[str], sweep: Sweep, needed: s
 
 
 def _kind(one: Series) -> str:
-    """Of deformations, as the key of a figure says it."""
+    """The kind of deformation, as the key of a figure says it."""
     if one.by["transform"] != DIFFEO:
         return str(one.by["transform"])
     told = one.by["interpolation"] if one.by["interpolation"] not in (None, INTERPOLATIONS[0]) else ""

@@ -31,8 +31,8 @@ def datasets_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f of each network, a group for each data set, a colour for each cutoff, open at initialisation.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no measurement is left; if rows differ in another setting, such as delta, or those of a network

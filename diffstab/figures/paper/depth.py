@@ -26,8 +26,8 @@ def depth_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f of each layer's output, layers in their order from the first one with weights to the last.
 
     Args:
-        rows: Of a store's folder; its CSV export has no layers.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store's folder; its CSV export has no layers.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no row has layers; if rows differ in a setting, or those of a network in how it was trained; if
@@ -89,7 +89,7 @@ def layer_rows(row: Row) -> Iterator[Row]:
 
 
 def _with_layers(chosen: Chosen) -> Chosen:
-    """Those that have layers, with a note on the others."""
+    """The measurements that have layers, with a note on the others."""
     trained, fresh = ([row for row in rows if row.get("layers")] for rows in (chosen.trained, chosen.fresh))
     if not trained and not fresh and (chosen.trained or chosen.fresh):
         raise ValueError(

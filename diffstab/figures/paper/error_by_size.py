@@ -29,8 +29,8 @@ def error_by_size_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dr
     """Curves over P at c = 3, bilinear; networks that were trained on everything alone stand grey behind them.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no training has a train_size; if rows differ in another setting.

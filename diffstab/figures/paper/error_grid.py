@@ -37,8 +37,8 @@ def by_field(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     The title is the correlation of the logarithms; green panels have delta >= 1/2 and P(Xi < 1) >= 1/2.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If there are fewer than 3 trained networks; if rows differ in another setting.
@@ -113,7 +113,7 @@ def _measured(
 
 
 def side_of(row: Row) -> int:
-    """Of a row's images in pixels, from delta and the temperature that gives it: delta is proportional to n sqrt(T).
+    """Side of a row's images in pixels, from its delta and temperature: delta is proportional to n sqrt(T).
 
     >>> ensemble = MaxEntropyEnsemble(28, 3, delta=1.0)
     >>> side_of({"cutoff": 3.0, "delta": 1.0, "temperature": ensemble.temperature})
@@ -134,7 +134,7 @@ def _correlation(groups: Sequence[Group], quantity: str) -> float:
 
 
 def _lines(groups: Sequence[Group], probability: float) -> list[dict[str, Any]]:
-    """Of Fig. 21's table: the networks of one field, each with the correlations over all of them."""
+    """Lines of Fig. 21's table: the networks under one kind of field, each with the correlations over all of them."""
     shared = {f"correlation_{name}": _correlation(groups, name) for name in "DGR"}
     return [{**group.line(), **shared, "allowed_probability": probability} for group in groups]
 

@@ -38,8 +38,8 @@ def error_vs_stability(
     """The figure, and notes on names that found no place in it.
 
     Args:
-        networks: Of `networks.gather`.
-        relation: Of `relation.relate`, over the same networks.
+        networks: Networks from `networks.gather`.
+        relation: Result of `relation.relate` for the same networks.
         show_init: Show R at initialisation too, where it is known: an open marker at the height of the test error that
             training came to, joined to the trained network's.
         quantities: Panels; that of R is large and stands above the others.
@@ -115,8 +115,8 @@ def error_figure(
     """The same from rows; its setting holds the correlations and fits too. Raises what `gather` and `relate` raise.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
         show_init: Show R at initialisation too, where it was measured.
         quantities: Panels; that of R is large and stands above the others.
     """
@@ -172,7 +172,7 @@ def _draw_laws(panel: Axes, relation: Relation, span: tuple[float, float]) -> No
 
 
 def _keys(networks: Sequence[Network], relation: Relation | None, *, fresh: bool) -> list[Line2D]:
-    """What colours and markers mean, and the laws."""
+    """The entries of the key: families, initialisation, and both power laws."""
     keys = family_keys([network.name for network in networks])
     if fresh:
         keys += look_keys({"$R_f$ at initialisation": OTHER}, joined=False)

@@ -1,4 +1,4 @@
-"""What a fold does: an idealised image, a diffeomorphism of it, a deformation that folds, and tangents (Fig. 9)."""
+"""A fold and what it does: an idealised image, a diffeomorphism of it, one with folds, and tangents (Fig. 9)."""
 
 from typing import Any
 

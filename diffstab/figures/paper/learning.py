@@ -23,8 +23,8 @@ def learning_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """Each quantity against the epoch, a curve for each network; the left end is before training.
 
     Args:
-        rows: Of a store, with trainings that had `stability_images`.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store with trainings that had `stability_images`.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no training was watched; if they differ in their task.

@@ -31,7 +31,7 @@ def sphere_of_perturbations(side: int) -> Drawn:
     """Both kinds projected on that plane, in units of the radius, and an image of each.
 
     Args:
-        side: Of the photograph, pixels.
+        side: Side of the photograph, pixels.
 
     >>> drawn = sphere_of_perturbations(16)
     >>> len(drawn.table), sorted(drawn.table[0])

@@ -38,7 +38,7 @@ def phase_diagram(side: int) -> Drawn:
     """The probability of a diffeomorphism as shading, T_max where it is 1/2, delta = 1/2 and 1, and deformed samples.
 
     Args:
-        side: Of the photograph, pixels.
+        side: Side of the photograph, pixels.
 
     >>> drawn = phase_diagram(16)
     >>> sorted(drawn.table[0])

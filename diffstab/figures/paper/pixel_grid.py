@@ -25,7 +25,7 @@ def pixel_grid(side: int) -> Drawn:
     """Values between the pixels of a random image, from 0 to 1.
 
     Args:
-        side: Of the image, pixels.
+        side: Side of the image, pixels.
 
     >>> drawn = pixel_grid(4)
     >>> len(drawn.table), sorted(drawn.table[0])

@@ -24,8 +24,8 @@ def alpha_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f, D_f, G_f and the test error against alpha; R_f at initialisation as a dashed line.
 
     Args:
-        rows: Of a store, with those of its `regime` experiments.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store with `regime` experiments.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If there are no such rows, or they differ in another setting.

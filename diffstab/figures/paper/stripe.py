@@ -36,8 +36,8 @@ def stripe_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     At the end of the flow, and at each loss that networks passed on the way.
 
     Args:
-        rows: Of a store, with those of its `stripe` experiments.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store with `stripe` experiments.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If there are no such rows, they differ in another setting, or have fewer than 3 values of P.
@@ -92,12 +92,12 @@ def _stages(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _is_late(row: Row) -> bool:
-    """Whether a flow ran out of steps before the last loss."""
+    """Tells whether a flow ran out of steps before the last loss."""
     return bool(row["loss"] > row["until_loss"] and not row["fitted"])
 
 
 def _points(rows: Sequence[Row], quantity: str) -> dict[int, Spread]:
-    """By P, log-averaged over seeds."""
+    """Log-averages over seeds, by P."""
     named = [{**row, "model": STRIPE, "weights_sha256": str(row["seed"])} for row in rows]
     notes: list[str] = []
     return {int(p): spread_of(own, quantity, notes) for p, own in sorted(grouped(named, "train_size").items())}

@@ -37,8 +37,8 @@ def relative_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f against P, a panel for each network, dashed at initialisation, beside a triangle of slope -1 (Fig. 3, right).
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no row is of a training on a number of images; if rows differ in another setting.

@@ -39,8 +39,8 @@ def transformations_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> 
     """R_f under each transformation, values at initialisation as open markers.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no measurement is left; if rows differ in another setting, such as delta, or those of a network
@@ -79,7 +79,7 @@ def _kind(point: Point) -> Kind:
 
 
 def _order(kind: Kind) -> tuple[int, str, float]:
-    """Those of the package in their order, then others by name; cutoffs rising."""
+    """Sorts the package's transformations in their order, then others by name, cutoffs rising."""
     name, cutoff = kind
     return TRANSFORMS.index(name) if name in TRANSFORMS else len(TRANSFORMS), name, cutoff or 0.0
 

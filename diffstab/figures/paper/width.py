@@ -22,8 +22,8 @@ def width_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """Training loss, test error, R_f and D_f against the neurons per hidden layer, a curve for each depth.
 
     Args:
-        rows: Of a store, with trainings of `fc_l2-w0.125` and the like.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store with trainings of `fc_l2-w0.125` and other widths.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no row is of a fully connected net; if rows differ in a setting, or those of a network in how it
