@@ -94,7 +94,7 @@ def ordered_look(place: int, count: int) -> Look:
     """The look of a place among values that rise, dark to light.
 
     >>> ordered_look(0, 2), ordered_look(1, 2)
-    (Look(colour='#440154', marker='o'), Look(colour='#52c569', marker='s'))
+    (Look(colour='#440154', marker='o'), Look(colour='#a2da37', marker='s'))
     """
     share = place / max(1, count - 1)
     return Look(to_hex(matplotlib.colormaps["viridis"](LIGHTEST * share)), MARKERS[place % len(MARKERS)])
