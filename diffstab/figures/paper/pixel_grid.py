@@ -11,13 +11,14 @@ from torch import Tensor
 
 from ...fields import deform
 from ...options import INTERPOLATIONS
+from ..drawing.codes import cutoff_look
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend
 from ..drawing.style import ACCENT, INK, WIDTH, house_style
 
 STEPS = 24  # positions from one pixel to the next
 HEIGHT = 2.6  # inches
-COLOURS = dict(zip(INTERPOLATIONS, ("#31688e", "#a9470f"), strict=True))  # of the scales of `codes.cutoff_look`
+COLOURS = {name: cutoff_look(5, name).colour for name in INTERPOLATIONS}  # as of any cutoff
 LINE = 2  # row of pixels along which the last panel goes
 
 
