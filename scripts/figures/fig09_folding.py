@@ -1,4 +1,4 @@
-"""What a fold looks like: the paper's Fig. 9.
+"""The look of a fold: the paper's Fig. 9.
 
     python scripts/figures/fig09_folding.py
 

@@ -1,4 +1,4 @@
-"""What the scripts of figures share: each is one command of `diffstab figure`."""
+"""Starts the scripts of figures: each is one command of `diffstab figure`."""
 
 from diffstab.cli import figure_command
 

@@ -2,6 +2,7 @@
 
     make figures
     python scripts/maintain/gallery.py --figures figures
+    python scripts/maintain/gallery.py --redraw
 
 Copies the pictures and their points into docs/images, and fills the template. In it,
 
@@ -14,14 +15,18 @@ is R with its bar, from the one line of fig03-delta.csv that has these values; {
 import csv
 import re
 import shutil
+import tempfile
 import textwrap
 from functools import cache
 from pathlib import Path
 
 import click
+from kept_points import described, rows_of
 
 from diffstab.cli import OneLineErrors
-from diffstab.figures import NAMES
+from diffstab.figures import FIGURES, NAMES, FigureKind
+from diffstab.figures.drawing.lines import Drawn
+from diffstab.figures.drawing.style import write_figure
 from diffstab.writing import write_atomically
 
 ROOT = Path(__file__).parents[2]
@@ -32,13 +37,31 @@ FIELD = re.compile(r"\{\{([^{}]+)\}\}")
 
 @click.command(cls=OneLineErrors)
 @click.option("--figures", type=click.Path(path_type=Path, exists=True), help="Take pictures and points from here.")
-def main(figures: Path | None) -> None:
+@click.option("--redraw", is_flag=True, help="Draw every picture again from its kept points, without measuring.")
+def main(figures: Path | None, redraw: bool) -> None:
     """Write docs/figures.md."""
     for name in NAMES if figures else ():
         for suffix in (".png", ".csv"):
             if (figures / f"{name}{suffix}").exists():
                 shutil.copy(figures / f"{name}{suffix}", IMAGES)
+    for kind in FIGURES if redraw else ():
+        if (IMAGES / f"{kind.name}.png").exists():
+            draw(kind)
     write_atomically(PAGE, page(TEMPLATE.read_text(), IMAGES).encode())
+
+
+def drawn_again(kind: FigureKind) -> Drawn:
+    """A figure from its kept points."""
+    return kind.draw(rows_of(kind.name, IMAGES)) if kind.sweeps else kind.draw_without_rows("laptop")
+
+
+def draw(kind: FigureKind) -> None:
+    """Writes the picture of a figure anew; its points and its description stay."""
+    picture = IMAGES / f"{kind.name}.png"
+    figure, origin = drawn_again(kind).figure, described(picture)
+    with tempfile.TemporaryDirectory() as folder:
+        write_figure(figure, Path(folder) / kind.name, title=kind.title, origin=origin)
+        shutil.copy(Path(folder) / picture.name, IMAGES)
 
 
 def page(template: str, folder: Path) -> str:
@@ -72,7 +95,7 @@ def filled(text: str, folder: Path) -> str:
 
 
 def told(value: float, digits: int = 3) -> str:
-    """In few digits; large numbers in full."""
+    """A number in few digits; large numbers in full."""
     text = f"{value:.{digits}g}"
     return f"{float(text):,.0f}" if "e+" in text else text
 

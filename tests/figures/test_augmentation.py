@@ -8,7 +8,7 @@ import pytest
 from support.measured_rows import AUGMENTATIONS, LEVELS, all_augmented, augmented, row
 
 from diffstab import Store
-from diffstab.figures.drawing.style import appearance
+from diffstab.figures.drawing.codes import cutoff_look
 from diffstab.figures.paper.augmentation import augmentation_figure, augmentation_of
 from diffstab.figures.paper.catalogue import sweep_file
 from diffstab.figures.points.rows import read_rows
@@ -70,7 +70,7 @@ def test_groups_stand_in_the_papers_order_and_points_at_their_values():
         assert y == line["R"]
         assert x == pytest.approx(list(AUGMENTATIONS).index(line["augmentation"]) + (-0.125, 0.125)[line["cutoff"] > 3])
         assert bar.tolist() == [pytest.approx([x, line["R_low"]]), pytest.approx([x, line["R_high"]])]
-        assert (point.get_color(), point.get_marker()) == appearance(CUTOFFS.index(line["cutoff"]))
+        assert (point.get_color(), point.get_marker()) == cutoff_look(line["cutoff"])
     assert panel.get_xlim() == (-0.5, 2.5)
     assert [text.get_text() for text in drawn.figure.legends[0].get_texts()] == ["$c$ = 3", "$c$ = 10"]
 

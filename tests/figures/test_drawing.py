@@ -1,14 +1,26 @@
-"""Ticks and labels find their place at any span and in any crowd."""
+"""Ticks and labels find their place at any span and in any crowd; colours and markers are told apart."""
 
 import itertools
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from diffstab.figures.drawing.axes import span_of
+from diffstab.figures.drawing.codes import FAMILIES, QUANTITIES, cutoff_look, network_looks, ordered_look
 from diffstab.figures.drawing.label_places import place_labels
 from diffstab.figures.points.spread import Spread
+from diffstab.options import INTERPOLATIONS
 from diffstab.results import log_ticks
+
+# Machado, Oliveira and Fernandes, IEEE TVCG 15 (2009), on linear RGB; the last one is all cones.
+CONES = {
+    "no L": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "no M": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "no S": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "all": np.eye(3),
+}
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 
 
 def test_an_axis_has_ticks_at_any_span():
@@ -17,6 +29,38 @@ def test_an_axis_has_ticks_at_any_span():
         assert 2 <= len(ticks) <= 7
         assert all(low <= tick <= high for tick in ticks)
     assert span_of([Spread(2.0, None, 2.0, 2.0)]) == pytest.approx((2 / 1.5, 3.0))
+
+
+def test_no_two_networks_of_a_figure_look_alike():
+    names = [f"{family}{k}" for family in FAMILIES for k in range(3)] + [f"net{k}" for k in range(20)]
+    looks = network_looks(names)
+    assert len(set(looks.values())) == len(names)
+    assert {name: look for name, look in looks.items() if name.endswith("0")}["resnet0"] == FAMILIES["resnet"]
+    assert len({look.marker for look in FAMILIES.values()}) == len(FAMILIES)  # without colours too
+
+
+def lab(colour, cones):
+    """CIELAB of a colour as readers without a kind of cone see it."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = TO_XYZ @ np.clip(np.array(cones) @ linear, 0, 1) / TO_XYZ.sum(axis=1)
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def least_distance(looks):
+    pairs = itertools.combinations([look.colour for look in looks], 2)
+    return min(np.linalg.norm(lab(a, cones) - lab(b, cones)) for a, b in pairs for cones in CONES.values())
+
+
+def test_colours_are_told_apart_by_readers_without_a_kind_of_cone():
+    """A distance of 2.3 is just noticed."""
+    assert least_distance(QUANTITIES.values()) > 25  # bands and lines without markers
+    assert least_distance(FAMILIES.values()) > 15
+    for count in (2, 5):
+        assert least_distance([ordered_look(place, count) for place in range(count)]) > 15
+    for cutoff in (3.0, 5.0, 10.0, 15.0):
+        assert least_distance([cutoff_look(cutoff, name) for name in INTERPOLATIONS]) > 15
 
 
 def test_a_crowd_of_labels_is_spread_out():

@@ -15,8 +15,8 @@ from support.profiles import (
     with_layers,
 )
 
+from diffstab.figures.drawing.codes import FAMILIES
 from diffstab.figures.drawing.files import table_csv
-from diffstab.figures.drawing.style import appearance
 from diffstab.figures.paper.curves import delta_figure, noise_figure
 from diffstab.figures.paper.depth import depth_figure
 from diffstab.figures.paper.transformations import transformations_figure
@@ -101,7 +101,7 @@ def test_a_table_is_a_csv_file_of_the_same_numbers(drawn):
 
 
 def test_lines_and_bars_stand_at_the_tables_values(drawn):
-    for name, x, quantities in (("depth", "depth", "R"), ("delta", "delta", "R"), ("noise", "noise_radius", "GD")):
+    for name, x, quantities in (("delta", "delta", "R"), ("noise", "noise_radius", "GD")):
         figure, table = drawn[name].figure, drawn[name].table
         if name == "noise":
             panels = dict(zip(quantities, figure.axes, strict=True))
@@ -118,6 +118,18 @@ def test_lines_and_bars_stand_at_the_tables_values(drawn):
             bars = {tuple(map(tuple, bar)) for panel in shown for bar in bars_of(panel)}
             ends = {((line[x], line[f"{quantity}_low"]), (line[x], line[f"{quantity}_high"])) for line in lines}
             assert sorted(bars) == [tuple(pytest.approx(end) for end in bar) for bar in sorted(ends)]
+
+
+def test_each_layer_has_its_name_and_no_other_beside_it(drawn):
+    figure, table = drawn["depth"].figure, drawn["depth"].table
+    for panel in figure.axes:
+        names = [label.get_text() for label in panel.get_xticklabels()]
+        assert names == list(DEPTHS)  # conv1 and pool are of one depth
+        for gid, line in lines_of(panel).items():
+            model, weights = gid.split()[0], "init" if gid.endswith("init") else "trained"
+            own = {one["layer"]: one["R"] for one in table if (one["model"], one["weights"]) == (model, weights)}
+            assert {names[round(x)]: R for x, R in line.get_xydata()} == own
+            assert line.get_xdata().tolist() == [0, 1, 2, 3]
 
 
 def test_dashed_and_open_is_at_initialisation(drawn):
@@ -169,7 +181,7 @@ def test_the_guide_has_slope_2_and_lies_below_the_curves(drawn):
 def test_without_swept_delta_there_is_no_panel_of_d():
     rows = [one for one in at_norms() if one["noise_radius_rule"] == "given"]
     (panel,) = noise_figure(rows).figure.axes
-    assert panel.get_ylabel().endswith("$G_f$")
+    assert panel.get_ylabel().startswith("$G_f$")
 
 
 def test_each_transformation_has_a_line_and_each_network_its_marker(drawn):
@@ -184,7 +196,7 @@ def test_each_transformation_has_a_line_and_each_network_its_marker(drawn):
         own = {one["transform"]: one for one in table if (one["model"], one["weights"]) == (model, weights)}
         shown = {kinds[round(y)]: R for R, y in line.get_xydata()}
         assert shown == {name: one["R"] for name, one in own.items()}
-        assert (line.get_color(), line.get_marker()) == appearance(["lenet", "resnet18"].index(model))
+        assert (line.get_color(), line.get_marker()) == FAMILIES[model.rstrip("18")]
     heights = [y for line in lines_of(panel).values() for _, y in line.get_xydata()]
     assert len(set(heights)) == len(heights)  # no marker on another of its line
     bars = sorted((left, right) for (left, _), (right, _) in bars_of(panel))
@@ -218,5 +230,5 @@ def test_many_networks_stand_in_several_rows_of_panels():
     figure = depth_figure(rows).figure
     assert len(figure.axes) == 6
     labelled = [bool(panel.get_xlabel()) for panel in figure.axes]
-    assert labelled == [False, False, True, True, True, True]
-    assert [bool(panel.get_ylabel()) for panel in figure.axes] == [True, False, False, False, True, False]
+    assert labelled == [False, False, False, True, True, True]
+    assert [bool(panel.get_ylabel()) for panel in figure.axes] == [True, False, False, True, False, False]

@@ -1,6 +1,6 @@
-"""What the figures share: house style, axes, lines with intervals, names beside points, files.
+"""Parts that all figures share: house style, colours and markers, axes, lines with intervals, labels, files.
 
-Open `style` first, then `lines` and `axes`.
+Open `style` first, then `codes`, `lines` and `axes`.
 """
 
 from .files import stem_of, table_csv, write_files

@@ -9,7 +9,7 @@ LONGEST_BAR = 3.0  # times the furthest value; longer error bars leave the pictu
 
 
 def span_of(spreads: Sequence[Spread]) -> tuple[float, float]:
-    """From the lowest to the highest value with its error bar, and a margin.
+    """Returns the ends of an axis over all values with their error bars, and a margin.
 
     >>> low, high = span_of([Spread(1.0, None, 0.5, 2.0), Spread(10.0, None, 0.0, 20.0)])
     >>> round(low, 3), round(high, 2)

@@ -48,10 +48,10 @@ def write_files(stem: Path, figure: "Figure", table: bytes, *, title: str, origi
     """Writes STEM.png, STEM.pdf and STEM.csv, each whole or not at all.
 
     Args:
-        stem: Of `stem_of`.
+        stem: Path from `stem_of`.
         figure: Drawn under `style.house_style`.
-        table: Of `table_csv`.
-        title: Of the figure.
+        table: Content from `table_csv`.
+        title: Title of the figure.
         origin: Version, commit, setting and the like; kept in the pictures.
 
     Raises:

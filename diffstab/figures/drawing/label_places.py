@@ -1,4 +1,4 @@
-"""Where names go beside crowded points: boxes that cover neither each other nor a point. Pure numpy.
+"""Places for labels beside crowded points: boxes that cover neither each other nor a point. Pure numpy.
 
 Each label has some places round its point, near ones first. A place is free if it lies inside the frame and covers no
 point; among the free ones labels take, one after the other and again until nothing changes, the place that costs the
@@ -29,9 +29,9 @@ class Places(NamedTuple):
 
     Attributes:
         boxes: (left, bottom, right, top), `[M, 4]`.
-        label: Whose place each is, `[M]`.
-        cost: Of each alone, `[M]`.
-        mutual: Of two taken together, `[M, M]`; COVERS_LABEL or more where they overlap.
+        label: Number of the label that each is a place of, `[M]`.
+        cost: Cost of each place alone, `[M]`.
+        mutual: Further cost of two places together, `[M, M]`; COVERS_LABEL or more where they overlap.
     """
 
     boxes: Array
@@ -46,13 +46,13 @@ def place_labels(
     """The lower left corner of each label, `[2]`, or None for one that no place is left for.
 
     Args:
-        points: What is labelled, `[N, 2]`.
+        points: Points that are labelled, `[N, 2]`.
         sizes: Width and height of each label, `[N, 2]`.
         frame: (left, bottom, right, top), `[4]`; labels stay inside.
-        markers: Boxes that must not be covered, `[K, 4]`.
-        lines: Boxes that should not be, `[L, 4]`, such as error bars in short pieces.
+        markers: Boxes that must not be covered, `[K, 4]`: markers and error bars.
+        lines: Boxes that should not be covered, `[L, 4]`, such as lines in short pieces.
         gap: Least distance from a point to its label.
-        seed: Of the random moves.
+        seed: Seed of the random moves.
 
     >>> frame, none = np.array([0.0, 0.0, 100.0, 50.0]), np.zeros((0, 4))
     >>> place_labels(np.array([[50.0, 20.0]]), np.array([[20.0, 8.0]]), frame, none, none, gap=4.0)
@@ -107,7 +107,7 @@ def _ways(boxes: Array, points: Array) -> Array:
 
 
 def _crossed(ways: Array, boxes: Array) -> NDArray[np.bool_]:
-    """Whether each way `[M, samples, 2]` leads through each box `[K, 4]`, `[M, K]`."""
+    """Tells of each way `[M, samples, 2]` and box `[K, 4]` if one leads through the other, `[M, K]`."""
     found = np.zeros((len(ways), len(boxes)), dtype=bool)
     for k in range(ways.shape[1]):
         at = ways[:, None, k]
@@ -144,6 +144,6 @@ def _overlap(one: Array, other: Array) -> Array:
 
 
 def _distance(boxes: Array, points: Array) -> Array:
-    """From each box to each point, `[M, N]`."""
+    """Distance of each box from each point, `[M, N]`."""
     beyond = np.maximum(boxes[:, None, :2] - points[None], points[None] - boxes[:, None, 2:]).clip(0)
     return np.asarray(np.linalg.norm(beyond, axis=-1))

@@ -1,7 +1,7 @@
 """Lines with error bars over something that was swept: full after training, dashed at initialisation."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -12,11 +12,12 @@ from ...results import set_log_axis
 from ..points.series import ManySeries, Point, Series
 from ..points.spread import Spread
 from .axes import span_of
-from .style import FAINT, INK, WIDTH, appearance
+from .codes import Look
+from .style import FAINT, INK, WIDTH
 
-MOST_COLUMNS = 4  # panels side by side
-HEIGHT, KEYS = 2.1, 0.45  # inches, of a row of panels and of what stands below all
-SIZE = 3.4  # of markers, points
+MOST_COLUMNS = 3  # panels side by side
+HEIGHT, KEYS = 2.4, 0.45  # inches, of a row of panels and of what stands below all
+SIZE = 4.0  # of markers, points
 UNIT = Spread(1.0, None, 1.0, 1.0)  # where the line at 1 lies
 
 
@@ -24,10 +25,10 @@ class Drawn(NamedTuple):
     """A figure and what is behind it.
 
     Attributes:
-        figure: Write it with `files.write_files`.
-        table: Its points, one line each, by column; see `files.table_csv`.
-        notes: What was left out, one line each.
-        setting: What all rows share, by column.
+        figure: Figure to be written with `files.write_files`.
+        table: Points, one line each, by column; see `files.table_csv`.
+        notes: Notes on what was left out, one line each.
+        setting: Values that all rows share, by column.
     """
 
     figure: Figure
@@ -36,32 +37,31 @@ class Drawn(NamedTuple):
     setting: dict[str, Any]
 
 
-def draw_line(panel: Axes, one: Series, quantity: str, *, colour: str, marker: str = "o") -> None:
+def draw_line(panel: Axes, one: Series, quantity: str, look: Look) -> None:
     """The points of a series with their bars: filled on a full line, or open on a dashed one at initialisation.
 
     Args:
-        panel: Where.
-        one: With numbers as x.
+        panel: Axes to draw in.
+        one: Series whose x are numbers.
         quantity: `D`, `G` or `R`.
-        colour: Of all.
-        marker: Of the points.
+        look: Colour of all, and marker of the points.
     """
     spreads = [(point.x, getattr(point, quantity)) for point in one.points if point.x is not None]
     for x, spread in spreads:
-        panel.errorbar(x, spread.value, yerr=spread.arms(), fmt="none", ecolor=colour, elinewidth=0.6, zorder=2)
-    style: dict[str, Any] = {"linestyle": "--" if one.fresh else "-", **marks(colour, marker, one.fresh)}
+        panel.errorbar(x, spread.value, yerr=spread.arms(), fmt="none", ecolor=look.colour, elinewidth=0.8, zorder=2)
+    style: dict[str, Any] = {"linestyle": "--" if one.fresh else "-", **marks(look, one.fresh)}
     panel.plot([x for x, _ in spreads], [spread.value for _, spread in spreads], gid=name_of(one), zorder=3, **style)
 
 
-def marks(colour: str, marker: str, fresh: bool) -> dict[str, Any]:
-    """How points look: open at initialisation."""
-    face = "white" if fresh else colour
-    edge = {"markeredgecolor": colour, "markeredgewidth": 0.7}
-    return {"color": colour, "marker": marker, "markersize": SIZE, "markerfacecolor": face, **edge}
+def marks(look: Look, fresh: bool) -> dict[str, Any]:
+    """Matplotlib's options for points: open at initialisation, else filled."""
+    face = "white" if fresh else look.colour
+    edge = {"markeredgecolor": look.colour, "markeredgewidth": 0.8}
+    return {"color": look.colour, "marker": look.marker, "markersize": SIZE, "markerfacecolor": face, **edge}
 
 
 def name_of(one: Series) -> str:
-    """Of a series in a picture: `resnet18 init`, `lenet diffeo 3.0`."""
+    """The name of a series in a picture: `resnet18 init`, `lenet diffeo 3.0`."""
     return " ".join([one.model, *(str(value) for value in one.by.values()), *(["init"] if one.fresh else [])])
 
 
@@ -70,31 +70,38 @@ def draw_unit(panel: Axes) -> None:
     panel.axhline(1, color=FAINT, linewidth=0.6, zorder=1, gid="unit")
 
 
-def network_keys(labels: Sequence[str], *, joined: bool = True) -> list[Line2D]:
-    """One for each colour and marker of `style.appearance`, on a line where points are joined."""
-    looks = [(label, marks(*appearance(place), fresh=False)) for place, label in enumerate(labels)]
-    return [Line2D([], [], linestyle="-" if joined else "none", label=label, **look) for label, look in looks]
+def look_keys(looks: Mapping[str, Look], *, joined: bool = True) -> list[Line2D]:
+    """An entry of the key for each label, on a line where points are joined."""
+    style: Any = "-" if joined else "none"
+    return [Line2D([], [], linestyle=style, label=label, **marks(look, fresh=False)) for label, look in looks.items()]
 
 
-def line_keys(series: Iterable[Series], colours: tuple[str, str] = (INK, INK)) -> list[Line2D]:
-    """What full and dashed lines mean, in the colours of trained and fresh; nothing where all are after training."""
+def line_keys(series: Iterable[Series], *, joined: bool = True) -> list[Line2D]:
+    """The entries of the key for full and open markers; none where all series are after training."""
     kinds = sorted({one.fresh for one in series})
     if kinds == [False]:
         return []
     told = ("after training", "at initialisation")
+    styles: Any = ("-", "--") if joined else ("none", "none")
     return [
-        Line2D([], [], linestyle="--" if fresh else "-", label=told[fresh], **marks(colours[fresh], "o", fresh))
-        for fresh in kinds
+        Line2D([], [], linestyle=styles[fresh], label=told[fresh], **marks(Look(INK, "o"), fresh)) for fresh in kinds
     ]
 
 
-def panels_of(titles: Sequence[str], xlabel: str, ylabel: str) -> tuple[Figure, list[Axes]]:
-    """A figure with a panel for each title on the same axes, a few in each row; call it under `style.house_style`."""
+def panels_of(titles: Sequence[str], xlabel: str, ylabel: str, *, shared_x: bool = True) -> tuple[Figure, list[Axes]]:
+    """A figure with a panel for each title on one y axis, two or three in a row; call it under `style.house_style`.
+
+    Args:
+        titles: One for each panel.
+        xlabel: Below the lowest panels.
+        ylabel: Beside the first panel of each row.
+        shared_x: True if the panels share one x axis too.
+    """
     count = len(titles)
-    columns = min(count, MOST_COLUMNS)
+    columns = 2 if count == 4 else min(count, MOST_COLUMNS)
     rows = math.ceil(count / columns)
     figure = Figure(figsize=(WIDTH, HEIGHT * rows + KEYS), layout="constrained")
-    panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel())
+    panels = list(figure.subplots(rows, columns, sharex=shared_x, sharey=True, squeeze=False).ravel())
     for unused in panels[count:]:
         unused.remove()
     for place, title in enumerate(titles):

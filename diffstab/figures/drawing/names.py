@@ -1,75 +1,65 @@
-"""Names beside the points of a figure, once everything else has its place."""
+"""Labels beside the points of a panel, once everything else has its place."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from ...statistics import Array
-from ..points.networks import Network
-from ..points.relation import quantity_of
 from .label_places import place_labels
-from .style import FAINT, SMALL
+from .style import FAINT, INK, SMALL
 
-MOST_NAMES = 40  # in a panel; more can't be read
-GAP = 4.0  # points between the middle of a marker and its name
-LEADER_FROM = 7.5  # points; a name further away is joined to its marker
-HALF_MARKER = 3.2  # points
-INSET = np.array([2.0, 1.0, 0.0, 0.0])  # points; names keep off the axes
-HALF_LINE = 0.3  # points
+GAP = 5.0  # points between the middle of a marker and its label
+LEADER_FROM = 8.5  # points; a label further away is joined to its marker
+ROUND_MARKER = 0.8  # points that labels keep off a marker
+INSET = np.array([2.0, 1.0, -1.0, 0.0])  # points; labels keep off the axes
+HALF_LINE = 0.6  # points
 PIECE = 4.0  # points; lines are obstacles in pieces of that length
 POINTS = 72.0  # in an inch
 
 
-def write_names(
-    figure: Figure, panels: Mapping[str, Axes], networks: Sequence[Network], fresh: Sequence[Network]
-) -> list[str]:
-    """Writes each network's label beside its point in every panel, and returns notes on those without a place.
+class Label(NamedTuple):
+    """A text beside a point, in the coordinates of the panel's data."""
 
-    In a panel that is alone no name covers an error bar.
+    text: str
+    x: float
+    y: float
+    colour: str = INK
+
+
+def write_labels(figure: Figure, panel: Axes, labels: Sequence[Label]) -> list[str]:
+    """Writes each label where it covers no marker, error bar or other label, and returns the texts without a place.
 
     Args:
-        figure: Drawn but for the names.
-        panels: By quantity: `R`, `D`, `1/G`.
-        networks: One per point.
-        fresh: Those whose value at initialisation is shown in the panel `R`.
+        figure: The figure of the panel, drawn but for labels; its layout is settled here.
+        panel: Axes with markers, lines and error bars.
+        labels: Texts and their points.
     """
-    if len(networks) > MOST_NAMES:
-        return [f"{len(networks)} networks are too many to write their names in the figure; its CSV file has them"]
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # the layout is settled: names then go where nothing moves any more
-    notes = []
-    sizes = np.array([_size(figure, network.label) for network in networks])
-    for quantity, panel in panels.items():
-        data = [(quantity_of(network, quantity).value, network.error.value) for network in networks]
-        more = [(n.R_init.value, n.error.value) for n in fresh if n.R_init is not None and quantity == "R"]
-        points, middles = _in_points(panel, data), _in_points(panel, [*data, *more])
-        markers = np.concatenate([middles - HALF_MARKER, middles + HALF_MARKER], axis=1)
-        frame = np.array(panel.get_window_extent().extents) * POINTS / figure.dpi + INSET
-        lines = _line_boxes(panel, [np.asarray(line.get_xydata()) for line in panel.lines], frame)
-        found = [part for part in panel.collections if isinstance(part, LineCollection)]
-        bars = _line_boxes(panel, [bar for part in found for bar in part.get_segments()], frame)
-        if len(panels) == 1:  # which has the room to keep off them
-            markers = np.concatenate([markers, bars])
-        corners = place_labels(points, sizes, frame, markers, np.concatenate([lines, bars]), gap=GAP)
-        for network, at, point, size, corner in zip(networks, data, points, sizes, corners, strict=True):
-            if corner is None:
-                notes.append(f"the name {network.label} has no free place in the panel of {quantity}; it is left out")
-            else:
-                _write(panel, network.label, at, corner - point, size)
-    return notes
+    figure.set_layout_engine("none")
+    points = _in_points(panel, [(label.x, label.y) for label in labels])
+    sizes = np.array([_size(figure, label.text) for label in labels]).reshape(-1, 2)
+    frame = np.array(panel.get_window_extent().extents) * POINTS / figure.dpi + INSET
+    joined = [np.asarray(line.get_xydata()) for line in panel.lines if line.get_linestyle() != "None"]
+    bars = [bar for part in panel.collections if isinstance(part, LineCollection) for bar in part.get_segments()]
+    marks = np.concatenate([_marker_boxes(panel), _line_boxes(panel, bars, frame)])
+    corners = place_labels(points, sizes, frame, marks, _line_boxes(panel, joined, frame), gap=GAP)
+    for label, point, size, corner in zip(labels, points, sizes, corners, strict=True):
+        if corner is not None:
+            _write(panel, label, corner - point, size)
+    return [label.text for label, corner in zip(labels, corners, strict=True) if corner is None]
 
 
-def _size(figure: Figure, label: str) -> Array:
-    """Width and height of a name, points."""
-    text = figure.text(0, 0, label, fontsize=SMALL)
-    box = text.get_window_extent()
-    text.remove()
+def _size(figure: Figure, text: str) -> Array:
+    """Width and height of a text, points."""
+    written = figure.text(0, 0, text, fontsize=SMALL)
+    box = written.get_window_extent()
+    written.remove()
     return np.array([box.width, box.height]) * POINTS / figure.dpi
 
 
@@ -78,6 +68,21 @@ def _in_points(panel: Axes, values: Sequence[tuple[float, float]] | Array) -> Ar
     assert panel.figure is not None
     pixels = panel.transData.transform(np.array(values, dtype=np.float64).reshape(-1, 2))
     return np.asarray(pixels * POINTS / panel.figure.dpi)
+
+
+def _marker_boxes(panel: Axes) -> Array:
+    """Boxes round all markers of a panel, `[K, 4]`."""
+    middles, halves = [np.zeros((0, 2))], [np.zeros(0)]
+    for line in panel.lines:
+        if line.get_marker() not in ("None", "", None):
+            middles.append(_in_points(panel, np.asarray(line.get_xydata())))
+            halves.append(np.full(len(middles[-1]), line.get_markersize() / 2 + ROUND_MARKER))
+    for part in panel.collections:
+        if isinstance(part, PathCollection):
+            middles.append(_in_points(panel, np.asarray(part.get_offsets())))
+            halves.append(np.full(len(middles[-1]), float(part.get_sizes()[0]) ** 0.5 / 2 + ROUND_MARKER))
+    middle, half = np.concatenate(middles), np.concatenate(halves)[:, None]
+    return np.concatenate([middle - half, middle + half], axis=1)
 
 
 def _line_boxes(panel: Axes, paths: Iterable[Any], frame: Array) -> Array:
@@ -93,18 +98,19 @@ def _line_boxes(panel: Axes, paths: Iterable[Any], frame: Array) -> Array:
     return np.concatenate(boxes)
 
 
-def _write(panel: Axes, label: str, at: tuple[float, float], offset: Array, size: Array) -> None:
-    """A name whose lower left corner is `offset` points from its point; one that is far away gets a line to it."""
+def _write(panel: Axes, label: Label, offset: Array, size: Array) -> None:
+    """A label whose lower left corner is `offset` points from its point; one that is far away gets a line to it."""
     nearest = (-offset).clip(0, size) + offset  # of its box to the point
-    leader = {"arrowstyle": "-", "color": FAINT, "linewidth": 0.4, "shrinkA": 0, "shrinkB": HALF_MARKER}
-    name = panel.annotate(
-        label,
-        at,
+    leader = {"arrowstyle": "-", "color": FAINT, "linewidth": 0.5, "shrinkA": 0, "shrinkB": GAP - 1}
+    text = panel.annotate(
+        label.text,
+        (label.x, label.y),
         xytext=(float(offset[0]), float(offset[1])),
         textcoords="offset points",
         fontsize=SMALL,
+        color=label.colour,
         va="bottom",
         zorder=5,
         arrowprops=leader | {"relpos": tuple((nearest - offset) / size)} if np.hypot(*nearest) > LEADER_FROM else None,
     )
-    name.set_path_effects([withStroke(linewidth=1.4, foreground="white")])
+    text.set_path_effects([withStroke(linewidth=1.4, foreground="white")])

@@ -1,5 +1,6 @@
 """Panels of R_f, D_f, G_f and the test error over something that was swept, log-averaged over seeds."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,40 +11,38 @@ from ...results import set_log_axis
 from ..points.groups import Group
 from ..points.spread import Spread
 from .axes import span_of
-from .lines import SIZE, draw_unit
-from .style import FAINT, STABILITY, WIDTH, appearance
+from .codes import AXES, Look
+from .lines import draw_unit, marks
+from .style import FAINT, WIDTH
 
-LABELS = {
-    "R": STABILITY,
-    "D": "stability to diffeomorphisms $D_f$",
-    "G": "stability to noise $G_f$",
-    "error": "test error $\\epsilon_t$",
-    "loss": "training loss",
-}
-HEIGHT = 2.5  # inches
+COLUMNS = 2
+HEIGHT, KEYS = 2.4, 0.4  # inches, of a row of panels and of the key
 
 
 def quantity_panels(quantities: Sequence[str], xlabel: str) -> tuple[Figure, dict[str, Axes]]:
-    """A panel for each quantity; call it under `style.house_style`."""
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-    panels = dict(zip(quantities, figure.subplots(1, len(quantities), squeeze=False)[0], strict=True))
+    """A panel for each quantity, two in a row; call it under `style.house_style`."""
+    rows = math.ceil(len(quantities) / COLUMNS)
+    figure = Figure(figsize=(WIDTH, HEIGHT * rows + KEYS), layout="constrained")
+    panels = dict(zip(quantities, figure.subplots(rows, COLUMNS, squeeze=False).ravel(), strict=False))
+    for unused in figure.axes[len(quantities) :]:
+        unused.remove()
     for name, panel in panels.items():
-        panel.set(xlabel=xlabel, ylabel=LABELS[name])
+        panel.set(xlabel=xlabel, ylabel=AXES[name])
         if name == "R":
             draw_unit(panel)
     return figure, panels
 
 
-def draw_groups(panels: dict[str, Axes], groups: Sequence[Group], x: str, place: int = 0, name: str = "") -> None:
+def draw_groups(panels: dict[str, Axes], groups: Sequence[Group], x: str, look: Look, name: str = "") -> None:
     """One curve in each panel: groups against what stands in their column `x`."""
-    colour, marker = appearance(place)
     rising = sorted(groups, key=lambda group: float(group.at[x]))
     values = [float(group.at[x]) for group in rising]
     for quantity, panel in panels.items():
         spreads = [group.spreads[quantity] for group in rising]
         for at, spread in zip(values, spreads, strict=True):
-            panel.errorbar(at, spread.value, yerr=spread.arms(), fmt="none", ecolor=colour, elinewidth=0.6)
-        style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": SIZE, "gid": f"{name} {quantity}"}
+            bar: dict[str, Any] = {"ecolor": look.colour, "elinewidth": 0.8, "zorder": 2}
+            panel.errorbar(at, spread.value, yerr=spread.arms(), fmt="none", **bar)
+        style: dict[str, Any] = {**marks(look, fresh=False), "gid": f"{name} {quantity}"}
         panel.plot(values, [spread.value for spread in spreads], **style)
 
 

@@ -15,10 +15,11 @@ from ...data import EMBEDDED_FOLDER
 from .style import SMALL
 
 PHOTO = "chelsea.jpg"
+MOST_WIDTH = 0.97  # of a key, share of the figure's
 
 
 def draw_legend(figure: Figure, keys: Sequence[Line2D]) -> None:
-    """In one row, or in as many as it takes to stay inside the figure."""
+    """Draws the key below the panels, in as many rows as it needs to stay inside the figure."""
     lines = any(key.get_linestyle() != "None" for key in keys)
     for rows in range(1, len(keys) + 1):
         legend = figure.legend(
@@ -30,7 +31,7 @@ def draw_legend(figure: Figure, keys: Sequence[Line2D]) -> None:
             handletextpad=0.5,
             columnspacing=1.4,
         )
-        if legend.get_window_extent().width <= figure.bbox.width:
+        if legend.get_window_extent().width <= MOST_WIDTH * figure.bbox.width:
             return
         legend.remove()
 

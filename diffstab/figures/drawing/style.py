@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-import numpy as np
-from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -17,12 +15,9 @@ from PIL.PngImagePlugin import PngInfo
 from ...writing import write_atomically
 
 WIDTH = 7.0  # inches, across two columns
-SMALL, NORMAL = 6.5, 7.5  # points
-INK, FAINT, UNKNOWN = "#222222", "#8a8a8a", "#b5b5b5"
-ACCENT = "#c4451c"  # a line over the points, apart from every colour of `depth_colours`
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#222222")  # told apart by all eyes
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-STABILITY = "$R_f$ (lower is more stable)"  # on axes
+SMALL, NORMAL = 8.0, 9.0  # points; capitals are 8 pixels high where a picture is 700 wide
+INK, FAINT = "#222222", "#8a8a8a"
+ACCENT = "#c4451c"  # a line over the points
 DPI = 300
 FORMATS = ("png", "pdf")
 
@@ -58,25 +53,11 @@ STYLE: Any = {  # by matplotlib's keys
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """What is drawn and written inside looks like the project's other figures, whatever the user's own settings."""
+    """Gives figures that are drawn and written inside the project's style, whatever the user's settings."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         yield
-
-
-def depth_colours() -> Colormap:
-    """Dark to light, told apart by the colour-blind and in grey; viridis without its palest end."""
-    return LinearSegmentedColormap.from_list("depth", matplotlib.colormaps["viridis"](np.linspace(0, 0.92, 256)))
-
-
-def appearance(place: int) -> tuple[str, str]:
-    """Colour and marker of the network at a place of a figure's key; 49 differ.
-
-    >>> appearance(0), appearance(7)
-    (('#0072b2', 'o'), ('#0072b2', 's'))
-    """
-    return COLOURS[place % len(COLOURS)], MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
 
 
 def write_figure(figure: Figure, stem: Path, *, title: str, origin: Mapping[str, Any]) -> list[Path]:
@@ -85,7 +66,7 @@ def write_figure(figure: Figure, stem: Path, *, title: str, origin: Mapping[str,
     Args:
         figure: Drawn under `house_style`.
         stem: Path without a suffix.
-        title: Of the figure.
+        title: Title of the figure.
         origin: Settings, commit and the like; becomes JSON.
 
     Raises:

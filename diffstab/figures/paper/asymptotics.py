@@ -11,14 +11,19 @@ from matplotlib.lines import Line2D
 
 from ...fields import MaxEntropyEnsemble, largest_xi
 from ...options import CUTOFF_RULES
+from ...results import set_log_axis
 from ...streams import StreamKeys
-from ..drawing.lines import Drawn
+from ..drawing.axes import span_of
+from ..drawing.codes import Look
+from ..drawing.lines import Drawn, look_keys, marks
 from ..drawing.parts import draw_legend
-from ..drawing.style import COLOURS, INK, MARKERS, WIDTH, house_style
+from ..drawing.style import ACCENT, FAINT, INK, WIDTH, house_style
+from ..points.spread import Spread
 
 CUTOFFS = (2, 3, 4, 5, 7, 10, 14, 20)
 FIELDS = 500  # behind the measured delta
-HEIGHT = 2.7  # inches
+HEIGHT = 3.2  # inches
+LOOKS = dict(zip(CUTOFF_RULES, (Look(INK, "o"), Look(ACCENT, "s")), strict=True))
 
 
 def asymptotics(side: int) -> Drawn:
@@ -33,20 +38,20 @@ def asymptotics(side: int) -> Drawn:
     """
     table = [_line(side, c, rule) for rule in CUTOFF_RULES for c in CUTOFFS]
     with house_style():
-        figure = Figure(figsize=(WIDTH * 0.8, HEIGHT), layout="constrained")
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         left, right = figure.subplots(1, 2)
-        for place, rule in enumerate(CUTOFF_RULES):
+        for rule, look in LOOKS.items():
             own = [line for line in table if line["cutoff_rule"] == rule]
-            look: dict[str, Any] = {"color": COLOURS[place], "linestyle": "none", "markersize": 4}
-            look |= {"marker": MARKERS[place], "markerfacecolor": "none" if place else COLOURS[place]}
-            left.errorbar(CUTOFFS, [o["delta2"] for o in own], [2 * o["delta2_error"] for o in own], **look)
-            right.plot(CUTOFFS, [o["max_xi"] for o in own], gid=rule, **look)
+            style: dict[str, Any] = {"linestyle": "none", **marks(look, fresh=False)}
+            left.errorbar(CUTOFFS, [o["delta2"] for o in own], [2 * o["delta2_error"] for o in own], **style)
+            right.plot(CUTOFFS, [o["max_xi"] for o in own], gid=rule, **style)
         fine = np.geomspace(CUTOFFS[0], CUTOFFS[-1], 100)
-        left.plot(fine, math.pi / 4 * np.log(fine), color=INK, linewidth=0.9, gid="Eq. 3")
-        right.plot(fine, fine / 2 * np.sqrt(math.pi**3 * np.log(fine)), color=INK, linewidth=0.9, gid="Eq. 13")
-        _set_axes(left, "$\\delta^2 / (n^2 T)$")
-        _set_axes(right, "median of $\\max_s \\Xi$ / $\\sqrt{T}$")
-        right.set_yscale("log")
+        left.plot(fine, math.pi / 4 * np.log(fine), color=FAINT, linewidth=0.9, gid="Eq. 3")
+        right.plot(fine, fine / 2 * np.sqrt(math.pi**3 * np.log(fine)), color=FAINT, linewidth=0.9, gid="Eq. 13")
+        _set_axes(left, "squared displacement $\\delta^2 / (n^2 T)$")
+        _set_axes(right, "largest local deformation $\\Xi / \\sqrt{T}$, median")
+        values = [line[name] for line in table for name in ("max_xi", "max_xi_asymptotic")]
+        set_log_axis(right, "y", span_of([Spread(value, None, value, value) for value in values]))
         draw_legend(figure, _keys())
     return Drawn(figure, table, [], {"side": side, "fields": FIELDS})
 
@@ -76,10 +81,5 @@ def _set_axes(panel: Axes, label: str) -> None:
 
 
 def _keys() -> list[Line2D]:
-    told = [f"measured, cutoff rule {rule}" for rule in CUTOFF_RULES]
-    points = [
-        Line2D([], [], color=COLOURS[k], marker=MARKERS[k], linestyle="none", label=text, markersize=4,
-               markerfacecolor="none" if k else COLOURS[k])
-        for k, text in enumerate(told)
-    ]  # fmt: skip
-    return [*points, Line2D([], [], color=INK, linewidth=0.9, label="asymptotic, Eqs. 3 and 13")]
+    points = look_keys({f"measured, cutoff rule {rule}": look for rule, look in LOOKS.items()}, joined=False)
+    return [*points, Line2D([], [], color=FAINT, linewidth=0.9, label="asymptotic laws, Eqs. 3 and 13")]

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from ...results import set_log_axis
 from ...store import Row
 from ..drawing.axes import span_of
-from ..drawing.lines import UNIT, Drawn, draw_unit, marks, name_of, network_keys
+from ..drawing.codes import AXES, cutoff_look
+from ..drawing.lines import UNIT, Drawn, draw_unit, look_keys, marks, name_of
 from ..drawing.parts import draw_legend
-from ..drawing.style import FAINT, STABILITY, WIDTH, appearance, house_style
+from ..drawing.style import FAINT, WIDTH, house_style
 from ..points.choice import Chosen, choose
 from ..points.series import Series, Sweep, gather_series, table_of
 from ..points.setting import grouped
@@ -26,7 +27,7 @@ OVER_CUTOFFS = Sweep(
     "cutoff", places=("cutoff",), by=(AUGMENTATION,), follows=("temperature",), trainings=(AUGMENTATION,)
 )
 NONE = "none"
-HEIGHT = 2.6  # inches
+HEIGHT = 3.4  # inches
 APART = 0.5  # share of a group's width that its points take
 
 
@@ -34,8 +35,8 @@ def augmentation_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
     """R_f after training with each augmentation.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no row is of a network that a sweep trained, or rows are of several networks; if they differ in a
@@ -57,20 +58,20 @@ def augmentation_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
     found.series.sort(key=_order)
     delta = found.setting.get("delta")
     with house_style():
-        figure = Figure(figsize=(WIDTH * 0.75, HEIGHT), layout="constrained")
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         panel = figure.subplots()
         cutoffs = _draw_groups(panel, found.series)
         _draw_frame(panel, [(name, errors[name]) for name in map(_name, found.series)])
         set_log_axis(panel, "y", span_of([*(point.R for one in found.series for point in one.points), UNIT]))
-        panel.set(ylabel=STABILITY + (f" at $\\delta$ = {delta:g} px" if delta else ""))
+        panel.set(ylabel=AXES["R"] + (f" at $\\delta$ = {delta:g} px" if delta else ""))
         panel.set(xlabel="augmentation in training", title=found.series[0].label)
-        draw_legend(figure, network_keys([f"$c$ = {cutoff:g}" for cutoff in cutoffs], joined=False))
+        draw_legend(figure, look_keys({f"$c$ = {cutoff:g}": cutoff_look(cutoff) for cutoff in cutoffs}, joined=False))
     table = [{**line, **columns_of("error", errors[line[AUGMENTATION]])} for line in table_of(found)]
     return Drawn(figure, table, list(dict.fromkeys(found.notes)), found.setting)
 
 
 def augmentation_of(training: Mapping[str, Any]) -> str:
-    """What was done to the training images, by the options of the training.
+    """Names the augmentation of a training from its options.
 
     >>> augmentation_of({"translate": 0, "flip": False, "diffeo_temperature": 0.01, "diffeo_cutoff": 1.0})
     'diffeo (T = 0.01, c = 1)'
@@ -106,7 +107,7 @@ def _name(one: Series) -> str:
 
 
 def _order(one: Series) -> tuple[bool, bool, str]:
-    """As the paper has them: none, translations, diffeomorphisms."""
+    """Sorts augmentations as the paper does: none, translations, diffeomorphisms."""
     return _name(one) != NONE, "diffeo" in _name(one), _name(one)
 
 
@@ -118,11 +119,12 @@ def _draw_groups(panel: Axes, series: Sequence[Series]) -> list[float]:
         for point in one.points:
             cutoff = point.place["cutoff"]
             which = cutoffs.index(cutoff)
-            colour, marker = appearance(which)
+            look = cutoff_look(cutoff)
             x = place + (which - (len(cutoffs) - 1) / 2) * step
-            panel.errorbar(x, point.R.value, yerr=point.R.arms(), fmt="none", ecolor=colour, elinewidth=0.6, zorder=2)
+            bar: dict[str, Any] = {"ecolor": look.colour, "elinewidth": 0.8, "zorder": 2}
+            panel.errorbar(x, point.R.value, yerr=point.R.arms(), fmt="none", **bar)
             name = f"{name_of(one)} {cutoff:g}"
-            panel.plot([x], [point.R.value], linestyle="none", gid=name, zorder=3, **marks(colour, marker, fresh=False))
+            panel.plot([x], [point.R.value], linestyle="none", gid=name, zorder=3, **marks(look, fresh=False))
     return cutoffs
 
 

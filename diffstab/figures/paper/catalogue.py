@@ -22,11 +22,11 @@ class FigureKind:
     """One figure.
 
     Attributes:
-        name: On the command line, and of its files.
-        title: What it shows.
-        home: Module and function that draw it: from rows and filters, or from the side of an image.
+        name: Name on the command line and of its files.
+        title: Title, one line.
+        home: Module and function that draw it, from rows and filters or from the side of an image.
         sweeps: Names of the sweep files whose rows it is drawn from; empty where it needs no network.
-        sides: Of the image it is drawn from without rows, in pixels, by preset.
+        sides: Side of the image in pixels by preset, for a figure that needs no rows.
     """
 
     name: str
@@ -37,28 +37,28 @@ class FigureKind:
 
     @property
     def presets(self) -> tuple[str, ...]:
-        """Those that it can be made with: they have the first of its sweeps."""
+        """The presets that have the first of its sweeps."""
         if not self.sweeps:
             return tuple(name for name in PRESETS if name in self.sides)
         return tuple(name for name in PRESETS if sweep_file(self.sweeps.split()[0], name).exists())
 
     def sweep_files(self, preset: str) -> list[Path]:
-        """Of the sweeps that the preset has."""
+        """The files of those sweeps that the preset has."""
         files = [sweep_file(name, preset) for name in self.sweeps.split()]
         return [file for file in files if file.exists()]
 
     def draw(self, rows: Sequence[dict[str, Any]], filters: Sequence[str] = (), **how: Any) -> "Drawn":
-        """From rows of a store; raises what its function raises.
+        """Draws the figure from rows of a store; raises what its function raises.
 
         Args:
-            rows: Of a store, or of its CSV export.
-            filters: That every row has to pass.
+            rows: Rows of a store or of its CSV export.
+            filters: Conditions that every row must pass.
             how: Further arguments of the figure's function.
         """
         return self._function()(rows, filters, **how)
 
     def draw_without_rows(self, preset: str) -> "Drawn":
-        """Where there is no sweep."""
+        """Draws a figure that needs no sweep."""
         return self._function()(self.sides[preset])
 
     def _function(self) -> Callable[..., "Drawn"]:

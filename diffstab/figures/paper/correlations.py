@@ -8,24 +8,25 @@ from matplotlib.lines import Line2D
 
 from ...statistics import Interval
 from ...store import Row
+from ..drawing.codes import QUANTITIES as LOOKS
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend
-from ..drawing.style import COLOURS, FAINT, MARKERS, WIDTH, house_style
+from ..drawing.style import FAINT, WIDTH, house_style
 from ..points.choice import choose
 from ..points.networks import gather
 from ..points.relation import paper_values, relate
 from ..points.setting import grouped
 
 QUANTITIES = ("D", "G", "R")
-HEIGHT, PER_LINE = 1.0, 0.2  # inches
+HEIGHT, PER_LINE = 1.1, 0.26  # inches
 
 
 def correlations(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """Pearson correlations of the logarithms with 95 % intervals over networks, as Table 2 has them.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If a data set has fewer than 3 networks, or rows differ in another setting.
@@ -52,23 +53,23 @@ def correlations(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
 
 def _opposite(interval: Interval) -> Interval:
-    """Of 1/G's, G's: logarithms change their sign."""
+    """The interval of G from that of 1/G: logarithms change their sign."""
     return Interval(-interval.value, -interval.high, -interval.low)
 
 
 def _drawn(table: Sequence[dict[str, Any]]) -> Figure:
-    figure = Figure(figsize=(WIDTH * 0.62, HEIGHT + PER_LINE * len(table)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, HEIGHT + PER_LINE * len(table)), layout="constrained")
     panel = figure.subplots()
     for place, line in enumerate(table):
-        which = QUANTITIES.index(line["quantity"])
-        colour, marker = COLOURS[which], MARKERS[which]
-        panel.plot([line["low"], line["high"]], [place, place], color=colour, linewidth=0.8)
-        panel.plot([line["correlation"]], [place], marker, color=colour, markersize=4, gid=line["quantity"])
+        colour, marker = LOOKS[line["quantity"]]
+        panel.plot([line["low"], line["high"]], [place, place], color=colour, linewidth=1.0)
+        panel.plot([line["correlation"]], [place], marker, color=colour, markersize=5, gid=line["quantity"])
         if line["paper"] is not None:
             style: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": colour, "linestyle": "none"}
-            panel.plot([line["paper"]], [place], marker=marker, markersize=5, gid="paper", zorder=3, **style)
+            panel.plot([line["paper"]], [place], marker=marker, markersize=6.5, gid="paper", zorder=3, **style)
     panel.set_yticks(range(len(table)), labels=[f"{line['dataset']}: ${line['quantity']}_f$" for line in table])
-    panel.set(xlim=(-1.05, 1.05), ylim=(len(table) - 0.5, -0.5), xlabel="correlation with $\\epsilon_t$, of logarithms")
+    panel.set(xlim=(-1.05, 1.05), ylim=(len(table) - 0.5, -0.5))
+    panel.set_xlabel("correlation of the logarithms of test error and each quantity")
     panel.axvline(0, color=FAINT, linewidth=0.6)
     panel.tick_params(axis="y", length=0)
     look: dict[str, Any] = {"marker": "o", "linestyle": "none", "color": FAINT}

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ...options import DIFFEO, GIVEN, INTERPOLATIONS
 from ...store import Row
+from ..drawing.codes import AXES, Look, appearance, cutoff_look, network_looks
 from ..drawing.lines import (
     HEIGHT,
     KEYS,
@@ -19,14 +20,14 @@ from ..drawing.lines import (
     draw_line,
     draw_unit,
     line_keys,
+    look_keys,
     models_of,
-    network_keys,
     panels_of,
     set_log_x,
     set_spans,
 )
 from ..drawing.parts import draw_legend
-from ..drawing.style import FAINT, INK, STABILITY, WIDTH, appearance, house_style
+from ..drawing.style import FAINT, INK, WIDTH, house_style
 from ..points.choice import choose
 from ..points.series import ManySeries, Series, Sweep, gather_series, table_of
 from ..points.spread import Spread
@@ -34,8 +35,8 @@ from ..points.spread import Spread
 OVER_NOISE = Sweep("noise_radius", places=("noise_radius_rule", "noise_norm", "delta"), follows=("temperature",))
 OVER_DELTA = Sweep("delta", places=("delta",), by=("transform", "cutoff", "interpolation"), follows=("temperature",))
 PANELS = {
-    "G": ("noise $\\|\\eta\\|$", "stability to noise $G_f$"),
-    "D": ("deformation $\\|\\tau x - x\\|$, average", "stability to deformations $D_f$"),
+    "G": "norm of the noise $\\|\\eta\\|$",
+    "D": "average norm of the deformation $\\|\\tau x - x\\|$",
 }
 SLOPE, REACH, BELOW = 2, 3.0, 4.0  # of the guide: exponent, length along x, how far below the lowest curve
 
@@ -47,8 +48,8 @@ def noise_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     and `noise_norm` not given, it gives a point of D_f too.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If all rows have one norm; if rows differ in another setting, or those of a network in how it was
@@ -64,18 +65,17 @@ def noise_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     found = _curves(rows, filters, OVER_NOISE, "noise_norm: [1, 10, 100]")
     series = {"G": found.series, "D": _along_deformations(found)}
     drawn = [quantity for quantity in PANELS if series[quantity]]
-    labels = list(models_of(found))
+    looks = network_looks(models_of(found))
     with house_style():
         figure = Figure(figsize=(WIDTH * (1 if len(drawn) > 1 else 0.6), HEIGHT + 0.7 + KEYS), layout="constrained")
         for panel, quantity in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn, strict=True):
             for one in series[quantity]:
-                colour, marker = appearance(labels.index(one.label))
-                draw_line(panel, one, quantity, colour=colour, marker=marker)
+                draw_line(panel, one, quantity, looks[one.label])
             guide = _draw_slope(panel, series[quantity], quantity)
             set_log_x(panel, [point for one in series[quantity] for point in one.points])
             set_spans(panel, series[quantity], quantity, *guide)
-            panel.set(xlabel=PANELS[quantity][0], ylabel=PANELS[quantity][1])
-        draw_legend(figure, [*network_keys(labels), *line_keys(found.series)])
+            panel.set(xlabel=PANELS[quantity], ylabel=AXES[quantity])
+        draw_legend(figure, [*look_keys(looks), *line_keys(found.series)])
     return Drawn(figure, table_of(found), found.notes, found.setting)
 
 
@@ -83,8 +83,8 @@ def delta_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f against delta, a panel for each network and a colour for each cutoff (Fig. 3, left).
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: As `noise_figure`.
@@ -97,17 +97,16 @@ def delta_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """
     found = _curves(rows, filters, OVER_DELTA, "delta: [0.3, 1, 3]")
     models = models_of(found)
-    kinds = list(dict.fromkeys(_kind(one) for one in found.series))
+    looks = _looks(found)
     with house_style():
-        figure, panels = panels_of([*models], "displacement $\\delta$ (pixels)", STABILITY)
+        figure, panels = panels_of([*models], "displacement $\\delta$ (pixels)", AXES["R"])
         for panel, series in zip(panels, models.values(), strict=True):
             draw_unit(panel)
             for one in series:
-                colour, marker = appearance(kinds.index(_kind(one)))
-                draw_line(panel, one, "R", colour=colour, marker=marker)
+                draw_line(panel, one, "R", looks[_kind(one)])
         set_log_x(panels[0], [point for one in found.series for point in one.points])
         set_spans(panels[0], found.series, "R", UNIT)
-        draw_legend(figure, [*network_keys(kinds), *line_keys(found.series)])
+        draw_legend(figure, [*look_keys(looks), *line_keys(found.series)])
     return Drawn(figure, table_of(found), found.notes, found.setting)
 
 
@@ -123,11 +122,20 @@ def _curves(rows: Sequence[Row], filters: Sequence[str], sweep: Sweep, needed: s
 
 
 def _kind(one: Series) -> str:
-    """Of deformations, as the key of a figure says it."""
+    """The kind of deformation, as the key of a figure says it."""
     if one.by["transform"] != DIFFEO:
         return str(one.by["transform"])
     told = one.by["interpolation"] if one.by["interpolation"] not in (None, INTERPOLATIONS[0]) else ""
     return f"$c$ = {one.by['cutoff']:g}" + (f", {told}" if told else "")
+
+
+def _looks(found: ManySeries) -> dict[str, Look]:
+    """The look of each kind of deformation."""
+    kinds = {_kind(one): one.by for one in found.series}
+    return {
+        kind: cutoff_look(by["cutoff"], by["interpolation"]) if by["transform"] == DIFFEO else appearance(place)
+        for place, (kind, by) in enumerate(kinds.items())
+    }
 
 
 def _along_deformations(found: ManySeries) -> list[Series]:

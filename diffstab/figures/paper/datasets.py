@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from ...results import set_log_axis
 from ...store import Row
 from ..drawing.axes import span_of
-from ..drawing.lines import UNIT, Drawn, draw_unit, line_keys, marks, models_of, name_of, network_keys, panels_of
+from ..drawing.codes import AXES, cutoff_look
+from ..drawing.lines import UNIT, Drawn, draw_unit, line_keys, look_keys, marks, models_of, name_of, panels_of
 from ..drawing.parts import draw_legend
-from ..drawing.style import STABILITY, appearance, house_style
+from ..drawing.style import house_style
 from ..points.choice import choose
 from ..points.series import Series, Sweep, gather_series, table_of
 
@@ -30,8 +31,8 @@ def datasets_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f of each network, a group for each data set, a colour for each cutoff, open at initialisation.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no measurement is left; if rows differ in another setting, such as delta, or those of a network
@@ -49,7 +50,7 @@ def datasets_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     names = list(dict.fromkeys(str(place["dataset"]) for place in places))
     cutoffs = sorted({place["cutoff"] for place in places})
     with house_style():
-        figure, panels = panels_of([*models], "data set", STABILITY)
+        figure, panels = panels_of([*models], "data set", AXES["R"])
         for panel, series in zip(panels, models.values(), strict=True):
             draw_unit(panel)
             for one in series:
@@ -58,8 +59,8 @@ def datasets_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
             panel.set_xlim(-0.5, len(names) - 0.5)
             panel.tick_params(axis="x", length=0)
         set_log_axis(panels[0], "y", span_of([*(point.R for one in found.series for point in one.points), UNIT]))
-        keys = network_keys([f"$c$ = {cutoff:g}" for cutoff in cutoffs], joined=False)
-        draw_legend(figure, [*keys, *_fresh_keys(found.series)])
+        keys = look_keys({f"$c$ = {cutoff:g}": cutoff_look(cutoff) for cutoff in cutoffs}, joined=False)
+        draw_legend(figure, [*keys, *line_keys(found.series, joined=False)])
     return Drawn(figure, table_of(found), found.notes, found.setting)
 
 
@@ -67,15 +68,8 @@ def _draw_points(panel: Axes, one: Series, names: Sequence[str], cutoffs: Sequen
     step = APART / len(cutoffs)
     for point in one.points:
         which = cutoffs.index(point.place["cutoff"])
-        colour, marker = appearance(which)
+        look = cutoff_look(cutoffs[which])
         x = names.index(str(point.place["dataset"])) + (which - (len(cutoffs) - 1) / 2) * step
-        panel.errorbar(x, point.R.value, yerr=point.R.arms(), fmt="none", ecolor=colour, elinewidth=0.6, zorder=2)
-        look: dict[str, Any] = marks(colour, marker, one.fresh)
-        panel.plot([x], [point.R.value], linestyle="none", zorder=3, gid=f"{name_of(one)} {cutoffs[which]:g}", **look)
-
-
-def _fresh_keys(series: Sequence[Series]) -> list[Any]:
-    keys = line_keys(series)
-    for key in keys:
-        key.set_linestyle("none")
-    return keys
+        panel.errorbar(x, point.R.value, yerr=point.R.arms(), fmt="none", ecolor=look.colour, elinewidth=0.8, zorder=2)
+        style: dict[str, Any] = {"linestyle": "none", "zorder": 3, **marks(look, one.fresh)}
+        panel.plot([x], [point.R.value], gid=f"{name_of(one)} {cutoffs[which]:g}", **style)

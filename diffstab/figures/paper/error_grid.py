@@ -1,11 +1,12 @@
 """Test error against stability in many small panels: over delta and cutoff (Fig. 21), and by data set (Fig. 20)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ...fields import LEAST_DELTA, MaxEntropyEnsemble
 from ...options import INTERPOLATIONS
@@ -13,30 +14,31 @@ from ...results import set_log_axis
 from ...statistics import log_correlation
 from ...store import Row
 from ..drawing.axes import span_of
-from ..drawing.lines import SIZE, Drawn, network_keys
+from ..drawing.codes import AXES, FAMILIES, OTHER, Look, cutoff_look, family_of
+from ..drawing.lines import SIZE, Drawn, look_keys
 from ..drawing.parts import draw_legend
-from ..drawing.style import SMALL, WIDTH, appearance, house_style
+from ..drawing.style import SMALL, WIDTH, house_style
 from ..points.choice import choose
 from ..points.groups import Group, groups_of
 from ..points.setting import refuse_several_settings, setting_of
 from ..points.spread import Spread
-from .error_vs_stability import signed
+from .error_vs_stability import family_keys, signed
 
-HEIGHT, KEYS = 1.55, 0.45  # inches, of a row of panels and of what stands below all
+HEIGHT, KEYS = 1.9, 0.45  # inches, of a row of panels and of what stands below all
 FIELD = ("delta", "cutoff", "interpolation")
 ALLOWED = "#dcefe3"  # behind panels whose fields are diffeomorphisms more often than not
-LABELS = {"D": "$D_f$", "G": "$G_f$", "R": "$R_f$"}
+QUANTITIES = ("R", "D", "G")
 FEWEST = 3  # networks behind a correlation
 
 
 def by_field(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
-    """Error against R_f, a row of panels for each delta, a column for each cutoff, a colour for each interpolation.
+    """Error against R_f, a row of panels for each delta, a column for each cutoff, all on the same axes.
 
     The title is the correlation of the logarithms; green panels have delta >= 1/2 and P(Xi < 1) >= 1/2.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If there are fewer than 3 trained networks; if rows differ in another setting.
@@ -47,24 +49,25 @@ def by_field(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     with house_style():
         size = (WIDTH, HEIGHT * len(deltas) + KEYS)
         figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(len(deltas), len(cutoffs), sharey=True, squeeze=False)
+        panels = figure.subplots(len(deltas), len(cutoffs), sharex=True, sharey=True, squeeze=False)
         for i, delta in enumerate(deltas):
             for k, cutoff in enumerate(cutoffs):
                 here = [group for group in found if (group.at["delta"], group.at["cutoff"]) == (delta, cutoff)]
                 probability = _probability(side, delta, cutoff)
-                told = []
-                for place, interpolation in enumerate(INTERPOLATIONS):
+                told: dict[str, str] = {}
+                for interpolation in INTERPOLATIONS:
                     own = [group for group in here if group.at["interpolation"] == interpolation]
                     if len(own) >= FEWEST:
-                        _draw_points(panels[i, k], own, "R", place)
-                        told.append(signed(_correlation(own, "R")))
+                        _draw_points(panels[i, k], own, "R", cutoff_look(cutoff, interpolation))
+                        told[interpolation] = signed(_correlation(own, "R"))
                         lines += _lines(own, probability)
                 if delta >= LEAST_DELTA and probability >= 0.5:
                     panels[i, k].set_facecolor(ALLOWED)
-                _set_axes(panels[i, k], here, "R")
-                panels[i, k].set_title(f"$\\delta$ = {delta:g}, $c$ = {cutoff:g}: {', '.join(told)}", fontsize=SMALL)
-        _label(panels, "$R_f$")
-        draw_legend(figure, network_keys(list(INTERPOLATIONS), joined=False))
+                title = f"$\\delta$ = {delta:g} px, $c$ = {cutoff:g}\n{_told(told)}"
+                panels[i, k].set_title(title, fontsize=SMALL)
+        _set_axes(panels[0, 0], found, "R")
+        _label(panels, AXES["R"])
+        draw_legend(figure, _field_keys(found))
     return Drawn(figure, lines, notes, setting)
 
 
@@ -77,16 +80,21 @@ def by_dataset(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     names = list(dict.fromkeys(str(group.at["dataset"]) for group in found))
     lines = []
     with house_style():
-        figure = Figure(figsize=(WIDTH, HEIGHT * 1.3 * len(names) + KEYS / 3), layout="constrained")
-        panels = figure.subplots(len(names), len(LABELS), squeeze=False, sharey="row")
+        figure = Figure(figsize=(WIDTH, HEIGHT * 1.35 * len(names) + KEYS), layout="constrained")
+        panels = figure.subplots(len(names), len(QUANTITIES), squeeze=False, sharey=True)
         for row, name in zip(panels, names, strict=True):
             own = [group for group in found if group.at["dataset"] == name]
-            for place, (quantity, label) in enumerate(LABELS.items()):
-                _draw_points(row[place], own, quantity, 0)
-                _set_axes(row[place], own, quantity)
-                row[place].set(title=f"{name}: {signed(_correlation(own, quantity))}", xlabel=label)
-            row[0].set_ylabel("test error $\\epsilon_t$")
+            for panel, quantity in zip(row, QUANTITIES, strict=True):
+                for group in own:
+                    family = family_of(group.at["model"])
+                    _draw_points(panel, [group], quantity, FAMILIES[family] if family else OTHER)
+                _set_axes(panel, found, quantity)
+                title = f"{name}: correlation {signed(_correlation(own, quantity))}"
+                panel.set_title(title, fontsize=SMALL)
+                panel.set_xlabel(AXES[quantity], fontsize=SMALL)
+            row[0].set_ylabel(AXES["error"])
             lines += [group.line() for group in own]
+        draw_legend(figure, family_keys([str(group.at["model"]) for group in found]))
     return Drawn(figure, lines, notes, setting)
 
 
@@ -105,7 +113,7 @@ def _measured(
 
 
 def side_of(row: Row) -> int:
-    """Of a row's images in pixels, from delta and the temperature that gives it: delta is proportional to n sqrt(T).
+    """Side of a row's images in pixels, from its delta and temperature: delta is proportional to n sqrt(T).
 
     >>> ensemble = MaxEntropyEnsemble(28, 3, delta=1.0)
     >>> side_of({"cutoff": 3.0, "delta": 1.0, "temperature": ensemble.temperature})
@@ -126,16 +134,35 @@ def _correlation(groups: Sequence[Group], quantity: str) -> float:
 
 
 def _lines(groups: Sequence[Group], probability: float) -> list[dict[str, Any]]:
-    """Of Fig. 21's table: the networks of one field, each with the correlations over all of them."""
-    shared = {f"correlation_{name}": _correlation(groups, name) for name in LABELS}
+    """Lines of Fig. 21's table: the networks under one kind of field, each with the correlations over all of them."""
+    shared = {f"correlation_{name}": _correlation(groups, name) for name in "DGR"}
     return [{**group.line(), **shared, "allowed_probability": probability} for group in groups]
 
 
-def _draw_points(panel: Axes, groups: Sequence[Group], quantity: str, place: int) -> None:
-    colour, marker = appearance(place)
+def _told(correlations: Mapping[str, str]) -> str:
+    """The correlation of the first interpolation, and that of the other one in brackets.
+
+    >>> _told({"bilinear": "0.60", "gaussian": "0.61"}), _told({"gaussian": "0.61"}), _told({})
+    ('correlation 0.60 (gaussian 0.61)', 'correlation 0.61', '')
+    """
+    texts = [
+        f"correlation {text}" if not place else f"({name} {text})"
+        for place, (name, text) in enumerate(correlations.items())
+    ]
+    return " ".join(texts)
+
+
+def _field_keys(groups: Sequence[Group]) -> list[Line2D]:
+    """An entry of the key for each cutoff and interpolation."""
+    kinds = sorted({(float(group.at["cutoff"]), str(group.at["interpolation"])) for group in groups})
+    looks = {f"$c$ = {cutoff:g}, {name}": cutoff_look(cutoff, name) for cutoff, name in kinds}
+    return look_keys(looks, joined=False)
+
+
+def _draw_points(panel: Axes, groups: Sequence[Group], quantity: str, look: Look) -> None:
     x, y = ([group.spreads[name].value for group in groups] for name in (quantity, "error"))
     style: dict[str, Any] = {"linestyle": "none", "markersize": SIZE, "alpha": 0.85}
-    panel.plot(x, y, marker, color=colour, gid=f"{quantity} {place}", **style)
+    panel.plot(x, y, look.marker, color=look.colour, gid=f"{quantity} {groups[0].at['model']}", **style)
 
 
 def _set_axes(panel: Axes, groups: Sequence[Group], quantity: str) -> None:
@@ -148,4 +175,4 @@ def _label(panels: Any, xlabel: str) -> None:
     for panel in panels[-1]:
         panel.set_xlabel(xlabel)
     for row in panels:
-        row[0].set_ylabel("test error $\\epsilon_t$")
+        row[0].set_ylabel(AXES["error"])

@@ -1,4 +1,4 @@
-"""What a fold does: an idealised image, a diffeomorphism of it, a deformation that folds, and tangents (Fig. 9)."""
+"""A fold and what it does: an idealised image, a diffeomorphism of it, one with folds, and tangents (Fig. 9)."""
 
 from typing import Any
 
@@ -7,19 +7,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Rectangle
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from ...fields import DisplacementField, MaxEntropyEnsemble, deform
 from ...streams import StreamKeys
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend
-from ..drawing.style import COLOURS, FAINT, INK, WIDTH, house_style
+from ..drawing.style import ACCENT, FAINT, INK, WIDTH, house_style
 
 CUTOFF = 5
 TEMPERATURES = (2e-3, 3e-2)  # below and above T_max
 SEED = 1
 PALETTE = ("#f4f1ea", "#0072b2", "#e69f00", "#009e73", "#cc79a7")
-HEIGHT = 2.5  # inches
+HEIGHT = 2.85  # inches
+DOTS = dict(zip(TEMPERATURES, ("#56b4e9", ACCENT), strict=True))  # colours of the last panel
 EVERY = 4  # pixels between the points of the last panel
 REACH = 2.2  # of its axes
 
@@ -44,8 +46,8 @@ def folding(side: int) -> Drawn:
         panels = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.15])
         _show(panels[0], image, "$T$ = 0")
         for panel, field, t in zip(panels[1:], fields, TEMPERATURES, strict=False):
-            told = "folds" if bool(field.folds()) else "a diffeomorphism"
-            _show(panel, deform(image, field), f"$T$ = {t:g}: {told}")
+            told = "folds" if bool(field.folds()) else "no fold"
+            _show(panel, deform(image, field), f"$T$ = {t:g}:\n{told}")
         _draw_tangents(panels[3], fields)
         draw_legend(figure, _keys())
     table = [line for field, t in zip(fields, TEMPERATURES, strict=True) for line in _tangent_lines(field, t)]
@@ -97,11 +99,12 @@ def _show(panel: Axes, image: Tensor, title: str) -> None:
 def _draw_tangents(panel: Axes, fields: list[DisplacementField]) -> None:
     panel.add_patch(Rectangle((0, -REACH), REACH + 1, 2 * REACH, color="#d9efe2", zorder=0))
     panel.add_patch(Circle((1, 0), 1, color="#bdbdbd", zorder=0.5))
-    for place, field in reversed(list(enumerate(fields))):
+    for temperature, field in reversed(list(zip(TEMPERATURES, fields, strict=True))):
         along, across = tangents(field)[:, ::EVERY, ::EVERY].flatten(1).numpy()
-        panel.plot(along, across, ".", color=COLOURS[1 - place], markersize=1.8, gid=f"T {TEMPERATURES[place]:g}")
-    panel.annotate("", (1, 0), (0, 0), arrowprops={"arrowstyle": "->", "linewidth": 0.9, "color": INK})
-    panel.annotate("$u$", (1, 0), (2, 3), textcoords="offset points")
+        panel.plot(along, across, ".", color=DOTS[temperature], markersize=1.8, gid=f"T {temperature:g}")
+    panel.annotate("", (1, 0), (0, 0), zorder=6, arrowprops={"arrowstyle": "->", "linewidth": 1.2, "color": INK})
+    name = panel.annotate("$u$", (0, 0), (-4, 0), textcoords="offset points", ha="right", va="center", zorder=6)
+    name.set_path_effects([withStroke(linewidth=2.0, foreground="white")])
     panel.axvline(0, color=FAINT, linewidth=0.5)
     panel.set(xlim=(-1.4, REACH + 1), ylim=(-REACH, REACH), aspect="equal")
     panel.set(xlabel="$u$\N{PRIME} along $u$", ylabel="$u$\N{PRIME} across $u$")
@@ -111,8 +114,7 @@ def _keys() -> list[Line2D]:
     style: dict[str, Any] = {"linestyle": "none", "markersize": 5}
     dots = {**style, "marker": "o", "markersize": 3}
     return [
-        *(Line2D([], [], color=COLOURS[1 - k], label=f"$u$\N{PRIME} at $T$ = {t:g}", **dots)
-          for k, t in enumerate(TEMPERATURES)),
+        *(Line2D([], [], color=colour, label=f"$u$\N{PRIME} at $T$ = {t:g}", **dots) for t, colour in DOTS.items()),
         Line2D([], [], marker="s", color="#d9efe2", label="$u$\N{PRIME}$ \\cdot u > 0$ (Eq. 12)", **style),
         Line2D([], [], marker="o", color="#bdbdbd", label="$\\Vert\\nabla\\tau\\Vert_\\infty < 1$", **style),
     ]  # fmt: skip

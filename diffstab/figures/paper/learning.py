@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...store import DONE, Row, select
-from ..drawing.lines import Drawn, network_keys
+from ..drawing.codes import network_looks
+from ..drawing.lines import Drawn, look_keys
 from ..drawing.panels import draw_groups, quantity_panels, set_axes
 from ..drawing.parts import draw_legend
 from ..drawing.style import house_style
@@ -22,8 +23,8 @@ def learning_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """Each quantity against the epoch, a curve for each network; the left end is before training.
 
     Args:
-        rows: Of a store, with trainings that had `stability_images`.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store with trainings that had `stability_images`.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no training was watched; if they differ in their task.
@@ -40,19 +41,21 @@ def learning_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     groups = groups_of([line for line in lines if "test_error" in line], ["model", EPOCH], notes)
     start = groups_of([line for line in lines if line[EPOCH] == BEFORE], ["model", EPOCH], notes, ("R", "D", "G"))
     labels = labels_of(grouped(own, "model"))
+    looks = network_looks(labels.values())
     with house_style():
         figure, panels = quantity_panels(QUANTITIES, "epoch")
-        for place, model in enumerate(labels):
+        for model, label in labels.items():
             curve = [group for group in groups if group.at["model"] == model]
             first = [group for group in start if group.at["model"] == model]
             stability = {name: panels[name] for name in QUANTITIES[:3]}
-            draw_groups(stability, [*first, *curve], EPOCH, place, model)
-            draw_groups({"error": panels["error"]}, curve, EPOCH, place, model)
+            draw_groups(stability, [*first, *curve], EPOCH, looks[label], model)
+            draw_groups({"error": panels["error"]}, curve, EPOCH, looks[label], model)
         set_axes({name: panels[name] for name in QUANTITIES[:3]}, [*start, *groups], EPOCH)
         set_axes({"error": panels["error"]}, groups, EPOCH)
-        for name in QUANTITIES[:3]:
-            _tell_start(panels[name])
-        draw_legend(figure, network_keys(list(labels.values())))
+        panels["error"].set_xlim(panels["R"].get_xlim())
+        for panel in panels.values():
+            _tell_start(panel)
+        draw_legend(figure, look_keys(looks))
     table = [{**_empty(), **group.line()} for group in [*start, *groups]]
     setting = {name: own[0].get(name) for name in ("dataset", "recipe", "stability_images")}
     return Drawn(figure, table, notes, setting)

@@ -16,21 +16,22 @@ from torch import Tensor
 
 from ...fields import MaxEntropyEnsemble, deform
 from ...streams import StreamKeys, sphere_noise
+from ..drawing.codes import QUANTITIES as LOOKS
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend, photograph, show_picture
-from ..drawing.style import COLOURS, FAINT, INK, WIDTH, house_style
+from ..drawing.style import FAINT, INK, WIDTH, house_style
 
 SAMPLES = 200
 CUTOFF, DELTA = 3, 3.0  # the latter in pixels of a side of 128
-HEIGHT = 2.6  # inches
-LOOKS = {"deformation": (COLOURS[2], "o"), "noise": (COLOURS[1], "^")}
+HEIGHT = 2.75  # inches
+KINDS = {"deformation": LOOKS["D"], "noise": LOOKS["G"]}  # as what networks do under them
 
 
 def sphere_of_perturbations(side: int) -> Drawn:
     """Both kinds projected on that plane, in units of the radius, and an image of each.
 
     Args:
-        side: Of the photograph, pixels.
+        side: Side of the photograph, pixels.
 
     >>> drawn = sphere_of_perturbations(16)
     >>> len(drawn.table), sorted(drawn.table[0])
@@ -56,7 +57,8 @@ def sphere_of_perturbations(side: int) -> Drawn:
         style: dict[str, Any] = {"linestyle": "none", "markersize": 4}
         told = {"deformation": "deformations $\\tau x$", "noise": "noise $x + \\eta$"}
         keys_ = [
-            Line2D([], [], color=LOOKS[kind][0], marker=LOOKS[kind][1], label=told[kind], **style) for kind in told
+            Line2D([], [], color=KINDS[kind].colour, marker=KINDS[kind].marker, label=told[kind], **style)
+            for kind in told
         ]
         draw_legend(figure, keys_)
     setting = {"side": side, "cutoff": CUTOFF, "delta": ensemble.delta, "samples": SAMPLES, "radius": radius}
@@ -74,17 +76,17 @@ def _table(points: dict[str, Tensor]) -> list[dict[str, Any]]:
 def _draw_sphere(panel: Axes, points: dict[str, Tensor]) -> None:
     panel.add_patch(Circle((0, 0), 1, fill=False, edgecolor=FAINT, linewidth=0.8))
     for kind, own in points.items():
-        colour, marker = LOOKS[kind]
+        colour, marker = KINDS[kind]
         panel.plot(
             *own.T.numpy(), marker, color=colour, markersize=2, alpha=0.7, gid=kind, zorder=6 if kind == "noise" else 2
         )
     panel.plot([0], [0], "o", color=INK, markersize=7, markerfacecolor="none", zorder=5)
-    panel.annotate("$x$", (0, 0), (4, 4), textcoords="offset points", color=INK, zorder=5)
+    panel.annotate("$x$", (0, 0), (0.12, -0.72), arrowprops={"arrowstyle": "-", "linewidth": 0.6, "color": INK})
     end = math.sqrt(0.5)
-    panel.annotate("", (-end, end), (0, 0), arrowprops={"arrowstyle": "<->", "linewidth": 0.6, "color": INK})
-    panel.annotate("$r$", (-end / 2, end / 2), (3, 3), textcoords="offset points")
+    panel.annotate("", (-end, end), (0, 0), arrowprops={"arrowstyle": "->", "linewidth": 0.8, "color": INK})
+    panel.annotate("$r$", (-0.85 * end, 0.85 * end), (4, 2), textcoords="offset points")
     panel.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
-    panel.set(xlabel="first principal direction / $r$", ylabel="second / $r$")
+    panel.set(xlabel="first direction / $r$", ylabel="second direction / $r$")
 
 
 def _draw_images(panels: list[Axes], image: Tensor, shown: dict[str, Tensor]) -> None:

@@ -10,13 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from torch import Tensor
 
 from ...fields import MaxEntropyEnsemble, deform, largest_xi, temperature_range
 from ...results import tick_text
 from ...streams import StreamKeys
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend, photograph, show_picture
-from ..drawing.style import ACCENT, COLOURS, INK, SMALL, WIDTH, house_style
+from ..drawing.style import ACCENT, INK, SMALL, WIDTH, house_style
 
 CUTOFFS = (2, 2.5, 3, 4, 5, 6, 7, 8.5, 10, 12, 15, 20)
 TICKS = (2, 3, 5, 7, 10, 15, 20)
@@ -26,7 +27,10 @@ SAMPLE_DELTAS = (1.0, 3.0, 9.0)  # pixels, at 128; in proportion to the side
 TEMPERATURES = 60  # along the axis
 RULE = "disk"
 SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", "#7cc796"])
-HEIGHT = 2.9  # inches
+HEIGHT = 3.6  # inches
+BOUNDARY = "#00734f"  # the line at which P is 1/2
+EVERY, THICK = 16, 2  # pixels between the lines of the samples' grid, and of each line, at 128
+XI = "probability $P$ that $\\Xi$, the largest local\ndeformation, is below 1: then nothing folds"
 MARGIN = 3.0  # of the axis beyond the lines, a factor
 
 
@@ -34,7 +38,7 @@ def phase_diagram(side: int) -> Drawn:
     """The probability of a diffeomorphism as shading, T_max where it is 1/2, delta = 1/2 and 1, and deformed samples.
 
     Args:
-        side: Of the photograph, pixels.
+        side: Side of the photograph, pixels.
 
     >>> drawn = phase_diagram(16)
     >>> sorted(drawn.table[0])
@@ -51,13 +55,11 @@ def phase_diagram(side: int) -> Drawn:
         panel = left.subplots()
         shading = panel.pcolormesh(temperatures, CUTOFFS, share, cmap=SHADES, vmin=0, vmax=1, shading="gouraud")
         shading.set_rasterized(True)
-        bar = left.colorbar(
-            shading, ax=panel, label="probability that $\\Xi<1$", pad=0.02, aspect=25, ticks=[0, 0.5, 1]
-        )
+        bar = left.colorbar(shading, ax=panel, label=XI, pad=0.02, aspect=25, ticks=[0, 0.5, 1])
         bar.outline.set_linewidth(0.5)
         _draw_lines(panel, at_one, limits)
         _draw_samples(panel, right, side)
-        panel.set(xscale="log", yscale="log", xlabel="temperature $T$", ylabel="cutoff $c$")
+        panel.set(xscale="log", yscale="log", xlabel="temperature $T$ (strength)", ylabel="cutoff $c$ (finest wave)")
         panel.set_xlim(temperatures[0], temperatures[-1])
         panel.set_yticks(TICKS, labels=map(str, TICKS))
         panel.minorticks_off()
@@ -77,7 +79,7 @@ def _probability(side: int, cutoff: float, temperature: float) -> float:
 
 
 def _draw_lines(panel: Axes, at_one: dict[float, Any], limits: dict[float, tuple[float, float]]) -> None:
-    panel.plot([limits[c][1] for c in CUTOFFS], CUTOFFS, color=COLOURS[2], linewidth=1.4, gid="boundary")
+    panel.plot([limits[c][1] for c in CUTOFFS], CUTOFFS, color=BOUNDARY, linewidth=1.4, gid="boundary")
     for delta, style in zip(DELTAS, (":", "--"), strict=True):
         line = [float(at_one[c]) * delta**2 for c in CUTOFFS]
         panel.plot(line, CUTOFFS, color=INK, linestyle=style, linewidth=0.9, gid=f"delta {delta:g}")
@@ -85,7 +87,7 @@ def _draw_lines(panel: Axes, at_one: dict[float, Any], limits: dict[float, tuple
 
 def _draw_samples(panel: Axes, beside: Any, side: int) -> None:
     """A letter for each in the plane, and the deformed photograph beside it: one stream, so one field continued."""
-    image = photograph(side)
+    image = with_grid(photograph(side))
     panels = beside.subplots(len(SAMPLED), len(SAMPLE_DELTAS), squeeze=False)
     keys, letters = StreamKeys(0, torch.tensor([0])), iter(string.ascii_lowercase)
     for row, cutoff in zip(panels, reversed(SAMPLED), strict=True):
@@ -94,15 +96,27 @@ def _draw_samples(panel: Axes, beside: Any, side: int) -> None:
             letter, temperature = next(letters), float(ensemble.temperature)
             field = ensemble.sample(keys, dtype=torch.float64)
             show_picture(one, deform(image[None], field)[0])
-            folded = " folds" if bool(field.folds()[0]) else ""
+            folded = ": folds" if bool(field.folds()[0]) else ""
             one.set_title(f"{letter}{folded}", fontsize=SMALL, pad=2)
-            panel.plot([temperature], [cutoff], "o", color="white", markersize=8, markeredgecolor=ACCENT)
+            panel.plot([temperature], [cutoff], "o", color="white", markersize=10, markeredgecolor=ACCENT)
             panel.annotate(letter, (temperature, cutoff), ha="center", va="center", fontsize=SMALL, color=INK)
+
+
+def with_grid(image: Tensor) -> Tensor:
+    """An image `[3, n, n]` with white lines across, which show how a deformation moves its pixels.
+
+    >>> with_grid(torch.zeros(3, 16, 16))[0].unique()
+    tensor([0.0000, 0.5000])
+    """
+    side = image.shape[-1]
+    step, thick = max(2, side * EVERY // 128), max(1, side * THICK // 128)
+    on = (torch.arange(side) + step // 2) % step < thick
+    return torch.where(on[:, None] | on[None], image + 0.5 * (1 - image), image)
 
 
 def _keys() -> Sequence[Line2D]:
     return [
-        Line2D([], [], color=COLOURS[2], linewidth=1.4, label="$P(\\Xi<1)$ = 1/2"),
+        Line2D([], [], color=BOUNDARY, linewidth=1.4, label="$P$ = 1/2"),
         Line2D([], [], color=INK, linestyle=":", label=f"$\\delta$ = {tick_text(DELTAS[0])} px"),
         Line2D([], [], color=INK, linestyle="--", label=f"$\\delta$ = {tick_text(DELTAS[1])} px"),
     ]

@@ -11,12 +11,14 @@ from torch import Tensor
 
 from ...fields import deform
 from ...options import INTERPOLATIONS
+from ..drawing.codes import cutoff_look
 from ..drawing.lines import Drawn
 from ..drawing.parts import draw_legend
-from ..drawing.style import COLOURS, INK, WIDTH, house_style
+from ..drawing.style import ACCENT, INK, WIDTH, house_style
 
 STEPS = 24  # positions from one pixel to the next
-HEIGHT = 2.4  # inches
+HEIGHT = 2.6  # inches
+COLOURS = {name: cutoff_look(5, name).colour for name in INTERPOLATIONS}  # as of any cutoff
 LINE = 2  # row of pixels along which the last panel goes
 
 
@@ -24,7 +26,7 @@ def pixel_grid(side: int) -> Drawn:
     """Values between the pixels of a random image, from 0 to 1.
 
     Args:
-        side: Of the image, pixels.
+        side: Side of the image, pixels.
 
     >>> drawn = pixel_grid(4)
     >>> len(drawn.table), sorted(drawn.table[0])
@@ -38,10 +40,10 @@ def pixel_grid(side: int) -> Drawn:
         panels = figure.subplots(1, 3, width_ratios=[1, 1, 1.5])
         for panel, (name, surface) in zip(panels, surfaces.items(), strict=False):
             _show(panel, surface, image, name)
-        for place, (name, surface) in enumerate(surfaces.items()):
-            panels[2].plot(x, surface[LINE * STEPS], color=COLOURS[place], gid=name, linestyle="-" if place else "--")
+        for name, surface in surfaces.items():
+            panels[2].plot(x, surface[LINE * STEPS], color=COLOURS[name], gid=name)
         panels[2].plot(range(side), image[0, LINE], "o", color=INK, markersize=4, gid="pixels", zorder=4)
-        panels[2].set(xlabel=f"$x$ (pixels), at $y$ = {LINE}", ylabel="value", xticks=range(side))
+        panels[2].set(xlabel=f"$x$ (pixels), at $y$ = {LINE}", ylabel="value of the image", xticks=range(side))
         _draw_keys(figure)
     columns = {name: surface[LINE * STEPS].tolist() for name, surface in surfaces.items()}
     table = [{"x": float(x[k]), **{name: own[k] for name, own in columns.items()}} for k in range(len(x))]
@@ -72,15 +74,12 @@ def _show(panel: Axes, surface: Tensor, image: Tensor, name: str) -> None:
     extent = (-half, side - 1 + half, side - 1 + half, -half)
     panel.imshow(surface.numpy(), cmap="gray", vmin=0, vmax=1, extent=extent, interpolation="nearest")
     y, x = (index.flatten() for index in np.indices((side, side)))
-    style: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1, "s": 22, "edgecolors": COLOURS[4], "linewidths": 0.8}
+    style: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1, "s": 18, "edgecolors": ACCENT, "linewidths": 0.8}
     panel.scatter(x, y, c=image.flatten().numpy(), clip_on=False, zorder=3, **style)
     panel.set(xticks=range(side), yticks=range(side), xlabel="$x$ (pixels)", ylabel="$y$ (pixels)", title=name)
     panel.spines[:].set_visible(False)
 
 
 def _draw_keys(figure: Figure) -> None:
-    lines = [
-        Line2D([], [], color=COLOURS[k], linestyle="-" if k else "--", label=name)
-        for k, name in enumerate(INTERPOLATIONS)
-    ]
+    lines = [Line2D([], [], color=colour, label=name) for name, colour in COLOURS.items()]
     draw_legend(figure, [Line2D([], [], color=INK, marker="o", linestyle="none", markersize=4, label="pixels"), *lines])

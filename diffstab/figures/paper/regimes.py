@@ -6,24 +6,26 @@ from matplotlib.lines import Line2D
 
 from ...options import REGIME
 from ...store import Row, select
-from ..drawing.lines import Drawn
+from ..drawing.codes import FAMILIES
+from ..drawing.lines import Drawn, look_keys
 from ..drawing.panels import draw_groups, draw_level, quantity_panels, set_axes
 from ..drawing.parts import draw_legend
-from ..drawing.style import FAINT, appearance, house_style
+from ..drawing.style import FAINT, house_style
 from ..points.groups import groups_of
 from ..points.setting import grouped
 from ..points.spread import spread_of
 
 SHARED = ("dataset", "train_size", "width", "layers", "turn", "until_loss", "images", "cutoff", "delta")
-QUANTITIES = ("D", "R", "error")
+QUANTITIES = ("R", "D", "G", "error")
+LOOK = FAMILIES["fc_"]
 
 
 def alpha_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
-    """D_f, R_f and the test error against alpha; R_f at initialisation as a dashed line.
+    """R_f, D_f, G_f and the test error against alpha; R_f at initialisation as a dashed line.
 
     Args:
-        rows: Of a store, with those of its `regime` experiments.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store with `regime` experiments.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If there are no such rows, or they differ in another setting.
@@ -39,13 +41,12 @@ def alpha_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     groups = groups_of(named, ["alpha"], notes)
     start = spread_of([{**row, "R": row["R_init"]} for row in _one_each(named)], "R", notes)
     with house_style():
-        figure, panels = quantity_panels(QUANTITIES, "$\\alpha$")
-        draw_groups(panels, groups, "alpha", name="fc")
+        figure, panels = quantity_panels(QUANTITIES, "$\\alpha$ (features left, lazy right)")
+        draw_groups(panels, groups, "alpha", LOOK, "fc")
         draw_level(panels["R"], start)
         set_axes(panels, groups, "alpha", [start])
-        colour, marker = appearance(0)
         keys = [
-            Line2D([], [], color=colour, marker=marker, markersize=3.4, label="at the end of the flow"),
+            *look_keys({"at the end of the flow": LOOK}),
             Line2D([], [], color=FAINT, linestyle="--", label="$R_f$ at initialisation"),
         ]
         draw_legend(figure, keys)

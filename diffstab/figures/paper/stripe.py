@@ -15,14 +15,16 @@ from ...results import set_log_axis
 from ...statistics import PowerLaw, fitted_power_law
 from ...store import Row, select
 from ..drawing.axes import span_of
-from ..drawing.lines import Drawn
+from ..drawing.codes import AXES, Look, ordered_look
+from ..drawing.lines import Drawn, look_keys, marks
 from ..drawing.parts import draw_legend
-from ..drawing.style import COLOURS, INK, MARKERS, STABILITY, WIDTH, house_style
+from ..drawing.style import ACCENT, FAINT, INK, WIDTH, house_style
 from ..points.setting import grouped
 from ..points.spread import Spread, columns_of, spread_of
 
 POINTS = 400  # of the left panel
-HEIGHT = 2.7  # inches
+HEIGHT = 3.0  # inches
+CLASSES = {-1: Look(FAINT, "o"), 1: Look(ACCENT, "s")}
 SHARED = ("dimension", "width", "alpha", "noise_norm", "turn", "until_loss", "test_points")
 END = "end"
 FEWEST = 3  # values of P behind a power law
@@ -34,8 +36,8 @@ def stripe_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     At the end of the flow, and at each loss that networks passed on the way.
 
     Args:
-        rows: Of a store, with those of its `stripe` experiments.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store with `stripe` experiments.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If there are no such rows, they differ in another setting, or have fewer than 3 values of P.
@@ -51,14 +53,15 @@ def stripe_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
         for panel, quantity in zip(panels[1:], ("R", "error"), strict=True):
             points = {stage: _points(at, quantity) for stage, at in stages.items()}
             for place, (stage, spreads) in enumerate(points.items()):
-                _draw_curve(panel, spreads, laws[stage][quantity], place, f"{quantity} {stage}")
+                look = ordered_look(place, len(points))
+                _draw_curve(panel, spreads, laws[stage][quantity], look, f"{quantity} {stage}")
             set_log_axis(panel, "x", span_of([Spread(p, None, p, p) for at in points.values() for p in at]))
             set_log_axis(
                 panel, "y", span_of([spread for own_points in points.values() for spread in own_points.values()])
             )
             panel.set_xlabel("training points $P$")
-        panels[1].set_ylabel(STABILITY)
-        panels[2].set_ylabel("test error $\\epsilon_t$")
+        panels[1].set_ylabel(AXES["R"])
+        panels[2].set_ylabel(AXES["error"])
         draw_legend(figure, _keys(stages, laws, setting))
     table = [line for stage, at in stages.items() for line in _lines(stage, at, laws[stage])]
     return Drawn(figure, table, _notes(own), setting)
@@ -89,12 +92,12 @@ def _stages(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _is_late(row: Row) -> bool:
-    """Whether a flow ran out of steps before the last loss."""
+    """Tells whether a flow ran out of steps before the last loss."""
     return bool(row["loss"] > row["until_loss"] and not row["fitted"])
 
 
 def _points(rows: Sequence[Row], quantity: str) -> dict[int, Spread]:
-    """By P, log-averaged over seeds."""
+    """Log-averages over seeds, by P."""
     named = [{**row, "model": STRIPE, "weights_sha256": str(row["seed"])} for row in rows]
     notes: list[str] = []
     return {int(p): spread_of(own, quantity, notes) for p, own in sorted(grouped(named, "train_size").items())}
@@ -110,36 +113,34 @@ def _laws(rows: Sequence[Row]) -> dict[str, PowerLaw]:
 
 def _draw_data(panel: Axes, dimension: int) -> None:
     points, labels = stripes(POINTS, dimension, torch.Generator().manual_seed(0))
-    for place, label in enumerate((-1, 1)):
+    for label, look in CLASSES.items():
         own = points[labels == label]
-        style: dict[str, Any] = {"linestyle": "none", "marker": MARKERS[place], "markersize": 2.2}
-        panel.plot(own[:, 0], own[:, 1], color=COLOURS[place], gid=f"y {label}", **style)
-        panel.annotate(f"$y$ = {label:+d}", (0.03 + 0.3 * place, 1.02), xycoords="axes fraction", color=COLOURS[place])
+        style: dict[str, Any] = {"linestyle": "none", "marker": look.marker, "markersize": 2.2}
+        panel.plot(own[:, 0], own[:, 1], color=look.colour, gid=f"y {label}", **style)
     for plane in PLANES:
         panel.axvline(plane, color=INK, linewidth=0.8)
-    panel.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xlabel="$x_\\parallel$", ylabel="one direction of $x_\\perp$")
+    panel.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xlabel="informative direction", ylabel="one of the others")
 
 
-def _draw_curve(panel: Axes, spreads: Mapping[int, Spread], law: PowerLaw, place: int, name: str) -> None:
-    colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+def _draw_curve(panel: Axes, spreads: Mapping[int, Spread], law: PowerLaw, look: Look, name: str) -> None:
     for p, spread in spreads.items():
-        panel.errorbar(p, spread.value, yerr=spread.arms(), fmt="none", ecolor=colour, elinewidth=0.6)
+        panel.errorbar(p, spread.value, yerr=spread.arms(), fmt="none", ecolor=look.colour, elinewidth=0.8)
     values = [spread.value for spread in spreads.values()]
-    panel.plot(list(spreads), values, marker, color=colour, markersize=3.2, linestyle="none", gid=name)
+    panel.plot(list(spreads), values, linestyle="none", gid=name, **marks(look, fresh=False))
     ends = np.array([min(spreads), max(spreads)], dtype=np.float64)
-    panel.plot(ends, law.factor.value * ends**law.exponent.value, color=colour, linewidth=0.9)
+    panel.plot(ends, law.factor.value * ends**law.exponent.value, color=look.colour, linewidth=0.9)
 
 
 def _keys(
     stages: Mapping[str, list[Row]], laws: Mapping[str, dict[str, PowerLaw]], setting: dict[str, Any]
 ) -> list[Line2D]:
-    keys = []
+    looks = {f"class {label:+d}".replace("-", "−"): look for label, look in CLASSES.items()}
+    keys = look_keys(looks, joined=False)
     for place, stage in enumerate(stages):
         b = laws[stage]["R"].exponent
         loss = f"{setting['until_loss']:g}" if stage == END else stage
         told = f"loss {loss}: $R_f \\sim P^{{{b.value:.2f}}}$ ({b.low:.2f} to {b.high:.2f})"
-        colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
-        keys.append(Line2D([], [], color=colour, marker=marker, markersize=3.2, label=told.replace("-", "−")))
+        keys += look_keys({told.replace("-", "−"): ordered_look(place, len(stages))})
     return keys
 
 

@@ -15,9 +15,11 @@ from ...results import set_log_axis
 from ...statistics import power_law
 from ...store import Row
 from ..drawing.axes import span_of
-from ..drawing.lines import UNIT, Drawn, draw_line, draw_unit, models_of, network_keys, panels_of, set_log_x
+from ..drawing.codes import AXES, cutoff_look
+from ..drawing.codes import QUANTITIES as LOOKS
+from ..drawing.lines import SIZE, UNIT, Drawn, draw_line, draw_unit, look_keys, models_of, panels_of, set_log_x
 from ..drawing.parts import draw_legend
-from ..drawing.style import COLOURS, FAINT, INK, STABILITY, appearance, house_style
+from ..drawing.style import FAINT, INK, house_style
 from ..points.choice import Chosen, choose
 from ..points.series import ManySeries, Series, Sweep, gather_series, table_of
 from ..points.spread import Spread
@@ -27,16 +29,16 @@ KINDS = ("cutoff", "interpolation")
 OVER_P = Sweep(P, places=(P,), by=KINDS, follows=("temperature", "noise_radius"), trainings=(P,))
 FRESH = Sweep(None, places=KINDS, follows=("temperature",))
 SLOPE, REACH = -1, 4.0  # of the guide, and its length along P
-QUANTITIES = {"G": COLOURS[0], "D": COLOURS[4], "R": COLOURS[2]}
-WIDTHS = (1.4, 0.9, 0.6)  # of lines, by rising cutoff
+QUANTITIES = ("R", "D", "G")
+WIDTHS = (1.4, 0.6)  # of the lines of the least cutoff, and of others
 
 
 def relative_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f against P, a panel for each network, dashed at initialisation, beside a triangle of slope -1 (Fig. 3, right).
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no row is of a training on a number of images; if rows differ in another setting.
@@ -45,27 +47,25 @@ def relative_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     models = models_of(found)
     kinds = sorted({_kind(one) for one in found.series}, key=_order)
     with house_style():
-        figure, panels = panels_of([*models], "training images $P$", STABILITY)
+        figure, panels = panels_of([*models], "training images $P$", AXES["R"])
         for panel, (label, series) in zip(panels, models.items(), strict=True):
             draw_unit(panel)
             for one in series:
-                colour, marker = appearance(kinds.index(_kind(one)))
-                draw_line(panel, one, "R", colour=colour, marker=marker)
+                draw_line(panel, one, "R", cutoff_look(*_kind(one)))
             for kind, R in fresh.get(label, {}).items():
-                colour, _ = appearance(kinds.index(kind))
-                panel.axhline(R, color=colour, linestyle="--", linewidth=0.8, gid=f"{label} init")
+                panel.axhline(R, color=cutoff_look(*kind).colour, linestyle="--", linewidth=0.8, gid=f"{label} init")
         set_log_x(panels[0], [point for one in found.series for point in one.points])
         spreads = [point.R for one in found.series for point in one.points]
         ends = [Spread(R, None, R, R) for own in fresh.values() for R in own.values()]
         set_log_axis(panels[0], "y", span_of([*spreads, *ends, UNIT]))
         _draw_triangle(panels[0])
-        keys = network_keys([_told(kind) for kind in kinds])
+        keys = look_keys({_told(kind): cutoff_look(*kind) for kind in kinds})
         draw_legend(figure, [*keys, Line2D([], [], color=INK, linestyle="--", label="at initialisation")])
     return Drawn(figure, _table(found, fresh), notes, found.setting)
 
 
 def stabilities_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
-    """G_f, D_f and R_f against P, with bands at the least cutoff and thinner lines at the others (Figs. 6, 22).
+    """R_f, D_f and G_f against P, with bands at the least cutoff and thinner lines at the others (Figs. 6, 22).
 
     Bilinear interpolation alone. Arguments and errors are those of `relative_figure`.
     """
@@ -73,19 +73,19 @@ def stabilities_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Draw
     models = models_of(found)
     cutoffs = sorted({one.by["cutoff"] for one in found.series})
     with house_style():
-        figure, panels = panels_of([*models], "training images $P$", "$G_f$, $D_f$, $R_f$")
+        figure, panels = panels_of([*models], "training images $P$", "$R_f$, $D_f$, $G_f$")
         for panel, series in zip(panels, models.values(), strict=True):
             draw_unit(panel)
             for one in series:
                 for quantity in QUANTITIES:
-                    _draw_band(panel, one, quantity, cutoffs.index(one.by["cutoff"]))
+                    _draw_band(panel, one, quantity, least=one.by["cutoff"] == cutoffs[0])
         set_log_x(panels[0], [point for one in found.series for point in one.points])
         spreads = [getattr(point, name) for one in found.series for point in one.points for name in QUANTITIES]
         set_log_axis(panels[0], "y", span_of([*spreads, UNIT]))
-        names = [Line2D([], [], color=colour, label=f"${name}_f$") for name, colour in QUANTITIES.items()]
+        names = [Line2D([], [], color=LOOKS[name].colour, label=AXES[name]) for name in QUANTITIES]
         styles = [
-            Line2D([], [], color=INK, linewidth=_width(k), linestyle=_dash(k), label=f"$c$ = {cutoff:g}")
-            for k, cutoff in enumerate(cutoffs)
+            Line2D([], [], color=INK, label=f"$c$ = {cutoff:g}", **_style(cutoff, cutoff == cutoffs[0]))
+            for cutoff in cutoffs
         ]
         draw_legend(figure, [*names, *styles])
     return Drawn(figure, _table(found, fresh), notes, found.setting)
@@ -155,20 +155,16 @@ def _draw_triangle(panel: Axes) -> None:
     panel.annotate("$P^{-1}$", (start * reach**0.6, bottom * reach**0.5), (2, 2), textcoords="offset points", color=INK)
 
 
-def _draw_band(panel: Axes, one: Series, quantity: str, place: int) -> None:
+def _draw_band(panel: Axes, one: Series, quantity: str, *, least: bool) -> None:
     spreads = [getattr(point, quantity) for point in one.points]
-    sizes, colour = [point.x for point in one.points if point.x is not None], QUANTITIES[quantity]
-    if place == 0:
+    sizes, colour = [point.x for point in one.points if point.x is not None], LOOKS[quantity].colour
+    if least:
         low, high = ([getattr(spread, end) for spread in spreads] for end in ("low", "high"))
         panel.fill_between(sizes, low, high, color=colour, alpha=0.2, linewidth=0)
-    values = [spread.value for spread in spreads]
     name = f"{one.model} {quantity} {one.by['cutoff']:g}"
-    panel.plot(sizes, values, color=colour, linewidth=_width(place), linestyle=_dash(place), gid=name)
+    panel.plot(sizes, [spread.value for spread in spreads], color=colour, gid=name, **_style(one.by["cutoff"], least))
 
 
-def _width(place: int) -> float:
-    return WIDTHS[min(place, len(WIDTHS) - 1)]
-
-
-def _dash(place: int) -> Any:
-    return ("-", "--", ":")[min(place, 2)]
+def _style(cutoff: float, least: bool) -> dict[str, Any]:
+    """A marker for each cutoff, on a thicker line for the least one."""
+    return {"marker": cutoff_look(cutoff).marker, "markersize": SIZE * 0.8, "linewidth": WIDTHS[not least]}

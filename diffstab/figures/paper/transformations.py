@@ -4,7 +4,7 @@ Bars are the standard deviation of the logarithm over seeds, or with one seed it
 such figure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -15,9 +15,10 @@ from ...options import DIFFEO, TRANSFORMS
 from ...results import set_log_axis
 from ...store import Row
 from ..drawing.axes import span_of
-from ..drawing.lines import KEYS, UNIT, Drawn, marks, models_of, name_of, network_keys
+from ..drawing.codes import AXES, Look, network_looks
+from ..drawing.lines import KEYS, UNIT, Drawn, look_keys, marks, models_of, name_of
 from ..drawing.parts import draw_legend
-from ..drawing.style import FAINT, INK, STABILITY, WIDTH, appearance, house_style
+from ..drawing.style import FAINT, INK, WIDTH, house_style
 from ..points.choice import choose
 from ..points.series import Point, Series, Sweep, gather_series, table_of
 
@@ -29,7 +30,7 @@ NAMES = {
     "rotation": "rotation",
     "scale": "change of scale",
 }
-HEIGHT, PER_LINE, PER_NETWORK = 0.45, 0.14, 0.1  # inches
+HEIGHT, PER_LINE, PER_NETWORK = 0.45, 0.16, 0.13  # inches
 APART = 0.75  # share of a line's height that its networks take
 Kind = tuple[str, float | None]  # transformation and cutoff
 
@@ -38,8 +39,8 @@ def transformations_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> 
     """R_f under each transformation, values at initialisation as open markers.
 
     Args:
-        rows: Of a store, or of its CSV export.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store or of its CSV export.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no measurement is left; if rows differ in another setting, such as delta, or those of a network
@@ -53,21 +54,22 @@ def transformations_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> 
     """
     found = gather_series(choose(rows, filters), OVER_TRANSFORMATIONS)
     kinds = sorted({_kind(point) for one in found.series for point in one.points}, key=_order)
-    labels = list(models_of(found))
+    looks = network_looks(models_of(found))
     with house_style():
-        height = HEIGHT + KEYS + len(kinds) * (PER_LINE + PER_NETWORK * len(labels))
-        figure = Figure(figsize=(WIDTH * 0.75, height), layout="constrained")
+        height = HEIGHT + KEYS + len(kinds) * (PER_LINE + PER_NETWORK * len(looks))
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
         panel = figure.subplots()
         for one in found.series:
-            _draw_points(panel, one, kinds, labels)
+            _draw_points(panel, one, kinds, looks)
         _draw_frame(panel, kinds)
         spreads = [point.R for one in found.series for point in one.points]
         set_log_axis(panel, "x", span_of([*spreads, UNIT]))
         delta = found.setting.get("delta")
-        panel.set_xlabel(STABILITY + (f" at $\\delta$ = {delta:g} px" if delta else ""))
-        keys = network_keys(labels, joined=False)
+        panel.set_xlabel(AXES["R"] + (f" at $\\delta$ = {delta:g} px" if delta else ""))
+        keys = look_keys(looks, joined=False)
         if any(one.fresh for one in found.series):
-            keys.append(Line2D([], [], linestyle="none", label="at initialisation", **marks(INK, "o", fresh=True)))
+            look = marks(Look(INK, "o"), fresh=True)
+            keys.append(Line2D([], [], linestyle="none", label="at initialisation", **look))
         draw_legend(figure, keys)
     return Drawn(figure, table_of(found), found.notes, found.setting)
 
@@ -77,21 +79,20 @@ def _kind(point: Point) -> Kind:
 
 
 def _order(kind: Kind) -> tuple[int, str, float]:
-    """Those of the package in their order, then others by name; cutoffs rising."""
+    """Sorts the package's transformations in their order, then others by name, cutoffs rising."""
     name, cutoff = kind
     return TRANSFORMS.index(name) if name in TRANSFORMS else len(TRANSFORMS), name, cutoff or 0.0
 
 
-def _draw_points(panel: Axes, one: Series, kinds: Sequence[Kind], labels: Sequence[str]) -> None:
+def _draw_points(panel: Axes, one: Series, kinds: Sequence[Kind], looks: Mapping[str, Look]) -> None:
     """One under the other: networks in each line, and there the one at initialisation with the trained one."""
-    place = labels.index(one.label)
-    colour, marker = appearance(place)
-    step = APART / len(labels)
-    offset = (place - (len(labels) - 1) / 2) * step + (step / 4 if one.fresh else -step / 4)
+    place, look = list(looks).index(one.label), looks[one.label]
+    step = APART / len(looks)
+    offset = (place - (len(looks) - 1) / 2) * step + (step / 4 if one.fresh else -step / 4)
     heights = [kinds.index(_kind(point)) + offset for point in one.points]
     for y, point in zip(heights, one.points, strict=True):
-        panel.errorbar(point.R.value, y, xerr=point.R.arms(), fmt="none", ecolor=colour, elinewidth=0.6, zorder=2)
-    style: dict[str, Any] = {"linestyle": "none", "zorder": 3, **marks(colour, marker, one.fresh)}
+        panel.errorbar(point.R.value, y, xerr=point.R.arms(), fmt="none", ecolor=look.colour, elinewidth=0.8, zorder=2)
+    style: dict[str, Any] = {"linestyle": "none", "zorder": 3, **marks(look, one.fresh)}
     panel.plot([point.R.value for point in one.points], heights, gid=name_of(one), **style)
 
 

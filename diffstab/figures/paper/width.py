@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from ...models import FC_WIDTH
 from ...options import base_and_width
 from ...store import Row
-from ..drawing.lines import Drawn, network_keys
+from ..drawing.codes import network_looks
+from ..drawing.lines import Drawn, look_keys
 from ..drawing.panels import draw_groups, quantity_panels, set_axes
 from ..drawing.parts import draw_legend
 from ..drawing.style import house_style
@@ -21,8 +22,8 @@ def width_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """Training loss, test error, R_f and D_f against the neurons per hidden layer, a curve for each depth.
 
     Args:
-        rows: Of a store, with trainings of `fc_l2-w0.125` and the like.
-        filters: That every row has to pass, as in `store.select`.
+        rows: Rows of a store with trainings of `fc_l2-w0.125` and other widths.
+        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no row is of a fully connected net; if rows differ in a setting, or those of a network in how it
@@ -39,13 +40,13 @@ def width_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     own = _with_losses(own, rows)
     shown = PANELS if "loss" in own[0] else PANELS[1:]
     groups = [_with_width(group) for group in groups_of(own, ["model"], notes, [*dict.fromkeys((*QUANTITIES, *shown))])]
-    bases = list(dict.fromkeys(group.at["base"] for group in groups))
+    looks = network_looks(group.at["base"] for group in groups)
     with house_style():
         figure, panels = quantity_panels(shown, "neurons per layer")
-        for place, base in enumerate(bases):
-            draw_groups(panels, [group for group in groups if group.at["base"] == base], WIDTH, place, base)
+        for base, look in looks.items():
+            draw_groups(panels, [group for group in groups if group.at["base"] == base], WIDTH, look, base)
         set_axes(panels, groups, WIDTH)
-        draw_legend(figure, network_keys(bases))
+        draw_legend(figure, look_keys(looks))
     rising = sorted(groups, key=lambda group: (str(group.at["base"]), float(group.at[WIDTH])))
     return Drawn(figure, [group.line() for group in rising], list(dict.fromkeys(notes)), setting_of(own[0]))
 

@@ -1,4 +1,4 @@
-"""From rows of a store to the points of a figure; nothing here imports matplotlib.
+"""Rows of a store become the points of a figure; nothing here imports matplotlib.
 
 Open `networks` first, one point a network, then `series`, curves over what was swept. `rows` reads, `choice` and
 `setting` say which rows stand in one figure, `relation` how the test error follows the stability.

@@ -1,4 +1,4 @@
-"""Which rows of a store a figure is about: measurements that pass the filters, after training and at initialisation."""
+"""Chooses the rows of a figure: measurements that pass the filters, after training and at initialisation."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,10 +14,10 @@ class Chosen(NamedTuple):
     """Measurements.
 
     Attributes:
-        trained: Of networks with weights.
-        fresh: At initialisation.
-        notes: What was left out, one line each.
-        told: How many rows there were, for messages.
+        trained: Measurements of networks with weights.
+        fresh: Measurements at initialisation.
+        notes: Notes on what was left out, one line each.
+        told: The number of rows that passed, as messages say it.
     """
 
     trained: list[Row]

@@ -16,9 +16,9 @@ class Group:
     """One point of a figure.
 
     Attributes:
-        at: What tells it from the others, by column.
-        seeds: Trainings behind it.
-        spreads: By quantity.
+        at: Values that tell it from the other points, by column.
+        seeds: Number of trainings behind it.
+        spreads: Values with error bars, by quantity.
     """
 
     at: dict[str, Any]
@@ -26,7 +26,7 @@ class Group:
     spreads: dict[str, Spread]
 
     def line(self) -> dict[str, Any]:
-        """Its line of a table."""
+        """The point as a line of a table."""
         found: dict[str, Any] = {**self.at, "seeds": self.seeds}
         for name, spread in self.spreads.items():
             found |= columns_of(name, spread)
@@ -40,9 +40,9 @@ def groups_of(
 
     Args:
         rows: Measurements.
-        columns: That tell points apart.
-        notes: Get a line where half an image stands for a test error of 0.
-        quantities: Of `spread.spread_of`, which raises what it raises.
+        columns: Columns that tell points apart.
+        notes: List that gets a line where half an image stands for a test error of 0.
+        quantities: Quantities of `spread.spread_of`, whose errors are raised.
 
     >>> rows = [{"model": "lenet", "weights_sha256": str(k), "R": {"value": v, "low": v, "high": v}}
     ...         for k, v in enumerate((1.0, 4.0))]

@@ -18,19 +18,19 @@ from .spread import Spread, spread_of
 
 
 class Traits(Protocol):
-    """What the figure tells of an architecture; `diffstab.models.traits_of` gives one."""
+    """Traits of an architecture, for the table; `diffstab.models.traits_of` gives them."""
 
     @property
     def depth(self) -> int:
-        """Layers."""
+        """Number of layers."""
 
     @property
     def batch_norm(self) -> bool:
-        """Whether it has batch normalisation."""
+        """True with batch normalisation."""
 
     @property
     def skip(self) -> bool:
-        """Whether it has skip connections."""
+        """True with skip connections."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Network:
     """One point of the figure.
 
     Attributes:
-        name: The model's.
-        label: Shorter, for the picture.
-        depth: Layers; None, as the other two, where the architecture is not known.
-        seeds: Trainings.
+        name: Name of the model.
+        label: Shorter name for the picture.
+        depth: Number of layers; None, as the other two, where the architecture is not known.
+        seeds: Number of trainings.
         error: Test error.
         R_init: R at initialisation, where it was measured.
     """
@@ -64,8 +64,8 @@ class Gathered:
     """The networks of a store under one setting, by rising R.
 
     Attributes:
-        setting: What was measured, by column.
-        notes: What was left out or replaced, one line each.
+        setting: The measuring setting, by column.
+        notes: Notes on what was left out or replaced, one line each.
     """
 
     networks: list[Network]
@@ -79,9 +79,9 @@ def gather(
     """The networks that rows are about. Rows of trained networks count; those at initialisation give `R_init`.
 
     Args:
-        rows: Of a store.
-        filters: That every row has to pass, as in `store.select`.
-        traits: Of a model, by its name.
+        rows: Rows of a store.
+        filters: Conditions that every row must pass, as in `store.select`.
+        traits: Function from a model's name to its traits.
 
     Raises:
         ValueError: If no trained network is there; if rows differ in a setting, or those of a network in how it was

@@ -1,4 +1,4 @@
-"""How the test error of networks follows R_f, D_f and 1/G_f: correlations, power laws, beside the paper's values."""
+"""The test error of networks against R_f, D_f and 1/G_f: correlations, power laws, beside the paper's values."""
 
 import re
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Relation:
     """The test error against each quantity, over networks.
 
     Attributes:
-        correlations: Of the logarithms, with 95 % intervals, by quantity: `R`, `D`, `1/G`.
+        correlations: Correlations of the logarithms with 95 % intervals, by quantity: `R`, `D`, `1/G`.
         law: error = a R^b.
         root_law: error = a sqrt(R), the paper's.
     """

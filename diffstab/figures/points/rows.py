@@ -63,7 +63,7 @@ def _refuse_other_tables(path: Path, columns: Sequence[str], lines: Sequence[dic
 
 
 def typed(text: str) -> Any:
-    """What a cell of a CSV file holds: None, true or false, a number, or text.
+    """The value of a cell of a CSV file: None, true or false, a number, or text.
 
     >>> [typed(text) for text in ("", "True", "500", "1e-3", "resnet18")]
     [None, True, 500, 0.001, 'resnet18']

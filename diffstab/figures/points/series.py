@@ -24,11 +24,11 @@ class Sweep:
     """The columns in which the rows of a figure differ; in all others they agree.
 
     Attributes:
-        x: What lies along the axis; None if nothing that is a number does.
-        places: What tells the points of a series apart.
-        by: What tells the series of a network apart.
-        follows: What differs with these.
-        trainings: Those of `by` that tell apart how a network was trained, which may differ from series to series.
+        x: Column along the axis; None if no column of numbers lies there.
+        places: Columns that tell the points of a series apart.
+        by: Columns that tell the series of a network apart.
+        follows: Columns that differ as a consequence of these.
+        trainings: Columns of `by` in which trainings differ from series to series.
     """
 
     x: str | None
@@ -39,7 +39,7 @@ class Sweep:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All of them."""
+        """All columns in which rows may differ."""
         return (*self.by, *self.places, *self.follows)
 
 
@@ -48,8 +48,8 @@ class Point:
     """One point of a series.
 
     Attributes:
-        place: By column of `Sweep.places`.
-        x: Average over its rows; None without a `Sweep.x`.
+        place: Values by column of `Sweep.places`.
+        x: Average of `Sweep.x` over its rows; None without one.
         seeds: Trainings or initialisations behind it.
         D, G, R: Log-averages over these.
     """
@@ -67,10 +67,10 @@ class Series:
     """The points of one network, by rising x.
 
     Attributes:
-        model: Its name.
-        label: Shorter, for the picture.
-        fresh: Whether it is at initialisation.
-        by: By column of `Sweep.by`.
+        model: Name of the network.
+        label: Shorter name for the picture.
+        fresh: True at initialisation.
+        by: Values by column of `Sweep.by`.
     """
 
     model: str
@@ -85,8 +85,8 @@ class ManySeries:
     """All series of a figure, by name, the trained one of a network first.
 
     Attributes:
-        setting: What all rows share, by column.
-        notes: What was left out, one line each.
+        setting: Values that all rows share, by column.
+        notes: Notes on what was left out, one line each.
     """
 
     series: list[Series]
@@ -101,8 +101,8 @@ def gather_series(
     """The series that rows make up.
 
     Args:
-        chosen: Of `choice.choose`.
-        sweep: In what the rows may differ.
+        chosen: Rows from `choice.choose`.
+        sweep: Columns in which the rows may differ.
         unfold: Makes several rows of one, such as one for each layer.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Whether rows may stand in one figure: they share a measuring setting, and the seeds of a network one training."""
+"""Checks that rows may stand in one figure: one measuring setting, one way of training for a network's seeds."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -23,7 +23,7 @@ def grouped(rows: Iterable[Row], column: str) -> dict[Any, list[Row]]:
 
 
 def setting_of(row: Row) -> dict[str, Any]:
-    """What a row is a measurement of, by column; what it does not have is left out.
+    """The measuring setting and task of a row, by column; columns that it lacks are left out.
 
     >>> setting_of({"cutoff": 3.0, "images": 800, "asked": {"until_precision": 0.05}})
     {'transform': 'diffeo', 'cutoff': 3.0, 'asked.until_precision': 0.05}
@@ -33,7 +33,7 @@ def setting_of(row: Row) -> dict[str, Any]:
 
 
 def setting_at(row: Row, column: str) -> Any:
-    """What stands in a column of a row's setting, in rows from before there was a choice too.
+    """The value of a column of a row's setting, also for rows older than that column.
 
     With `until_precision` images and draws are what it took, no part of what is measured.
     """
@@ -45,12 +45,12 @@ def setting_at(row: Row, column: str) -> Any:
 
 
 def is_like(row: Row, other: Row, swept: Collection[str] = ()) -> bool:
-    """Whether a row at initialisation has another's setting: batch norm works in another way there.
+    """Tells whether a row at initialisation has another's setting, batch norm aside, which works in another way there.
 
     Args:
-        row: At initialisation.
-        other: Another one.
-        swept: Columns in which they may differ.
+        row: Row at initialisation.
+        other: Row to compare with.
+        swept: Columns in which the rows may differ.
 
     >>> is_like({"cutoff": 3.0, "batch_norm": "batch"}, {"cutoff": 3.0, "batch_norm": "running"})
     True
@@ -62,7 +62,7 @@ def is_like(row: Row, other: Row, swept: Collection[str] = ()) -> bool:
 
 
 def _distinct(column: str, rows: Iterable[Row]) -> list[Any]:
-    """What stands in a column of a setting; transformations that have no cutoff go with any, and the like."""
+    """The different values in a column; a transformation without a cutoff goes with any cutoff."""
     found = list(dict.fromkeys(setting_at(row, column) for row in rows))
     return [value for value in found if value is not None] if column in OF_DEFORMATIONS else found
 
@@ -73,8 +73,8 @@ def refuse_several_settings(rows: Sequence[Row], swept: Collection[str] = ()) ->
     What networks were trained for counts too, where it is known; how they were trained may differ, as their best does.
 
     Args:
-        rows: After training, or at initialisation.
-        swept: Columns in which they may differ.
+        rows: Rows after training or at initialisation.
+        swept: Columns in which the rows may differ.
     """
     found = {column: _distinct(column, rows) for column in SETTINGS if column not in swept}
     found["batch_norm"] = [value for value in found["batch_norm"] if value != WITHOUT]
@@ -110,7 +110,7 @@ def _listed(values: Sequence[Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    """As a filter takes it."""
+    """A value as a filter takes it."""
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     return "none" if value is None else str(value)

@@ -20,7 +20,7 @@ class Spread(NamedTuple):
         value: exp(mean log v).
         log_sd: Standard deviation of log v over seeds; None where there is one.
         low: value exp(-log_sd); with one seed, the end of its own 95 % interval, 0 if that is open below.
-        high: Likewise.
+        high: value exp(log_sd); with one seed, the upper end of its own 95 % interval.
     """
 
     value: float
@@ -29,7 +29,7 @@ class Spread(NamedTuple):
     high: float
 
     def inverse(self) -> "Spread":
-        """Of 1 / v.
+        """The spread of 1 / v.
 
         >>> Spread(2.0, None, 1.0, 4.0).inverse()
         Spread(value=0.5, log_sd=None, low=0.25, high=1.0)
@@ -62,9 +62,9 @@ def spread_of(rows: Sequence[Row], quantity: str, notes: list[str]) -> Spread:
     """The log-average over a network's trainings of that over each one's measurements.
 
     Args:
-        rows: Of one network.
+        rows: Rows of one network.
         quantity: `D`, `G`, `R` or `error`, the test error.
-        notes: Gets a line where half an image stands for a test error of 0.
+        notes: List that gets a line where half an image stands for a test error of 0.
 
     Raises:
         ValueError: If a number is missing, or has no logarithm.
