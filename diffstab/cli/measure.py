@@ -165,7 +165,7 @@ def measure(
         return
     with ExitStack() as after:  # printing comes last, since it may fail; each is done where one before it fails, too
         after.callback(show, results, as_json)
-        after.callback(write_files, results, output, report)
+        after.callback(write_files, results, output, report, wanted[0].data_dir)
         for asked, found in zip(wanted if kept is not None else (), results, strict=False):
             keep(kept, asked, found)
     if before is not None and origin is not None:
@@ -175,7 +175,9 @@ def measure(
     gate.passed_or_exit(results[0])
 
 
-def write_files(results: "list[StabilityResult]", output: Path | None, report: Path | None) -> None:
+def write_files(
+    results: "list[StabilityResult]", output: Path | None, report: Path | None, data_dir: str | None
+) -> None:
     """A network's numbers, and those at initialisation if there are two: as JSON, and as a page."""
     from ..writing import write_atomically
 
@@ -184,7 +186,7 @@ def write_files(results: "list[StabilityResult]", output: Path | None, report: P
     if report is not None:
         from ..pages import results_page
 
-        write_atomically(report, results_page(results).encode())
+        write_atomically(report, results_page(results, data_dir=data_dir).encode())
 
 
 def show(results: "list[StabilityResult]", as_json: bool) -> None:

@@ -31,10 +31,12 @@ class Matrix(NamedTuple):
         told: For the page: the setting in a line, names and models by rising R, their ranks with 95 % intervals, and
             of each pair (i, k, R_i / R_k, its interval, Holm's p); None for an end at 0 or infinity. `of`: how many
             networks there were.
+        headline: Which network is the most stable and by how much, in words.
     """
 
     setting: dict[str, Any]
     told: dict[str, Any]
+    headline: str
 
 
 def matrices_of(
@@ -59,8 +61,11 @@ def matrices_of(
     once = list(_without_repeats(rows))
     left = len(rows) - len(once)
     notes = [f"{left} rows repeat a measurement but for precision or the like and are in no matrix"] if left else []
+    networks = _named_for_people(networks_of(once))
+    if len(networks) < 2:
+        return [], notes
     try:
-        shared = shared_settings(networks_of(once))
+        shared = shared_settings(networks)
     except ValueError as error:
         return [], [*notes, f"no paired comparison: {error}"]
     found = []
@@ -103,17 +108,24 @@ def _matrix(found: Comparison, shared: Shared) -> Matrix:
         pairs.append([order[first], order[second], *numbers])
     ranks = [[place.rank, place.rank_low, place.rank_high] for place in found.ranking]
     told = {"told": told_setting(found.setting, found.seeds), "of": len(shared.rows)}
-    named = {"names": [_short(name) for name in order], "models": [shared.rows[name][0]["model"] for name in order]}
-    return Matrix(found.setting, {**told, **named, "ranks": ranks, "pairs": pairs})
+    named = {"names": list(order), "models": [shared.rows[name][0]["model"] for name in order]}
+    return Matrix(found.setting, {**told, **named, "ranks": ranks, "pairs": pairs}, found.headlines()[-1])
+
+
+def _named_for_people(networks: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """The same networks; filters that name them are shortened to what they ask for, unless two would read alike."""
+    named = {_short(name): rows for name, rows in networks.items()}
+    return named if len(named) == len(networks) else networks
 
 
 def _short(name: str) -> str:
-    """Of filters that name a network, what they ask for.
+    """What filters that name a network ask for.
 
     >>> _short("model=lenet,weights=init"), _short("lenet")
-    ('lenet, init', 'lenet')
+    ('lenet (init)', 'lenet')
     """
-    return ", ".join(part.partition("=")[2] or part for part in name.split(","))
+    model, *more = (part.partition("=")[2] or part for part in name.split(","))
+    return f"{model} ({', '.join(more)})" if more else model
 
 
 def _finite(end: float) -> float | None:

@@ -1,23 +1,26 @@
 """The report: the measurements of a store on one page, with the plots and comparisons that people ask for."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from heapq import heappush, heappushpop
 from typing import Any
 
 from ..options import DEFAULTS
-from ..results import SETTING, RawOf, StabilityResult, answer_of, flat, setting_values, told_setting, value_at
-from ..store import DONE, FAILED, SEED_BY_SEED, Row, is_measured
+from ..results import SETTING, RawOf, StabilityResult, setting_values, told_setting, value_at
+from ..store import DONE, FAILED, Row, is_measured, networks_of
+from .answers import answers, network_of
 from .columns import columnar, layers_of
 from .page import STATIC, page
 from .paired import MOST_COMPARED, Matrix, matrices_of
+from .pictures import pictures_of
 
-SCRIPTS = ("rows.js", "statistics.js", "plot.js", "matrix.js", "table.js", "report.js")
-FEW_ANSWERS = 3  # measurements that are all told in words
+SCRIPTS = ("rows.js", "statistics.js", "plot.js", "labels.js", "bars.js", "matrix.js", "table.js", "report.js")
+MOST_PICTURED = 8  # ways of measuring whose images are shown
 MOST_ROWS = 20_000  # on a page, of measurements and of failures: 5 MB, which browsers still sort and filter at once
 COUNTS = ("images", "draws", "temperature")  # what a measurement took, or what follows from delta and the size
 WAY = tuple(column for column in SETTING if column not in COUNTS)  # rows that share these stand in one plot
 SWEPT = ("delta", "delta_rule", "noise_norm")  # along a curve
+Way = tuple[Hashable, ...]
 FAMILY = tuple(column for column in WAY if column not in SWEPT)
 
 
@@ -29,6 +32,7 @@ def report_page(
     most: int = MOST_COMPARED,
     resamples: int = DEFAULTS.resamples,
     seed: int = DEFAULTS.seed,
+    data_dir: str | None = None,
     note: Callable[[str], None] | None = None,
 ) -> str:
     """The HTML file.
@@ -41,6 +45,7 @@ def report_page(
         most: Networks in a paired comparison; of more, those of lowest R_f.
         resamples: Of the images, behind the comparisons.
         seed: Of the resamples.
+        data_dir: Folder with the measured images, for pictures of those that are not in the package.
         note: Called with what is left out.
 
     Raises:
@@ -59,17 +64,19 @@ def report_page(
     ways = [setting_values(row, WAY) for row in measured]
     families = [setting_values(row, FAMILY) for row in measured]
     matrices, notes = matrices_of(measured, raw_of, most, resamples=resamples, seed=seed)
+    by_way = _by_way(measured, ways)
     data = {
         "title": title,
         "count": len(measured),
-        "answers": _answers(measured),
+        "answers": [answers(own, _headline(own, way, matrices)) for way, own in by_way.items()],
+        "pictures": _pictures(by_way, data_dir),
         "columns": columnar(measured),
-        "ways": told_ways(list(dict.fromkeys(ways))),
+        "ways": told_ways(list(by_way)),
         "way": _places(ways),
         "family": _places(families),
-        "network": _places([_network(row) for row in measured]),
+        "network": _places([network_of(row) for row in measured]),
         "layers": layers_of(measured),
-        "matrices": [_placed(matrix, ways) for matrix in matrices],
+        "matrices": [{"way": list(by_way).index(_way_of(matrix)), **matrix.told} for matrix in matrices],
         "failures": _failures(failed.rows()),
         "notes": [*left_out, *notes],
         "trainings": trainings,
@@ -80,12 +87,13 @@ def report_page(
     return page(title, body, ["page.css", "report.css"], SCRIPTS, data)
 
 
-def results_page(results: Sequence[StabilityResult], title: str | None = None) -> str:
+def results_page(results: Sequence[StabilityResult], title: str | None = None, data_dir: str | None = None) -> str:
     """The HTML file of measurements that need not be in a store.
 
     Args:
         results: One or more.
         title: Of the page; None names the first network.
+        data_dir: As for `report_page`.
 
     Raises:
         ValueError: If there is none.
@@ -93,10 +101,10 @@ def results_page(results: Sequence[StabilityResult], title: str | None = None) -
     rows = [{"status": DONE, "kind": "measure", **result.to_dict()} for result in results]
     raw = {id(row): result.raw for row, result in zip(rows, results, strict=True)}
     named = title or (f"Stability of {results[0].model}" if results else "")
-    return report_page(rows, lambda row: raw[id(row)], title=named)
+    return report_page(rows, lambda row: raw[id(row)], title=named, data_dir=data_dir)
 
 
-def told_ways(ways: Sequence[tuple[Hashable, ...]]) -> list[str]:
+def told_ways(ways: Sequence[Way]) -> list[str]:
     """Each way of measuring in a line; with what tells it from others where a line is that of several.
 
     >>> told_ways([("mnist5k", *[None] * (len(WAY) - 1))])
@@ -114,32 +122,35 @@ def told_ways(ways: Sequence[tuple[Hashable, ...]]) -> list[str]:
     return lines
 
 
-def _placed(matrix: Matrix, ways: Sequence[tuple[Hashable, ...]]) -> dict[str, Any]:
-    """With the number of its way."""
-    own = tuple(matrix.setting[column] for column in WAY)
-    return {"way": list(dict.fromkeys(ways)).index(own), **matrix.told}
+def _by_way(measured: Sequence[Row], ways: Sequence[Way]) -> dict[Way, list[Row]]:
+    """The rows of each way of measuring, in order of appearance."""
+    found: dict[Way, list[Row]] = {}
+    for row, way in zip(measured, ways, strict=True):
+        found.setdefault(way, []).append(row)
+    return found
+
+
+def _way_of(matrix: Matrix) -> Way:
+    return tuple(matrix.setting[column] for column in WAY)
+
+
+def _headline(measured: Sequence[Row], way: Way, matrices: Sequence[Matrix]) -> str | None:
+    """The answer of the paired comparison that has all networks of a way of measuring; None if none has."""
+    found = [matrix for matrix in matrices if _way_of(matrix) == way]
+    count = len(networks_of(measured)) if found else 0
+    return next((matrix.headline for matrix in found if matrix.told["of"] == count), None)
+
+
+def _pictures(by_way: Mapping[Way, Sequence[Row]], data_dir: str | None) -> list[dict[str, Any] | None]:
+    """Those of the first row of each way of measuring; None beyond the ways with the most rows."""
+    most = set(sorted(by_way, key=lambda way: -len(by_way[way]))[:MOST_PICTURED])
+    return [pictures_of(rows[0], data_dir) if way in most else None for way, rows in by_way.items()]
 
 
 def _places(values: Sequence[Hashable]) -> list[int]:
     """Of each value among the distinct ones, in order of appearance."""
     order: dict[Hashable, int] = {}
     return [order.setdefault(value, len(order)) for value in values]
-
-
-def _network(row: Row) -> str:
-    """What its seeds share: model, kind of weights, and how it was trained."""
-    training = flat({"training": row.get("training", {})})
-    told = {name: value for name, value in training.items() if name not in SEED_BY_SEED}
-    return repr((row["model"], row.get("weights") == "init", sorted(told.items(), key=str)))
-
-
-def _answers(measured: Sequence[Row]) -> list[str]:
-    """R_f in words: of every row where they are few, otherwise of the most and of the least stable one."""
-    known = sorted((row for row in measured if row.get("R")), key=lambda row: float(row["R"]["value"]))
-    chosen = known if len(known) <= FEW_ANSWERS else [known[0], known[-1]]
-    return [
-        f"{row['model']}{' at initialisation' * (row.get('weights') == 'init')}: {answer_of(row)}" for row in chosen
-    ]
 
 
 def _silent(text: str) -> None:

@@ -11,7 +11,9 @@
   const APART = ("convention precision average radius_average median_rule pairs noise_radius_rule noise_norm interpolation transform " +
     "cutoff cutoff_rule delta delta_rule dataset split").split(" ");
   const CARE = ["images", "draws", "batch_norm"];
-  const LISTED = 5; // values in a warning
+  const LISTED = 5, RANKED = 30; // values in a warning, networks in the ranking
+  const PICTURED = { x: "the image", "tau x": "deformed", "x + eta": "with noise of the same norm" };
+  const PARTS = { R: "deformation / noise", D: "deformation / other image", G: "noise / other image" };
   const layers = new Map(data.layers.rows.map((one) => [one.row, { ...one, ...data.layers.profiles[one.of] }]));
   const state = { way: 0, filter: () => true, sort: "R.value", falling: false, all: false, open: new Set(), chosen: new Set() };
 
@@ -30,7 +32,7 @@
 
   const told = (place, ...more) =>
     [`${at(place, "model")}${fresh(place) ? " at initialisation" : ""}`, ...more].filter(Boolean).join("\n");
-  const LOWER = "R_f (lower is more stable)", named = (name) => (name === "1/G" ? "1 / G_f" : `${name}_f`);
+  const LOWER = "R_f (lower is more stable)", logAverage = Statistics.logAverage, named = (name) => (name === "1/G" ? "1 / G_f" : `${name}_f`);
   const range = ([value, low, high]) => `${short(value)} (${short(low)} to ${short(high)})`;
 
   function point(place, x, y, xs, ys, ...more) {
@@ -41,17 +43,17 @@
     const name = $("quantity").value, label = name === "R" ? LOWER : named(name);
     const rate = (place) => ["value", "low", "high"].map((end) => 100 * at(place, `test_error.${end}`));
     const own = places.every(fresh) ? places : places.filter((place) => !fresh(place)); // before training it is chance's
-    const usable = own.filter((place) => at(place, "test_error.value") > 0 && quantity(place, name)[0] > 0);
+    const faultless = (place) => at(place, "test_error.value") === 0; // a logarithm can't show 0: the interval's upper end stands for it
+    const usable = own.filter((place) => quantity(place, name)[0] > 0 && (faultless(place) ? at(place, "test_error.high") > 0 : at(place, "test_error.value") > 0));
     const of = (wanted) => usable.filter((place) => kind(place) === wanted).map((place) => {
-      const [x, y] = [quantity(place, name), rate(place)];
-      return point(place, x[0], y[0], x.slice(1), y.slice(1), `${named(name)} ${range(x)}`, `test error ${range(y)} %`, `seed ${at(place, "seed")}`);
+      const [x, y] = [quantity(place, name), rate(place)], limit = faultless(place);
+      const error = limit ? `no test error: at most ${short(y[2])} %` : `test error ${range(y)} %`;
+      return { ...point(place, x[0], limit ? y[2] : y[0], x.slice(1), y.slice(1), `${named(name)} ${range(x)}`, error, `seed ${at(place, "seed")}`), limit };
     });
-    const trained = usable.filter((place) => !fresh(place)), series = [];
+    const trained = usable.filter((place) => !fresh(place) && !faultless(place)), series = [];
     for (const wanted of ["fresh", "trained"]) series.push({ points: of(wanted), kind: wanted });
-    const averages = [...new Set(trained.map((place) => data.network[place]))].map((network) => {
-      const own = trained.filter((place) => data.network[place] === network);
-      return [own.map((place) => quantity(place, name)[0]), own.map((place) => rate(place)[0])].map(Statistics.logAverage);
-    });
+    const averages = [...networks(trained).values()].map((own) =>
+      [own.map((place) => quantity(place, name)[0]), own.map((place) => rate(place)[0])].map(logAverage));
     const found = state.way === EVERY ? null : Statistics.related(averages.map(([x]) => x), averages.map(([, y]) => y));
     const sides = averages.map(([x]) => x), guides = [];
     if (found) {
@@ -61,12 +63,50 @@
     const svg = $("error").querySelector("svg");
     Plot.draw(svg, { x: { label, log: true }, y: { label: "test error / %", log: true }, series, guides, labels: true });
     const without = own.length - usable.length, before = places.length - own.length;
-    const left = (before ? ` ${count(before, "row")} at initialisation left out.` : "") + (without ? ` ${count(without, "row")} without a test error above 0 left out.` : "");
+    const limits = usable.filter(faultless).length;
+    $("limits").hidden = !limits;
+    const left = (limits ? ` ${count(limits, "row")} without errors drawn at the upper end of the interval (▽) and not in the fit.` : "") + (before ? ` ${count(before, "row")} at initialisation left out.` : "") + (without ? ` ${count(without, "row")} without a test error left out.` : "");
     const { correlation, exponent } = found ?? {};
     $("fit").textContent = (found
       ? `Correlation of the logarithms ${range3(correlation)}, test error ~ ${named(name)}^${range3(exponent)}, over ${found.networks} trained networks (log-averages of their rows; 95 % intervals over networks).`
       : state.way === EVERY ? "A fit needs rows of one way of measuring." : "A fit needs three trained networks with test errors that differ.") + left;
     return usable.length;
+  }
+
+  // places by network: its rows of all seeds
+  function networks(places) {
+    const found = new Map();
+    for (const place of places) {
+      if (found.has(data.network[place])) found.get(data.network[place]).push(place);
+      else found.set(data.network[place], [place]);
+    }
+    return found;
+  }
+
+  // D, G and R of a single row; otherwise R of each network, the most stable at the top
+  function bars(places) {
+    const one = places.length === 1 ? places[0] : null, apart = new Set(places.map((place) => data.way[place])).size > 1;
+    const item = (place, name, [value, low, high], number, ...more) => ({ name, value, low, high, number, kind: kind(place), model: at(place, "model"), told: told(place, ...more) });
+    const numbers = ([value, low, high]) => `${short(value)} (${short(low)} to ${short(high)})`;
+    let items = [];
+    if (one !== null) items = Object.entries(PARTS).map(([name, about]) => item(one, `${name}_f: ${about}`, quantity(one, name), numbers(quantity(one, name)), `${name}_f ${range(quantity(one, name))}`));
+    else if (!apart)
+      items = [...networks(places).values()].map((own) => {
+        const all = own.map((place) => quantity(place, "R")[0]), single = own.length === 1;
+        const R = single ? quantity(own[0], "R") : [logAverage(all), Math.min(...all), Math.max(...all)];
+        const number = single ? numbers(R) : `${numbers(R)}, ${own.length} rows`;
+        return item(own[0], told(own[0]), R, number, `R_f ${range(R)}${single ? "" : `, the log-average and the range of ${own.length} rows`}`);
+      }).sort((a, b) => a.value - b.value);
+    items = items.filter(({ value }) => value > 0);
+    const several = items.some(({ told }) => told.includes("log-average")), more = items.length - RANKED;
+    if (one === null && items.length < 2) items = [];
+    $("bars").hidden = !items.length; // its width is needed
+    $("bars").querySelector("h2").textContent = one !== null ? `R_f, D_f and G_f of ${told(one)}` : "R_f of each network";
+    if (items.length) Bars.draw($("bars").querySelector("svg"), items.slice(0, RANKED), one !== null ? "R_f, D_f, G_f (lower is more stable)" : LOWER);
+    $("bars").querySelector(".told").textContent = "Bars begin at 1: the further to the left, the more stable; " +
+      (several ? "lines are the range of a network's rows, bars their log-averages, or 95 % intervals of single rows." : "lines are 95 % intervals.") +
+      (more > 0 ? ` ${count(more, "network")} of higher R_f left out.` : "");
+    return items.length;
   }
 
   const range3 = ({ value, low, high }) => `${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
@@ -160,9 +200,22 @@
     table();
   }
 
+  // the answer first; pictures of the images that were measured
+  function answers() {
+    const [first, ...others] = state.way === EVERY ? ["Rows of several ways of measuring can't be ranked: choose one"] : data.answers[state.way];
+    $("headline").textContent = `${first ?? "No row has R_f"}.`;
+    $("answers").replaceChildren(...others.map((text) => element("li", {}, `${text}.`)));
+    $("chosen-way").textContent = state.way === EVERY ? "" : data.ways[state.way];
+    const { told = "", pictures = [] } = data.pictures[state.way] ?? {};
+    $("pictures").hidden = !told;
+    $("pictures").querySelector(".told").textContent = told;
+    const shown = pictures.map(({ name, source }) => element("figure", {}, element("img", { src: source, alt: PICTURED[name] }), element("figcaption", {}, `${name}: ${PICTURED[name]}`)));
+    $("pictures").querySelector(".pictures").replaceChildren(...shown);
+  }
+
   // whether one came or went
   function plots() {
-    const drawn = { error: errorPlot(shown), depth: depthPlot(shown), delta: deltaPlot() };
+    const drawn = { bars: bars(shown), error: errorPlot(shown), depth: depthPlot(shown), delta: deltaPlot() };
     const changed = Object.entries(drawn).filter(([id, points]) => $(id).hidden !== (points === 0));
     for (const [id, points] of changed) $(id).hidden = points === 0;
     return changed.length > 0;
@@ -172,6 +225,7 @@
     shown = inWay().filter((place) => state.filter(rows[place]));
     $("shown").textContent = `${shown.length} of ${count(rows.length, "row")}`;
     if (plots()) plots(); // those that are left have more room now
+    answers();
     $("paired").hidden = matrices() === 0;
     warnings(shown);
     table();
@@ -221,17 +275,18 @@
     $("failures").tBodies[0].replaceChildren(...data.failures.map((one) => element("tr", {}, ...titles.map((name) => element("td", {}, one[name])))));
   }
 
-  const times = data.ways.map((_, way) => data.way.filter((one) => one === way).length);
+  const times = data.ways.map(() => 0);
+  for (const way of data.way) times[way]++;
   data.ways.forEach((way, k) => $("way").append(new Option(`${way}: ${count(times[k], "row")}`, k)));
+  $("way").parentElement.hidden = EVERY === 1;
   if (EVERY > 1) $("way").append(new Option(`all ${EVERY} ways of measuring: ${count(rows.length, "row")}`, EVERY));
   state.way = times.indexOf(Math.max(...times));
   $("way").value = state.way;
   $("title").textContent = data.title;
-  const networks = new Set(rows.map((row) => row.get("model"))).size, sets = [...new Set(rows.map((row) => row.get("dataset")))];
-  $("about").textContent = `${count(rows.length, "measurement")} of ${count(networks, "network")} on ${sets.join(", ")}` +
+  const models = new Set(rows.map((row) => row.get("model"))).size, sets = [...new Set(rows.map((row) => row.get("dataset")))];
+  $("about").textContent = `${count(rows.length, "measurement")} of ${count(models, "network")} on ${sets.join(", ")}` +
     `${data.trainings ? `, ${count(data.trainings, "training")}` : ""}${data.failures.length ? `, ${count(data.failures.length, "failure")}` : ""}. ` +
     "R_f is the change of a network's output under a deformation over that under noise of the same size: lower is more stable, and well below 1 it is stable to deformations.";
-  for (const text of data.answers) $("answers").append(Object.assign(document.createElement("li"), { textContent: text }));
   Table.head($("rows"), sort);
   failures();
   for (const svg of document.querySelectorAll("figure svg")) Plot.listen(svg, show, ({ model }) => choose(model));
