@@ -25,7 +25,7 @@ def answers(measured: Sequence[Row], headline: str | None) -> list[str]:
 
     >>> rows = [{"model": name, "R": {"value": R, "low": 0.9 * R, "high": R}} for name, R in (("a", 0.1), ("b", 0.25))]
     >>> answers(rows, None)[0]
-    'a has the lowest R_f, 0.1 (0.09 to 0.1): 2.5 times lower than b, 0.25 (0.225 to 0.25); not tested, without a paired comparison; lower is more stable'
+    'a has the lowest R_f, 0.1 (0.09 to 0.1): 2.5 times lower than b, 0.25 (0.225 to 0.25); not compared in pairs; lower is more stable'
     """
     known = sorted((row for row in measured if row.get("R")), key=lambda row: float(row["R"]["value"]))
     chosen = known if len(known) <= FEW_ANSWERS else [known[0], known[-1]]
@@ -56,7 +56,7 @@ def _lowest(known: Iterable[Row]) -> str | None:
     lower = "about as low as" if more <= EQUAL * least else f"{more / least:.2g} times lower than" if least else "below"
     return (
         f"{shown(best[0])} has the lowest R_f, {_R_of(best, least)}: {lower} {shown(second[0])}, "
-        f"{_R_of(second, more)}; not tested, without a paired comparison; {LOWER}"
+        f"{_R_of(second, more)}; not compared in pairs; {LOWER}"
     )
 
 
@@ -67,7 +67,7 @@ def _first(found: tuple[float, list[Row]]) -> float:
 def _R_of(rows: Sequence[Row], average: float) -> str:
     """R_f of a network: with its interval, or the log-average of several rows with their range."""
     if len(rows) == 1:
-        return str(Interval(**rows[0]["R"]))
+        return f"{Interval(**rows[0]['R'])}"
     values = [row["R"]["value"] for row in rows]
     return f"{average:.3g} (log-average of {len(rows)} rows, {min(values):.3g} to {max(values):.3g})"
 

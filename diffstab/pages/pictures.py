@@ -38,9 +38,13 @@ def pictures_of(row: Row, data_dir: str | None = None) -> dict[str, Any]:
     """
     try:
         told, images = pictured(row, data_dir)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        return {"told": f"No pictures of the images, deformed and with noise: {error}.", "pictures": []}
-    return {"told": told, "pictures": [{"name": name, "source": _address(image)} for name, image in images.items()]}
+    except (OSError, ValueError) as error:
+        why = str(error)
+    except (TypeError, KeyError, IndexError, RuntimeError):
+        why = "the row does not tell all that they are made of"
+    else:
+        return {"told": told, "pictures": [{"name": name, "source": _address(image)} for name, image in images.items()]}
+    return {"told": f"No pictures of the images, deformed and with noise: {why}.", "pictures": []}
 
 
 def pictured(row: Row, data_dir: str | None = None) -> tuple[str, dict[str, Tensor]]:

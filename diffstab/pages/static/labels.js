@@ -50,9 +50,8 @@ const Labels = (() => {
     return found;
   }
 
-  // every: points with px and py; lines: stretches [x0, y0, x1, y1]; frame: box
-  function place(svg, every, lines, frame) {
-    const named = networks(every);
+  // every: points with px and py; named: groups of points, each with one name; lines: stretches [x0, y0, x1, y1]; frame: box
+  function place(svg, every, named, lines, frame) {
     if (named.length > MOST) return;
     const group = Plot.make("g", { class: "labels" }, svg), taken = [];
     const marks = every.map(({ px, py }) => [px - REACH, py - REACH, px + REACH, py + REACH]);
@@ -76,5 +75,5 @@ const Labels = (() => {
     });
   }
 
-  return { place };
+  return { place, networks, TRIED };
 })();

@@ -3,7 +3,7 @@
 
 const Plot = (() => {
   const SPACE = "http://www.w3.org/2000/svg", MARGIN = { left: 62, right: 14, top: 12, bottom: 46 };
-  const REACH = 18, MANY = 60, MOST_MARKS = 3000; // pixels; points beyond which intervals, and marks along lines, are not drawn
+  const REACH = 18, MANY = 60, MOST_MARKS = 3000, FEW = 8; // pixels; points beyond which intervals, and marks along lines, are not drawn; lines that are named
   const MARKS = { trained: "M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0", fresh: "M0,-5.5L5.5,0L0,5.5L-5.5,0Z", limit: "M-5.5,-4H5.5L0,5.5Z" };
 
   function make(name, attributes, parent) {
@@ -30,7 +30,7 @@ const Plot = (() => {
 
   function ticks([low, high], log) {
     if (log) {
-      const wide = Math.log10(high / low), steps = wide > 2.5 ? [1] : wide > 1 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
+      const wide = Math.log10(high / low), steps = wide > 4 ? [1] : wide > 2.5 ? [1, 3] : wide > 1 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
       const found = [];
       for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
         for (const step of steps) found.push(Number((step * 10 ** power).toPrecision(3)));
@@ -87,10 +87,11 @@ const Plot = (() => {
       for (let k = 1; k < along.length; k++) lines.push([...along[k - 1], ...along[k]]);
     }
     for (const { points, kind, joined, model } of series) {
-      const group = make("g", { class: `series ${kind}` }, svg);
+      const group = make("g", { class: `series ${kind}${every.length > MOST_MARKS ? " dense" : ""}` }, svg);
       group.dataset.model = model ?? "";
       for (const point of points) Object.assign(point, { px: x.at(point.x), py: y.at(point.y), kind });
       if (joined) make("path", { d: path(points.map(({ px, py }) => [px, py])), class: "line" }, group);
+      if (joined && series.length <= FEW) for (let k = 1; k < points.length; k++) lines.push([points[k - 1].px, points[k - 1].py, points[k].px, points[k].py]);
       for (const point of points) {
         if (bars) {
           const [xs, ys] = [point.xs, point.ys];
@@ -100,11 +101,12 @@ const Plot = (() => {
           }
         }
         if (joined && every.length > MOST_MARKS) continue;
-        const mark = make("path", { d: MARKS[point.limit ? "limit" : kind], transform: `translate(${point.px.toFixed(1)} ${point.py.toFixed(1)})`, class: "mark" }, group);
+        const mark = make("path", { d: MARKS[point.limit ? "limit" : kind], transform: `translate(${point.px.toFixed(1)} ${point.py.toFixed(1)})`, class: point.limit ? "mark limit" : "mark" }, group);
         mark.dataset.model = point.model;
       }
     }
-    if (labels) Labels.place(svg, every, lines, [MARGIN.left, MARGIN.top, width - MARGIN.right, height - MARGIN.bottom]);
+    const few = series.filter(({ joined, points }) => joined && points.length), groups = labels ? Labels.networks(every) : few.map(({ points }) => points.slice(-Labels.TRIED));
+    if (labels || (few.length > 1 && few.length <= FEW)) Labels.place(svg, every, groups, lines, [MARGIN.left, MARGIN.top, width - MARGIN.right, height - MARGIN.bottom]);
     svg.points = every.sort((a, b) => a.px - b.px);
     svg.current = null;
     return svg.points.length;
@@ -144,5 +146,5 @@ const Plot = (() => {
     });
   }
 
-  return { draw, listen, short, marked, make, span, scale, ticks };
+  return { draw, listen, short, marked, MARKS, make, span, scale, ticks };
 })();
