@@ -65,7 +65,7 @@ def pictured(row: Row, data_dir: str | None = None) -> tuple[str, dict[str, Tens
     radius = float((moved - base).norm()) if own else float(row["noise_radius"])
     noisy = base + radius * sphere_noise(keys, tuple(x.shape[1:]))
     split = f"/{dataset.split}" if dataset.split else ""
-    told = f"Image {index} of {dataset.name}{split} as the networks see it, with its first draw; noise of norm {radius:.3g}"
+    told = f"Image {index} of {dataset.name}{split} as the networks see it; first draw, noise of norm {radius:.3g}"
     return told, dict(zip(NAMES, _pixels(dataset, [base, moved, noisy]), strict=True))
 
 
@@ -102,13 +102,16 @@ def _transformation(row: Row, size: tuple[int, int]) -> Transformation:
     if transform != DIFFEO:
         return perturbation(transform, size, delta=row["delta"])
     drawn = {name: row[name] for name in ("cutoff", "temperature", "cutoff_rule")}
+    if None in drawn.values():  # would become a default
+        raise KeyError("cutoff, temperature and cutoff_rule are needed")
     return perturbation(DIFFEO, size, **drawn)
 
 
 def _pixels(dataset: ImageSet, images: list[Tensor]) -> Iterator[Tensor]:
     """From the network's input space to pixel values."""
-    assert dataset.preprocessing is not None
-    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (dataset.preprocessing.mean, dataset.preprocessing.std))
+    made = dataset.preprocessing
+    assert made is not None
+    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (made.mean, made.std))
     return (image[0] * std + mean for image in images)
 
 

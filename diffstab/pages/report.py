@@ -14,7 +14,7 @@ from .page import STATIC, page
 from .paired import MOST_COMPARED, Matrix, matrices_of
 from .pictures import pictures_of
 
-SCRIPTS = ("rows.js", "statistics.js", "plot.js", "labels.js", "bars.js", "matrix.js", "table.js", "report.js")
+SCRIPTS = tuple(f"{name}.js" for name in "rows statistics warnings plot labels bars matrix table report".split())
 MOST_PICTURED = 8  # ways of measuring whose images are shown
 MOST_ROWS = 20_000  # on a page, of measurements and of failures: 5 MB, which browsers still sort and filter at once
 COUNTS = ("images", "draws", "temperature")  # what a measurement took, or what follows from delta and the size

@@ -7,11 +7,7 @@
   const rows = Rows.decode(data), names = Object.keys(data.columns);
   const LOOKED = ["model", "weights", "weights_tag", "dataset", "key"]; // where words are looked for
   const EVERY = data.ways.length; // in place of a way of measuring
-  // in which rows can't differ and be compared; and those that call for care
-  const APART = ("convention precision average radius_average median_rule pairs noise_radius_rule noise_norm interpolation transform " +
-    "cutoff cutoff_rule delta delta_rule dataset split").split(" ");
-  const CARE = ["images", "draws", "batch_norm"];
-  const LISTED = 5, RANKED = 20; // values in a warning, networks in the ranking
+  const RANKED = 20; // networks
   const PICTURED = { x: "the image", "tau x": "deformed", "x + eta": "with noise of the same norm" };
   const PARTS = { R: "deformation / noise", D: "deformation / other image", G: "noise / other image" };
   const layers = new Map(data.layers.rows.map((one) => [one.row, { ...one, ...data.layers.profiles[one.of] }]));
@@ -152,28 +148,8 @@
     return series.length && { x: { label: "delta / pixels", log: true }, y: { label: LOWER, log: true, one: true }, series };
   }
 
-  // what stands in a column, the most frequent first
-  function values(places, name) {
-    const times = new Map();
-    for (const place of places) {
-      const value = at(place, name) ?? "none";
-      times.set(value, (times.get(value) ?? 0) + 1);
-    }
-    return [...times].sort((a, b) => b[1] - a[1]);
-  }
-
   function warnings(places) {
-    const found = [], tell = (name, own) =>
-      `${name} ${own.slice(0, LISTED).map(([value, n]) => `${value} (${count(n, "row")})`).join(", ")}${own.length > LISTED ? ", ..." : ""}`;
-    const differing = (columns, of = () => true) => columns.map((name) => [name, values(places.filter((place) => of(place, name)), name)])
-      .filter(([, own]) => own.length > 1).map(([name, own]) => tell(name, own));
-    const apart = differing(APART.filter((name) => name !== "radius_average"));
-    if (apart.length) found.push(["", `Warning: these rows can't be compared with one another: ${apart.join("; ")}.`]);
-    const others = places.filter((place) => at(place, "radius_average") !== at(place, "average")).length;
-    if (others) found.push(["", `Warning: ${count(others, "row")} had the noise's norm chosen by another average than the one shown (radius_average).`]);
-    const usual = (place, name) => name !== "batch_norm" || (!fresh(place) && at(place, name) !== "none");
-    const care = differing(CARE, usual);
-    if (care.length) found.push(["note", `Note: compare with care: ${care.join("; ")}.`]);
+    const found = Warnings.of(places.map((place) => rows[place]));
     for (const text of data.notes) found.push(["note", `Note: ${text}`]);
     $("warnings").replaceChildren(...found.map(([name, text]) => element("li", { class: name }, text)));
   }

@@ -3,12 +3,12 @@
 
 const Table = (() => {
   const { element } = Matrix, { short } = Plot;
-  const AT_FIRST = 250; // rows; the others on demand
+  const AT_FIRST = 100; // rows; the others on demand
   const COLUMNS = [
     ["network", "model"], ["weights", "weights"], ["test error / %", "test_error.value"], ["R_f (lower is more stable)", "R.value"], ["D_f", "D.value"],
     ["G_f", "G.value"], ["images", "images"], ["seed", "seed"], ["c", "cutoff"], ["delta / px", "delta"],
   ];
-  const NARROW = new Set(["model", "weights", "test_error.value", "R.value"]); // that narrow windows show, too
+  const NARROW = new Set(["model", "test_error.value", "R.value"]); // that narrow windows show, too; the weights below the network
   const TEXTS = new Set(["model", "weights"]);
 
   // a hash is told by its beginning, a path by its end
@@ -41,7 +41,7 @@ const Table = (() => {
     one.dataset.model = model;
     const network = element("button", { type: "button", class: "network", "aria-pressed": "false" }, model);
     network.addEventListener("click", () => choose(model));
-    one.append(element("th", { scope: "row" }, network));
+    one.append(element("th", { scope: "row" }, network, element("span", { class: "narrow interval" }, brief(String(row.get("weights") ?? "")))));
     for (const [, column] of COLUMNS.slice(1)) {
       const own = cell(row, column);
       if (!NARROW.has(column)) own.classList.add("wide");
