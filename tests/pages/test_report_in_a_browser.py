@@ -225,6 +225,10 @@ BOXES = """name => [...document.querySelectorAll(name)].map((one) => one.getBoun
   .map(({ left, top, right, bottom }) => [left, top, right, bottom])"""
 
 
+CUT = """[...document.querySelectorAll("main *, header *")].filter((one) => one.scrollWidth > one.clientWidth &&
+  one.clientWidth > 1 && !(one instanceof SVGElement)).map((one) => one.outerHTML.slice(0, 200))"""
+
+
 def cover(one, other, most=0.5):
     """Whether two boxes share more than a rounding of pixels."""
     return all(one[k] + most < other[k + 2] and other[k] + most < one[k + 2] for k in (0, 1))
@@ -240,11 +244,7 @@ def test_names_cross_no_mark_and_nothing_is_cut(browser, folder, width):
                 assert not [k for k, one in enumerate(labels) for other in labels[:k] if cover(one, other)]
             if name == "zoo":
                 assert len(page.evaluate(BOXES, "#error .label")) == 15 == page.locator("#bars .filled").count()
-            inner = (
-                "[...document.querySelectorAll('main *, header *')].filter((one) => one.scrollWidth > one.clientWidth"
-            )
-            shown = " && one.clientWidth > 1 && !(one instanceof SVGElement)).map((one) => one.outerHTML.slice(0, 200))"
-            assert page.evaluate(inner + shown) == []
+            assert page.evaluate(CUT) == []
             outside = [box for box in page.evaluate(BOXES, "figure svg text") if box[0] < 0 or box[2] > width]
             assert outside == []
             if name == "one":
@@ -259,13 +259,12 @@ def test_a_single_row_shows_its_bars_and_images(browser, folder):
         sources = page.locator("#pictures img").evaluate_all("all => all.map((one) => one.src)")
         assert len(set(sources)) == 3
         bars = page.evaluate(BOXES, "#bars .filled")
-        long = [abs(math.log(value)) for value, _, _ in (R, D, G)]  # from 1, on a logarithmic axis
-        assert [right - left for left, _, right, _ in bars] == pytest.approx(
-            [v * (bars[1][2] - bars[1][0]) / long[1] for v in long], abs=1
-        )
+        unit = (bars[1][2] - bars[1][0]) / abs(math.log(D[0]))  # pixels; bars go from 1 along a logarithmic axis
+        long = [unit * abs(math.log(value)) for value, _, _ in (R, D, G)]
+        assert [right - left for left, _, right, _ in bars] == pytest.approx(long, abs=1)
         lines = page.evaluate(BOXES, "#bars .whisker")
-        wanted = [math.log(high / low) * (bars[1][2] - bars[1][0]) / long[1] for _, low, high in (R, D, G)]
-        assert [right - left for left, _, right, _ in lines] == pytest.approx(wanted, abs=2.5)
+        long = [unit * math.log(high / low) for _, low, high in (R, D, G)]
+        assert [right - left for left, _, right, _ in lines] == pytest.approx(long, abs=2.5)
         numbers = page.locator("#bars .number").evaluate_all("all => all.map((one) => one.textContent)")
         assert numbers == [f"{value:.3g} ({low:.3g} to {high:.3g})" for value, low, high in (R, D, G)]
 
