@@ -2,7 +2,7 @@
 "use strict";
 
 const Matrix = (() => {
-  const SURE = 0.05, NEAR = 3; // p; columns that narrow windows show
+  const SURE = 0.05, NARROW = 3, MIDDLING = 7; // p; columns that narrow windows show, and windows of middling width
 
   const element = (name, attributes = {}, ...inner) => {
     const one = document.createElement(name);
@@ -29,23 +29,23 @@ const Matrix = (() => {
   function table({ told, names, models, ranks, pairs, of }, number) {
     const found = new Map(pairs.map(([i, k, ...numbers]) => [`${i} ${k}`, numbers]));
     const head = element("tr", {}, element("th", { scope: "col" }, "R_f of … over that of"), element("th", { scope: "col" }, "rank, 95 %"));
-    const far = (k) => (k < NEAR ? {} : { class: "far" });
-    names.forEach((name, k) => head.append(element("th", { scope: "col", title: name, ...far(k) }, element("span", { "aria-hidden": "true" }, String(k + 1)), element("span", { class: "hidden" }, name))));
+    const far = (k) => (k < NARROW ? "" : k < MIDDLING ? "far" : "far farther");
+    names.forEach((name, k) => head.append(element("th", { scope: "col", title: name, class: far(k) }, element("span", { "aria-hidden": "true" }, String(k + 1)), element("span", { class: "hidden" }, name))));
     const body = element("tbody");
     names.forEach((name, i) => {
       const [, low, high] = ranks[i], line = element("tr", { "data-model": models[i] });
       line.append(element("th", { scope: "row" }, element("span", { "aria-hidden": "true", class: "place" }, `${i + 1} `), name), element("td", {}, low === high ? String(low) : `${low} to ${high}`));
       names.forEach((other, k) => {
         const one = i === k ? element("td", { class: "self" }, "1") : cell(found.get(i < k ? `${i} ${k}` : `${k} ${i}`), i > k, `${name} over ${other}`);
-        if (k >= NEAR) one.classList.add("far");
+        one.className += ` ${far(k)}`;
         line.append(one);
       });
       body.append(line);
     });
     const few = of > names.length ? `; the ${names.length} of lowest R of ${of} networks` : "";
     const name = `Paired comparison ${number + 1}: ${told}`, whole = element("table", { class: "matrix" }, element("thead", {}, head), body);
-    const wider = names.length > NEAR ? element("p", { class: "told narrow" }, `Against the ${NEAR} most stable networks; a wider window shows all.`) : "";
-    return element("section", { "aria-label": name }, element("p", { class: "told" }, `${told}${few}`), wider,
+    const wider = element("p", { class: `told ${names.length > MIDDLING ? "narrow middling" : "narrow"}` }, "Over the most stable networks; a wider window shows all.");
+    return element("section", { "aria-label": name }, element("p", { class: "told" }, `${told}${few}`), ...(names.length > NARROW ? [wider] : []),
       element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table of ${name}` }, whole));
   }
 
