@@ -27,10 +27,10 @@ class Matrix(NamedTuple):
     """The networks of a setting, compared.
 
     Attributes:
-        setting: What was measured, by column.
-        told: For the page: the setting in a line, names and models by rising R, their ranks with 95 % intervals, and
-            of each pair (i, k, R_i / R_k, its interval, Holm's p); None for an end at 0 or infinity. `of`: how many
-            networks there were.
+        setting: The setting that the networks share, by column.
+        told: Data for the page: the setting in a line, names and models by rising R, their ranks with 95 % intervals,
+            and for each pair (i, k, R_i / R_k, its interval, Holm's p); an end at 0 or infinity is None. `of` is the
+            number of networks before the choice of the most stable ones.
         headline: Which network is the most stable and by how much, in words.
     """
 
@@ -42,14 +42,14 @@ class Matrix(NamedTuple):
 def matrices_of(
     rows: Sequence[Row], raw_of: RawOf | None, most: int, *, resamples: int, seed: int
 ) -> tuple[list[Matrix], list[str]]:
-    """One for each setting that two networks share; and notes on what can't be compared.
+    """A matrix for each setting that two networks share, and notes on what can't be compared.
 
     Args:
         rows: Measurements.
-        raw_of: The per-image values behind a row; None compares nothing.
-        most: Networks in a matrix; of more, those of lowest R_f.
-        resamples: Of the images.
-        seed: Of the resamples.
+        raw_of: Gives the per-image values behind a row; None compares nothing.
+        most: Most networks in a matrix; those of lowest R_f are taken.
+        resamples: Bootstrap resamples of the images.
+        seed: Seed of the resamples.
 
     Raises:
         ValueError: If `most`, `resamples` or `seed` is out of range.

@@ -40,7 +40,7 @@ def pictures_of(row: Row, data_dir: str | None = None) -> dict[str, Any]:
         told, images = pictured(row, data_dir)
     except (OSError, ValueError) as error:
         why = str(error)
-    except (TypeError, KeyError, IndexError, RuntimeError):
+    except (TypeError, KeyError, IndexError, ArithmeticError, RuntimeError):
         why = "the row does not tell all that they are made of"
     else:
         return {"told": told, "pictures": [{"name": name, "source": _address(image)} for name, image in images.items()]}
@@ -52,7 +52,7 @@ def pictured(row: Row, data_dir: str | None = None) -> tuple[str, dict[str, Tens
 
     Raises:
         ValueError: If the images can't be had again; it says why.
-        OSError, TypeError, KeyError: Likewise, for rows or folders that are damaged.
+        OSError, TypeError, KeyError: If the row lacks a setting or the folder can't be read.
     """
     dataset, index = _found(row, data_dir)
     x = dataset[index][0][None]
@@ -73,18 +73,23 @@ def _found(row: Row, data_dir: str | None) -> tuple[ImageSet, int]:
     """The data set, in the input space of the row's network, and the index of the first image measured."""
     name, embedded = row["dataset"], row["dataset"] in EMBEDDED
     if not embedded and data_dir is None:
-        raise ValueError(f"the images of {name} are not in the package, and a report opens no other folder")
+        raise ValueError(
+            f"the images of {name} are not in the package, and a report opens no other folder; "
+            "diffstab measure --report shows them"
+        )
     if row.get("transform", DIFFEO) not in (DIFFEO, *TRANSFORMS):
-        raise ValueError(f"the transformation {row['transform']} is code of your own, which a report does not run")
+        raise ValueError(
+            f"the transformation {row['transform']} is code of your own; a report runs those of the package"
+        )
     told = row.get("preprocessing")
     preprocessing = None if told is None else Preprocessing(**{k: _tupled(value) for k, value in told.items()})
     if preprocessing is not None and max(preprocessing.size) > LARGEST_SIDE:
-        raise ValueError(f"the images have {max(preprocessing.size)} pixels a side, more than {LARGEST_SIDE}")
+        raise ValueError(f"the images have {max(preprocessing.size)} pixels a side; at most {LARGEST_SIDE} are allowed")
     split = {"split": row["split"]} if row.get("split") else {}
     dataset = load_dataset(name, **split, data_dir=None if embedded else data_dir, preprocessing=preprocessing)
     chosen = choose(min(row["images"], len(dataset)), len(dataset), row["seed"])
     if embedded and _digest(dataset, chosen) != row["data_sha256"]:
-        raise ValueError(f"the measured images are others than those of {name} in the package")
+        raise ValueError(f"the measured images are others than those of {name} in the package; measure these")
     return dataset, int(chosen[0])
 
 

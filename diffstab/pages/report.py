@@ -1,9 +1,9 @@
-"""The report: the measurements of a store on one page, with the plots and comparisons that people ask for."""
+"""The report: the measurements of a store on one page, the answer first, with plots, comparisons and a table."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from heapq import heappush, heappushpop
-from typing import Any
+from typing import Any, TypeVar
 
 from ..options import DEFAULTS
 from ..results import SETTING, RawOf, StabilityResult, setting_values, told_setting, value_at
@@ -21,6 +21,7 @@ COUNTS = ("images", "draws", "temperature")  # what a measurement took, or what 
 WAY = tuple(column for column in SETTING if column not in COUNTS)  # rows that share these stand in one plot
 SWEPT = ("delta", "delta_rule", "noise_norm")  # along a curve
 Way = tuple[Hashable, ...]
+Item = TypeVar("Item")
 FAMILY = tuple(column for column in WAY if column not in SWEPT)
 
 
@@ -38,15 +39,15 @@ def report_page(
     """The HTML file.
 
     Args:
-        rows: Of a store; trainings are left out, failures are listed. Of more than 20,000 of a kind the newest are
-            taken, which a note on the page tells.
-        raw_of: The per-image values behind a row, such as `Store.raw`, for paired comparisons; None leaves them out.
-        title: Of the page.
-        most: Networks in a paired comparison; of more, those of lowest R_f.
-        resamples: Of the images, behind the comparisons.
-        seed: Of the resamples.
+        rows: Rows of a store. Measurements are shown and failures listed, the newest 20,000 of each, which a note on
+            the page says; trainings are counted.
+        raw_of: Gives the per-image values behind a row, such as `Store.raw`; None leaves paired comparisons out.
+        title: Title of the page.
+        most: Most networks in a paired comparison; those of lowest R_f are taken.
+        resamples: Bootstrap resamples of the images, for the comparisons.
+        seed: Seed of the resamples.
         data_dir: Folder with the measured images, for pictures of those that are not in the package.
-        note: Called with what is left out.
+        note: Called with a sentence on rows that are left out.
 
     Raises:
         ValueError: If no row is a measurement, or an option is out of range.
@@ -64,11 +65,12 @@ def report_page(
     ways = [setting_values(row, WAY) for row in measured]
     families = [setting_values(row, FAMILY) for row in measured]
     matrices, notes = matrices_of(measured, raw_of, most, resamples=resamples, seed=seed)
-    by_way = _by_way(measured, ways)
+    by_way, compared = _grouped(measured, ways), _grouped(matrices, [_way_of(matrix) for matrix in matrices])
+    place = {way: number for number, way in enumerate(by_way)}
     data = {
         "title": title,
         "count": len(measured),
-        "answers": [answers(own, _headline(own, way, matrices)) for way, own in by_way.items()],
+        "answers": [answers(own, _headline(own, compared.get(way, []))) for way, own in by_way.items()],
         "pictures": _pictures(by_way, data_dir),
         "columns": columnar(measured),
         "ways": told_ways(list(by_way)),
@@ -76,7 +78,7 @@ def report_page(
         "family": _places(families),
         "network": _places([network_of(row) for row in measured]),
         "layers": layers_of(measured),
-        "matrices": [{"way": list(by_way).index(_way_of(matrix)), **matrix.told} for matrix in matrices],
+        "matrices": [{"way": place[_way_of(matrix)], **matrix.told} for matrix in matrices],
         "failures": _failures(failed.rows()),
         "notes": [*left_out, *notes],
         "trainings": trainings,
@@ -91,9 +93,9 @@ def results_page(results: Sequence[StabilityResult], title: str | None = None, d
     """The HTML file of measurements that need not be in a store.
 
     Args:
-        results: One or more.
-        title: Of the page; None names the first network.
-        data_dir: As for `report_page`.
+        results: One or more measurements.
+        title: Title of the page; None names the first network.
+        data_dir: Folder with the measured images, for pictures of those that are not in the package.
 
     Raises:
         ValueError: If there is none.
@@ -105,7 +107,7 @@ def results_page(results: Sequence[StabilityResult], title: str | None = None, d
 
 
 def told_ways(ways: Sequence[Way]) -> list[str]:
-    """Each way of measuring in a line; with what tells it from others where a line is that of several.
+    """A line for each way of measuring; lines that would read alike get the columns in which they differ.
 
     >>> told_ways([("mnist5k", *[None] * (len(WAY) - 1))])
     ['mnist5k']
@@ -122,11 +124,11 @@ def told_ways(ways: Sequence[Way]) -> list[str]:
     return lines
 
 
-def _by_way(measured: Sequence[Row], ways: Sequence[Way]) -> dict[Way, list[Row]]:
-    """The rows of each way of measuring, in order of appearance."""
-    found: dict[Way, list[Row]] = {}
-    for row, way in zip(measured, ways, strict=True):
-        found.setdefault(way, []).append(row)
+def _grouped(items: Sequence[Item], ways: Sequence[Way]) -> dict[Way, list[Item]]:
+    """Items of each way of measuring, in order of appearance."""
+    found: dict[Way, list[Item]] = {}
+    for item, way in zip(items, ways, strict=True):
+        found.setdefault(way, []).append(item)
     return found
 
 
@@ -134,31 +136,30 @@ def _way_of(matrix: Matrix) -> Way:
     return tuple(matrix.setting[column] for column in WAY)
 
 
-def _headline(measured: Sequence[Row], way: Way, matrices: Sequence[Matrix]) -> str | None:
+def _headline(measured: Sequence[Row], matrices: Sequence[Matrix]) -> str | None:
     """The answer of the paired comparison that has all networks of a way of measuring; None if none has."""
-    found = [matrix for matrix in matrices if _way_of(matrix) == way]
-    count = len(networks_of(measured)) if found else 0
-    return next((matrix.headline for matrix in found if matrix.told["of"] == count), None)
+    count = len(networks_of(measured)) if matrices else 0
+    return next((matrix.headline for matrix in matrices if matrix.told["of"] == count), None)
 
 
 def _pictures(by_way: Mapping[Way, Sequence[Row]], data_dir: str | None) -> list[dict[str, Any] | None]:
-    """Those of the first row of each way of measuring; None beyond the ways with the most rows."""
+    """Pictures for the first row of each way of measuring; None beyond the ways with the most rows."""
     most = set(sorted(by_way, key=lambda way: -len(by_way[way]))[:MOST_PICTURED])
     return [pictures_of(rows[0], data_dir) if way in most else None for way, rows in by_way.items()]
 
 
 def _places(values: Sequence[Hashable]) -> list[int]:
-    """Of each value among the distinct ones, in order of appearance."""
+    """The number of each value among the distinct ones, in order of appearance."""
     order: dict[Hashable, int] = {}
     return [order.setdefault(value, len(order)) for value in values]
 
 
 def _silent(text: str) -> None:
-    """Without a `note`, the page alone tells."""
+    """Drops a note: the page has it."""
 
 
 class _Newest:
-    """The newest rows of those that come, in the order in which they came."""
+    """Keeps the newest rows, in the order in which they came."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -69,7 +69,8 @@ def test_images_in_a_folder_are_shown_where_the_folder_is_given_and_no_row_opens
         assert min((torch.cat(network.seen) - (image - mean) / std).abs().amax((1, 2, 3))) < 1e-5
     monkeypatch.setattr(diffstab.pages.pictures, "load_dataset", None)
     found = pictures_of(row)
-    assert found["told"].endswith("the images of folder are not in the package, and a report opens no other folder.")
+    why = "the images of folder are not in the package, and a report opens no other folder; diffstab measure --report "
+    assert found["told"].endswith(f"{why}shows them.")
     assert found["pictures"] == []
 
 

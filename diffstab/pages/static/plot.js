@@ -68,7 +68,7 @@ const Plot = (() => {
 
   // series: {points: [{x, y, xs, ys, model, name, told, limit}], kind, joined}; guides: {points, kind}, of the plane
   function draw(svg, { x, y, series, guides = [], labels = false }) {
-    const width = Math.max(300, Math.min(svg.parentElement.clientWidth, 760)), height = Math.round(Math.max(270, 0.62 * width));
+    const width = Math.max(300, Math.min(svg.parentElement.clientWidth, 760)), height = Math.round(Math.max(Math.min(width, 340), 0.62 * width));
     const every = series.flatMap((one) => one.points), bars = every.length <= MANY, sides = {}, lines = [];
     svg.replaceChildren();
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
