@@ -210,7 +210,7 @@ def measure(
         return
     with ExitStack() as after:  # last in, first out: printing comes last; each runs even if one before it fails
         after.callback(show, results, as_json)
-        after.callback(write_files, results, output, report)
+        after.callback(write_files, results, output, report, wanted[0].data_dir)
         for asked, found in zip(wanted if kept is not None else (), results, strict=False):
             keep(kept, asked, found)
     if before is not None and origin is not None:
@@ -220,7 +220,9 @@ def measure(
     gate.passed_or_exit(results[0])
 
 
-def write_files(results: "list[StabilityResult]", output: Path | None, report: Path | None) -> None:
+def write_files(
+    results: "list[StabilityResult]", output: Path | None, report: Path | None, data_dir: str | None
+) -> None:
     """Writes the numbers as JSON and as a page: of the network, and of the network at initialisation if measured."""
     from ..writing import write_atomically
 
@@ -229,7 +231,7 @@ def write_files(results: "list[StabilityResult]", output: Path | None, report: P
     if report is not None:
         from ..pages import results_page
 
-        write_atomically(report, results_page(results).encode())
+        write_atomically(report, results_page(results, data_dir=data_dir).encode())
 
 
 def show(results: "list[StabilityResult]", as_json: bool) -> None:

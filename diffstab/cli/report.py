@@ -65,8 +65,8 @@ def report(
     def note(text: str) -> None:
         echo(f"note: {text}", err=True)
 
-    options: dict[str, int] = {"most": most, "resamples": resamples, "seed": seed}
     with saying(f"writing the page of {len(rows)} rows"):
-        content = report_page(rows, kept.raw, title=named, note=note, **options).encode()
+        page = report_page(rows, kept.raw, title=named, most=most, resamples=resamples, seed=seed, note=note)
+    content = page.encode()
     write_atomically(output, content)
     echo(f"{output}: {len(rows)} rows, {len(content) / 1000:.0f} kB; open it in a browser")

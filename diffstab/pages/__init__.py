@@ -1,7 +1,7 @@
 """Pages to look at: self-contained HTML files that open offline.
 
 Open `report` first, then `static/report.js`; `explorer` is the page of `diffstab explore`. The room imports store,
-results, data, fields, options and the ground floor.
+results, perturbations, data, fields, statistics, streams, options and the ground floor.
 """
 
 from .explorer import Picture, explorer_page, picture_of

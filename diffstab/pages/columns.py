@@ -12,7 +12,9 @@ DIGITS = 5
 
 
 def columnar(rows: Sequence[Row]) -> dict[str, dict[str, list[Any]]]:
-    """Each column as its distinct values, and which one each row has: left out of one value, and of one for each row.
+    """Columns as their distinct values `of` and the place `at` of each row's value among them.
+
+    `at` is left out where all rows share a value, or each has another.
 
     Whole numbers beyond 2^53, which a page could not hold exactly, become texts.
 
@@ -33,7 +35,7 @@ def _column(name: str, flats: Sequence[Flat]) -> dict[str, list[Any]]:
 
 
 def _held(value: Any) -> Any:
-    """What JavaScript can hold."""
+    """The value as JavaScript can hold it."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > EXACT:
         return str(value)
     return value
@@ -60,5 +62,5 @@ def layers_of(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def rounded(value: float) -> float:
-    """To the digits that a picture needs."""
+    """Rounds to the digits that a picture needs."""
     return float(f"{value:.{DIGITS}g}")

@@ -27,27 +27,29 @@ class Matrix(NamedTuple):
     """The networks of a setting, compared.
 
     Attributes:
-        setting: What was measured, by column.
-        told: For the page: the setting in a line, names and models by rising R, their ranks with 95 % intervals, and
-            of each pair (i, k, R_i / R_k, its interval, Holm's p); None for an end at 0 or infinity. `of`: how many
-            networks there were.
+        setting: The setting that the networks share, by column.
+        told: Data for the page: the setting in a line, names and models by rising R, their ranks with 95 % intervals,
+            and for each pair (i, k, R_i / R_k, its interval, Holm's p); an end at 0 or infinity is None. `of` is the
+            number of networks before the choice of the most stable ones.
+        headline: Which network is the most stable and by how much, in words.
     """
 
     setting: dict[str, Any]
     told: dict[str, Any]
+    headline: str
 
 
 def matrices_of(
     rows: Sequence[Row], raw_of: RawOf | None, most: int, *, resamples: int, seed: int
 ) -> tuple[list[Matrix], list[str]]:
-    """One for each setting that two networks share; and notes on what can't be compared.
+    """A matrix for each setting that two networks share, and notes on what can't be compared.
 
     Args:
         rows: Measurements.
-        raw_of: The per-image values behind a row; None compares nothing.
-        most: Networks in a matrix; of more, those of lowest R_f.
-        resamples: Of the images.
-        seed: Of the resamples.
+        raw_of: Gives the per-image values behind a row; None compares nothing.
+        most: Most networks in a matrix; those of lowest R_f are taken.
+        resamples: Bootstrap resamples of the images.
+        seed: Seed of the resamples.
 
     Raises:
         ValueError: If `most`, `resamples` or `seed` is out of range.
@@ -59,8 +61,11 @@ def matrices_of(
     once = list(_without_repeats(rows))
     left = len(rows) - len(once)
     notes = [f"{left} rows repeat a measurement but for precision or the like and are in no matrix"] if left else []
+    networks = _named_for_people(networks_of(once))
+    if len(networks) < 2:
+        return [], notes
     try:
-        shared = shared_settings(networks_of(once))
+        shared = shared_settings(networks)
     except ValueError as error:
         return [], [*notes, f"no paired comparison: {error}"]
     found = []
@@ -103,17 +108,24 @@ def _matrix(found: Comparison, shared: Shared) -> Matrix:
         pairs.append([order[first], order[second], *numbers])
     ranks = [[place.rank, place.rank_low, place.rank_high] for place in found.ranking]
     told = {"told": told_setting(found.setting, found.seeds), "of": len(shared.rows)}
-    named = {"names": [_short(name) for name in order], "models": [shared.rows[name][0]["model"] for name in order]}
-    return Matrix(found.setting, {**told, **named, "ranks": ranks, "pairs": pairs})
+    named = {"names": list(order), "models": [shared.rows[name][0]["model"] for name in order]}
+    return Matrix(found.setting, {**told, **named, "ranks": ranks, "pairs": pairs}, found.headlines()[-1])
+
+
+def _named_for_people(networks: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """The same networks; filters that name them are shortened to what they ask for, unless two would read alike."""
+    named = {_short(name): rows for name, rows in networks.items()}
+    return named if len(named) == len(networks) else networks
 
 
 def _short(name: str) -> str:
-    """Of filters that name a network, what they ask for.
+    """What filters that name a network ask for.
 
     >>> _short("model=lenet,weights=init"), _short("lenet")
-    ('lenet, init', 'lenet')
+    ('lenet (init)', 'lenet')
     """
-    return ", ".join(part.partition("=")[2] or part for part in name.split(","))
+    model, *more = (part.partition("=")[2] or part for part in name.split(","))
+    return f"{model} ({', '.join(more)})" if more else model
 
 
 def _finite(end: float) -> float | None:

@@ -1,23 +1,27 @@
-"""The report: the measurements of a store on one page, with the plots and comparisons that people ask for."""
+"""The report: the measurements of a store on one page, the answer first, with plots, comparisons and a table."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from heapq import heappush, heappushpop
-from typing import Any
+from typing import Any, TypeVar
 
 from ..options import DEFAULTS
-from ..results import SETTING, RawOf, StabilityResult, answer_of, flat, setting_values, told_setting, value_at
-from ..store import DONE, FAILED, SEED_BY_SEED, Row, is_measured
+from ..results import SETTING, RawOf, StabilityResult, setting_values, told_setting, value_at
+from ..store import DONE, FAILED, Row, is_measured, networks_of
+from .answers import answers, network_of
 from .columns import columnar, layers_of
 from .page import STATIC, page
 from .paired import MOST_COMPARED, Matrix, matrices_of
+from .pictures import pictures_of
 
-SCRIPTS = ("rows.js", "statistics.js", "plot.js", "matrix.js", "table.js", "report.js")
-FEW_ANSWERS = 3  # measurements that are all told in words
+SCRIPTS = tuple(f"{name}.js" for name in "rows statistics warnings plot labels bars matrix table report".split())
+MOST_PICTURED = 8  # ways of measuring whose images are shown
 MOST_ROWS = 20_000  # on a page, of measurements and of failures: 5 MB, which browsers still sort and filter at once
 COUNTS = ("images", "draws", "temperature")  # what a measurement took, or what follows from delta and the size
 WAY = tuple(column for column in SETTING if column not in COUNTS)  # rows that share these stand in one plot
 SWEPT = ("delta", "delta_rule", "noise_norm")  # along a curve
+Way = tuple[Hashable, ...]
+Item = TypeVar("Item")
 FAMILY = tuple(column for column in WAY if column not in SWEPT)
 
 
@@ -29,19 +33,21 @@ def report_page(
     most: int = MOST_COMPARED,
     resamples: int = DEFAULTS.resamples,
     seed: int = DEFAULTS.seed,
+    data_dir: str | None = None,
     note: Callable[[str], None] | None = None,
 ) -> str:
     """The HTML file.
 
     Args:
-        rows: Of a store; trainings are left out, failures are listed. Of more than 20,000 of a kind the newest are
-            taken, which a note on the page tells.
-        raw_of: The per-image values behind a row, such as `Store.raw`, for paired comparisons; None leaves them out.
-        title: Of the page.
-        most: Networks in a paired comparison; of more, those of lowest R_f.
-        resamples: Of the images, behind the comparisons.
-        seed: Of the resamples.
-        note: Called with what is left out.
+        rows: Rows of a store. Measurements are shown and failures listed, the newest 20,000 of each, which a note on
+            the page says; trainings are counted.
+        raw_of: Gives the per-image values behind a row, such as `Store.raw`; None leaves paired comparisons out.
+        title: Title of the page.
+        most: Most networks in a paired comparison; those of lowest R_f are taken.
+        resamples: Bootstrap resamples of the images, for the comparisons.
+        seed: Seed of the resamples.
+        data_dir: Folder with the measured images, for pictures of those that are not in the package.
+        note: Called with a sentence on rows that are left out.
 
     Raises:
         ValueError: If no row is a measurement, or an option is out of range.
@@ -59,17 +65,20 @@ def report_page(
     ways = [setting_values(row, WAY) for row in measured]
     families = [setting_values(row, FAMILY) for row in measured]
     matrices, notes = matrices_of(measured, raw_of, most, resamples=resamples, seed=seed)
+    by_way, compared = _grouped(measured, ways), _grouped(matrices, [_way_of(matrix) for matrix in matrices])
+    place = {way: number for number, way in enumerate(by_way)}
     data = {
         "title": title,
         "count": len(measured),
-        "answers": _answers(measured),
+        "answers": [answers(own, _headline(own, compared.get(way, []))) for way, own in by_way.items()],
+        "pictures": _pictures(by_way, data_dir),
         "columns": columnar(measured),
-        "ways": told_ways(list(dict.fromkeys(ways))),
+        "ways": told_ways(list(by_way)),
         "way": _places(ways),
         "family": _places(families),
-        "network": _places([_network(row) for row in measured]),
+        "network": _places([network_of(row) for row in measured]),
         "layers": layers_of(measured),
-        "matrices": [_placed(matrix, ways) for matrix in matrices],
+        "matrices": [{"way": place[_way_of(matrix)], **matrix.told} for matrix in matrices],
         "failures": _failures(failed.rows()),
         "notes": [*left_out, *notes],
         "trainings": trainings,
@@ -80,12 +89,13 @@ def report_page(
     return page(title, body, ["page.css", "report.css"], SCRIPTS, data)
 
 
-def results_page(results: Sequence[StabilityResult], title: str | None = None) -> str:
+def results_page(results: Sequence[StabilityResult], title: str | None = None, data_dir: str | None = None) -> str:
     """The HTML file of measurements that need not be in a store.
 
     Args:
-        results: One or more.
-        title: Of the page; None names the first network.
+        results: One or more measurements.
+        title: Title of the page; None names the first network.
+        data_dir: Folder with the measured images, for pictures of those that are not in the package.
 
     Raises:
         ValueError: If there is none.
@@ -93,11 +103,11 @@ def results_page(results: Sequence[StabilityResult], title: str | None = None) -
     rows = [{"status": DONE, "kind": "measure", **result.to_dict()} for result in results]
     raw = {id(row): result.raw for row, result in zip(rows, results, strict=True)}
     named = title or (f"Stability of {results[0].model}" if results else "")
-    return report_page(rows, lambda row: raw[id(row)], title=named)
+    return report_page(rows, lambda row: raw[id(row)], title=named, data_dir=data_dir)
 
 
-def told_ways(ways: Sequence[tuple[Hashable, ...]]) -> list[str]:
-    """Each way of measuring in a line; with what tells it from others where a line is that of several.
+def told_ways(ways: Sequence[Way]) -> list[str]:
+    """A line for each way of measuring; lines that would read alike get the columns in which they differ.
 
     >>> told_ways([("mnist5k", *[None] * (len(WAY) - 1))])
     ['mnist5k']
@@ -114,40 +124,42 @@ def told_ways(ways: Sequence[tuple[Hashable, ...]]) -> list[str]:
     return lines
 
 
-def _placed(matrix: Matrix, ways: Sequence[tuple[Hashable, ...]]) -> dict[str, Any]:
-    """With the number of its way."""
-    own = tuple(matrix.setting[column] for column in WAY)
-    return {"way": list(dict.fromkeys(ways)).index(own), **matrix.told}
+def _grouped(items: Sequence[Item], ways: Sequence[Way]) -> dict[Way, list[Item]]:
+    """Items of each way of measuring, in order of appearance."""
+    found: dict[Way, list[Item]] = {}
+    for item, way in zip(items, ways, strict=True):
+        found.setdefault(way, []).append(item)
+    return found
+
+
+def _way_of(matrix: Matrix) -> Way:
+    return tuple(matrix.setting[column] for column in WAY)
+
+
+def _headline(measured: Sequence[Row], matrices: Sequence[Matrix]) -> str | None:
+    """The answer of the paired comparison that has all networks of a way of measuring; None if none has."""
+    count = len(networks_of(measured)) if matrices else 0
+    return next((matrix.headline for matrix in matrices if matrix.told["of"] == count), None)
+
+
+def _pictures(by_way: Mapping[Way, Sequence[Row]], data_dir: str | None) -> list[dict[str, Any] | None]:
+    """Pictures for the first row of each way of measuring; None beyond the ways with the most rows."""
+    most = set(sorted(by_way, key=lambda way: -len(by_way[way]))[:MOST_PICTURED])
+    return [pictures_of(rows[0], data_dir) if way in most else None for way, rows in by_way.items()]
 
 
 def _places(values: Sequence[Hashable]) -> list[int]:
-    """Of each value among the distinct ones, in order of appearance."""
+    """The number of each value among the distinct ones, in order of appearance."""
     order: dict[Hashable, int] = {}
     return [order.setdefault(value, len(order)) for value in values]
 
 
-def _network(row: Row) -> str:
-    """What its seeds share: model, kind of weights, and how it was trained."""
-    training = flat({"training": row.get("training", {})})
-    told = {name: value for name, value in training.items() if name not in SEED_BY_SEED}
-    return repr((row["model"], row.get("weights") == "init", sorted(told.items(), key=str)))
-
-
-def _answers(measured: Sequence[Row]) -> list[str]:
-    """R_f in words: of every row where they are few, otherwise of the most and of the least stable one."""
-    known = sorted((row for row in measured if row.get("R")), key=lambda row: float(row["R"]["value"]))
-    chosen = known if len(known) <= FEW_ANSWERS else [known[0], known[-1]]
-    return [
-        f"{row['model']}{' at initialisation' * (row.get('weights') == 'init')}: {answer_of(row)}" for row in chosen
-    ]
-
-
 def _silent(text: str) -> None:
-    """Without a `note`, the page alone tells."""
+    """Drops a note: the page has it."""
 
 
 class _Newest:
-    """The newest rows of those that come, in the order in which they came."""
+    """Keeps the newest rows, in the order in which they came."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -72,7 +72,7 @@ def test_numbers_are_shown_where_the_store_can_not_be_written_in_the_end(cli, tm
 
 
 def test_numbers_are_shown_where_the_report_can_not_be_made(cli, tmp_path, monkeypatch):
-    def broken(*arguments):
+    def broken(*arguments, **more):
         raise ValueError("no page; take another name")
 
     monkeypatch.setattr("diffstab.pages.results_page", broken)

@@ -3,13 +3,17 @@
 import csv
 import io
 import json
+import math
 import re
 
 import pytest
 from support.browsing import SIZES, assert_accessible, opened, settled
 from support.reported import FORMULA, NAME, data_of, some_rows
 
+from diffstab.options import DEFAULTS
+from diffstab.statistics import binomial_interval
 from diffstab.store.export import exported
+from diffstab.store.pairing import compare_rows
 
 pytestmark = pytest.mark.slow
 
@@ -92,11 +96,11 @@ def test_pointing_tells_and_a_click_highlights_a_network_everywhere(page):
 
 def test_the_keyboard_alone_does_it(page):
     reached = []
-    for _ in range(13):
+    for _ in range(14):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.parentElement.id"))
-    assert reached[:6] == ["way", "filter", "quantity", "error", "depth", "delta"]
-    assert reached[6:9] == ["csv", "spreadsheets", "json"]
+    assert reached[:7] == ["way", "filter", "bars", "quantity", "error", "depth", "delta"]
+    assert reached[7:10] == ["csv", "spreadsheets", "json"]
     page.locator("#error svg").focus()
     told = []
     for _ in range(3):
@@ -191,9 +195,83 @@ def test_paired_comparisons_are_shown(browser, folder):
         assert_accessible(page)
 
 
+def test_the_first_sentence_is_the_comparison_s(browser, folder, store):
+    """On which network is the most stable and by how much, in each way of measuring."""
+    compared = compare_rows(store, [], [], resamples=DEFAULTS.resamples, seed=DEFAULTS.seed)
+    with opened(browser, folder / "store.html", SIZES[0], "ready") as page:
+        for way, found in enumerate(compared):
+            page.locator("#way").select_option(str(way))
+            assert page.locator("header p").first.inner_text() == f"{found.headlines()[-1]}."
+        choose_all(page)
+        assert "can't be ranked" in page.locator("header p").first.inner_text()
+
+
+def test_a_network_without_errors_stands_at_its_upper_limit_and_is_not_in_the_fit(page):
+    marks = page.locator("#error .mark.limit")
+    assert sorted(mark.get_attribute("data-model") for mark in marks.all()) == sorted([NAME, FORMULA])
+    points = page.evaluate("document.querySelector('#error svg').points.map(({ y, py, limit }) => [y, py, !!limit])")
+    high = 100 * binomial_interval(0, 500).high
+    limits = {py for y, py, limit in points if limit and y == high}
+    assert len(limits) == 1
+    assert all(f" {limits.copy().pop():.1f})" in mark.get_attribute("transform") for mark in marks.all())
+    assert all((py > limits.copy().pop()) == (y < high) for y, py, limit in points if not limit)
+    assert "2 rows without errors drawn at the upper end" in page.locator("#fit").inner_text()
+    assert page.locator("#limits").is_visible()
+    page.locator("#filter").fill("test_error.value>0")
+    assert page.locator("#limits").is_hidden()
+
+
+BOXES = """name => [...document.querySelectorAll(name)].map((one) => one.getBoundingClientRect())
+  .map(({ left, top, right, bottom }) => [left, top, right, bottom])"""
+
+
+CUT = """[...document.querySelectorAll("main *, header *")].filter((one) => one.scrollWidth > one.clientWidth &&
+  one.clientWidth > 1 && !(one instanceof SVGElement)).map((one) => one.outerHTML.slice(0, 200))"""
+
+
+def cover(one, other, most=0.5):
+    """Whether two boxes share more than a rounding of pixels."""
+    return all(one[k] + most < other[k + 2] and other[k] + most < one[k + 2] for k in (0, 1))
+
+
+@pytest.mark.parametrize("width", [420, 1400])
+def test_names_cross_no_mark_and_nothing_is_cut(browser, folder, width):
+    for name in ("one", "store", "zoo"):
+        with opened(browser, folder / f"{name}.html", (width, "light"), "ready") as page:
+            for plot in ("#error", "#depth", "#delta"):
+                labels, marks = (page.evaluate(BOXES, f"{plot} .{kind}") for kind in ("label", "mark"))
+                assert not [one for one in labels for other in marks if cover(one, other)]
+                assert not [k for k, one in enumerate(labels) for other in labels[:k] if cover(one, other)]
+            if name == "zoo":
+                assert len(page.evaluate(BOXES, "#error .label")) == 15 == page.locator("#bars .filled").count()
+            assert page.evaluate(CUT) == []
+            outside = [box for box in page.evaluate(BOXES, "figure svg text") if box[0] < 0 or box[2] > width]
+            assert outside == []
+            if name == "one":
+                assert_accessible(page)
+
+
+def test_a_single_row_shows_its_bars_and_images(browser, folder):
+    columns = data_of((folder / "one.html").read_text())["columns"]
+    R, D, G = ([columns[f"{name}.{end}"]["of"][0] for end in ("value", "low", "high")] for name in "RDG")
+    with opened(browser, folder / "one.html", SIZES[0], "ready") as page:
+        assert page.locator("#pictures img").evaluate_all("all => all.map((one) => one.naturalWidth)") == [28] * 3
+        sources = page.locator("#pictures img").evaluate_all("all => all.map((one) => one.src)")
+        assert len(set(sources)) == 3
+        bars = page.evaluate(BOXES, "#bars .filled")
+        unit = (bars[1][2] - bars[1][0]) / abs(math.log(D[0]))  # pixels; bars go from 1 along a logarithmic axis
+        long = [unit * abs(math.log(value)) for value, _, _ in (R, D, G)]
+        assert [right - left for left, _, right, _ in bars] == pytest.approx(long, abs=1)
+        lines = page.evaluate(BOXES, "#bars .whisker")
+        long = [unit * math.log(high / low) for _, low, high in (R, D, G)]
+        assert [right - left for left, _, right, _ in lines] == pytest.approx(long, abs=2.5)
+        numbers = page.locator("#bars .number").evaluate_all("all => all.map((one) => one.textContent)")
+        assert numbers == [f"{value:.3g} ({low:.3g} to {high:.3g})" for value, low, high in (R, D, G)]
+
+
 def test_two_thousand_rows_work(browser, folder):
     with opened(browser, folder / "many.html", SIZES[0], "ready") as page:
-        assert page.locator("#rows tbody tr").count() == 250
+        assert page.locator("#rows tbody tr").count() == 100
         page.locator("#more").click()
         assert page.locator("#rows tbody tr").count() == 2000
         assert page.locator("#error .mark").count() == 2000

@@ -9,10 +9,12 @@ import torch
 from support.measured_rows import interval, row
 from torch import nn
 
-from diffstab import MaxEntropyEnsemble, measure
+from diffstab import MaxEntropyEnsemble, load_dataset, measure
+from diffstab.statistics import binomial_interval
 
 FORMULA = "=cmd|' /C calc'!A0"
 NAME = "</script><img src=x onerror=alert(1)> & 'it'"
+FAULTLESS = {**binomial_interval(0, 500)._asdict(), "images": 500}
 IMAGES = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)).mul(4).exp()
 
 
@@ -40,7 +42,7 @@ def some_rows():
     rows += [row(f"net{k}", 0, R=0.9 + 0.02 * k, error=0.9, weights="init") for k in range(6)]
     rows += [row("net2", 0, R=R, delta=delta) for delta, R in ((0.1, 3.0), (0.5, 1.2), (2.0, 0.2))]
     rows += [row("net3", 0, R=0.5, convention="reference"), row("net4", 0, R=1.5, precision="amp-bfloat16")]
-    rows += [row(NAME, 0, R=2.5, error=0.0), row(FORMULA, 0, R=2.6, error=0.0)]
+    rows += [row(name, 0, R=R, test_error=FAULTLESS) for name, R in ((NAME, 2.5), (FORMULA, 2.6))]
     rows = [{**one, "radius_average": "median", "weights_sha256": one["model"] + one["weights"]} for one in rows]
     failed = {"type": "ValueError", "message": f"no such model {NAME}", "traceback": ""}
     return [*rows, {"key": "f", "kind": "measure", "status": "failed", "model": NAME, "job": "j", "error": failed}]
@@ -70,6 +72,12 @@ def network(name):
         torch.manual_seed(0)
         blur = nn.AvgPool2d({"sharp": 1, "blurred": 2, "flat": 4}[name])
         return nn.Sequential(blur, nn.Flatten(), nn.Linear((8 // blur.kernel_size) ** 2, 5))
+
+
+def on_digits(count=40, **options):
+    """A network on embedded images, whose pictures can be had again."""
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 10))
+    return replace(measure(flat, load_dataset("mnist5k"), count=count, **options), model="flat")
 
 
 def measured(name, cutoff=3, **options):

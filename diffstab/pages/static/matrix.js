@@ -2,7 +2,7 @@
 "use strict";
 
 const Matrix = (() => {
-  const SURE = 0.05;
+  const SURE = 0.05, NARROW = 3, MIDDLING = 7; // p; columns that narrow windows show, and windows of middling width
 
   const element = (name, attributes = {}, ...inner) => {
     const one = document.createElement(name);
@@ -28,21 +28,24 @@ const Matrix = (() => {
   // a section for one setting
   function table({ told, names, models, ranks, pairs, of }, number) {
     const found = new Map(pairs.map(([i, k, ...numbers]) => [`${i} ${k}`, numbers]));
-    const head = element("tr", {}, element("th", { scope: "col" }, "R of … over"), element("th", { scope: "col" }, "rank, 95 %"));
-    for (const name of names) head.append(element("th", { scope: "col", class: "over" }, element("span", {}, name)));
+    const head = element("tr", {}, element("th", { scope: "col" }, "R_f of … over that of"), element("th", { scope: "col" }, "rank, 95 %"));
+    const far = (k) => (k < NARROW ? "" : k < MIDDLING ? "far" : "far farther");
+    names.forEach((name, k) => head.append(element("th", { scope: "col", title: name, class: far(k) }, element("span", { "aria-hidden": "true" }, String(k + 1)), element("span", { class: "hidden" }, name))));
     const body = element("tbody");
     names.forEach((name, i) => {
       const [, low, high] = ranks[i], line = element("tr", { "data-model": models[i] });
-      line.append(element("th", { scope: "row" }, name), element("td", {}, low === high ? String(low) : `${low} to ${high}`));
+      line.append(element("th", { scope: "row" }, element("span", { "aria-hidden": "true", class: "place" }, `${i + 1} `), name), element("td", {}, low === high ? String(low) : `${low} to ${high}`));
       names.forEach((other, k) => {
-        if (i === k) line.append(element("td", { class: "self" }, "1"));
-        else line.append(cell(found.get(i < k ? `${i} ${k}` : `${k} ${i}`), i > k, `${name} over ${other}`));
+        const one = i === k ? element("td", { class: "self" }, "1") : cell(found.get(i < k ? `${i} ${k}` : `${k} ${i}`), i > k, `${name} over ${other}`);
+        one.className += ` ${far(k)}`;
+        line.append(one);
       });
       body.append(line);
     });
     const few = of > names.length ? `; the ${names.length} of lowest R of ${of} networks` : "";
     const name = `Paired comparison ${number + 1}: ${told}`, whole = element("table", { class: "matrix" }, element("thead", {}, head), body);
-    return element("section", { "aria-label": name }, element("p", { class: "told" }, `${told}${few}`),
+    const wider = element("p", { class: `told ${names.length > MIDDLING ? "narrow middling" : "narrow"}` }, "Over the most stable networks; a wider window shows all.");
+    return element("section", { "aria-label": name }, element("p", { class: "told" }, `${told}${few}`), ...(names.length > NARROW ? [wider] : []),
       element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table of ${name}` }, whole));
   }
 

@@ -3,20 +3,14 @@
 
 const Plot = (() => {
   const SPACE = "http://www.w3.org/2000/svg", MARGIN = { left: 62, right: 14, top: 12, bottom: 46 };
-  const REACH = 18, MANY = 60, LABELS = 24; // pixels; points beyond which intervals, and names, are not drawn
-  const MARKS = { trained: "M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0", fresh: "M0,-5.5L5.5,0L0,5.5L-5.5,0Z" };
+  const REACH = 18, MANY = 60, MOST_MARKS = 3000, FEW = 8; // pixels; points beyond which intervals, and marks along lines, are not drawn; lines that are named
+  const MARKS = { trained: "M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0", fresh: "M0,-5.5L5.5,0L0,5.5L-5.5,0Z", limit: "M-5.5,-4H5.5L0,5.5Z" };
 
   function make(name, attributes, parent) {
     const one = document.createElementNS(SPACE, name);
     for (const [key, value] of Object.entries(attributes)) one.setAttribute(key, value);
     parent?.append(one);
     return one;
-  }
-
-  // one of each network's, of those trained where there are some
-  function named(every) {
-    const trained = every.filter(({ kind }) => kind === "trained");
-    return [...new Map((trained.length ? trained : every).map((point) => [point.model, point])).values()];
   }
 
   const short = (value) => Number(value.toPrecision(3)).toString();
@@ -36,7 +30,7 @@ const Plot = (() => {
 
   function ticks([low, high], log) {
     if (log) {
-      const wide = Math.log10(high / low), steps = wide > 2.5 ? [1] : wide > 1 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
+      const wide = Math.log10(high / low), steps = wide > 4 ? [1] : wide > 2.5 ? [1, 3] : wide > 1 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
       const found = [];
       for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
         for (const step of steps) found.push(Number((step * 10 ** power).toPrecision(3)));
@@ -72,29 +66,10 @@ const Plot = (() => {
 
   const path = (points) => points.map(([px, py], k) => `${k ? "L" : "M"}${px.toFixed(1)},${py.toFixed(1)}`).join("");
 
-  // names beside points, where there is room for them
-  function label(svg, every, points, width) {
-    const taken = every.map(({ px, py }) => [px - 6, py - 6, px + 6, py + 6]), group = make("g", { class: "labels" }, svg);
-    for (const { px, py, name, model } of points) {
-      const long = 6.6 * name.length;
-      for (const [dx, dy] of [[9, 4], [-9 - long, 4], [-long / 2, -9], [-long / 2, 19]]) {
-        const box = [px + dx, py + dy - 11, px + dx + long, py + dy + 2];
-        const clear = box[0] > MARGIN.left && box[2] < width - MARGIN.right &&
-          taken.every((one) => box[0] > one[2] || box[2] < one[0] || box[1] > one[3] || box[3] < one[1]);
-        if (!clear) continue;
-        taken.push(box);
-        const text = make("text", { x: px + dx, y: py + dy, class: "label" }, group);
-        text.textContent = name;
-        text.dataset.model = model;
-        break;
-      }
-    }
-  }
-
-  // series: {points: [{x, y, xs, ys, model, name, told}], kind, joined}; guides: {from, to, kind}, points of the plane
+  // series: {points: [{x, y, xs, ys, model, name, told, limit}], kind, joined}; guides: {points, kind}, of the plane
   function draw(svg, { x, y, series, guides = [], labels = false }) {
-    const width = Math.max(300, Math.min(svg.parentElement.clientWidth, 760)), height = Math.round(Math.max(270, 0.62 * width));
-    const every = series.flatMap((one) => one.points), bars = every.length <= MANY, sides = {};
+    const width = Math.max(300, Math.min(svg.parentElement.clientWidth, 760)), height = Math.round(Math.max(Math.min(width, 340), 0.62 * width));
+    const every = series.flatMap((one) => one.points), bars = every.length <= MANY, sides = {}, lines = [];
     svg.replaceChildren();
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.setAttribute("width", width);
@@ -106,23 +81,32 @@ const Plot = (() => {
     x.at = scale(sides.x, x.log, MARGIN.left, width - MARGIN.right);
     y.at = scale(sides.y, y.log, height - MARGIN.bottom, MARGIN.top);
     axes(svg, { x, y }, sides, width, height);
-    for (const { points, kind } of guides) make("path", { d: path(points.filter(([, v]) => v >= sides.y[0] && v <= sides.y[1]).map(([u, v]) => [x.at(u), y.at(v)])), class: `guide ${kind}` }, svg);
+    for (const { points, kind } of guides) {
+      const along = points.filter(([, v]) => v >= sides.y[0] && v <= sides.y[1]).map(([u, v]) => [x.at(u), y.at(v)]);
+      make("path", { d: path(along), class: `guide ${kind}` }, svg);
+      for (let k = 1; k < along.length; k++) lines.push([...along[k - 1], ...along[k]]);
+    }
     for (const { points, kind, joined, model } of series) {
-      const group = make("g", { class: `series ${kind}` }, svg);
+      const group = make("g", { class: `series ${kind}${every.length > MOST_MARKS ? " dense" : ""}` }, svg);
       group.dataset.model = model ?? "";
       for (const point of points) Object.assign(point, { px: x.at(point.x), py: y.at(point.y), kind });
       if (joined) make("path", { d: path(points.map(({ px, py }) => [px, py])), class: "line" }, group);
+      if (joined && series.length <= FEW) for (let k = 1; k < points.length; k++) lines.push([points[k - 1].px, points[k - 1].py, points[k].px, points[k].py]);
       for (const point of points) {
         if (bars) {
           const [xs, ys] = [point.xs, point.ys];
-          if (xs) make("path", { d: `M${x.at(xs[0])},${point.py}H${x.at(xs[1])}`, class: "bar" }, group);
-          if (ys) make("path", { d: `M${point.px},${y.at(ys[0])}V${y.at(ys[1])}`, class: "bar" }, group);
+          for (const ends of [xs && [x.at(xs[0]), point.py, x.at(xs[1]), point.py], ys && [point.px, y.at(ys[0]), point.px, y.at(ys[1])]].filter(Boolean)) {
+            make("path", { d: `M${ends[0]},${ends[1]}L${ends[2]},${ends[3]}`, class: "bar" }, group);
+            lines.push(ends);
+          }
         }
-        const mark = make("path", { d: MARKS[kind], transform: `translate(${point.px.toFixed(1)} ${point.py.toFixed(1)})`, class: "mark" }, group);
+        if (joined && every.length > MOST_MARKS) continue;
+        const mark = make("path", { d: MARKS[point.limit ? "limit" : kind], transform: `translate(${point.px.toFixed(1)} ${point.py.toFixed(1)})`, class: point.limit ? "mark limit" : "mark" }, group);
         mark.dataset.model = point.model;
       }
     }
-    if (labels && named(every).length <= LABELS) label(svg, every, named(every), width);
+    const few = series.filter(({ joined, points }) => joined && points.length), groups = labels ? Labels.networks(every) : few.map(({ points }) => points.slice(-Labels.TRIED));
+    if (labels || (few.length > 1 && few.length <= FEW)) Labels.place(svg, every, groups, lines, [MARGIN.left, MARGIN.top, width - MARGIN.right, height - MARGIN.bottom]);
     svg.points = every.sort((a, b) => a.px - b.px);
     svg.current = null;
     return svg.points.length;
@@ -162,5 +146,5 @@ const Plot = (() => {
     });
   }
 
-  return { draw, listen, short };
+  return { draw, listen, short, marked, MARKS, make, span, scale, ticks };
 })();

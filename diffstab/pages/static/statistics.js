@@ -41,8 +41,11 @@ const Statistics = (() => {
     const own = z(whole), value = Math.min(Math.max(whole.xy / Math.sqrt(whole.xx * whole.yy), -1), 1);
     if (Math.abs(own) >= LARGEST_Z) return { value, low: value, high: value };
     if (n === FEWEST) return { value, low: -1, high: 1 }; // any two lie on a line
-    const without = (values, left) => values.filter((_, k) => k !== left);
-    const others = [...x.keys()].map((k) => z(moments(without(x, k), without(y, k)))), middle = mean(others);
+    const left = (moment, product) => (n * moment - (product * n) / (n - 1)) / (n - 1); // without one network
+    const others = x.map((value, k) => {
+      const [u, v] = [value - whole.a, y[k] - whole.b];
+      return z({ xx: left(whole.xx, u * u), yy: left(whole.yy, v * v), xy: left(whole.xy, u * v) });
+    }), middle = mean(others);
     const half = tQuantile(n - 1) * Math.sqrt((n - 1) * mean(others.map((one) => (one - middle) ** 2)));
     return { value, low: Math.tanh(own - half), high: Math.tanh(own + half) };
   }

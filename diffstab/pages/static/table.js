@@ -3,12 +3,13 @@
 
 const Table = (() => {
   const { element } = Matrix, { short } = Plot;
-  const AT_FIRST = 250; // rows; the others on demand
+  const AT_FIRST = 100; // rows; the others on demand
   const COLUMNS = [
-    ["network", "model"], ["weights", "weights"], ["test error / %", "test_error.value"], ["R_f", "R.value"], ["D_f", "D.value"],
+    ["network", "model"], ["weights", "weights"], ["test error / %", "test_error.value"], ["R_f (lower is more stable)", "R.value"], ["D_f", "D.value"],
     ["G_f", "G.value"], ["images", "images"], ["seed", "seed"], ["c", "cutoff"], ["delta / px", "delta"],
   ];
-  const LEFT_OUT = new Set(COLUMNS.map(([, column]) => column));
+  const NARROW = new Set(["model", "test_error.value", "R.value"]); // that narrow windows show, too; the weights below the network
+  const TEXTS = new Set(["model", "weights"]);
 
   // a hash is told by its beginning, a path by its end
   const brief = (text) => (/^[0-9a-f]{40,}\+?$/.test(text) ? text.slice(0, 12) : text.length > 24 && text.includes("/") ? `…${text.slice(-23)}` : text);
@@ -18,7 +19,7 @@ const Table = (() => {
     const [value, low, high] = ["value", "low", "high"].map((end) => row.get(`${name}.${end}`)).map((v) => (v === undefined ? v : short(factor * v)));
     if (value === undefined) return element("td", {}, "");
     const one = element("td", {}, value);
-    if (low !== undefined) one.append(" ", element("span", { class: "interval" }, `${low}–${high}`));
+    if (low !== undefined) one.append(" ", element("span", { class: "interval" }, `${low}–`, element("wbr"), high));
     return one;
   }
 
@@ -31,8 +32,7 @@ const Table = (() => {
 
   function settings(row, place) {
     const list = element("dl");
-    for (const [name, value] of row)
-      if (!LEFT_OUT.has(name)) list.append(element("div", {}, element("dt", {}, name), element("dd", {}, String(value))));
+    for (const [name, value] of row) list.append(element("div", {}, element("dt", {}, name), element("dd", {}, String(value))));
     return element("tr", { id: `settings-${place}` }, element("td", { colspan: String(COLUMNS.length + 1) }, list));
   }
 
@@ -41,8 +41,12 @@ const Table = (() => {
     one.dataset.model = model;
     const network = element("button", { type: "button", class: "network", "aria-pressed": "false" }, model);
     network.addEventListener("click", () => choose(model));
-    one.append(element("th", { scope: "row" }, network));
-    for (const [, column] of COLUMNS.slice(1)) one.append(cell(row, column));
+    one.append(element("th", { scope: "row" }, network, element("span", { class: "narrow interval" }, brief(String(row.get("weights") ?? "")))));
+    for (const [, column] of COLUMNS.slice(1)) {
+      const own = cell(row, column);
+      if (!NARROW.has(column)) own.classList.add("wide");
+      one.append(own);
+    }
     const about = { type: "button", "aria-expanded": String(opened), "aria-label": `settings of ${model}` };
     const button = element("button", opened ? { ...about, "aria-controls": `settings-${place}` } : about, "settings");
     button.addEventListener("click", () => toggle(place));
@@ -56,7 +60,7 @@ const Table = (() => {
     for (const [title, column] of COLUMNS) {
       const button = element("button", { type: "button", "data-column": column }, title);
       button.addEventListener("click", () => sort(column));
-      line.append(element("th", { scope: "col" }, button));
+      line.append(element("th", { scope: "col", class: `${TEXTS.has(column) ? "" : "number"}${NARROW.has(column) ? "" : " wide"}` }, button));
     }
     line.append(element("th", { scope: "col" }, element("span", { class: "hidden" }, "settings")));
     table.tHead.replaceChildren(line);
