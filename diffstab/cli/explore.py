@@ -21,7 +21,7 @@ from .stores import tell_photo
     show_default=True,
     help="Page to write: one HTML file that needs no other.",
 )
-@click.option("--side", type=int, default=224, show_default=True, help="Longest side of the images shown, pixels.")
+@click.option("--side", type=int, default=256, show_default=True, help="Longest side of the images shown, pixels.")
 def explore(images: tuple[Path, ...], output: Path, side: int) -> None:
     """Write a page on which temperature and cutoff deform images live: yours, or two photographs of the package.
 
