@@ -41,7 +41,7 @@ def test_delta_and_temperature_are_tied_by_the_law_of_the_ensemble():
         wanted = asked.get("temperature")
         if wanted is not None:
             assert found["temperature"] == pytest.approx(wanted, rel=ROUNDED)
-        elif LEAST < found["temperature"] * (1 - ROUNDED) and found["temperature"] * (1 + ROUNDED) < MOST:
+        elif found["temperature"] * (1 - ROUNDED) > LEAST and found["temperature"] * (1 + ROUNDED) < MOST:
             assert found["delta"] == float(f"{asked['delta']:.3g}")
             kept += 1
         else:
