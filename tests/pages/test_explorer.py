@@ -168,7 +168,7 @@ def test_image_and_sliders_are_in_view(browser, folder, width):
 def test_the_image_stays_in_view_on_a_phone_while_one_drags_in_the_diagram(browser, folder):
     with opened(browser, folder / "page.html", (420, "light"), "milliseconds") as page:
         before = page.locator("#deformed").bounding_box()
-        page.locator("#diagram").evaluate("canvas => scrollBy(0, canvas.getBoundingClientRect().top - 250)")
+        page.locator("#diagram").evaluate("canvas => scrollBy(0, canvas.getBoundingClientRect().top - 200)")
         image, diagram = (page.locator(f"#{name}").bounding_box() for name in ("deformed", "diagram"))
         assert page.evaluate("scrollY") > before["y"] + 50
         assert image["y"] >= 0
