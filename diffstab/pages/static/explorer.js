@@ -47,7 +47,7 @@
     if (loaded.has(index)) return then(loaded.get(index));
     const image = new Image(), { width, height, source } = data.pictures[index];
     image.onload = () => {
-      const canvas = new OffscreenCanvas(width, height), context = canvas.getContext("2d");
+      const canvas = new OffscreenCanvas(width, height), context = canvas.getContext("2d", { willReadFrequently: true });
       context.drawImage(image, 0, 0);
       const bytes = context.getImageData(0, 0, width, height).data, pixels = new Float64Array(3 * width * height);
       for (let k = 0; k < width * height; k++)
