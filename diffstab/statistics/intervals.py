@@ -32,6 +32,9 @@ class Interval(NamedTuple):
         value, low, high = (format(number, form or ".3g") for number in self)
         return f"{value} ({low} to {high})"
 
+    def __str__(self) -> str:
+        return format(self)
+
 
 def percentile_interval(value: float, sampled: Array) -> Interval:
     """The 2.5 % and 97.5 % quantiles of the finite resamples."""

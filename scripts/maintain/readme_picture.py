@@ -1,4 +1,4 @@
-"""The README's picture: a photograph, the same deformed, and the same with noise of the same norm.
+"""README's picture: a photograph, the same deformed, the same with noise of the same norm, and R_f of three networks.
 
     pip install 'diffstab[plot]'
     python scripts/maintain/readme_picture.py
@@ -8,59 +8,68 @@ Writes docs/images/deformation-and-noise.png, and .json with the numbers behind 
 
 import json
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from PIL import Image
 
-from diffstab import MaxEntropyEnsemble, StreamKeys, deform
+from diffstab import MaxEntropyEnsemble, StreamKeys, deform, load_dataset, load_model, measure
 from diffstab.data import EMBEDDED_FOLDER
+from diffstab.results import LOWER, set_log_axis
 from diffstab.streams import sphere_noise
 
 TARGET = Path(__file__).parents[2] / "docs" / "images" / "deformation-and-noise"
 PHOTO = "chelsea.jpg"
-DELTA = 4.0  # pixels
-ARROWS = 20  # pixels between the starts of arrows
-ENLARGED = 4  # arrows are drawn that much longer
+DELTA = 6.0  # pixels
+NETWORKS = {"fc_l4": "fully connected", "lenet": "LeNet", "resnet18": "ResNet18"}
+GRID = 22  # pixels between lines
+BLUE, GREY = "#0072b2", "#8a8a8a"
 
 
 def main() -> None:
+    """Draws it and keeps the numbers."""
     with Image.open(EMBEDDED_FOLDER / "photos" / PHOTO) as photo:
         image = torch.from_numpy(np.array(photo)).permute(2, 0, 1).double() / 255
-    side = image.shape[-1]
     keys = StreamKeys(0, torch.tensor([0]))
-    ensemble = MaxEntropyEnsemble(side, cutoff=3, delta=DELTA)
+    ensemble = MaxEntropyEnsemble(image.shape[-1], cutoff=3, delta=DELTA)
     field = ensemble.sample(keys, dtype=torch.float64)[0]
     deformed = deform(image, field)
     norm = float((deformed - image).norm())
     noisy = image + norm * sphere_noise(keys, tuple(image.shape))[0]
+    lines = torch.ones_like(image[:1])
+    lines[:, GRID // 2 :: GRID], lines[:, :, GRID // 2 :: GRID] = 0, 0
+    digits = load_dataset("mnist5k")
+    found = {name: measure(load_model(name, dataset="mnist5k"), digits, count=500).R for name in NETWORKS}
     numbers = {
-        "photo": PHOTO, "side": side, "cutoff": 3, "delta": DELTA, "temperature": ensemble.temperature,
+        "photo": PHOTO, "side": image.shape[-1], "cutoff": 3, "delta": DELTA, "temperature": ensemble.temperature,
         "norm": norm, "relative_norm": norm / float(image.norm()), "seed": 0,
+        "R_f": {name: R._asdict() for name, R in found.items()},
     }  # fmt: skip
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
     TARGET.with_suffix(".json").write_text(json.dumps(numbers, indent=2) + "\n")
-
-    figure, axes = plt.subplots(1, 4, figsize=(11, 3.1), layout="constrained")
-    rows = np.arange(ARROWS // 2, side, ARROWS)
-    dx, dy = (component[rows][:, rows].numpy() for component in (field.dx, field.dy))
-    axes[1].quiver(rows, rows, dx, dy, angles="xy", scale_units="xy", scale=1 / ENLARGED, width=0.006, color="#0072b2")
-    axes[1].set(xlim=(0, side - 1), ylim=(side - 1, 0), aspect="equal")
-    for axis, picture in zip(axes[[0, 2, 3]], (image, deformed, noisy), strict=True):
-        axis.imshow(picture.permute(1, 2, 0).clamp(0, 1).numpy())
-    titles = (
-        "image $x$",
-        f"displacement ({ENLARGED} times)\nc = 3, $\\delta$ = {DELTA:g} pixels",
-        "deformed $\\tau x$",
-        f"noise $x + \\eta$\n$\\|\\eta\\| = \\|\\tau x - x\\|$ = {numbers['relative_norm']:.0%} of $\\|x\\|$",
-    )
-    for axis, title in zip(axes, titles, strict=True):
-        axis.set_title(title, fontsize=11)
-        axis.set(xticks=[0, side - 1], yticks=[0, side - 1])
-        axis.tick_params(labelsize=8)
-        axis.set_xlabel("pixels", fontsize=8, labelpad=-6)
+    with_lines = [(image, lines), (deformed, deform(lines, field)), (noisy, lines)]
+    figure, axes = plt.subplots(1, 4, figsize=(11, 3.0), layout="constrained", width_ratios=(1, 1, 1, 1.25))
+    titles = "an image", "deformed", "noise of the same size"
+    for axis, (picture, own), title in zip(axes, with_lines, titles, strict=False):
+        axis.imshow((picture * (0.55 + 0.45 * own)).permute(1, 2, 0).clamp(0, 1).numpy())
+        axis.set_title(title, fontsize=12)
+        axis.set(xticks=[], yticks=[])
+    draw_networks(axes[3], found)
     figure.savefig(TARGET.with_suffix(".png"), dpi=100)
+
+
+def draw_networks(axis: Any, found: dict[str, Any]) -> None:
+    """R_f of the networks as bars from the line at 1."""
+    for place, (name, R) in enumerate(found.items()):
+        axis.barh(place, R.value - 1, left=1, color=BLUE, height=0.5)
+        axis.errorbar(R.value, place, xerr=[[R.value - R.low], [R.high - R.value]], color="#222222", capsize=3)
+        axis.text(0.05, place - 0.36, NETWORKS[name], fontsize=10, va="bottom", transform=axis.get_yaxis_transform())
+    axis.axvline(1, color=GREY, linewidth=1)
+    axis.set(yticks=[], ylim=(2.6, -0.75), xlabel=f"$R_f$ ({LOWER})")
+    axis.set_xscale("log")
+    set_log_axis(axis, "x", (0.03, 10))
+    axis.set_title("$R_f$ of three networks", fontsize=12)
 
 
 if __name__ == "__main__":
