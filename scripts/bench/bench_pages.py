@@ -34,7 +34,8 @@ INTERACTIVE = """
     const control = document.getElementById(id);
     control.value = value;
     control.dispatchEvent(new Event("input"));
-    requestAnimationFrame(() => requestAnimationFrame(() => { document.body.dataset.interactive = performance.now(); }));
+    const shown = () => { document.body.dataset.interactive = performance.now(); };
+    requestAnimationFrame(() => requestAnimationFrame(shown));
   };
   requestAnimationFrame(use);
 })(%s)

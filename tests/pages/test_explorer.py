@@ -165,8 +165,9 @@ def test_image_and_sliders_are_in_view(browser, folder, width):
             assert box["y"] + box["height"] <= page.viewport_size["height"]
 
 
-def test_the_image_stays_in_view_on_a_phone_while_one_drags_in_the_diagram(browser, folder):
-    with opened(browser, folder / "page.html", (420, "light"), "milliseconds") as page:
+@pytest.mark.parametrize("width", [420, 700])
+def test_the_image_stays_in_view_on_a_phone_while_one_drags_in_the_diagram(browser, folder, width):
+    with opened(browser, folder / "page.html", (width, "light"), "milliseconds") as page:
         before = page.locator("#deformed").bounding_box()
         page.locator("#diagram").evaluate("canvas => scrollBy(0, canvas.getBoundingClientRect().top - 200)")
         image, diagram = (page.locator(f"#{name}").bounding_box() for name in ("deformed", "diagram"))
