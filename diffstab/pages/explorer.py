@@ -1,4 +1,4 @@
-"""The explorer: what temperature and cutoff do to an image, live."""
+"""The explorer: a page that deforms images live, as delta, temperature and cutoff say."""
 
 import base64
 import io
@@ -44,10 +44,10 @@ class Picture:
 
 
 def picture_of(path: Path, side: int = SIDE) -> Picture:
-    """An image file, turned upright, at most `side` pixels long.
+    """Picture of an image file, turned upright and shrunk to at most `side` pixels.
 
     Raises:
-        ValueError: If the file is no image, or the side is not from 16 to 512.
+        ValueError: If the file is no image, has a side of 1 pixel, or `side` is not from 16 to 512.
     """
     from ..checks import positive_integer
     from ..data import read_image
@@ -68,14 +68,14 @@ def picture_of(path: Path, side: int = SIDE) -> Picture:
 
 
 def explorer_page(images: Sequence[Path] = (), side: int = SIDE) -> str:
-    """The HTML file; without images, of two photographs kept with the package.
+    """HTML file of the explorer, of two photographs of the package if no images are given.
 
     Args:
         images: Image files.
-        side: Longest side that images are shown with, pixels.
+        side: Longest side of the images on the page, pixels.
 
     Raises:
-        ValueError: As `picture_of`.
+        ValueError: If a file is no image, has a side of 1 pixel, or `side` is not from 16 to 512.
     """
     files = list(images) or [EMBEDDED_FOLDER / "photos" / name for name in PHOTOS]
     data: dict[str, Any] = {
@@ -91,7 +91,7 @@ def explorer_page(images: Sequence[Path] = (), side: int = SIDE) -> str:
 
 
 def boundaries() -> list[list[float]]:
-    """For each cutoff, the temperatures at which a field is a diffeomorphism with each of PROBABILITIES.
+    """Temperatures at which a field is a diffeomorphism, a row for each of CUTOFFS, a column for each of PROBABILITIES.
 
     Xi scales with sqrt(T), so that Xi < 1 is T < 1 / Xi(T = 1)^2.
     """
