@@ -1,4 +1,4 @@
-"""`diffstab explore`: writes a page that deforms images live, by temperature and cutoff."""
+"""`diffstab explore`: writes a page whose sliders deform an image, live."""
 
 from pathlib import Path
 
@@ -19,16 +19,21 @@ from .stores import tell_photo
     type=click.Path(path_type=Path),
     default="explorer.html",
     show_default=True,
-    help="HTML file to write; it opens offline and needs no other file.",
+    help="HTML file to write; it needs no other file.",
 )
 @click.option(
-    "--side", type=int, default=224, show_default=True, help="Longest side of the images on the page, in pixels."
+    "--side",
+    type=int,
+    default=256,
+    show_default=True,
+    help="Longest side of the images on the page, in pixels; larger images are shrunk.",
 )
 def explore(images: tuple[Path, ...], output: Path, side: int) -> None:
-    """Write an HTML page that deforms images live as you drag temperature and cutoff.
+    """Write a page that deforms images live, beside noise of the same size: your images, or two photographs.
 
-    An IMAGE is a file, or the name of a photograph that comes with the package; without any, the page shows two such
-    photographs. The page opens offline in any browser, and computes the same deformations as the package.
+    Sliders set the displacement delta, the cutoff and the temperature; the page gives the command that deforms the
+    file in the same way. It opens offline in any browser and computes the same fields as the package. An IMAGE is a
+    file or, where there is no file of that name, a photograph that comes with the package.
 
     \b
     Examples:

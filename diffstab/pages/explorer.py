@@ -1,4 +1,4 @@
-"""The explorer: what temperature and cutoff do to an image, live."""
+"""The explorer: a page that deforms images live, as delta, temperature and cutoff say."""
 
 import base64
 import io
@@ -11,12 +11,13 @@ from PIL import Image, ImageOps
 
 from ..data import EMBEDDED_FOLDER
 from ..fields import largest_xi
-from ..options import GAUSSIAN_SIGMA
+from ..options import DEFAULT_CUTOFF, GAUSSIAN_SIGMA
 from .page import STATIC, page
 
-SIDE = 224  # of the longer side of images, pixels
+SIDE = 256  # longer side of images shown, pixels; that of the package's photographs
 LEAST_SIDE, MOST_SIDE = 16, 512
-TITLE, SCRIPTS = "Deformations of temperature T and cutoff c", ("field.js", "diagram.js", "explorer.js")
+TITLE = "Smooth deformations, beside noise of the same size"
+SCRIPTS = ("field.js", "settings.js", "diagram.js", "explorer.js")
 PHOTOS = ("chelsea.jpg", "coffee.jpg")
 CUTOFFS = (2, 3, 4, 5, 6, 8, 10, 12, 15, 20)
 PROBABILITIES = (0.95, 0.75, 0.5, 0.25, 0.05)  # of the boundaries between shades
@@ -28,29 +29,32 @@ class Picture:
     """An image of the explorer.
 
     Attributes:
-        name: Shown, and in the lines to copy.
-        width, height: Pixels.
+        name: Name for `diffstab deform`: a file's, or a photograph's of the package.
+        width, height: Size shown, pixels.
+        file_width, file_height: Size of the file, turned upright, pixels.
         source: `data:` address of a PNG.
     """
 
     name: str
     width: int
     height: int
+    file_width: int
+    file_height: int
     source: str
 
 
 def picture_of(path: Path, side: int = SIDE) -> Picture:
-    """An image file, turned upright, at most `side` pixels long.
+    """Picture of an image file, turned upright and shrunk to at most `side` pixels.
 
     Raises:
-        ValueError: If the file is no image, or the side is not from 16 to 512.
+        ValueError: If the file is no image, has a side of 1 pixel, or `side` is not from 16 to 512.
     """
     from ..checks import positive_integer
     from ..data import read_image
 
     positive_integer("side", side, least=LEAST_SIDE, most=MOST_SIDE)
     image = ImageOps.exif_transpose(read_image(path)).convert("RGB")
-    scale = side / max(image.size)
+    file_size, scale = image.size, side / max(image.size)
     if scale < 1:
         size = (max(2, round(image.width * scale)), max(2, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.LANCZOS)
@@ -59,33 +63,35 @@ def picture_of(path: Path, side: int = SIDE) -> Picture:
     content = io.BytesIO()
     image.save(content, format="PNG", optimize=True)
     address = f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
-    return Picture(path.name, image.width, image.height, address)
+    name = path.stem if path.parent == EMBEDDED_FOLDER / "photos" else path.name
+    return Picture(name, *image.size, *file_size, address)
 
 
 def explorer_page(images: Sequence[Path] = (), side: int = SIDE) -> str:
-    """The HTML file; without images, of two photographs kept with the package.
+    """HTML file of the explorer, of two photographs of the package if no images are given.
 
     Args:
         images: Image files.
-        side: Longest side that images are shown with, pixels.
+        side: Longest side of the images on the page, pixels.
 
     Raises:
-        ValueError: As `picture_of`.
+        ValueError: If a file is no image, has a side of 1 pixel, or `side` is not from 16 to 512.
     """
     files = list(images) or [EMBEDDED_FOLDER / "photos" / name for name in PHOTOS]
     data: dict[str, Any] = {
         "pictures": [asdict(picture_of(path, side)) for path in files],
         "sigma": GAUSSIAN_SIGMA,
+        "cutoff": DEFAULT_CUTOFF,
         "cutoffs": CUTOFFS,
         "probabilities": PROBABILITIES,
         "boundaries": boundaries(),
     }
     body = (STATIC / "explorer.html").read_text("utf-8")
-    return page(TITLE, body, ["page.css"], SCRIPTS, data)
+    return page(TITLE, body, ["page.css", "explorer.css"], SCRIPTS, data)
 
 
 def boundaries() -> list[list[float]]:
-    """For each cutoff, the temperatures at which a field is a diffeomorphism with each of PROBABILITIES.
+    """Temperatures at which a field is a diffeomorphism, a row for each of CUTOFFS, a column for each of PROBABILITIES.
 
     Xi scales with sqrt(T), so that Xi < 1 is T < 1 / Xi(T = 1)^2.
     """

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 from support.browsing import SIZES, assert_accessible, assert_self_contained, opened, settled
 
+from diffstab import MaxEntropyEnsemble
+from diffstab.data import image_path
 from diffstab.pages.explorer import explorer_page
 
 pytestmark = pytest.mark.slow
@@ -99,11 +101,13 @@ def test_the_command_to_copy_gives_the_picture(cli, page, folder, tmp_path, monk
     page.locator("#seed").fill("18446744073709551615")
     page.locator("#draw").fill("7")
     page.locator("#cutoff").fill("6")
-    page.locator("#folds").uncheck()
+    for name in ("grid", "folds"):
+        page.locator(f"#{name}").uncheck()
     monkeypatch.chdir(tmp_path)
     shutil.copy(folder / NAME, tmp_path)
-    for interpolation in ("bilinear", "gaussian"):
+    for interpolation, slider, value in (("bilinear", "delta", "110"), ("gaussian", "temperature", "-2.5")):
         page.locator("#interpolation").select_option(interpolation)
+        page.locator(f"#{slider}").fill(value)
         settled(page)
         program, *words = shlex.split(page.locator("#command").inner_text())
         assert program == "diffstab"
@@ -113,6 +117,77 @@ def test_the_command_to_copy_gives_the_picture(cli, page, folder, tmp_path, monk
             difference = np.abs(np.array(image).astype(int) - pixels(page, "deformed"))
         assert difference.max() <= 1  # a half may be rounded either way
         assert (difference > 0).mean() < 1e-3
+
+
+def test_photographs_of_the_package_have_the_names_that_deform_knows():
+    data = json.loads(re.search(r'id="data">(.*?)</script>', explorer_page())[1])
+    for picture in data["pictures"]:
+        path = image_path(picture["name"])
+        with Image.open(path) as image:
+            assert (
+                image.size == (picture["width"], picture["height"]) == (picture["file_width"], picture["file_height"])
+            )
+
+
+def told(page, name):
+    return float(page.locator(f"#told-{name}").inner_text().removesuffix(" px"))
+
+
+def test_delta_and_temperature_move_each_other(page):
+    for slider, value in (("delta", "120"), ("temperature", "-4.5"), ("cutoff", "9"), ("delta", "60")):
+        before = told(page, "delta")
+        page.locator(f"#{slider}").fill(value)
+        ensemble = MaxEntropyEnsemble((40, 60), told(page, "cutoff"), delta=told(page, "delta"))
+        assert told(page, "temperature") == pytest.approx(ensemble.temperature, rel=0.005)  # three digits
+        assert page.locator("#delta").get_attribute("aria-valuetext") == page.locator("#told-delta").inner_text()
+        assert (told(page, "delta") == before) == (slider == "cutoff")
+
+
+def test_the_original_stays_beside_the_deformed_image(page):
+    straight, bent = pixels(page, "original"), pixels(page, "deformed")
+    assert straight.shape == bent.shape
+    assert (straight != bent).any()
+    page.locator("#temperature").fill("-1")
+    settled(page)
+    assert (pixels(page, "original") == straight).all()
+    assert (pixels(page, "deformed") != bent).any()
+    one, other = (page.locator(f"#{name}").bounding_box() for name in ("original", "deformed"))
+    assert one["y"] == other["y"]
+    assert one["x"] + one["width"] < other["x"]
+
+
+@pytest.mark.parametrize("width", [420, 1400])
+def test_image_and_sliders_are_in_view(browser, folder, width):
+    with opened(browser, folder / "page.html", (width, "light"), "milliseconds") as page:
+        for name in ("original", "deformed", "delta", "cutoff", "temperature", "again"):
+            box = page.locator(f"#{name}").bounding_box()
+            assert box["y"] >= 0
+            assert box["y"] + box["height"] <= page.viewport_size["height"]
+
+
+@pytest.mark.parametrize("width", [420, 700])
+def test_the_image_stays_in_view_on_a_phone_while_one_drags_in_the_diagram(browser, folder, width):
+    with opened(browser, folder / "page.html", (width, "light"), "milliseconds") as page:
+        before = page.locator("#deformed").bounding_box()
+        page.locator("#diagram").evaluate("canvas => scrollBy(0, canvas.getBoundingClientRect().top - 200)")
+        image, diagram = (page.locator(f"#{name}").bounding_box() for name in ("deformed", "diagram"))
+        assert page.evaluate("scrollY") > before["y"] + 50
+        assert image["y"] >= 0
+        assert image["y"] + image["height"] <= diagram["y"]
+
+
+@pytest.mark.parametrize("width", [320, 420, 700, 1400])
+def test_no_text_is_cut(browser, folder, width):
+    cut = """() => [...document.querySelectorAll("body *")].filter((element) => {
+      const box = element.getBoundingClientRect();
+      return box.right > innerWidth || element.scrollWidth > Math.ceil(box.width) + 1;
+    }).map((element) => element.outerHTML)"""
+    with opened(browser, folder / "page.html", (width, "light"), "milliseconds") as page:
+        page.locator("#seed").fill("18446744073709551615")
+        page.locator("#draw").fill("4294967295")
+        settled(page)
+        assert page.evaluate(cut) == []
+        assert page.locator("#command").inner_text().startswith("diffstab deform ")
 
 
 def test_the_python_lines_run(page):
@@ -146,24 +221,25 @@ def test_dragging_in_the_diagram_changes_temperature_and_cutoff(page):
 
 def test_the_keyboard_alone_does_it(page):
     reached = []
-    for _ in range(16):
+    for _ in range(15):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.dataset.copy"))
-    order = ["temperature", "cutoff", "seed", "draw", "again", "animate", "picture", "interpolation"]
-    order += ["grid", "arrows", "folds", "noise", "python", "python", "command", "command"]
+    order = ["delta", "cutoff", "temperature", "again", "animate", "picture", "interpolation", "seed", "draw"]
+    order += ["grid", "arrows", "folds", "noise", "command", "python"]
     assert reached == order
     page.locator("#temperature").focus()
     before = float(page.locator("#told-temperature").inner_text())
     for _ in range(10):
         page.keyboard.press("ArrowRight")
-    assert float(page.locator("#told-temperature").inner_text()) == pytest.approx(before * 10**0.1, rel=0.01)
+    assert float(page.locator("#told-temperature").inner_text()) == pytest.approx(before * 10**0.1, rel=0.02)
     page.locator("#again").focus()
     page.keyboard.press("Enter")
     assert page.locator("#draw").input_value() == "1"
 
 
 def test_switches_show_and_hide(page):
-    page.locator("#folds").uncheck()
+    for name in ("grid", "folds"):
+        page.locator(f"#{name}").uncheck()
     settled(page)
     plain = pixels(page, "deformed")
     for name in ("grid", "arrows"):

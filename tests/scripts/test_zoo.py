@@ -140,7 +140,7 @@ def test_medians_time_each_rival_in_turn():
     "name",
     [
         "bench_deform",
-        "bench_explorer",
+        "bench_pages",
         "bench_measure",
         "bench_train",
         "keep_checkpoint",

@@ -10,7 +10,7 @@ from diffstab.pages.page import STATIC
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 SCRIPT = """
-const found = Object.assign({}, ...%s.map(require));
+const found = Object.assign(globalThis, ...%s.map(require)); // as scripts of one page see each other
 const asked = JSON.parse(require("fs").readFileSync(0));
 console.log(JSON.stringify((%s)(found, asked)));
 """

@@ -2,7 +2,7 @@
 "use strict";
 
 const Diagram = (() => {
-  const RANGE = { low: -6, high: 0, least: 2, most: 20 }; // powers of ten of T, and cutoffs
+  const { RANGE } = Settings;
   const EDGE = { left: 42, right: 8, top: 8, bottom: 36 }; // pixels of the canvas
   const HALF = 0.5; // the probability whose boundary is a line
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -57,12 +57,17 @@ const Diagram = (() => {
     context.stroke();
     context.strokeStyle = colour("--ink");
     context.lineWidth = 1.2;
-    context.setLineDash([5, 4]);
-    for (const delta of [0.5, 1]) {
+    const along = (delta) => {
       const temperature = (c) => delta ** 2 / Fields.squaredDelta(c, width, height);
       trace(context, data.cutoffs.map((c) => [across(Math.log10(temperature(c))), up(c)]));
       context.stroke();
-    }
+    };
+    context.setLineDash([5, 4]);
+    for (const delta of [0.5, 1]) along(delta);
+    context.setLineDash([]);
+    context.strokeStyle = colour("--fold");
+    context.lineWidth = 1.5;
+    along(state.delta);
     context.restore();
     label(context, canvas, frame);
     for (const [radius, style] of [[8, colour("--ground")], [6, colour("--fold")]]) {
@@ -93,5 +98,5 @@ const Diagram = (() => {
     context.restore();
   }
 
-  return { RANGE, at, draw };
+  return { at, draw };
 })();

@@ -1,19 +1,21 @@
-// The explorer: controls and pictures. Numbers come from field.js, the phase diagram from diagram.js.
+// The explorer: controls and pictures. Fields come from field.js, settings and lines to copy from settings.js, the phase
+// diagram from diagram.js.
 "use strict";
 
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const $ = (id) => document.getElementById(id);
-  const { RANGE } = Diagram;
+  const { DELTAS } = Settings;
   const LARGEST_SEED = 2n ** 64n - 1n, LARGEST_DRAW = 2 ** 32 - 1;
   const PERIOD = 2500; // milliseconds from one draw to the next
-  const state = { temperature: 1e-3, cutoff: 5, seed: "0", draw: 0, picture: 0, angle: 0 };
+  const state = { delta: 0, temperature: 0, cutoff: data.cutoff, seed: "0", draw: 0, picture: 0, angle: 0 };
   const loaded = new Map(), drawn = new Map(), painted = new Map();
   const canvas = $("diagram");
   let waiting = false, animation = null, noise = {};
 
   const picture = () => data.pictures[state.picture];
   const short = (value, digits = 3) => Number(value.toPrecision(digits)).toString();
+  const percent = (share) => `${short(100 * share)} %`;
 
   // numbers of a draw at the cutoff; the last few are kept
   function normals(draw) {
@@ -45,7 +47,7 @@
     if (loaded.has(index)) return then(loaded.get(index));
     const image = new Image(), { width, height, source } = data.pictures[index];
     image.onload = () => {
-      const canvas = new OffscreenCanvas(width, height), context = canvas.getContext("2d");
+      const canvas = new OffscreenCanvas(width, height), context = canvas.getContext("2d", { willReadFrequently: true });
       context.drawImage(image, 0, 0);
       const bytes = context.getImageData(0, 0, width, height).data, pixels = new Float64Array(3 * width * height);
       for (let k = 0; k < width * height; k++)
@@ -109,6 +111,13 @@
         }
   }
 
+  function original(pixels, own) {
+    const asked = `${state.picture} ${$("grid").checked}`, zeros = new Float64Array(own.width * own.height);
+    if (painted.get("original") === asked) return;
+    mark(paint($("original"), pixels, own), { ...own, dx: zeros, dy: zeros, folded: [] });
+    painted.set("original", asked);
+  }
+
   function withNoise(pixels, norm) {
     const name = `${state.seed} ${state.draw} ${pixels.length}`, n = pixels.length / 3, out = new Float64Array(3 * n);
     if (noise.name !== name)
@@ -120,16 +129,14 @@
 
   function tell(field, norm, size) {
     const n = field.folded.length, folded = field.folded.reduce((sum, one) => sum + one, 0);
-    const { width, height } = picture(), delta = Math.sqrt(state.temperature * Fields.squaredDelta(state.cutoff, width, height));
     const lines = [
-      ["delta, expected", `${short(delta)} px`],
-      ["displacement of this field, root mean square", `${short(field.rms)} px`],
+      ["root-mean-square displacement", `${short(field.rms)} px`],
       ["largest displacement", `${short(field.largest)} px`],
-      ["pixels moved by half a pixel or more", `${field.moved} of ${n}`],
-      ["||grad tau||, largest", short(field.gradientNorm)],
-      ["Xi, largest (below 1: a diffeomorphism)", short(field.xi)],
-      ["pixels where it folds", `${folded} of ${n}`],
-      ["norm of the change, of the image's", `${short((100 * norm) / size)} %`],
+      ["pixels moved by half a pixel or more", percent(field.moved / n)],
+      ["pixels where it folds", percent(folded / n)],
+      ["largest ||grad tau||", short(field.gradientNorm)],
+      ["largest Xi (below 1: a diffeomorphism)", short(field.xi)],
+      ["relative norm of change and noise", percent(norm / size)],
     ];
     $("numbers").replaceChildren(...lines.map(([name, value]) => {
       const row = document.createElement("tr"), head = document.createElement("th"), cell = document.createElement("td");
@@ -141,28 +148,20 @@
     }));
     const verdict = folded ? "This field folds." : "This field does not fold: a diffeomorphism.";
     if ($("verdict").textContent !== verdict) $("verdict").textContent = verdict;
-    $("python").textContent = python();
-    $("command").textContent = command();
+    copyable();
   }
 
-  const amount = () => String(state.temperature);
-
-  function python() {
-    const { width, height } = picture();
-    return [
-      "import torch",
-      "from diffstab import MaxEntropyEnsemble, StreamKeys, deform",
-      "",
-      `ensemble = MaxEntropyEnsemble((${height}, ${width}), cutoff=${state.cutoff}, temperature=${amount()})`,
-      `field = ensemble.sample(StreamKeys(${state.seed}, torch.tensor([0]), draw=${state.draw}))`,
-      `deformed = deform(images, field, "${$("interpolation").value}")  # images: [1, C, ${height}, ${width}]`,
-    ].join("\n");
-  }
-
-  function command() {
-    const name = picture().name, quoted = /^[\w./-]+$/.test(name) && !name.startsWith("-") ? name : `'./${name.replaceAll("'", "'\\''")}'`;
-    return `diffstab deform ${quoted} deformed.png --temperature ${amount()} --cutoff ${state.cutoff}` +
-      ` --seed ${state.seed} --draw ${state.draw} --interpolation ${$("interpolation").value}`;
+  // an option and its value stay in one line
+  function copyable() {
+    const own = picture(), way = $("interpolation").value;
+    const parts = Settings.command(state, own, way).split(/ (?=--)/).flatMap((text, k) => {
+      const part = document.createElement("span");
+      part.textContent = text;
+      return k ? [" ", part] : [part];
+    });
+    $("command").replaceChildren(...parts);
+    $("scale").textContent = Settings.scale(own);
+    $("python").textContent = Settings.python(state, own, way);
   }
 
   function render() {
@@ -173,6 +172,7 @@
       const deformed = $("interpolation").value === "bilinear"
         ? Fields.bilinear(pixels, 3, field) : Fields.gaussian(pixels, 3, field, data.sigma);
       const norm = distance(deformed, pixels);
+      original(pixels, own);
       mark(paint($("deformed"), deformed, own), field);
       $("beside").hidden = !$("noise").checked;
       if ($("noise").checked) paint($("noisy"), withNoise(pixels, norm), own);
@@ -187,15 +187,17 @@
     waiting = true;
   }
 
-  function choose({ temperature = state.temperature, cutoff = state.cutoff }) {
-    const clip = (value, low, high) => Math.min(Math.max(value, low), high);
-    state.temperature = Number(clip(temperature, 10 ** RANGE.low, 10 ** RANGE.high).toPrecision(3));
-    state.cutoff = clip(Math.round(cutoff), RANGE.least, RANGE.most);
-    $("temperature").value = Math.log10(state.temperature);
+  // a temperature sets delta; otherwise delta stays, and the temperature follows
+  function choose({ delta = state.delta, cutoff = state.cutoff, temperature }) {
+    Object.assign(state, Settings.tied({ delta, cutoff, temperature }, picture()));
+    $("delta").value = Settings.position(state.delta);
     $("cutoff").value = state.cutoff;
-    $("temperature").setAttribute("aria-valuetext", amount());
-    $("told-temperature").textContent = amount();
-    $("told-cutoff").textContent = state.cutoff;
+    $("temperature").value = Math.log10(state.temperature);
+    const told = { delta: `${state.delta} px`, cutoff: state.cutoff, temperature: short(state.temperature) };
+    for (const [id, text] of Object.entries(told)) {
+      $(id).setAttribute("aria-valuetext", text);
+      $(`told-${id}`).textContent = text;
+    }
     later();
   }
 
@@ -257,9 +259,11 @@
   }
 
   data.pictures.forEach(({ name }, index) => $("picture").append(new Option(name, index)));
+  $("delta").max = DELTAS.length - 1;
+  $("delta").addEventListener("input", () => choose({ delta: DELTAS[$("delta").value] }));
   $("temperature").addEventListener("input", () => choose({ temperature: 10 ** Number($("temperature").value) }));
   $("cutoff").addEventListener("input", () => choose({ cutoff: Number($("cutoff").value) }));
-  $("picture").addEventListener("change", () => { state.picture = Number($("picture").value); later(); });
+  $("picture").addEventListener("change", () => { state.picture = Number($("picture").value); choose({}); });
   for (const id of ["interpolation", "grid", "arrows", "folds", "noise"]) $(id).addEventListener("change", later);
   for (const id of ["seed", "draw"]) $(id).addEventListener("input", read);
   $("again").addEventListener("click", advance);
@@ -269,5 +273,5 @@
   canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); drag(event); });
   canvas.addEventListener("pointermove", (event) => { if (canvas.hasPointerCapture(event.pointerId)) drag(event); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", later);
-  choose({});
+  choose({ delta: Math.max(picture().width, picture().height) / 32 }); // as 1 pixel in an image of 32
 })();

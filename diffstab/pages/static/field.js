@@ -8,10 +8,8 @@ const Fields = (() => {
   // the upper 32 bits of a product of two 32-bit words
   function upper(a, b) {
     const a0 = a & 0xffff, a1 = a >>> 16, b0 = b & 0xffff, b1 = b >>> 16;
-    const first = a1 * b0 + ((a0 * b0) >>> 0) / 65536;
-    const whole = Math.floor(first);
-    const second = (whole % 65536) + a0 * b1;
-    return (a1 * b1 + Math.floor(whole / 65536) + Math.floor(second / 65536)) >>> 0;
+    const first = a1 * b0 + (Math.imul(a0, b0) >>> 16), second = a0 * b1 + (first & 0xffff); // both below 2^32
+    return (a1 * b1 + (first >>> 16) + (second >>> 16)) >>> 0;
   }
 
   // four words of 32 bits for a counter of four, and a key of two
@@ -20,7 +18,10 @@ const Fields = (() => {
     for (let round = 0; round < 10; round++) {
       const high0 = upper(c0, 0xd2511f53), low0 = Math.imul(c0, 0xd2511f53) >>> 0;
       const high2 = upper(c2, 0xcd9e8d57), low2 = Math.imul(c2, 0xcd9e8d57) >>> 0;
-      [c0, c1, c2, c3] = [(high2 ^ c1 ^ k0) >>> 0, low2, (high0 ^ c3 ^ k1) >>> 0, low0];
+      c0 = (high2 ^ c1 ^ k0) >>> 0;
+      c2 = (high0 ^ c3 ^ k1) >>> 0;
+      c1 = low2;
+      c3 = low0;
       k0 = (k0 + 0x9e3779b9) >>> 0;
       k1 = (k1 + 0xbb67ae85) >>> 0;
     }
