@@ -28,7 +28,7 @@ def run(notebook, folder):
     """Executes the cells in a fresh kernel, which starts in the folder and reaches no network."""
     first = jupytext.reads(f"```{{code-cell}}\n{OFFLINE}```", fmt="md:myst").cells
     notebook.cells[:0] = first
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(notebook, timeout=300, startup_timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     del notebook.cells[: len(first)]
     return notebook
 
