@@ -1,5 +1,7 @@
 """Sphinx: `make docs` builds these pages into build/docs, warnings being errors."""
 
+import logging
+import os
 import re
 import sys
 from importlib.metadata import version as version_of
@@ -9,9 +11,9 @@ from typing import Any
 project = "diffstab"
 author = "The diffstab authors"
 version = release = version_of("diffstab")
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
 exclude_patterns = ["README.md"]
-source_suffix = {".md": "markdown"}
+source_suffix = {".md": "myst-nb"}
 default_role = "code"
 smartquotes = False  # an option begins with two dashes
 
@@ -19,6 +21,12 @@ html_theme = "furo"
 html_title = f"diffstab {version}"
 html_copy_source = False
 html_show_copyright = False
+
+nb_execution_mode = "cache"  # in build/.jupyter_cache: a notebook runs again when its code changes
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300  # seconds a cell, on a busy machine
+nb_merge_streams = True
 
 myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # pages that the repository shows as well begin as they like
@@ -30,6 +38,8 @@ autodoc_class_signature = "mixed"
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 
+ROOT = Path(__file__).parents[1]
+EXAMPLES, COPIES = ROOT / "examples", ROOT / "docs" / "examples"
 MARKUP = re.compile(r"(?<!`)([|*])")
 
 
@@ -41,9 +51,32 @@ def escaped(app: object, what: str, name: str, obj: object, options: object, lin
             lines[k] = "".join(part if part.startswith("`") else MARKUP.sub(r"\\\1", part) for part in parts)
 
 
+def copy_notebooks() -> None:
+    """Copies examples/ to docs/examples/, with links to pages as they are there; unchanged files stay."""
+    texts = {path.name: path.read_text("utf-8").replace("(../docs/", "(../") for path in EXAMPLES.glob("*.md")}
+    COPIES.mkdir(exist_ok=True)
+    for path in COPIES.iterdir():
+        if path.name not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        if not (COPIES / name).exists() or (COPIES / name).read_text("utf-8") != text:
+            (COPIES / name).write_text(text, "utf-8")
+
+
+def set_up_kernels() -> None:
+    """Runs notebooks with the settings in build/, not those of the user's IPython; kernels log errors only."""
+    profile = ROOT / "build" / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text(f"c.IPKernelApp.log_level = {logging.ERROR}\n", "utf-8")
+    os.environ["IPYTHONDIR"] = str(profile.parent)
+    logging.getLogger("traitlets").setLevel(logging.WARNING)
+
+
 def setup(app: Any) -> None:
-    """Called by Sphinx: writes errors.md from the source, and escapes docstrings before napoleon adds stars."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "scripts" / "maintain"))
+    """Called by Sphinx: writes errors.md and examples/, and escapes docstrings before napoleon adds stars."""
+    copy_notebooks()
+    set_up_kernels()
+    sys.path.insert(0, str(ROOT / "scripts" / "maintain"))
     import list_errors
 
     list_errors.write()
