@@ -51,6 +51,11 @@ def escaped(app: object, what: str, name: str, obj: object, options: object, lin
             lines[k] = "".join(part if part.startswith("`") else MARKUP.sub(r"\\\1", part) for part in parts)
 
 
+def to_copies(app: object, name: str, source: list[str]) -> None:
+    """Links of a page to examples/, as they are in the repository, lead to the copies."""
+    source[0] = source[0].replace("](../examples/", "](examples/")
+
+
 def copy_notebooks() -> None:
     """Copies examples/ to docs/examples/, with links to pages as they are there; unchanged files stay."""
     texts = {path.name: path.read_text("utf-8").replace("(../docs/", "(../") for path in EXAMPLES.glob("*.md")}
@@ -80,4 +85,5 @@ def setup(app: Any) -> None:
     import list_errors
 
     list_errors.write()
+    app.connect("source-read", to_copies)
     app.connect("autodoc-process-docstring", escaped, priority=100)

@@ -39,7 +39,7 @@ def shown(row: Row) -> str:
 
 
 def network_of(row: Row) -> str:
-    """What the seeds of a network share: model, kind of weights, and how it was trained."""
+    """Text that the seeds of a network share: model, kind of weights, and how it was trained."""
     training = flat({"training": row.get("training", {})})
     told = {name: value for name, value in training.items() if name not in SEED_BY_SEED}
     return repr((row["model"], row.get("weights") == "init", sorted(told.items(), key=str)))

@@ -32,14 +32,14 @@ $body
 
 
 def page(title: str, body: str, styles: Sequence[str], scripts: Sequence[str], data: Mapping[str, Any]) -> str:
-    """The whole file.
+    """The HTML of a page, in one file.
 
     Args:
-        title: Any text.
+        title: Title of the page; any text.
         body: HTML, trusted.
         styles: Names of files in `static`.
-        scripts: Likewise; they run one after the other, and find the data in the element `data`.
-        data: Whatever JSON holds; its texts need not be trusted.
+        scripts: Names of files in `static`, which run one after the other and find the data in the element `data`.
+        data: Anything that JSON can hold; its texts need not be trusted.
 
     >>> "<b>" in page("a <b>", "", [], [], {"text": "</script><b>"})
     False
@@ -82,5 +82,5 @@ def _visible(value: Any) -> Any:
 
 
 def _hash(text: str) -> str:
-    """As a policy names an inline element."""
+    """The name of an inline element in a Content-Security-Policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

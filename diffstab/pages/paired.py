@@ -31,7 +31,7 @@ class Matrix(NamedTuple):
         told: Data for the page: the setting in a line, names and models by rising R, their ranks with 95 % intervals,
             and for each pair (i, k, R_i / R_k, its interval, Holm's p); an end at 0 or infinity is None. `of` is the
             number of networks before the choice of the most stable ones.
-        headline: Which network is the most stable and by how much, in words.
+        headline: The most stable network and by how much, in words.
     """
 
     setting: dict[str, Any]
@@ -119,7 +119,7 @@ def _named_for_people(networks: dict[str, list[Row]]) -> dict[str, list[Row]]:
 
 
 def _short(name: str) -> str:
-    """What filters that name a network ask for.
+    """A short name for the filters that choose a network.
 
     >>> _short("model=lenet,weights=init"), _short("lenet")
     ('lenet (init)', 'lenet')

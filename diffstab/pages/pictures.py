@@ -113,7 +113,7 @@ def _transformation(row: Row, size: tuple[int, int]) -> Transformation:
 
 
 def _pixels(dataset: ImageSet, images: list[Tensor]) -> Iterator[Tensor]:
-    """From the network's input space to pixel values."""
+    """Pixel values of images in the network's input space."""
     made = dataset.preprocessing
     assert made is not None
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (made.mean, made.std))

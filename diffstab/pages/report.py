@@ -180,7 +180,7 @@ class _Newest:
 
 
 def _taken(rows: Iterable[Row]) -> tuple[int, int, tuple[_Newest, _Newest]]:
-    """How many rows there are, how many trainings among them, and the measurements and failures for the page."""
+    """Counts rows and trainings; keeps the newest measurements and failures for the page."""
     count, trainings, made, failed = 0, 0, _Newest(), _Newest()
     for row in rows:
         count += 1

@@ -65,7 +65,7 @@ def test_the_index_names_every_notebook():
     text = (ROOT / "docs" / "examples.md").read_text()
     assert len(NOTEBOOKS) == 4
     for path in NOTEBOOKS:
-        assert f"](examples/{path.name})" in text
+        assert f"](../examples/{path.name})" in text
         assert re.search(rf"^examples/{path.stem}$", text, re.MULTILINE)
 
 

@@ -64,7 +64,7 @@ def _size(figure: Figure, text: str) -> Array:
 
 
 def _in_points(panel: Axes, values: Sequence[tuple[float, float]] | Array) -> Array:
-    """Where data lie in the figure, points from its lower left corner, `[N, 2]`."""
+    """Places of data in the figure, in points from its lower left corner, `[N, 2]`."""
     assert panel.figure is not None
     pixels = panel.transData.transform(np.array(values, dtype=np.float64).reshape(-1, 2))
     return np.asarray(pixels * POINTS / panel.figure.dpi)

@@ -68,7 +68,11 @@ class FigureKind:
 
 
 FIGURES = (
-    FigureKind("fig01-phase-diagram", "Where deformations are diffeomorphisms", "phase_diagram:phase_diagram"),
+    FigureKind(
+        "fig01-phase-diagram",
+        "Temperatures and cutoffs at which deformations are diffeomorphisms",
+        "phase_diagram:phase_diagram",
+    ),
     FigureKind("fig02-sphere", "Deformations and noise of one norm", "perturbations:sphere_of_perturbations"),
     FigureKind("fig03-delta", "Relative stability against displacement", "curves:delta_figure", "delta"),
     FigureKind("fig03-datasets", "Relative stability by data set", "datasets:datasets_figure", "datasets"),
@@ -87,7 +91,7 @@ FIGURES = (
     ),
     FigureKind("fig07-stripe", "Relative stability in the stripe model", "stripe:stripe_figure", "stripe"),
     FigureKind("fig08-asymptotics", "Displacement and Xi against their asymptotic laws", "asymptotics:asymptotics"),
-    FigureKind("fig09-folding", "What a fold does", "folding:folding"),
+    FigureKind("fig09-folding", "A deformation with and without folds", "folding:folding"),
     FigureKind("fig10-interpolation", "Both interpolations between pixels", "pixel_grid:pixel_grid", sides=FEW),
     FigureKind("fig11-noise", "Stability against the norm of noise and deformations", "curves:noise_figure", "noise"),
     FigureKind(

@@ -87,7 +87,7 @@ def delta_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
         filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
-        ValueError: As `noise_figure`.
+        ValueError: If all rows have one delta; otherwise as for `noise_figure`.
 
     >>> numbers = {name: {"value": 0.5, "low": 0.4, "high": 0.6} for name in "DGR"}
     >>> head = {"status": "done", "kind": "measure", "model": "lenet", "weights": "pretrained", "weights_sha256": "a"}
