@@ -74,6 +74,7 @@ def set_up_kernels() -> None:
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(f"c.IPKernelApp.log_level = {logging.ERROR}\n", "utf-8")
     os.environ["IPYTHONDIR"] = str(profile.parent)
+    os.environ["OMP_NUM_THREADS"] = "1"  # small networks: on a busy machine threads wait for each other
     logging.getLogger("traitlets").setLevel(logging.WARNING)
 
 

@@ -21,7 +21,7 @@ FORBIDDEN = "import socket\nsocket.create_connection(('127.0.0.1', 9))"
 
 
 def read(path):
-    return jupytext.read(path, fmt="md:myst")
+    return jupytext.read(path)  # by its header, as Jupyter does
 
 
 def run(notebook, folder):
@@ -58,6 +58,7 @@ def executed(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param.stem)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        patch.setenv("OMP_NUM_THREADS", "1")
         return request.param.stem, run(read(request.param), folder)
 
 
