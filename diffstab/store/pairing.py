@@ -43,11 +43,11 @@ def compare_rows(
 
 
 def networks_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Groups rows by network, under the shortest filters that identify each network.
+    """Groups rows by network, under the shortest filters that identify each network, in the order of these names.
 
     >>> rows = [{"model": "lenet", "weights": "init"}, {"model": "lenet", "weights": "a"}, {"model": "fc_l2"}]
     >>> list(networks_of(rows))
-    ['model=lenet,weights=init', 'model=lenet,weights=a', 'fc_l2']
+    ['fc_l2', 'model=lenet,weights=a', 'model=lenet,weights=init']
     """
     steps = ("model", "weights", "training.job", "weights_sha256")
     found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
@@ -64,7 +64,7 @@ def networks_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
             if value is not None or step != "training.job" or length == 3
         ]
         named[own[0] if length == 1 else ",".join(told)] = mine
-    return named
+    return dict(sorted(named.items()))
 
 
 def _meant(networks: Sequence[str], rows: Iterable[Row], wanted: Filters) -> dict[str, list[Row]]:

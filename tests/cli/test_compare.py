@@ -88,6 +88,7 @@ def test_pairing_narrows_the_interval(tmp_path):
 def test_all_networks_of_a_store_are_named_by_what_tells_them_apart(store, tmp_path):
     names = {place.name for one in compared(store) for place in one.ranking}
     assert names == {"sharp", "blurred", "flat"}
+    assert all(pair[0] < pair[1] for one in compared(store) for pair in one.pairs)  # whichever was measured first
     other = Store(tmp_path / "s", create=True)
     for number, name in enumerate(("sharp", "blurred", "flat")):
         result = replace(measured(name), model="net", weights="train")
