@@ -114,14 +114,14 @@ def in_short(study: Study) -> Iterator[str]:
     for name, test in rivals(study.points).items():
         yield f"{_verdict(test.z)} R_f predicts better than {SYMBOLS[name]}: {rivalry(name, test.z.value, test.p)}."
     within = by_family(study.points)["families' means removed"]["R"]
-    yield f"{_verdict(within)} R_f tells networks of one family apart: correlation within families {told(within)}."
+    yield f"{_verdict(within)} Within a family of networks the test error follows R_f: correlation {told(within)}."
     beyond = given_architecture(study.points)["R"]
-    yield f"{_verdict(beyond)} R_f tells more than depth and size: correlation given both {told(beyond)}."
+    yield f"{_verdict(beyond)} At equal depth and size the test error follows R_f: partial correlation {told(beyond)}."
     R, none = (predictions(study.points)[name] for name in ("R", "nothing"))
     assert R.gain is not None
     yield (
         f"{_verdict(R.gain)} R_f predicts the error of a network that was left out: within a factor of {R.factor:.2f} "
-        f"(RMS), and within {none.factor:.2f} from the others' average alone."
+        f"(RMS); the average of the others alone predicts it within {none.factor:.2f}."
     )
 
 
@@ -133,8 +133,8 @@ def rivalry(name: str, difference: float, p: float) -> str:
     """Returns the outcome of a paired test of R_f against another quantity in words."""
     if p >= SURE:
         lead = SYMBOLS["R" if difference > 0 else name]
-        return f"a paired test doesn't tell them apart ({chance(p)}; the closer correlation is that of {lead})"
-    return f"a paired test says R_f is {'better' if difference > 0 else 'worse'} ({chance(p)})"
+        return f"a paired test finds no difference ({chance(p)}; {lead} has the closer correlation)"
+    return f"a paired test finds R_f {'better' if difference > 0 else 'worse'} ({chance(p)})"
 
 
 def missing(study: Study, kind: str) -> str:
@@ -163,8 +163,9 @@ def _range(seeds: Sequence[int]) -> str:
 def family_section(studies: Sequence[Study]) -> Iterator[str]:
     """Yields the section on correlations within families and across."""
     yield (
-        "A family mean is the log-average over its networks. With the means removed only differences within families "
-        f"are left; the means alone are few points, and a single family has its own line if it has {FEWEST} networks."
+        "A family's mean is the log-average over its networks. The first line removes the means, so that only "
+        "differences within families are left. The second line has the means alone, which are few points. A family "
+        f"of at least {FEWEST} networks has a line of its own."
     )
     for one in studies:
         lines = [[kind, *(told(own[name]) for name in QUANTITIES)] for kind, own in by_family(one.points).items()]
@@ -174,13 +175,13 @@ def family_section(studies: Sequence[Study]) -> Iterator[str]:
 def rival_section(studies: Sequence[Study]) -> Iterator[str]:
     """Yields the section on the paired tests of R_f against D_f and 1/G_f."""
     yield (
-        "Both correlations are over the same networks, so they are compared in pairs: a jackknife over networks of the "
-        "difference of Fisher's z = artanh r, with Student's t. It asks for no normal values; in simulations with 15 "
-        "and 60 networks it finds a difference where there is none in 4 to 6 % of cases at the level of 5 %. A "
+        "Both correlations are over the same networks, so the test is paired: a jackknife over networks of the "
+        "difference of Fisher's z = artanh r, with Student's t. It assumes no normal values. In simulations with 15 "
+        "and 60 networks it finds a difference where there is none in 4 to 6 % of cases, at the level of 5 %. A "
         "positive difference speaks for R_f."
     )
     lines = [
-        [f"z of R_f less z of {SYMBOLS[name]}", *(test_told(rivals(one.points)[name]) for one in studies)]
+        [f"z of R_f minus z of {SYMBOLS[name]}", *(test_told(rivals(one.points)[name]) for one in studies)]
         for name in QUANTITIES[1:]
     ]
     yield table(["", *(one.title for one in studies)], lines)
@@ -203,8 +204,8 @@ def architecture_section(studies: Sequence[Study]) -> Iterator[str]:
         for name in QUANTITIES
     ]
     yield (
-        "Perhaps R_f only tells deep from shallow and large from small networks. The partial correlations, given the "
-        "logarithms of the number of layers and of the number of parameters:"
+        "Perhaps R_f only distinguishes deep from shallow and large from small networks. These are partial "
+        "correlations, given the logarithms of the number of layers and of the number of parameters:"
     )
     yield table(["correlation of log test error with", *(one.title for one in studies)], lines)
 
@@ -213,8 +214,8 @@ def prediction_section(studies: Sequence[Study]) -> Iterator[str]:
     """Yields the section on predicting the error of a network from the others."""
     yield (
         "Each network's error is predicted from the power law of all others. The factor is exp of the root mean square "
-        "of log(error / predicted): 1 would be perfect. In brackets: by how much the mean of its absolute value lies "
-        "below that of the first line, with its interval over networks, which takes them for independent."
+        "of log(error / predicted); 1 would be perfect. Brackets have the gain over the first line: how much lower the "
+        "mean of abs(log(error / predicted)) is, with its interval over networks, taken as independent."
     )
     found = [predictions(one.points) for one in studies]
     lines = []

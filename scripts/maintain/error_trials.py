@@ -23,8 +23,9 @@ SETTLED = 0.1  # a network has not settled if more epochs lower the error by thi
 def way_section(studies: Sequence[Study]) -> Iterator[str]:
     """Yields the section on R_f measured in other ways."""
     yield (
-        "Networks of the first seed. The last column is the paired test against the first line, the usual way: "
-        "Fisher's z less that of the first line. Its p-values are adjusted for the number of tests of the table (Holm)."
+        "The networks of the first seed, with R_f measured in other ways. The first line is the usual way. The last "
+        "column is the paired test against it: the difference of Fisher's z, with p-values adjusted for the number "
+        "of tests (Holm)."
     )
     for one in studies:
         if not one.measured:
@@ -54,10 +55,10 @@ def _ways_told(study: Study) -> str:
 def seed_section(studies: Sequence[Study]) -> Iterator[str]:
     """Yields the section on the agreement of a network's trainings."""
     yield (
-        "If trainings of a network differed by nothing but the images and fields that were drawn, log R_f of its seeds "
-        "would lie apart by their standard errors: a factor of 1. All seeds are measured on the same images with the "
-        "same fields, so even 1 would mean that they differ. The table has the factor over all networks, and the "
-        "networks with the smallest and the largest."
+        "Do trainings with other seeds give the same R_f? The factor is how far apart log R_f of a network's seeds "
+        "lies, in standard errors of their intervals. All seeds are measured on the same images with the same "
+        "fields, so even a factor of 1 would mean that they differ. The table has the factor over all networks, and "
+        "the networks with the smallest and the largest."
     )
     found = [(one, name, *seeds_agree(one.rows, name)) for one in studies for name in ("R", "test_error")]
     lines = []
@@ -66,7 +67,7 @@ def seed_section(studies: Sequence[Study]) -> Iterator[str]:
         texts = [f"{network} {own[network]:.1f}" for network in ends]
         what = "R_f" if name == "R" else "test error"
         lines.append([f"{one.title}, {what}", f"{whole.factor:.1f}", chance(whole.p), *texts])
-    yield table(["", "factor", "if errors were all", "smallest", "largest"], lines)
+    yield table(["", "factor", "p, if standard errors were all", "smallest", "largest"], lines)
     for one, name, whole, _ in found:
         if name == "R":
             agree = (
@@ -74,14 +75,14 @@ def seed_section(studies: Sequence[Study]) -> Iterator[str]:
                 if whole.p >= SURE
                 else f"do not agree: they lie {whole.factor:.1f} times as far apart as their intervals say"
             )
-            yield f"{one.title}: seeds of the same network {agree}. Intervals over images say nothing of that."
+            yield f"{one.title}: seeds of the same network {agree}. Intervals over images don't include that."
 
 
 def epoch_section(studies: Sequence[Study]) -> Iterator[str]:
     """Yields the section on the number of epochs."""
     yield (
-        "A network counts as settled if training for twice the epochs lowers the test error by less than a tenth of "
-        "itself. The rule is the same for all, and was set before."
+        "A network counts as settled if the last doubling of its epochs lowered the test error by less than a tenth of "
+        "itself. The rule is the same for all networks and was set before the results."
     )
     for one in studies:
         if not one.half:
@@ -144,7 +145,10 @@ def more_section(studies: Sequence[Study]) -> Iterator[str]:
 
 def size_section(studies: Sequence[Study]) -> Iterator[str]:
     """Yields the section on R_f and error as functions of P, the number of training images."""
-    yield "Power laws R_f ~ P^b and error ~ P^b of one network, and how its error follows its R_f while P grows:"
+    yield (
+        "Power laws of one network, R_f ~ P^b and error ~ P^b with the number P of training images, and the "
+        "correlation of its error with its R_f while P grows:"
+    )
     for one in studies:
         if not one.curves:
             yield missing(one, "-size")
