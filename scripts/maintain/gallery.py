@@ -51,7 +51,7 @@ def main(figures: Path | None, redraw: bool) -> None:
 
 
 def drawn_again(kind: FigureKind) -> Drawn:
-    """A figure from its kept points."""
+    """Returns a figure, drawn from its kept points."""
     return kind.draw(rows_of(kind.name, IMAGES)) if kind.sweeps else kind.draw_without_rows("laptop")
 
 
@@ -71,14 +71,14 @@ def page(template: str, folder: Path) -> str:
 
 
 def wrapped(paragraph: str) -> str:
-    """Prose alone: titles, pictures, commands and tables stay as they are."""
-    if paragraph.startswith(("#", "!", "    ", "|")):
+    """Wraps prose; titles, pictures, commands, lists and tables stay as they are."""
+    if paragraph.startswith(("#", "!", "```", "- ", "|")):
         return paragraph
     return textwrap.fill(" ".join(re.split("[ \n]+", paragraph)), WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def filled(text: str, folder: Path) -> str:
-    """One field."""
+    """Returns the text of one field."""
     parts = [part.split() for part in text.split(" / ")]
     if len(parts) == 2:
         values = [float(line_of(words, folder)[words[1]]) for words in parts]
