@@ -36,7 +36,7 @@ def tiny(tmp_path, monkeypatch):
 def test_every_figure_is_listed(cli):
     told = cli("figure", "--help").stdout
     assert all(name in told for name in (*NAMES, "all"))
-    assert "Draw figures of the paper" in told
+    assert "Draw the paper's figures" in told
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -145,7 +145,11 @@ REFUSED = {
         {"transformation": MaxEntropyEnsemble((10, 14), delta=1.0), "delta": 1.0},
         "delta is 1.0 and a transformation is given",
     ),
-    "a cutoff of rotations": (lambda images: images, {"transformation": "rotation", "cutoff": 3}, "which has none"),
+    "a cutoff of rotations": (
+        lambda images: images,
+        {"transformation": "rotation", "cutoff": 3},
+        "has none; give delta alone",
+    ),
     "an unknown name": (lambda images: images, {"transformation": "squeeze"}, "transform is 'squeeze'"),
     "two amounts": (lambda images: images, {"delta": 1.0, "temperature": 1e-3}, "both of temperature and delta"),
     "nothing": (lambda images: [], {}, "there are no images"),

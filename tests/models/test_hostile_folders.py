@@ -93,7 +93,9 @@ def test_own_code_that_a_folder_names_runs_only_if_its_name_is_repeated(place):
     model = package(place)
     spec = trained(place / "run", model)
     for trust in ((), ["planted.nets"], [spec], ["planted.nets:Build", "*"]):
-        with pytest.raises(ValueError, match=f"config.json' names the network '{model}'; repeat .*: --trust {model}$"):
+        with pytest.raises(
+            ValueError, match=f"config.json' names the network '{model}'; if you trust this, add --trust {model}$"
+        ):
             load_model(spec, dataset="mnist5k", trust=trust)
     assert not ran()
     network = load_model(spec, dataset="mnist5k", trust=[model])

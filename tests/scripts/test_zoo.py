@@ -76,8 +76,11 @@ def test_a_zoo_that_was_killed_ends_in_the_same_table(cli, tiny_zoo, tmp_path):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     command = [sys.executable, "-m", "diffstab", "sweep", str(tiny_zoo), "--store", str(killed), "--jobs", "1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as sweep:
-        for _ in range(3):
-            assert sweep.stderr.readline().startswith("done")
+        done = 0
+        while done < 3:  # between them lines of progress, on a busy machine
+            line = sweep.stderr.readline()
+            assert "failed" not in line.replace("0 failed", "")
+            done += line.startswith("done")
         sweep.kill()
     before = sum(len(path.read_text().splitlines()) for path in killed.glob("rows/*.jsonl"))
     assert 3 <= before < 18

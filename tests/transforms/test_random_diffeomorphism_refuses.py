@@ -15,11 +15,11 @@ NO_CANVAS = tv_tensors.wrap(torch.zeros(1, 4), like=boxes(), canvas_size=None)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "one cutoff and a given temperature or delta"),
+        ({}, "one cutoff and with a temperature or delta in numbers"),
         ({"cutoff": (2, 5), "delta": 1}, "one cutoff and"),
         ({"delta": 1, "only_diffeomorphisms": True}, "one cutoff and"),
         ({"delta": (1, 2), "temperature_shape": (3, 1)}, "uniform"),
-        ({"delta": 1, "interpolation": "gaussian"}, "bilinear and without a generator"),
+        ({"delta": 1, "interpolation": "gaussian"}, "bilinear interpolation and without a generator"),
     ],
 )
 def test_what_cannot_be_scripted_is_refused(scripting, arguments, message):
