@@ -64,7 +64,8 @@ def test_a_field_without_its_one_line_is_refused(folder, field, message):
 
 def test_prose_is_wrapped_and_the_rest_left():
     words = "word " * 60
-    text = gallery.page(f"# title {words}\n\n{words}\n\n    code  {words}\n", gallery.IMAGES)
-    title, prose, code = text.rstrip("\n").split("\n\n")
-    assert "\n" not in title + code
+    text = gallery.page(f"# title {words}\n\n{words}\n\n```bash\ncode  {words}\n```\n\n- {words}\n", gallery.IMAGES)
+    title, prose, code, item = text.rstrip("\n").split("\n\n")
+    assert "\n" not in title + item
+    assert code == f"```bash\ncode  {words}\n```"
     assert max(map(len, prose.splitlines())) <= gallery.WIDTH
