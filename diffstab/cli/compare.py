@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options import DEFAULTS
 from .echo import echo, echo_json, echo_lines
 from .help import Command
-from .options import where_option
+from .options import resampling_options, where_option
 from .progress import saying
 from .stores import opened
 from .tables import print_columns
@@ -24,14 +23,7 @@ MANY_PAIRS = 50
 @click.argument("store", metavar="STORE", type=click.Path(path_type=Path))
 @click.argument("networks", metavar="[NETWORK]...", nargs=-1)
 @where_option
-@click.option(
-    "--resamples",
-    type=int,
-    default=DEFAULTS.resamples,
-    show_default=True,
-    help="Number of bootstrap resamples of the images behind the 95 % intervals.",
-)
-@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Seed of the bootstrap resamples.")
+@resampling_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def compare(
     store: Path, networks: tuple[str, ...], filters: tuple[str, ...], resamples: int, seed: int, as_json: bool

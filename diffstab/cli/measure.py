@@ -21,6 +21,7 @@ from .options import (
     network_options,
     output_option,
     preprocessing_options,
+    resamples_option,
     seed_option,
     store_option,
     trust_option,
@@ -121,13 +122,7 @@ USUAL = MeasureOptions()
     show_default=True,
     help="Largest number of images per forward pass.",
 )
-@click.option(
-    "--resamples",
-    type=int,
-    default=USUAL.resamples,
-    show_default=True,
-    help="Number of bootstrap resamples behind the 95 % intervals.",
-)
+@resamples_option
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),

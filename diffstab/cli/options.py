@@ -175,6 +175,17 @@ device_option = click.option(
 seed_option = click.option(
     "--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Seed of all random numbers."
 )
+resamples_option = click.option(
+    "--resamples",
+    type=int,
+    default=DEFAULTS.resamples,
+    show_default=True,
+    help="Number of bootstrap resamples behind the 95 % intervals.",
+)
+resampling_options = together(
+    resamples_option,
+    click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Seed of the bootstrap resamples."),
+)
 where_option = click.option(
     "--where",
     "filters",

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
-from ..options import DEFAULTS
 from .echo import echo
 from .help import Command
-from .options import where_option
+from .options import resampling_options, where_option
 from .progress import saying
 from .stores import opened
 
@@ -33,14 +32,7 @@ from .stores import opened
     show_default=True,
     help="Largest number of networks in the matrix of paired comparisons; 0 leaves the matrix out.",
 )
-@click.option(
-    "--resamples",
-    type=int,
-    default=DEFAULTS.resamples,
-    show_default=True,
-    help="Number of bootstrap resamples behind the 95 % intervals.",
-)
-@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Seed of the bootstrap resamples.")
+@resampling_options
 def report(
     store: Path, output: Path, filters: tuple[str, ...], title: str | None, most: int, resamples: int, seed: int
 ) -> None:

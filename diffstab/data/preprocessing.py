@@ -1,7 +1,7 @@
 """Preprocessing of image files to a network's input space: size, crop, interpolation, mean and standard deviation."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -54,6 +54,12 @@ class Preprocessing:
     std: tuple[float, ...]
     source: str
     exif_orientation: bool = False
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> "Preprocessing":
+        """Rebuilds one from JSON, which has lists where this has tuples."""
+        values: dict[str, Any] = {k: tuple(one) if isinstance(one, list) else one for k, one in told.items()}
+        return cls(**values)
 
     def __post_init__(self) -> None:
         one_of("crop mode", self.crop_mode, CROP_MODES)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..checks import a_text, positive_integer
 from ..data import Preprocessing
@@ -33,7 +33,6 @@ def kept_network(folder: Path) -> KeptNetwork | None:
     if not isinstance(config.get(PREPROCESSING), dict):
         return None
     try:
-        told: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in config[PREPROCESSING].items()}
         size = config["input_size"]
         if not isinstance(size, list) or len(size) != 3:
             raise ValueError(f"input_size is {size!r}; a list [C, H, W] is needed")
@@ -45,7 +44,7 @@ def kept_network(folder: Path) -> KeptNetwork | None:
         classes = positive_integer("num_classes", config["num_classes"], most=MOST_OUTPUTS)
         shape = Shape(channels, height, width, classes)
         spec = a_text("architecture", config["architecture"])
-        return KeptNetwork(spec, shape, Preprocessing(**told), folder / WEIGHTS_FILE)
+        return KeptNetwork(spec, shape, Preprocessing.of_json(config[PREPROCESSING]), folder / WEIGHTS_FILE)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{str(folder / 'config.json')!r} can't be understood ({error})") from error
 

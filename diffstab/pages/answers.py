@@ -1,11 +1,13 @@
 """The first sentences of a report: which network is the most stable, by how much, and what the numbers mean."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
+
+import numpy as np
 
 from ..results import LOWER, answer_of, flat
-from ..statistics import Interval
+from ..statistics import Interval, log_average
 from ..store import SEED_BY_SEED, Row
 
 FEW_ANSWERS = 3  # measurements that each get a sentence
@@ -52,16 +54,13 @@ def _lowest(known: Iterable[Row]) -> str | None:
         networks[network_of(row)].append(row)
     if len(networks) < 2:
         return None
-    (least, best), (more, second) = sorted(((_log_average(rows), rows) for rows in networks.values()), key=_first)[:2]
+    ranked = sorted(((_log_average(rows), rows) for rows in networks.values()), key=itemgetter(0))
+    (least, best), (more, second) = ranked[:2]
     lower = "about as low as" if more <= EQUAL * least else f"{more / least:.2g} times lower than" if least else "below"
     return (
         f"{shown(best[0])} has the lowest R_f, {_R_of(best, least)}: {lower} {shown(second[0])}, "
         f"{_R_of(second, more)}; not compared in pairs; {LOWER}"
     )
-
-
-def _first(found: tuple[float, list[Row]]) -> float:
-    return found[0]
 
 
 def _R_of(rows: Sequence[Row], average: float) -> str:
@@ -73,5 +72,5 @@ def _R_of(rows: Sequence[Row], average: float) -> str:
 
 
 def _log_average(rows: Sequence[Row]) -> float:
-    values = [float(row["R"]["value"]) for row in rows]
-    return math.exp(sum(map(math.log, values)) / len(values)) if min(values) > 0 else 0.0
+    values = np.array([row["R"]["value"] for row in rows], dtype=np.float64)
+    return log_average(values)[0] if values.min() > 0 else 0.0

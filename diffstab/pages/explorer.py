@@ -1,7 +1,5 @@
 """The explorer: a page that deforms images live, as delta, temperature and cutoff say."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ from PIL import Image, ImageOps
 from ..data import EMBEDDED_FOLDER
 from ..fields import largest_xi
 from ..options import DEFAULT_CUTOFF, GAUSSIAN_SIGMA
-from .page import STATIC, page
+from .page import STATIC, page, png_address
 
 SIDE = 256  # longer side of images shown, pixels; that of the package's photographs
 LEAST_SIDE, MOST_SIDE = 16, 512
@@ -60,11 +58,8 @@ def picture_of(path: Path, side: int = SIDE) -> Picture:
         image = image.resize(size, Image.Resampling.LANCZOS)
     if min(image.size) < 2:
         raise ValueError(f"{path.name} is {image.width} x {image.height} pixels; each side must have at least 2")
-    content = io.BytesIO()
-    image.save(content, format="PNG", optimize=True)
-    address = f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
     name = path.stem if path.parent == EMBEDDED_FOLDER / "photos" else path.name
-    return Picture(name, *image.size, *file_size, address)
+    return Picture(name, *image.size, *file_size, png_address(image))
 
 
 def explorer_page(images: Sequence[Path] = (), side: int = SIDE) -> str:

@@ -3,11 +3,14 @@
 import base64
 import hashlib
 import html
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
+
+from PIL import Image
 
 from ..checks import escaped
 
@@ -84,3 +87,14 @@ def _visible(value: Any) -> Any:
 def _hash(text: str) -> str:
     """The name of an inline element in a Content-Security-Policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def png_address(image: Image.Image) -> str:
+    """The `data:` address of an image as PNG.
+
+    >>> png_address(Image.new("L", (1, 1)))[:30]
+    'data:image/png;base64,iVBORw0K'
+    """
+    content = io.BytesIO()
+    image.save(content, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"

@@ -1,7 +1,5 @@
 """Pictures of x, tau x and x + eta: the first image of a measurement, made again from its row."""
 
-import base64
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +14,7 @@ from ..perturbations import Transformation, perturbation
 from ..provenance import image_digests, images_sha256
 from ..results import Row
 from ..streams import StreamKeys, choose, sphere_noise
+from .page import png_address
 
 LARGEST_SIDE = 512  # pixels
 NAMES = ("x", "tau x", "x + eta")
@@ -82,7 +81,7 @@ def _found(row: Row, data_dir: str | None) -> tuple[ImageSet, int]:
             f"the transformation {row['transform']} is code of your own; a report runs those of the package"
         )
     told = row.get("preprocessing")
-    preprocessing = None if told is None else Preprocessing(**{k: _tupled(value) for k, value in told.items()})
+    preprocessing = None if told is None else Preprocessing.of_json(told)
     if preprocessing is not None and max(preprocessing.size) > LARGEST_SIDE:
         raise ValueError(f"the images have {max(preprocessing.size)} pixels a side; at most {LARGEST_SIDE} are allowed")
     split = {"split": row["split"]} if row.get("split") else {}
@@ -91,10 +90,6 @@ def _found(row: Row, data_dir: str | None) -> tuple[ImageSet, int]:
     if embedded and _digest(dataset, chosen) != row["data_sha256"]:
         raise ValueError(f"the measured images are others than those of {name} in the package; measure these")
     return dataset, int(chosen[0])
-
-
-def _tupled(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _digest(dataset: ImageSet, chosen: Tensor) -> str:
@@ -123,6 +118,4 @@ def _pixels(dataset: ImageSet, images: list[Tensor]) -> Iterator[Tensor]:
 def _address(pixels: Tensor) -> str:
     """A PNG as a `data:` address; values beyond black and white are cut."""
     whole = (pixels.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    content = io.BytesIO()
-    Image.fromarray(whole[..., 0] if whole.shape[-1] == 1 else whole).save(content, format="PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
+    return png_address(Image.fromarray(whole[..., 0] if whole.shape[-1] == 1 else whole))

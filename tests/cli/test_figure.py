@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 TINY = "measure: {model: lenet, images: 20, resamples: 100, cutoff: [3, 5]}\n"
 NAME = "fig03-datasets"
 SCRIPTS = {path.stem for path in (Path(__file__).parents[2] / "scripts" / "figures").glob("*.py")}
-HELPERS = {"figure_command", "gallery", "readme_picture", "report_picture"}
+HELPERS = {"figure_command", "gallery", "readme_picture", "page_pictures"}
 
 
 @pytest.fixture

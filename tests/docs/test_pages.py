@@ -1,5 +1,6 @@
 """README and the pages: prompts print what is shown, other commands are understood, links lead somewhere."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -19,11 +20,16 @@ RUN = [page for page in ALL if any(block.language in ("console", "pycon", "pytho
 def test_a_page_prints_what_it_shows(page, tmp_path, monkeypatch):
     """To the digit, as a reader would run it in an empty folder, with the file that the page says to write."""
     monkeypatch.chdir(tmp_path)
+    write_own_code(page)
+    shown = sum(len(re.findall(r"^\$ diffstab", block.text, re.M)) for block in blocks(page))
+    assert run_page(page).agreed >= shown
+
+
+def write_own_code(page):
+    """Writes the class of a page into own.py, as the page says to do."""
     for block in blocks(page):
         if found := re.search(r"^class Net.*?\n\n\n", block.text, re.DOTALL | re.MULTILINE):
             Path("own.py").write_text(f"import torch\nfrom torch import nn\n\n\n{found[0]}")
-    shown = sum(len(re.findall(r"^\$ diffstab", block.text, re.M)) for block in blocks(page))
-    assert run_page(page) >= shown
 
 
 @pytest.mark.parametrize("page", ALL, ids=lambda page: page.stem)
@@ -63,6 +69,28 @@ def test_links_lead_somewhere(page):
         assert target.startswith(("https://", "#")) or file.exists() or file.name == "errors.md", target
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "command"),
+    [
+        ("compare", "measure lenet"),
+        ("your-own-model", "measure own:Net --checkpoint own.safetensors --images 200"),
+    ],
+)
+def test_numbers_of_a_page_are_the_commands(cli, page, command, tmp_path, monkeypatch):
+    """The first numbers that a newcomer sees are of the same images, whichever way they are measured."""
+    monkeypatch.chdir(tmp_path)
+    write_own_code(ROOT / "docs" / f"{page}.md")
+    names = run_page(ROOT / "docs" / f"{page}.md").names
+    result = names["result"] if "result" in names else names["results"]["lenet"]
+    answer = cli(*command.split(), "--json")
+    assert answer.exit_code == 0, answer.stderr
+    row = json.loads(answer.stdout)
+    assert row["R"] == pytest.approx(result.R._asdict(), rel=1e-6)
+    assert (row["data_sha256"], row["weights_sha256"]) == (result.data_sha256, result.weights_sha256)
+    assert "classes" not in answer.stderr.replace("10 classes", "")  # a random choice has all of them
+
+
 TERMS = {  # by their places in the glossary
     "cell": "cells?", "convention": "conventions?", "cutoff": "cutoffs?", "draw": r"draws?(?= of| per)", "eta": "eta",
     "fold": "folds?", "row": "rows?", "tau": "tau", "temperature": "temperatures?", "xi": "Xi",
@@ -87,6 +115,8 @@ def test_readme_is_short_and_complete_by_itself():
     """At most 130 lines; where it is shown alone, as the installed package has it, no link is relative."""
     text = README.read_text("utf-8")
     assert len(text.splitlines()) <= 130
+    (python,) = [block.text for block in blocks(README) if block.language == "pycon"]
+    assert len(python.splitlines()) <= 6
     hook = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["metadata"]["hooks"]
     for rule in hook["fancy-pypi-readme"]["substitutions"]:
         text = re.sub(rule["pattern"], rule["replacement"], text)

@@ -86,8 +86,15 @@ def agree(shown: str, output: str) -> bool:
     return doctest.OutputChecker().check_output(f"{shown}\n", f"{output}\n", FLAGS)
 
 
-def run_page(page: Path) -> int:
-    """Runs all blocks of a page in order, in the current folder; returns how many outputs agreed.
+class Ran(NamedTuple):
+    """How many outputs of a page agreed, and the names that its Python blocks left."""
+
+    agreed: int
+    names: dict[str, Any]
+
+
+def run_page(page: Path) -> Ran:
+    """Runs all blocks of a page in order, in the current folder.
 
     Raises AssertionError where one differs from what is shown.
     """
@@ -108,4 +115,4 @@ def run_page(page: Path) -> int:
                     output = printed(command)
                     assert agree(shown, output), f"{page.name}: {command}\nshown:\n{shown}\nprinted:\n{output}"
                     count += 1
-    return count
+    return Ran(count, names)

@@ -12,6 +12,7 @@ import matplotlib
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 
 from ...options import INTERPOLATIONS, base_name
+from ...results import LOWER
 
 
 class Look(NamedTuple):
@@ -39,7 +40,7 @@ FAMILY_NAMES = {
 OTHER = Look("#8a8a8a", "o")
 QUANTITIES = {"R": Look("#bb5566", "^"), "D": Look("#ddaa33", "s"), "G": Look("#004488", "o")}
 AXES = {  # what the axis of a quantity says
-    "R": "$R_f$ (lower is more stable)",
+    "R": f"$R_f$ ({LOWER})",
     "D": "$D_f$ (change under deformations)",
     "G": "$G_f$ (change under noise)",
     "1/G": "$1/G_f$ (inverse change under noise)",
