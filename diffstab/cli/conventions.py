@@ -43,7 +43,7 @@ def tell_both(found: "BothConventions", output: Path | None, as_json: bool) -> N
     paper = found.paper
     echo(
         f"{paper.model} ({paper.model_source}, {paper.weights_shown}) on {paper.images} images of {paper.dataset}, "
-        f"{paper.average}, seed {paper.seed}"
+        f"{paper.settings.average}, seed {paper.settings.seed}"
     )
     whole = [{letter: getattr(one, letter) for letter in "DGR"} for one in (paper, found.reference)]
     lines: list[tuple[str, str, str, dict[str, Interval] | None]] = [("paper", "", "", whole[0])]

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from ..options import ENSEMBLE
 from .echo import echo
 from .help import PHOTOS_TOLD, Command
 from .options import ensemble_options, interpolation_option, make_ensemble, seed_option
@@ -20,7 +19,7 @@ PLAIN = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "RGBA": "RGBA"}
 @click.command(cls=Command, epilog=PHOTOS_TOLD)
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@ensemble_options()
+@ensemble_options
 @interpolation_option
 @seed_option
 @click.option(
@@ -61,7 +60,7 @@ def deformed_file(source: Path, target: Path, interpolation: str, seed: int, dra
     check_writable(target)
     image = ImageOps.exif_transpose(read_image(image_path(source)))
     image = image.convert(PLAIN.get(image.mode, "RGB"))
-    ensemble = make_ensemble((image.height, image.width), **{key: options[key] for key in ENSEMBLE})
+    ensemble = make_ensemble((image.height, image.width), **options)
     field = ensemble.sample(keys, dtype=torch.float64)
     pixels = torch.from_numpy(np.atleast_3d(np.array(image))).permute(2, 0, 1).to(torch.float64)
     deformed = deform_images(pixels, field[0], interpolation).round().clamp(0, 255).to(torch.uint8)

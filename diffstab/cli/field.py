@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from ..options import ENSEMBLE
 from .echo import echo, echo_json
 from .help import Command
 from .options import ensemble_options, make_ensemble
@@ -14,7 +13,7 @@ from .progress import saying
 
 @click.command(cls=Command)
 @click.option("--size", required=True, metavar="N or HxW", help="Size of the images in pixels: 224 or 240x320.")
-@ensemble_options()
+@ensemble_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def field(size: str, as_json: bool, **options: Any) -> None:
     """Show the numbers of random deformations: modes, size, temperature range, probability of folds.
@@ -29,7 +28,7 @@ def field(size: str, as_json: bool, **options: Any) -> None:
       diffstab field --size 32 --cutoff 10 --temperature 1e-3
     """
     with saying("computing the numbers of the deformations"):
-        found = found_fields(parsed_size(size), {key: options[key] for key in ENSEMBLE})
+        found = found_fields(parsed_size(size), options)
     if as_json:
         echo_json({name: None if value == math.inf else value for name, value in found.items()})
         return

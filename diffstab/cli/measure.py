@@ -7,25 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options import AVERAGES, BATCH_NORMS, NOISE_RADIUS_RULES, PRECISIONS, TRANSFORMS, WEIGHTS, MeasureOptions
+from ..options import CONVENTIONS, MeasureOptions, settings_of
 from .conventions import BOTH, both_conventions, refuse_beside_both, tell_both
 from .echo import echo, echo_json
 from .gate import Gate, gate_options, gate_taken
 from .help import MEASURE_GROUPS, Command
-from .options import (
-    data_options,
-    device_option,
-    ensemble_options,
-    interpolation_option,
-    model_argument,
-    network_options,
-    output_option,
-    preprocessing_options,
-    resamples_option,
-    seed_option,
-    store_option,
-    trust_option,
-)
+from .options import model_argument, option_of, options_of, output_option, store_option
 from .progress import watched
 from .remeasure import asked_by_row, mend, tell_differences
 from .tables import print_results
@@ -33,110 +20,18 @@ from .tables import print_results
 if TYPE_CHECKING:
     from ..results import StabilityResult
 
-USUAL = MeasureOptions()
+CONVENTION = option_of(
+    settings_of(MeasureOptions)["convention"],
+    type=click.Choice([*CONVENTIONS, BOTH]),
+    help="Definitions to follow: the paper's text (paper) or its published code (reference); `both` measures with each "
+    "and compares.",
+)
 
 
 @click.command(cls=Command, groups=MEASURE_GROUPS)
 @model_argument
-@network_options
-@click.option(
-    "--weights",
-    type=click.Choice(WEIGHTS),
-    default=USUAL.weights,
-    show_default=True,
-    help="Weights of the network: published ones (pretrained), or random ones as before training (init).",
-)
-@click.option(
-    "--checkpoint", type=click.Path(path_type=Path), help="File with your trained weights; replaces --weights."
-)
-@click.option(
-    "--weights-key",
-    metavar="KEY",
-    help="Key of the state dict inside --checkpoint if it holds several, for example state_dict_ema.",
-)
-@data_options
-@preprocessing_options
-@ensemble_options(BOTH)
-@click.option(
-    "--transform",
-    type=click.Choice(TRANSFORMS),
-    default=USUAL.transform,
-    show_default=True,
-    help="Transformation of the images: the paper's random smooth deformations (diffeo), or translations, rotations "
-    "or scalings with the same displacement --delta.",
-)
-@interpolation_option
-@click.option(
-    "--average",
-    type=click.Choice(AVERAGES),
-    default=USUAL.average,
-    show_default=True,
-    help="Average of the squared changes over images and draws.",
-)
-@click.option(
-    "--noise-radius",
-    type=click.Choice(NOISE_RADIUS_RULES),
-    help="Norm of the noise: the norm of the images' change by deformation, averaged over all images (ensemble), or "
-    "that of each image by itself (per-image).  [default: as --convention says]",
-)
-@click.option(
-    "--noise-norm",
-    type=float,
-    help="Norm ||eta|| of the noise as a number, in units of the network's input; replaces --noise-radius.",
-)
-@click.option(
-    "--layers",
-    metavar="auto|all|NAME,...",
-    help="Layers to measure besides the output: the main blocks (auto), all, or names in which * and ? stand for any "
-    "text, for example 'layer*,fc'.",
-)
+@options_of(MeasureOptions, convention=CONVENTION)
 @click.option("--with-init", is_flag=True, help="Measure the network before training (random weights) too.")
-@click.option(
-    "--batch-norm",
-    type=click.Choice(BATCH_NORMS),
-    help="Statistics that batch normalisation uses: those stored in training (running), or those of each batch "
-    "(batch).  [default: running; batch with --weights init]",
-)
-@click.option(
-    "--images", type=int, default=USUAL.images, show_default=True, help="Number of images, chosen by the seed."
-)
-@click.option(
-    "--draws",
-    type=int,
-    default=USUAL.draws,
-    show_default=True,
-    help="Number of random deformations, and of noise vectors, per image.",
-)
-@click.option(
-    "--until-precision",
-    type=float,
-    metavar="P",
-    help="Width of the interval to reach, log(R_high / R_low), for example 0.1: takes more images, then more draws, "
-    "until the 95 % interval of R_f is that narrow or the data run out.",
-)
-@seed_option
-@click.option(
-    "--batch-size",
-    type=int,
-    default=USUAL.batch_size,
-    show_default=True,
-    help="Largest number of images per forward pass.",
-)
-@resamples_option
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default=USUAL.precision,
-    show_default=True,
-    help="Floating-point precision of network and images.",
-)
-@click.option("--amp", is_flag=True, help="Run the network in mixed precision (autocast), and print the error it adds.")
-@click.option("--channels-last", is_flag=True, help="Use PyTorch's memory layout channels_last for the network.")
-@click.option("--compile", is_flag=True, help="Compile the network with torch.compile.")
-@click.option(
-    "--workers", type=int, default=USUAL.workers, show_default=True, help="Number of processes that load images."
-)
-@device_option
 @store_option(required=False, help="Folder of stored results to add this one to, with the values of each image.")
 @click.option(
     "--from-row",
@@ -145,7 +40,6 @@ USUAL = MeasureOptions()
     "shows keys.",
 )
 @gate_options
-@trust_option
 @output_option("--output", help="File for the result as JSON, besides what is printed.")
 @output_option("--report", help="File for an HTML page with the result and plots.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")

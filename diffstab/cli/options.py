@@ -1,4 +1,4 @@
-"""Options that several commands share; choices and defaults come from `diffstab.options.choices`."""
+"""Options of the commands, made from the settings, and options that several commands share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,27 +6,9 @@ from typing import Any
 
 import click
 
-from ..options import (
-    CONVENTIONS,
-    CUTOFF_RULES,
-    DATASETS,
-    DEFAULT_CONVENTION,
-    DEFAULT_CUTOFF,
-    DEFAULT_DATASET,
-    DEFAULT_DELTA,
-    DEFAULT_MODEL,
-    DEFAULT_SPLIT,
-    DEFAULTS,
-    DELTA_RULES,
-    DIFFEO,
-    EMBEDDED,
-    INTERPOLATIONS,
-    SPLITS,
-)
+from ..options import DIFFEO, CommandOptions, MeasureOptions, Setting, settings_of
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-ELSEWHERE = [name for name in DATASETS if name not in (*EMBEDDED, "folder")]  # not in the package
-FROM_WEIGHTS = "[default: from the weights or the data set]"
 
 
 def together(*options: Decorator) -> Decorator:
@@ -45,146 +27,33 @@ def none_if_empty(context: click.Context, parameter: click.Parameter, value: tup
     return list(value) or None
 
 
-size_options = together(
-    click.option(
-        "--cutoff",
-        type=float,
-        default=DEFAULT_CUTOFF,
-        show_default=True,
-        help="Cutoff c, the highest frequency in the deformations: half-waves per side of the image.",
-    ),
-    click.option(
-        "--delta",
-        type=float,
-        help="Size of the deformations: root-mean-square displacement in pixels.  "
-        f"[default: {DEFAULT_DELTA:g}, unless --temperature is given]",
-    ),
-    click.option(
-        "--temperature",
-        type=float,
-        metavar="T",
-        help="Temperature T of the deformations, proportional to their mean squared displacement; an alternative to "
-        "--delta.",
-    ),
-)
+def option_of(one: Setting, **changed: Any) -> Decorator:
+    """Makes the option of a setting; `changed` replaces arguments of `click.option`."""
+    about = one.about
+    kind = click.Choice(about.allowed) if about.allowed else click.Path(path_type=Path) if about.path else one.kind
+    given: dict[str, Any] = {"help": about.help, "default": one.shown, "show_default": one.shown is not None}
+    given |= {"is_flag": True} if one.kind is bool else {"type": kind, "metavar": about.metavar}
+    given |= {"multiple": True, "callback": none_if_empty} if about.several else {}
+    return click.option(about.flags or f"--{one.name.replace('_', '-')}", one.name, **{**given, **changed})
 
 
-def ensemble_options(*more: str) -> Decorator:
-    """Options of the random deformations; `more` names further values of --convention."""
-    comparing = "; `both` measures with each and compares" if more else ""
-    return together(
-        size_options,
-        click.option(
-            "--convention",
-            type=click.Choice([*CONVENTIONS, *more]),
-            default=DEFAULT_CONVENTION,
-            show_default=True,
-            help=f"Definitions to follow: the paper's text (paper) or its published code (reference){comparing}.",
-        ),
-        click.option(
-            "--cutoff-rule",
-            type=click.Choice(CUTOFF_RULES),
-            help="Modes (i, j) that the cutoff keeps: i^2 + j^2 <= c^2 (disk), or sqrt(i^2 + j^2) < c + 1/2 "
-            "(half-integer).  [default: as --convention says]",
-        ),
-        click.option(
-            "--delta-rule",
-            type=click.Choice(DELTA_RULES),
-            help="Formula between T and delta: exact, or the paper's approximation for large cutoffs (asymptotic).  "
-            "[default: as --convention says]",
-        ),
-    )
+def options_of(options: type[CommandOptions], **changed: Decorator) -> Decorator:
+    """Makes the options of a command from its settings; `changed` replaces some."""
+    return together(*(changed.get(name) or option_of(one) for name, one in settings_of(options).items()))
 
 
+def measure_options(*names: str) -> Decorator:
+    """Makes some of the options of `diffstab measure`."""
+    return together(*(option_of(settings_of(MeasureOptions)[name]) for name in names))
+
+
+ensemble_options = measure_options("cutoff", "delta", "temperature", "convention", "cutoff_rule", "delta_rule")
+interpolation_option, device_option, seed_option = map(measure_options, ("interpolation", "device", "seed"))
+trust_option = measure_options("trust")
 model_argument = click.argument("network", metavar="[MODEL]", required=False)  # for `--model`; see `Command`
-network_options = together(
-    click.option(
-        "--model",
-        default=DEFAULT_MODEL,
-        show_default=True,
-        help="Network to measure: NAME, paper:NAME, timm:NAME[.TAG], torchvision:NAME[@WEIGHTS], hf-hub:USER/NAME, "
-        "local-dir:PATH, or your own code as MODULE:CALLABLE or FILE.py:CALLABLE. `diffstab models` lists names.",
-    ),
-    click.option("--num-classes", type=int, help=f"Number of outputs of the network.  {FROM_WEIGHTS}"),
-    click.option("--in-chans", type=int, help=f"Number of channels of the network's input.  {FROM_WEIGHTS}"),
-    click.option(
-        "--model-kwargs",
-        multiple=True,
-        metavar="NAME=VALUE",
-        callback=none_if_empty,
-        help="Argument for the network's constructor, for example depth=12. Repeat the option for several.",
-    ),
-)
-data_options = together(
-    click.option(
-        "--dataset",
-        default=DEFAULT_DATASET,
-        show_default=True,
-        help=f"Images: {' or '.join(EMBEDDED)}, in the package; {', '.join(ELSEWHERE)}, in the folder --data-dir; or "
-        "`folder`, your own images in --data-dir.",
-    ),
-    click.option(
-        "--data-dir", type=click.Path(path_type=Path), help="Folder of the data set, unless it comes with the package."
-    ),
-    click.option("--download", is_flag=True, help="Download the data set into --data-dir if it is missing there."),
-    click.option(
-        "--split",
-        default=DEFAULT_SPLIT,
-        show_default=True,
-        help=f"Part of the data set: {', '.join(SPLITS)}, or another usual name such as validation.",
-    ),
-)
-preprocessing_options = together(
-    click.option("--img-size", type=int, help=f"Side of the network's square input, in pixels.  {FROM_WEIGHTS}"),
-    click.option(
-        "--crop-pct",
-        type=float,
-        help=f"Share of the resized image's side that the central crop keeps, for example 0.875.  {FROM_WEIGHTS}",
-    ),
-    click.option(
-        "--mean",
-        metavar="M[,M,M]",
-        help=f"Mean per channel that is subtracted from pixel values in [0, 1].  {FROM_WEIGHTS}",
-    ),
-    click.option(
-        "--std",
-        metavar="S[,S,S]",
-        help="Standard deviation per channel that pixel values in [0, 1] are divided by, after the mean is "
-        f"subtracted.  {FROM_WEIGHTS}",
-    ),
-    click.option("--exif-orientation", is_flag=True, help="Rotate image files upright, as their EXIF tag says."),
-)
-trust_option = click.option(
-    "--trust",
-    multiple=True,
-    metavar="NAME",
-    callback=none_if_empty,
-    help="Name of code, a file, a folder or a hub network that may be loaded although only a stored row, a sweep or "
-    "a config.json asks for it. Repeat the option for several.",
-)
-interpolation_option = click.option(
-    "--interpolation",
-    type=click.Choice(INTERPOLATIONS),
-    default=DEFAULTS.interpolation,
-    show_default=True,
-    help="Interpolation between pixels: bilinear (Eq. 15), or with a Gaussian kernel (Eq. 16).",
-)
-device_option = click.option(
-    "--device", default="auto", show_default=True, help="Device to run on: auto, cpu, cuda, cuda:1 or mps."
-)
-seed_option = click.option(
-    "--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Seed of all random numbers."
-)
-resamples_option = click.option(
-    "--resamples",
-    type=int,
-    default=DEFAULTS.resamples,
-    show_default=True,
-    help="Number of bootstrap resamples behind the 95 % intervals.",
-)
 resampling_options = together(
-    resamples_option,
-    click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Seed of the bootstrap resamples."),
+    measure_options("resamples"),
+    option_of(settings_of(MeasureOptions)["seed"], help="Seed of the bootstrap resamples."),
 )
 where_option = click.option(
     "--where",

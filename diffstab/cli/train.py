@@ -3,130 +3,30 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options import CUTOFF_RULES, LOSSES, OPTIMIZERS, RECIPES, SCHEDULES, SELECTIONS, STARTS, TrainOptions
+from ..options import Recipe, TrainOptions, settings_of
 from .echo import echo, echo_json
 from .help import TRAIN_GROUPS, Command
-from .options import Decorator, model_argument, trust_option
+from .options import model_argument, option_of, options_of
 from .progress import duration
 
 if TYPE_CHECKING:
     from ..training import EpochReport, Logger, Trained
 
-DEFAULTS = {f.name: f.default for f in fields(TrainOptions)}
 INTERRUPTED = {signal.SIGINT: 130, signal.SIGTERM: 143}  # exit status, as shells have it
 
 
-def option(flags: str, **settings: Any) -> Decorator:
-    """Makes an option of `TrainOptions` with its default; if it has none, the recipe sets the value."""
-    default = DEFAULTS[flags.partition("/")[0].removeprefix("--").replace("-", "_")]
-    return click.option(flags, default=default, show_default=default is not None, **settings)
+BY_RECIPE = {name: option_of(one, default=None, show_default=False) for name, one in settings_of(Recipe).items()}
 
 
 @click.command(cls=Command, groups=TRAIN_GROUPS)
 @model_argument
-@option(
-    "--model",
-    help="Network to train: NAME, paper:NAME, timm:NAME or torchvision:NAME. NAME-w0.25 gives one of the paper's "
-    "networks a quarter of its width.",
-)
-@option("--dataset", help="Data set with labels that fits into memory, such as mnist5k, fashionmnist or cifar10.")
-@option("--data-dir", type=click.Path(), help="Folder of the data set, unless it comes with the package.")
-@option("--download", is_flag=True, help="Download the data set into --data-dir if it is missing there.")
-@option(
-    "--recipe",
-    type=click.Choice(list(RECIPES)),
-    help="Recipe, which sets every option that shows no default here: the paper's (paper), its transfer from ImageNet "
-    "(transfer), its published code (reference), or a short one for two cores (laptop).",
-)
-@option(
-    "--epochs",
-    type=int,
-    help="Epochs over the full training set. A smaller --train-size gets more epochs, so that the number of steps "
-    "stays the same.",
-)
-@option(
-    "--train-size",
-    type=int,
-    help="Number of training images, the same number of each class, chosen by the seed.  [default: all]",
-)
-@option("--label-noise", type=float, help="Share of the training labels that are replaced by another class.")
-@option("--seed", type=int, help="Seed of the initial weights, the choice and order of images, and augmentation.")
-@option("--batch-size", type=int, help="Number of images per step.")
-@option("--optimizer", type=click.Choice(OPTIMIZERS), help="Optimiser: SGD with --momentum, or Adam.")
-@option("--lr", type=float, help="Learning rate at the start.")
-@option("--head-lr", type=float, help="Learning rate of the last layer at the start, if it differs from --lr.")
-@option("--momentum", type=float, help="Momentum of SGD.")
-@option("--weight-decay", type=float, help="Weight decay of the optimiser, for example 5e-4.")
-@option("--decay-vectors/--no-decay-vectors", help="Apply weight decay to biases and batch-norm parameters too.")
-@option(
-    "--schedule",
-    type=click.Choice(SCHEDULES),
-    help="Schedule of the learning rate: cosine down to 0, exponential (times --gamma after each epoch), or constant.",
-)
-@option(
-    "--cosine-span",
-    type=float,
-    help="Share of the epochs after which the cosine schedule reaches 0. Below 1, the rate rises again.",
-)
-@option("--gamma", type=float, help="Factor on the learning rate after each epoch of the exponential schedule.")
-@option(
-    "--start",
-    type=click.Choice(STARTS),
-    help="Initial weights: random (init), or published ImageNet weights in all layers but the last (imagenet).",
-)
-@option("--translate", type=int, help="Largest random shift of a training image, in pixels.")
-@option("--flip/--no-flip", help="Mirror half of the training images left to right.  [default: not for digits]")
-@option(
-    "--diffeo-temperature",
-    type=float,
-    help="Temperature T of random deformations that augment the training images; 0 makes none.",
-)
-@option("--diffeo-cutoff", type=float, help="Cutoff c of the random deformations that augment the training images.")
-@option(
-    "--diffeo-cutoff-rule",
-    type=click.Choice(CUTOFF_RULES),
-    help="Modes (i, j) that --diffeo-cutoff keeps: i^2 + j^2 <= c^2 (disk), or sqrt(i^2 + j^2) < c + 1/2 "
-    "(half-integer).",
-)
-@option(
-    "--loss",
-    type=click.Choice(LOSSES),
-    help="Loss to minimise: cross-entropy, or the soft hinge of one class against the others.",
-)
-@option(
-    "--alpha",
-    type=float,
-    help="Scale of the output alpha (f - f_0), the change of the network f since its initialisation f_0: small values "
-    "learn features, large ones train lazily.  [default: train f itself]",
-)
-@option(
-    "--select",
-    type=click.Choice(SELECTIONS),
-    help="Epoch whose weights are kept: the best on held-out training images (validation), the last one, or the best "
-    "on test images (test).",
-)
-@option("--holdout", type=float, help="Share of the training images held out for --select validation.")
-@option(
-    "--ema",
-    type=float,
-    help="Decay per step of a moving average of the weights, which is kept instead of them; 0 keeps the weights.",
-)
-@option("--bfloat16/--float32", help="Train in mixed precision (bfloat16 autocast), or in float32.")
-@option("--channels-last/--no-channels-last", help="Use PyTorch's memory layout channels_last.")
-@option("--compile/--no-compile", help="Compile the network with torch.compile.")
-@option(
-    "--stability-images",
-    type=int,
-    help="Number of test images on which R_f is measured after 0, 1, 2, 4, ... epochs; 0 measures none.",
-)
-@trust_option
-@option("--device", help="Device to train on: auto, cpu, cuda, cuda:1 or mps.")
+@options_of(TrainOptions, **BY_RECIPE)
 @click.option(
     "--output", metavar="DIR", required=True, help="Folder of the run. A run that was stopped there continues."
 )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ..options import GIVEN
+from ..options import GIVEN, MeasureSettings, Role, names_with
 from ..provenance import git_commit, images_sha256, indices_sha256, network_sha256, versions, weights_sha256
 from ..results import ErrorRate, RawValues, StabilityResult
 from ..statistics import Array, Statistic, binomial_interval, largest_ratio
@@ -40,7 +40,7 @@ def assemble(model: Network, images: Images, found: Passes, start: float, note: 
     layers, values = layer_profile(second.layers, raw, exponents, estimates, setup, note)
     return StabilityResult(
         **_named(model, images),
-        **_chosen(setup),
+        settings=_used(setup, model),
         D=estimates["D"],
         G=estimates["G"],
         R=estimates["R"],
@@ -55,7 +55,10 @@ def assemble(model: Network, images: Images, found: Passes, start: float, note: 
         noise_radius=float(averaged(radii.reshape(-1, 1), Statistic(settings.average))),
         fold_fraction=_mean(first.folds),
         clamped_fraction=_mean(first.clamped),
-        batch_norm=batch_norm_used(model, settings.batch_norm),
+        radius_average=settings.average,
+        median_rule=setup.statistic.median_rule,
+        pairs=setup.statistic.pairs,
+        device=str(setup.device),
         batch_order=_order(images) if setup.whole(model) else None,
         versions=versions(),
         git_commit=git_commit(),
@@ -149,26 +152,14 @@ def _named(model: Network, images: Images) -> dict[str, Any]:
     }
 
 
-def _chosen(setup: Setup) -> dict[str, Any]:
-    """Every setting of the measurement."""
+def _used(setup: Setup, model: Network) -> MeasureSettings:
+    """The settings as they were used."""
     settings, transformation = setup.settings, setup.transformation
-    ensemble = ("cutoff", "cutoff_rule", "temperature", "delta_rule")
-    return {
-        "transform": transformation.name,
-        "delta": transformation.delta,
-        **{name: getattr(transformation, name, None) for name in ensemble},
-        "draws": settings.draws,
-        "interpolation": settings.interpolation,
-        "average": settings.average,
-        "noise_radius_rule": str(settings.noise_radius) if settings.noise_norm is None else GIVEN,
-        "noise_norm": settings.noise_norm,
-        "radius_average": settings.average,
-        "median_rule": setup.statistic.median_rule,
-        "pairs": setup.statistic.pairs,
-        "convention": setup.convention.name,
-        "batch_size": settings.batch_size,
-        "resamples": settings.resamples,
-        "device": str(setup.device),
-        "seed": settings.seed,
-        "layers_asked": settings.layers,
-    }
+    ensemble = {name: getattr(transformation, name, None) for name in names_with(MeasureSettings, Role.DEFORMS)}
+    return settings.used(
+        transform=transformation.name,
+        delta=transformation.delta,
+        **ensemble,
+        noise_radius=settings.noise_radius if settings.noise_norm is None else GIVEN,
+        batch_norm=batch_norm_used(model, setup.batch_norm),
+    )

@@ -8,15 +8,16 @@ from torch import nn
 
 from ..data import ImageSet, load_dataset
 from ..models import LoadedModel, Override, Shape, label_map, resolve_model
-from ..options import DIFFEO, ENSEMBLE, MeasureOptions
+from ..options import DIFFEO, MeasureOptions
 from ..perturbations import Transformation, perturbation
 from ..processes import ALONE, Processes, chosen_device, local_device, taking_turns
 from ..provenance import network_sha256, weights_sha256
 from ..results import weights_shown
 from ..streams import choose
 from .adaptive import until_precise
+from .arguments import Given
 from .forward import told_as_value_error
-from .measure import measure
+from .measure import measure_given
 from .modules import network_in, plain
 
 if TYPE_CHECKING:
@@ -68,20 +69,18 @@ def measure_cell(
         reporter.begins("\n".join([_title(loaded, images, count, options, device), *about]))
         about.clear()  # told once
         with told_as_value_error(options.model, images.shape):
-            return measure(
+            given = Given(
                 network,
                 images,
-                transformation,
-                convention=options.convention,
                 label_outputs=lambda outputs: _label_outputs(loaded, images, outputs),
                 count=count,
-                draws=draws,
+                workers=options.workers,
                 device=device,
                 progress=reporter.moves,
                 note=reporter.notes_once,
                 processes=processes,
-                **{name: getattr(options, name) for name in KNOBS},
             )
+            return measure_given(given, transformation, replace(options, draws=draws))
 
     if options.until_precision is None:
         result = measured(count, options.draws)
@@ -101,11 +100,6 @@ def network_hashes(options: MeasureOptions) -> tuple[str | None, str | None]:
     loaded = _model(options, _images(options, ALONE))
     placed = plain(network_in(_placed(loaded, replace(options, compile=False), torch.device("cpu"))))
     return network_sha256(placed), weights_sha256(placed)
-
-
-KNOBS = tuple(
-    "average noise_radius noise_norm interpolation layers seed batch_size batch_norm resamples amp workers".split()
-)
 
 
 def _images(options: MeasureOptions, processes: Processes) -> ImageSet:
@@ -141,7 +135,16 @@ def _model(options: MeasureOptions, dataset: ImageSet) -> LoadedModel:
 def _transformation(options: MeasureOptions, images: ImageSet) -> Transformation:
     if options.transform != DIFFEO:
         return perturbation(options.transform, images.shape[1:], delta=options.delta)
-    return perturbation(DIFFEO, images.shape[1:], **{name: getattr(options, name) for name in ENSEMBLE})
+    return perturbation(
+        DIFFEO,
+        images.shape[1:],
+        cutoff=options.cutoff,
+        delta=options.delta,
+        temperature=options.temperature,
+        convention=options.convention,
+        cutoff_rule=options.cutoff_rule,
+        delta_rule=options.delta_rule,
+    )
 
 
 def _placed(loaded: LoadedModel, options: MeasureOptions, device: torch.device) -> Any:

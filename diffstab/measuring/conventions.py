@@ -90,9 +90,9 @@ def _changed(name: str, numbers: dict[str, Interval] | None) -> Changed:
 def _recomputed(paper: "StabilityResult", name: str) -> dict[str, Interval] | None:
     """Recomputes D, G and R with one statistic changed; None if the changes of each output were not kept."""
     rules = {rule: getattr(PAPER, rule) for rule in RECOMPUTED} | {name: getattr(REFERENCE, name)}
-    statistic = Statistic(paper.average, **rules)
-    chosen = {name: getattr(paper, name) for name in ("radius_average", "resamples", "seed")}
+    used = paper.settings
+    statistic, average = Statistic(used.average, **rules), paper.radius_average
     try:
-        return paper.raw.estimates(statistic, **chosen)
+        return paper.raw.estimates(statistic, radius_average=average, resamples=used.resamples, seed=used.seed)
     except ValueError:
         return None

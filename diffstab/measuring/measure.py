@@ -6,7 +6,7 @@ and, per draw, on the deformed image tau x and on x plus noise eta. Only squared
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,67 +15,28 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
 from ..checks import a_text, positive_integer
-from ..options import (
-    DEFAULT_CONVENTION,
-    DEFAULTS,
-    DIFFEO,
-    Convention,
-    MeasureSettings,
-    chosen,
-    convention_named,
-    layer_text,
-)
+from ..options import DEFAULT_CONVENTION, DIFFEO, Convention, MeasureSettings, chosen, convention_named
 from ..perturbations import Transformation, perturbation
 from ..precision import ieee_float32
-from ..processes import ALONE, Processes, taking_turns
+from ..processes import Processes, taking_turns
 from ..results import StabilityResult
 from ..statistics import Statistic
 from ..streams import choose, untouched_global_state
+from .arguments import Arguments, Given, called_with
 from .assemble import assemble
 from .batches import Batches, Images, as_batches
 from .given_images import as_images, image_size
 from .layers.names import layers_meant
-from .memory import Note
 from .modules import network_in, plain
 from .network_state import Network, batch_norms, place_and_precision
 from .notes import progress_bar, tell
 from .passes import two_passes
-from .second_pass import Progress
-from .setup import LabelOutputs, Setup
+from .setup import Setup
 
 
 @taking_turns()
-def measure(
-    model: Network,
-    images: Images,
-    transformation: Transformation | str | None = None,
-    *,
-    delta: float | None = None,
-    cutoff: float | None = None,
-    temperature: float | None = None,
-    labels: Tensor | None = None,
-    label_outputs: LabelOutputs = range,
-    indices: Tensor | None = None,
-    count: int | None = None,
-    draws: int = DEFAULTS.draws,
-    average: str = DEFAULTS.average,
-    noise_radius: str | None = DEFAULTS.noise_radius,
-    noise_norm: float | None = DEFAULTS.noise_norm,
-    convention: str | None = None,
-    interpolation: str = DEFAULTS.interpolation,
-    seed: int = DEFAULTS.seed,
-    batch_size: int = DEFAULTS.batch_size,
-    batch_norm: str = DEFAULTS.batch_norm,
-    resamples: int = DEFAULTS.resamples,
-    amp: bool = DEFAULTS.amp,
-    layers: str | Sequence[str] | None = None,
-    workers: int = 0,
-    device: torch.device | str | None = None,
-    name: str | None = None,
-    progress: Progress | bool = False,
-    note: Note | None = None,
-    processes: Processes = ALONE,
-) -> StabilityResult:
+@called_with(Arguments)
+def measure(arguments: Arguments) -> StabilityResult:
     """Measures D_f, G_f and R_f (Eqs. 4, 5) of a network over images and an ensemble of deformations.
 
     R_f is the squared change of the output under a random smooth deformation tau of the image, divided by the change
@@ -104,34 +65,12 @@ def measure(
         transformation: A `MaxEntropyEnsemble` of deformations, another one of `perturbations` or its name, such as
             `rotation`, or your own. None makes an ensemble from `delta`, `cutoff` and `temperature`, for the size of
             the images.
-        delta: Root-mean-square displacement in pixels; 1 if neither it nor `temperature` is given.
-        cutoff: Cutoff c, the largest frequency of the deformations in half-waves per side; None takes 3.
-        temperature: Temperature T of the deformations (the variance of their coefficients, dimensionless); replaces
-            `delta`.
         labels: Class of each image, `[N]`; only with a tensor of images.
         label_outputs: Function from the network's number of outputs to the output for each label, or to None if
             labels can't be matched. By default, label k is output k.
         indices: Indices of the images to use from a tensor or `Dataset`, int64; they also key the random streams.
         count: Number of images to use from a tensor or `Dataset`, chosen by the seed as with `diffstab measure
             --images`; all of them if there are fewer.
-        draws: Number of draws per image: each draw is one deformation and one noise vector.
-        average: Average over images and draws, `median` or `mean`.
-        noise_radius: Rule for ||eta||: `ensemble` (the average of ||tau x - x||, one norm for all images) or
-            `per-image` (each image's own); None takes the convention's.
-        noise_norm: Norm ||eta|| as a number in units of the network's input; replaces the rule.
-        convention: Definitions that the settings leave open, `paper` (the paper's text) or `reference` (its published
-            code); None takes the ensemble's own, otherwise `paper`.
-        interpolation: Interpolation between pixels, `bilinear` or `gaussian`; with `gaussian`, x stands for the
-            smoothed image (App. C).
-        seed: Seed of all random streams.
-        batch_size: Largest number of images per forward pass; it is halved when memory runs out.
-        batch_norm: Statistics of batch normalisation: `running`, or those of each `batch` (App. E.1, at
-            initialisation).
-        resamples: Number of bootstrap resamples behind the 95 % intervals.
-        amp: True runs the network under torch.autocast; a note says how large the error is.
-        layers: Layers to measure besides the output: `auto` (timm's feature points, otherwise the top-level blocks),
-            `all`, or names of modules with wildcards. An image then runs in one batch with its changes, so that only
-            squared distances of a layer's output are kept; the seed sets the order of images.
         workers: Number of loader processes, for a `Dataset`.
         device: Device of the images; None takes the network's own. The network is not moved.
         name: Name of the network in the result; None takes its class.
@@ -139,6 +78,7 @@ def measure(
             their total).
         note: Function that is called with each warning as text; None makes it a Python warning.
         processes: Processes of `torchrun`: each measures a part of the images, and all return the same result.
+        {settings}
 
     Raises:
         TypeError: If the images are not floating point or the network returns no tensor.
@@ -151,61 +91,57 @@ def measure(
     >>> measure(torch.nn.Flatten(), images, delta=1.0, cutoff=3).images
     50
     """
-    start, model, images = time.perf_counter(), network_in(model), as_images(images)
-    name = None if name is None else a_text("name", name)
-    ensemble = {"delta": delta, "cutoff": cutoff, "temperature": temperature}
-    transformation = _perturbation(transformation, images, convention, ensemble)
-    rules = _convention(transformation, convention)
-    settings = MeasureSettings(
-        draws=draws,
-        average=average,
-        noise_radius=chosen(noise_radius, rules.noise_radius),
-        noise_norm=noise_norm,
-        interpolation=interpolation,
-        seed=seed,
-        batch_size=batch_size,
-        batch_norm=batch_norm,
-        resamples=resamples,
-        amp=amp,
-        layers=None if layers is None else layer_text("layers", layers),
-    )
-    statistic = Statistic(average, rules.median_rule, rules.pairs)
-    indices = indices if count is None else _chosen(count, images, indices, seed)
+    images = as_images(arguments.images)
+    return measure_given(replace(arguments, images=images), _perturbation(arguments, images), arguments)
+
+
+def measure_given(given: Given, transformation: Transformation, settings: MeasureSettings) -> StabilityResult:
+    """Measures what is given by a transformation; of `settings`, those of the transformation itself are not read."""
+    start, model, images = time.perf_counter(), network_in(given.model), as_images(given.images)
+    name = None if given.name is None else a_text("name", given.name)
+    rules = _convention(transformation, settings.convention)
+    settings = settings.used(convention=rules.name, noise_radius=chosen(settings.noise_radius, rules.noise_radius))
+    statistic = Statistic(settings.average, rules.median_rule, rules.pairs)
+    indices = given.indices if given.count is None else _chosen(given.count, images, given.indices, settings.seed)
     own_device, dtype = place_and_precision(model, images)
-    place = torch.device(device or own_device or "cpu")
+    place = torch.device(given.device or own_device or "cpu")
     meant = None
     if settings.layers is not None:
         model = plain(model)
         meant = layers_meant(model, settings.layers)
-    setup = Setup(transformation, settings, rules, statistic, place, dtype, label_outputs, meant)
+    setup = Setup(transformation, settings, rules, statistic, place, dtype, given.label_outputs, meant)
     _check(model, setup, own_device)
-    batches = _batches_of(images, setup, processes, labels=labels, indices=indices, workers=workers)
+    read = {"labels": given.labels, "indices": indices, "workers": given.workers}
+    batches, note = _batches_of(images, setup, given.processes, **read), given.note or _warn
     with (
-        progress_bar(progress) as told,
+        progress_bar(given.progress) as told,
         untouched_global_state(setup.device),
         ieee_float32(setup.device),
         torch.no_grad(),
     ):
-        found = two_passes(model, batches, setup, processes, note or _warn, told)
-    result = assemble(model, images, found, start, note or _warn)
-    if processes.first:
-        tell(found, result, images, note or _warn)
+        found = two_passes(model, batches, setup, given.processes, note, told)
+    result = assemble(model, images, found, start, note)
+    if given.processes.first:
+        tell(found, result, images, note)
     return result if name is None else replace(result, model=name)
 
 
-def _perturbation(
-    given: Transformation | str | None, images: Images, convention: str | None, ensemble: dict[str, float | None]
-) -> Transformation:
+def _perturbation(given: Arguments, images: Images) -> Transformation:
     """Returns the given transformation, or makes the named one for the size of the images."""
-    if given is None or isinstance(given, str):
-        named = {"convention": chosen(convention, DEFAULT_CONVENTION), **ensemble}
-        return perturbation(given or DIFFEO, image_size(images), **named)  # type: ignore[arg-type]
-    for option, value in ensemble.items():
+    asked: dict[str, Any] = {"delta": given.delta, "cutoff": given.cutoff, "temperature": given.temperature}
+    rules: dict[str, Any] = {"cutoff_rule": given.cutoff_rule, "delta_rule": given.delta_rule}
+    named = given.transformation
+    if named is not None and given.transform != DIFFEO:
+        raise ValueError(f"transform is {given.transform!r} and a transformation is given; give one of them")
+    if named is None or isinstance(named, str):
+        convention = chosen(given.convention, DEFAULT_CONVENTION)
+        return perturbation(named or given.transform, image_size(images), **asked, **rules, convention=convention)
+    for option, value in {**asked, **rules}.items():
         if value is not None:
             raise ValueError(
                 f"{option} is {value!r} and a transformation is given, which has its own; give one of them"
             )
-    return given
+    return named
 
 
 def _batches_of(images: Images, setup: Setup, processes: Processes, **given: Any) -> Callable[[int, bool], Batches]:
@@ -262,7 +198,7 @@ def _check(model: Network, setup: Setup, own: torch.device | None) -> None:
             "layers are asked for and the median is taken per output coordinate, for which every value of every layer "
             "would have to be kept; take average mean, the paper convention, or no layers"
         )
-    if setup.settings.batch_norm == "batch" and any(isinstance(n, torch.jit.ScriptModule) for n in batch_norms(model)):
+    if setup.batch_norm == "batch" and any(isinstance(n, torch.jit.ScriptModule) for n in batch_norms(model)):
         raise ValueError(
             "batch_norm is 'batch' and the network is of TorchScript, which may keep the mode it was made in; hand "
             "over the module that it was made of"

@@ -60,7 +60,7 @@ def two_passes(
     radius = noise_radius(first, setup)
     sampled = setup.settings.noise_radius == "ensemble" and setup.settings.noise_norm is None
     wanted = spread_over(first.keys) if sampled else frozenset()
-    with measuring_mode(model, setup.settings.batch_norm) as held:
+    with measuring_mode(model, setup.batch_norm) as held:
         setup, second = _second_pass(model, batches, setup, processes, own, radius, wanted, held, note, progress)
     return Passes(setup, first, noise_radii(first, radius, setup), second)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..fields import deform, identity_field
-from ..options import Convention, MeasureSettings
+from ..options import Convention, MeasureSettings, chosen
 from ..perturbations import Transformation
 from ..precision import sent
 from ..statistics import Statistic
@@ -51,7 +51,12 @@ class Setup:
 
     def whole(self, model: Network) -> bool:
         """Returns True if the batch is part of f, so that batches are kept whole."""
-        return self.mixes or batch_norm_used(model, self.settings.batch_norm) == "batch"
+        return self.mixes or batch_norm_used(model, self.batch_norm) == "batch"
+
+    @property
+    def batch_norm(self) -> str:
+        """Statistics that batch normalisation uses."""
+        return chosen(self.settings.batch_norm, "running")
 
     @property
     def precision(self) -> str:

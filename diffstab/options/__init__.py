@@ -4,7 +4,7 @@ Open `measure` first, the options of `diffstab measure`. `choices` has the allow
 The room imports only the ground floor and no torch, so that `diffstab --help` answers at once.
 """
 
-from .base import EXECUTION, CommandOptions
+from .base import CommandOptions
 from .choices import (
     ALL,
     AUTO,
@@ -54,10 +54,11 @@ from .data_names import (
     split_words,
 )
 from .experiments import FIRST_LOSS, OPTIONS, REGIME, STRIPE, RegimeOptions, StripeOptions
-from .measure import ADDED, DEFAULTS, ENSEMBLE, USUAL, MeasureOptions, MeasureSettings
+from .measure import EXECUTION, MeasureOptions
+from .measure_settings import COLUMNS, DEFAULTS, MeasureSettings
 from .model_names import HUB, LIBRARIES, LOCAL, OWN, PREFIXES, base_and_width, base_name, leads_out
+from .setting import Role, Setting, names_with, settings_of
 from .train import (
-    ADDED_TO_TRAINING,
     LOSSES,
     OPTIMIZERS,
     RECIPES,

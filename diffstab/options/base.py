@@ -5,13 +5,16 @@ The module imports nothing heavy.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
+
+from .setting import settings_of
 
 Options = TypeVar("Options", bound="CommandOptions")
 
 
+@dataclass(frozen=True, kw_only=True)
 class CommandOptions:
     """The base of all options: reads them from a mapping, and checks them field by field."""
 
@@ -23,7 +26,7 @@ class CommandOptions:
             ValueError: If a name is unknown (the message has the nearest) or given twice, or a value is not allowed.
             TypeError: If a value has the wrong type.
         """
-        known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+        known = list(settings_of(cls))
         options: dict[str, Any] = {}
         for key, value in mapping.items():
             name = str(key).replace("-", "_")
@@ -38,27 +41,26 @@ class CommandOptions:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns every option by name: plain numbers, strings and None."""
-        return asdict(self)  # type: ignore[call-overload, no-any-return]
+        return {name: getattr(self, name) for name in settings_of(type(self))}
 
     @property
     def trusted(self) -> tuple[str, ...]:
         """The names in `trust`, read from their JSON form."""
-        names: str | None = getattr(self, "trust", None)
+        names: str | None = self.to_dict().get("trust")
         return tuple(json.loads(names)) if names else ()
 
-    def _refuse_none(self) -> None:
-        """Raises TypeError for a None where the default is not None."""
-        for f in fields(self):  # type: ignore[arg-type]
-            if getattr(self, f.name) is None and f.default is not None:
-                raise TypeError(f"{f.name} is None; leave it out to get its default, {f.default!r}")
-
-    def _check(self, names: str, check: Any, *arguments: Any, **keywords: Any) -> None:
-        """Replaces each named value that is not None by what `check(name, value, ...)` returns."""
-        for name in names.split():
+    def _check_each(self, *names: str) -> None:
+        """Replaces the values, all or those named, by their canonical form. Raises ValueError or TypeError."""
+        for name, one in settings_of(type(self)).items():
+            if names and name not in names:
+                continue
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, check(name, value, *arguments, **keywords))
+                self._set(**{name: one.about.check(name, value)})
+            elif one.default is not None:
+                raise TypeError(f"{name} is None; leave it out to get its default, {one.default!r}")
 
-
-# Options that don't change the numbers, so that they are no part of a job's name.
-EXECUTION = ("workers", "device", "download", "trust")
+    def _set(self, **values: Any) -> None:
+        """Sets fields of the frozen object, while it is made."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)

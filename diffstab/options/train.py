@@ -4,15 +4,17 @@ Sources: App. E.1 (`paper`, `transfer`), and the published code where it differs
 thousand digits on two cores. The module imports nothing heavy.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..checks import a_number, a_text, above_zero, names_in, one_of, positive_integer, true_or_false
+from ..checks import a_number, a_text, above_zero, names_in, one_of, true_or_false
 from .base import CommandOptions
 from .choices import CUTOFF_RULES, DEFAULT_DATASET, DEFAULT_MODEL, refuse_no_mode
 from .data_names import dataset_named
 from .model_names import base_name
+from .named import TRUST
+from .setting import Role, first, setting, settings_of, whole
 
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("cosine", "exponential", "constant")
@@ -23,64 +25,106 @@ DIGITS = ("mnist", "mnist5k", "svhn")  # not mirrored: the mirror image of a dig
 SOFT_HINGE_BETA = 20.0
 
 
+def below_one(option: str, value: Any) -> float:
+    """Returns `value` as a number from 0 to below 1. Raises TypeError or ValueError for any other value."""
+    number = a_number(option, value)
+    if number >= 1:
+        raise ValueError(f"{option} is {number:g}; it must be below 1")
+    return number
+
+
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """A training recipe: optimiser, augmentation, loss, and which epoch's weights are kept.
+class Recipe(CommandOptions):
+    """A training recipe: optimiser, augmentation, loss, and which epoch's weights are kept (App. E.1)."""
 
-    Attributes:
-        epochs: Epochs over the full training set. A smaller `train_size` gets more epochs, so that the number of steps
-            stays the same.
-        batch_size: Number of images per step.
-        optimizer: Optimiser, `sgd` (with `momentum`) or `adam`.
-        lr: Learning rate at the start.
-        head_lr: Learning rate of the last layer at the start; None takes `lr`.
-        momentum: Momentum of SGD.
-        weight_decay: Factor of the squared weights in the optimiser.
-        decay_vectors: True applies weight decay to biases and batch-norm parameters too.
-        schedule: Schedule of the learning rate: `cosine` (to 0), `exponential` (times `gamma` after each epoch) or
-            `constant`.
-        cosine_span: Share of the epochs after which the cosine is at 0; below 1 the rate rises again.
-        gamma: Factor on the learning rate after each epoch of the exponential schedule.
-        start: Initial weights: `init` (random), or `imagenet` (published ones in all layers but the last).
-        translate: Largest random shift of a training image, pixels.
-        flip: True mirrors half of the images left to right; None does so unless they are digits.
-        diffeo_temperature: Temperature T of random diffeomorphisms of the training images; 0 draws none.
-        diffeo_cutoff: Cutoff c of these diffeomorphisms.
-        diffeo_cutoff_rule: Rule for their modes: `disk`, or `half-integer`, under which c = 1 keeps a mode, as in the
-            paper's Fig. 12.
-        loss: Loss: `cross-entropy`, or `soft-hinge` (beta = 20, one class against the others).
-        alpha: Scale: alpha (f - f_0) is trained, with the loss over alpha^2; None trains f itself.
-        select: Epoch whose weights are kept: the best on `validation` images, the `last`, or the best on `test` images.
-        holdout: Share of the training images held out for validation.
-        ema: Decay per step of a moving average of the weights, which is kept instead of them; 0 keeps the weights.
-        bfloat16: True trains in bfloat16 autocast.
-        channels_last: True uses the memory layout channels_last for images and filters.
-    """
-
-    epochs: int = 250
-    batch_size: int = 128
-    optimizer: str = "sgd"
-    lr: float = 0.1
-    head_lr: float | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    decay_vectors: bool = True
-    schedule: str = "cosine"
-    cosine_span: float = 1.0
-    gamma: float = 0.975
-    start: str = "init"
-    translate: int = 4
-    flip: bool | None = None
-    diffeo_temperature: float = 0.0
-    diffeo_cutoff: float = 3.0
-    diffeo_cutoff_rule: str = "disk"
-    loss: str = "cross-entropy"
-    alpha: float | None = None
-    select: str = "validation"
-    holdout: float = 0.1
-    ema: float = 0.0
-    bfloat16: bool = False
-    channels_last: bool = False
+    epochs: int = first(
+        250,
+        "Epochs over the full training set. A smaller --train-size gets more epochs, so that the number of steps stays "
+        "the same.",
+        whole(),
+    )
+    batch_size: int = first(128, "Number of images per step.", whole())
+    optimizer: str = first("sgd", "Optimiser: SGD with --momentum, or Adam.", allowed=OPTIMIZERS)
+    lr: float = first(0.1, "Learning rate at the start.", above_zero)
+    head_lr: float | None = first(
+        None, "Learning rate of the last layer at the start, if it differs from --lr.", above_zero
+    )
+    momentum: float = first(0.9, "Momentum of SGD.", a_number)
+    weight_decay: float = first(5e-4, "Weight decay of the optimiser, for example 5e-4.", a_number)
+    decay_vectors: bool = first(
+        True,
+        "Apply weight decay to biases and batch-norm parameters too.",
+        true_or_false,
+        flags="--decay-vectors/--no-decay-vectors",
+    )
+    schedule: str = first(
+        "cosine",
+        "Schedule of the learning rate: cosine down to 0, exponential (times --gamma after each epoch), or constant.",
+        allowed=SCHEDULES,
+    )
+    cosine_span: float = first(
+        1.0,
+        "Share of the epochs after which the cosine schedule reaches 0. Below 1, the rate rises again.",
+        above_zero,
+    )
+    gamma: float = first(0.975, "Factor on the learning rate after each epoch of the exponential schedule.", above_zero)
+    start: str = first(
+        "init",
+        "Initial weights: random (init), or published ImageNet weights in all layers but the last (imagenet).",
+        allowed=STARTS,
+    )
+    translate: int = first(4, "Largest random shift of a training image, in pixels.", whole(0))
+    flip: bool | None = first(
+        None,
+        "Mirror half of the training images left to right.  [default: not for digits]",
+        true_or_false,
+        flags="--flip/--no-flip",
+    )
+    diffeo_temperature: float = first(
+        0.0, "Temperature T of random deformations that augment the training images; 0 makes none.", a_number
+    )
+    diffeo_cutoff: float = first(3.0, "Cutoff c of the random deformations that augment the training images.", a_number)
+    diffeo_cutoff_rule: str = setting(
+        "disk",
+        "Modes (i, j) that --diffeo-cutoff keeps: i^2 + j^2 <= c^2 (disk), or sqrt(i^2 + j^2) < c + 1/2 "
+        "(half-integer).",
+        allowed=CUTOFF_RULES,
+    )
+    loss: str = first(
+        "cross-entropy",
+        "Loss to minimise: cross-entropy, or the soft hinge of one class against the others.",
+        allowed=LOSSES,
+    )
+    alpha: float | None = first(
+        None,
+        "Scale of the output alpha (f - f_0), the change of the network f since its initialisation f_0: small values "
+        "learn features, large ones train lazily.  [default: train f itself]",
+        above_zero,
+    )
+    select: str = first(
+        "validation",
+        "Epoch whose weights are kept: the best on held-out training images (validation), the last one, or the best on "
+        "test images (test).",
+        allowed=SELECTIONS,
+    )
+    holdout: float = first(0.1, "Share of the training images held out for --select validation.", below_one)
+    ema: float = first(
+        0.0,
+        "Decay per step of a moving average of the weights, which is kept instead of them; 0 keeps the weights.",
+        below_one,
+    )
+    bfloat16: bool = first(
+        False,
+        "Train in mixed precision (bfloat16 autocast), or in float32.",
+        true_or_false,
+        flags="--bfloat16/--float32",
+    )
+    channels_last: bool = first(
+        False,
+        "Use PyTorch's memory layout channels_last.",
+        true_or_false,
+        flags="--channels-last/--no-channels-last",
+    )
 
 
 FULLY_CONNECTED: dict[str, Any] = {"optimizer": "adam", "schedule": "constant", "weight_decay": 0.0}
@@ -125,103 +169,84 @@ def recipe_for(name: str, model: str) -> Recipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(CommandOptions):
-    """One training, as `diffstab train` takes it; the recipe sets values that are None.
-
-    Attributes:
-        model, dataset, data_dir, download: Network and data set, as in `MeasureOptions`.
-        recipe: Name of the recipe, which gives every value of `Recipe` that is not set here.
-        train_size: Number P of training images, the same number of each class, chosen by the seed; None takes all.
-        label_noise: Share of the training labels that are replaced by another class, chosen by the seed.
-        seed: Seed of the initialisation, the order of the images, and all other random numbers.
-        compile: True compiles the network with torch.compile.
-        stability_images: Number of test images on which R_f is measured after 0, 1, 2, 4, ... epochs; 0 measures none.
-        trust: Names that a folder's config.json may load, as in `MeasureOptions`. They do not identify the training.
-        device: Device to train on. It does not identify the training.
-
-    The other attributes are those of `Recipe`.
+class TrainOptions(Recipe):
+    """One training, as `diffstab train` takes it; the named recipe gives each value of `Recipe` that is left out.
 
     >>> TrainOptions.of({"model": "fc_l4", "lr": "1e-3", "weight-decay": 0}).lr
     0.001
     """
 
-    model: str = DEFAULT_MODEL
-    dataset: str = DEFAULT_DATASET
-    data_dir: str | None = None
-    download: bool = False
-    recipe: str = DEFAULT_RECIPE
-    epochs: int | None = None
-    train_size: int | None = None
-    label_noise: float = 0.0
-    seed: int = 0
-    batch_size: int | None = None
-    optimizer: str | None = None
-    lr: float | None = None
-    head_lr: float | None = None
-    momentum: float | None = None
-    weight_decay: float | None = None
-    decay_vectors: bool | None = None
-    schedule: str | None = None
-    cosine_span: float | None = None
-    gamma: float | None = None
-    start: str | None = None
-    translate: int | None = None
-    flip: bool | None = None
-    diffeo_temperature: float | None = None
-    diffeo_cutoff: float | None = None
-    diffeo_cutoff_rule: str | None = None
-    loss: str | None = None
-    alpha: float | None = None
-    select: str | None = None
-    holdout: float | None = None
-    ema: float | None = None
-    bfloat16: bool | None = None
-    channels_last: bool | None = None
-    compile: bool = False
-    stability_images: int = 0
-    trust: str | None = None
-    device: str = "auto"
+    model: str = first(
+        DEFAULT_MODEL,
+        "Network to train: NAME, paper:NAME, timm:NAME or torchvision:NAME. NAME-w0.25 gives one of the paper's "
+        "networks a quarter of its width.",
+        before="epochs",
+    )
+    dataset: str = first(
+        DEFAULT_DATASET,
+        "Data set with labels that fits into memory, such as mnist5k, fashionmnist or cifar10.",
+        lambda name, value: dataset_named(a_text(name, value)),
+        before="epochs",
+    )
+    data_dir: str | None = first(
+        None,
+        "Folder of the data set, unless it comes with the package.",
+        path=True,
+        before="epochs",
+    )
+    download: bool = setting(
+        False,
+        "Download the data set into --data-dir if it is missing there.",
+        true_or_false,
+        before="epochs",
+        roles=Role.EXECUTION,
+    )
+    recipe: str = first(
+        DEFAULT_RECIPE,
+        "Recipe, which sets every option that shows no default here: the paper's (paper), its transfer from ImageNet "
+        "(transfer), its published code (reference), or a short one for two cores (laptop).",
+        allowed=tuple(RECIPES),
+        before="epochs",
+    )
+    train_size: int | None = first(
+        None,
+        "Number of training images, the same number of each class, chosen by the seed.  [default: all]",
+        whole(),
+        before="batch_size",
+    )
+    label_noise: float = first(
+        0.0, "Share of the training labels that are replaced by another class.", below_one, before="batch_size"
+    )
+    seed: int = first(
+        0,
+        "Seed of the initial weights, the choice and order of images, and augmentation.",
+        whole(0, 2**63 - 1),
+        before="batch_size",
+    )
+    compile: bool = first(
+        False, "Compile the network with torch.compile.", true_or_false, flags="--compile/--no-compile"
+    )
+    stability_images: int = first(
+        0,
+        "Number of test images on which R_f is measured after 0, 1, 2, 4, ... epochs; 0 measures none.",
+        whole(0),
+    )
+    trust: str | None = setting(None, TRUST, names_in, metavar="NAME", several=True, roles=Role.EXECUTION)
+    device: str = setting("auto", "Device to train on: auto, cpu, cuda, cuda:1 or mps.", roles=Role.EXECUTION)
 
     def __post_init__(self) -> None:
-        self._refuse_none()
-        self._check("model dataset data_dir device", a_text)
-        self._check("trust", names_in)
-        self._check("dataset", lambda _, value: dataset_named(value))
-        recipe = recipe_for(self.recipe, self.model)
-        for name in (f.name for f in fields(recipe)):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, getattr(recipe, name))
+        self._check_each("model", "recipe")
+        set_here = self.to_dict()
+        named = recipe_for(self.recipe, self.model).to_dict()
+        self._set(**{name: value for name, value in named.items() if set_here[name] is None})
+        self._check_each()
         if self.flip is None:
-            object.__setattr__(self, "flip", self.dataset not in DIGITS)
-        self._check("epochs batch_size train_size", positive_integer)
-        self._check("translate stability_images", positive_integer, least=0)
-        self._check("seed", positive_integer, least=0, most=2**63 - 1)
-        self._check("lr head_lr alpha gamma cosine_span", above_zero)
-        self._check("momentum weight_decay diffeo_temperature diffeo_cutoff", a_number)
-        self._check("label_noise holdout ema", _share)
-        self._check("decay_vectors flip bfloat16 channels_last compile download", true_or_false)
-        choices = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "start": STARTS}
-        choices |= {"loss": LOSSES, "select": SELECTIONS, "diffeo_cutoff_rule": CUTOFF_RULES}
-        for name, allowed in choices.items():
-            self._check(name, one_of, allowed)
-        if self.filled.diffeo_temperature:
-            refuse_no_mode("diffeo_cutoff", self.filled.diffeo_cutoff, self.filled.diffeo_cutoff_rule)
+            self._set(flip=self.dataset not in DIGITS)
+        if self.diffeo_temperature:
+            refuse_no_mode("diffeo_cutoff", self.diffeo_cutoff, self.diffeo_cutoff_rule)
         if self.stability_images == 1:
             raise ValueError("stability_images is 1; it must be 0 or at least 2")
 
-    @property
-    def filled(self) -> Recipe:
-        """The recipe in use: the named one with the values that were set here."""
-        return Recipe(**{f.name: getattr(self, f.name) for f in fields(Recipe)})
 
-
-# Options newer than the first stores: a job's name leaves them out at these values, so that old rows are still found.
-ADDED_TO_TRAINING = {"diffeo_cutoff_rule": "disk"}
-
-
-def _share(option: str, value: Any) -> float:
-    """Returns `value` as a number from 0 to below 1. Raises TypeError or ValueError for any other value."""
-    number = a_number(option, value)
-    if number >= 1:
-        raise ValueError(f"{option} is {number:g}; it must be below 1")
-    return number
+# Values of the recipe that are left out are None until it gives them.
+(TrainOptions.__init__.__kwdefaults__ or {}).update(dict.fromkeys(settings_of(Recipe)))

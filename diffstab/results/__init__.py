@@ -8,21 +8,22 @@ from .aligned import Columns, columns, shown
 from .comparison import Comparison, RawOf, compare, compare_shared
 from .layers import LayerStability
 from .log_axis import log_ticks, set_log_axis, tick_text
+from .outcome import ErrorRate, Outcome
 from .printed import answer_of, table_of
 from .raw_values import LayerValues, RawValues
-from .result import KEY_NAMES, SCHEMA, ErrorRate, StabilityResult, content_key, weights_shown
-from .row import (
+from .result import StabilityResult, weights_shown
+from .row import Column, Flat, Row, flat, getter, value_at, without_layers
+from .row_columns import (
     BEFORE,
+    KEY_NAMES,
+    OF_DEFORMATIONS,
+    OUTCOMES,
+    ROW,
+    SCHEMA,
     SETTING,
-    Column,
-    Flat,
-    Row,
-    flat,
-    getter,
+    content_key,
     setting_values,
     told_setting,
-    value_at,
-    without_layers,
 )
 from .shared import NothingSharedError, Shared, shared_settings
 from .words import LOWER, cautions, in_words

@@ -13,7 +13,8 @@ from .log_axis import optional
 from .plot import plotted_ranking
 from .raw_values import RawValues
 from .result import StabilityResult
-from .row import Row, told_setting
+from .row import Row
+from .row_columns import told_setting
 from .shared import Shared, by_setting, refuse_nothing_shared, shared_settings
 from .words import LOWER
 

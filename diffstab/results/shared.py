@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from .row import SETTING, Row, setting_values, value_at
+from .row import Row, value_at
+from .row_columns import SETTING, setting_values
 
 Block = tuple[int, str]  # seed and images
 Blocks = dict[tuple[Any, ...], dict[Block, Row]]  # a network's rows by setting, then by seed and images

@@ -24,7 +24,6 @@ from .export import exported
 from .from_row import CHANGES_NOTHING, asked_of, differences, options_of
 from .pairing import compare_rows, networks_of
 from .recompute import recompute_all
-from .row_check import OF_DEFORMATIONS
 from .sidecar import WEIGHTS
 from .store import Store
 from .table import (

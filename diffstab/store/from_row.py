@@ -7,34 +7,21 @@ from shlex import quote
 from typing import Any
 
 from ..checks import channel_values, names_in, refuse_untrusted
-from ..options import GIVEN, HUB, LOCAL, OWN, WEIGHTS, MeasureOptions, leads_out
+from ..options import GIVEN, HUB, LOCAL, OWN, WEIGHTS, MeasureOptions, Role, leads_out, names_with, settings_of
 from .entry import Row, is_measured
 from .store import Store
 
-# Columns of a row that have the name of their option.
-SAME = (
-    "model dataset data_dir split images draws transform cutoff cutoff_rule delta_rule interpolation average "
-    "convention batch_size resamples seed"
-).split()
-RENAMED = {"noise_radius_rule": "noise_radius", "layers_asked": "layers"}
-# Options without a column: kept in the row's `asked` if they were set.
-ASKED = tuple(
-    "temperature checkpoint weights_key img_size crop_pct mean std exif_orientation channels_last compile".split()
-)
-# Options that make a measurement comparable with another one: those of `SETTING` and the seed.
-TAKEN = tuple(
-    "dataset data_dir split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation "
-    "average noise_radius noise_norm convention exif_orientation seed".split()
-)
+OPTIONS = settings_of(MeasureOptions)
+ASKED = names_with(MeasureOptions, Role.ASKED)
 CHANGES_NOTHING = 1e-6  # relative
 OWN_WEIGHTS = "own"  # weights that the user's code gives to its network
 
 
 def asked_of(options: MeasureOptions) -> dict[str, Any]:
     """Returns the options that a row keeps in its column `asked`."""
-    usual = MeasureOptions()
-    told = {name: getattr(options, name) for name in ("images", "draws", "until_precision")}
-    return told | {name: value for name in ASKED if (value := getattr(options, name)) != getattr(usual, name)}
+    told = {"images": options.images, "draws": options.draws, "until_precision": options.until_precision}
+    values, usual = options.to_dict(), MeasureOptions().to_dict()
+    return told | {name: values[name] for name in ASKED if values[name] != usual[name]}
 
 
 def options_of(row: Row, store: Store, trust: Iterable[str] = ()) -> MeasureOptions:
@@ -78,8 +65,9 @@ def command_beside(row: Row, other: Row, store: Store) -> str | None:
     if seen is None:
         return None
     try:
-        options, goal = _options(row, store), _options(other, store)
-        options = replace(options, **{name: getattr(goal, name) for name in TAKEN}, **seen)
+        options, goal = _options(row, store), _options(other, store).to_dict()
+        taken = names_with(MeasureOptions, Role.COMPARED | Role.BESIDE)
+        options = replace(options, **{name: goal[name] for name in taken}, **seen)
     except (ValueError, TypeError, KeyError):  # an older row, or one of another program, may lack what is needed
         return None
     return " ".join(["diffstab", "measure", *map(quote, _words(options)), "--store", quote(str(store.folder))])
@@ -125,8 +113,8 @@ def _options(row: Row, store: Store) -> MeasureOptions:
     if row.get("weights") is None:
         raise ValueError(f"the row {key} does not name its weights; a row that diffstab measure made is needed")
     asked = row.get("asked") or {}
-    found = {name: row.get(name) for name in SAME} | {new: row.get(old) for old, new in RENAMED.items()}
-    found |= {name: asked[name] for name in ASKED if name in asked}
+    found = {name: row.get(one.column) for name, one in OPTIONS.items() if one.column}
+    found |= {name: asked.get(name) for name in ASKED}
     found |= _network(row, asked, store) | _noise_and_size(row, asked) | _numbers(row)
     return MeasureOptions.of({name: value for name, value in found.items() if value is not None})
 
@@ -175,10 +163,8 @@ def _training(row: Row, store: Store) -> Row:
 
 
 def _noise_and_size(row: Row, asked: Mapping[str, Any]) -> dict[str, Any]:
-    delta = None if "temperature" in asked else row.get("delta")
-    if row["noise_radius_rule"] == GIVEN:
-        return {"delta": delta, "noise_radius": None, "noise_norm": row.get("noise_norm")}
-    return {"delta": delta}
+    radius = None if row["noise_radius_rule"] == GIVEN else row["noise_radius_rule"]
+    return {"delta": None if "temperature" in asked else row.get("delta"), "noise_radius": radius}
 
 
 def _numbers(row: Row) -> dict[str, Any]:

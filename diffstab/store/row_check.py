@@ -4,28 +4,34 @@ A store may have a million rows, so the types of all columns of a row are looked
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from operator import itemgetter
-from types import NoneType
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
 
-from ..results import KEY_NAMES
+from ..options import COLUMNS
+from ..results import KEY_NAMES, OF_DEFORMATIONS, ROW, ErrorRate, Outcome
+from ..statistics import Interval
 from .entry import Row
 
-OF_DEFORMATIONS = {"cutoff", "cutoff_rule", "temperature", "delta_rule"}  # columns that other transformations lack
-TEXTS = itemgetter(*(
-    "model network_sha256 weights_sha256 data_sha256 dataset convention interpolation average noise_radius_rule "
-    "radius_average median_rule pairs batch_norm precision"
-).split())  # fmt: skip
-COUNTS = itemgetter("draws", "images", "resamples", "seed")
+
+def _kinds() -> dict[str, set[Any]]:
+    """Returns the types that the value of each column may have."""
+    kinds = {f.name: set(get_args(f.type) if isinstance(f.type, UnionType) else (f.type,)) for f in fields(Outcome)}
+    kinds |= {one.column: {one.kind, NoneType} for one in COLUMNS.values()}
+    return {name: {get_origin(kind) or kind for kind in kinds[name]} for name in ROW}
+
+
+KINDS = _kinds()
+# Columns that each row has.
+NEEDED = {*KEY_NAMES, "D", "G", "R", "dataset", "convention", "images"} - set(OF_DEFORMATIONS)
+TEXTS, COUNTS = (itemgetter(*(name for name in ROW if name in NEEDED and kind in KINDS[name])) for kind in (str, int))
 INTERVALS = itemgetter("D", "G", "R")
-MEASURED = itemgetter(
-    *({*KEY_NAMES, "D", "G", "R", "dataset", "convention", "images"} - OF_DEFORMATIONS)
-)  # in each row
 # Columns that may be missing; a value must have the right type.
-NUMBERS = ("cutoff", "temperature", "delta", "noise_norm", "noise_radius", "fold_fraction", "clamped_fraction")
-RATES = ("test_error", "flips_deformation", "flips_noise", "lipschitz")
-MORE_TEXTS = "weights weights_tag weights_key head model_source split transform cutoff_rule delta_rule".split()
-MORE_MAPPINGS = ("asked", "training", "versions", "preprocessing", "model_options")
+NUMBERS = [name for name in ROW if float in KINDS[name]]
+RATES = [name for name in ROW if NoneType in KINDS[name] and KINDS[name] & {ErrorRate, Interval}]
+MORE_TEXTS = [name for name in ROW if str in KINDS[name] and name not in NEEDED]
+MORE_MAPPINGS = ["asked", "training", *(name for name in ROW if dict in KINDS[name])]
 NUMERIC = {int, float}  # without bool
 MOST_SHAPES = 10_000
 # names of a row's intervals, by its columns and their types; an empty tuple if they are no measurement's
@@ -58,7 +64,7 @@ def _intervals_of(row: Row) -> tuple[str, ...]:
 
 def _types_fit(row: Row) -> bool:
     try:
-        MEASURED(row), INTERVALS(row)
+        INTERVALS(row)
         texts, counts = set(map(type, TEXTS(row))), set(map(type, COUNTS(row)))
     except KeyError:
         return False

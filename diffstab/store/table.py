@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..options import TrainOptions
-from ..results import Column, Flat, Row, StabilityResult, flat, value_at
+from ..options import TrainOptions, settings_of
+from ..results import ROW, Column, Flat, Row, flat, value_at
 from .from_row import ASKED
 
 FIRST = tuple(
@@ -16,9 +15,9 @@ FIRST = tuple(
     "interpolation average convention seed R.value R.low R.high D.value D.low D.high G.value G.low G.high "
     "test_error.value test_error.low test_error.high test_error.images status kind error.type error.message".split()
 )
-STANDARD = {*FIRST, *(f.name for f in fields(StabilityResult))} - set("RDG") - {"raw", "test_error", "versions"}
+STANDARD = {*FIRST, *ROW} - set("RDG") - {"test_error", "versions"}
 STANDARD |= {f"asked.{name}" for name in ("images", "draws", "until_precision", *ASKED)}
-STANDARD |= {f"training.{name}" for name in ("job", *(f.name for f in fields(TrainOptions)))}
+STANDARD |= {f"training.{name}" for name in ("job", *settings_of(TrainOptions))}
 STANDARD |= {"time", "data_dir", "recomputed_from", "error.traceback"}
 SEED_BY_SEED = ("training.job", "training.seed", "training.device")  # may differ between the seeds of a network
 LAYER_COLUMNS = ("layer", "depth", *(f"{letter}.{end}" for letter in "RDG" for end in ("value", "low", "high")))

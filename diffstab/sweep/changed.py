@@ -6,21 +6,20 @@ weights, so its network is built and compared with the row, once for each set of
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
-from ..options import LOCAL, MeasureOptions, TrainOptions
+from ..options import LOCAL, MeasureOptions, MeasureSettings, Role, TrainOptions, settings_of
 from ..store import DONE, Row, Store
 from .content import is_large
 from .jobs import MEASURE, Job, is_own_code, start_of
 
-# Options that don't affect the network. All others do, including options that are added later.
-BESIDE = set(
-    "transform cutoff delta temperature convention cutoff_rule delta_rule interpolation average noise_radius "
-    "noise_norm layers batch_norm images draws until_precision batch_size resamples amp channels_last compile "
-    "workers device download".split()
+# Options that make the network: all but settings of the measurement, unless these say so, and what stands aside.
+MAKE_IT = tuple(
+    name
+    for name, one in settings_of(MeasureOptions).items()
+    if one.has(Role.BUILDS) or not (one.has(Role.ASIDE) or name in settings_of(MeasureSettings))
 )
-MAKE_IT = tuple(f.name for f in fields(MeasureOptions) if f.name not in BESIDE)
 EXAMPLES = {"timm": "timm:NAME.TAG", "torchvision": "torchvision:NAME@WEIGHTS"}
 HASHES = ("network_sha256", "weights_sha256")
 Hashes = tuple[str | None, str | None] | str  # a text is the reason why the network can't be built
@@ -34,7 +33,7 @@ class Networks:
 
     def hashes(self, options: MeasureOptions) -> Hashes:
         """Returns the hashes of layers and weights as in a row, or the reason why the network can't be built."""
-        told = tuple(getattr(options, name) for name in MAKE_IT)
+        told = tuple(map(options.to_dict().get, MAKE_IT))
         if told not in self._known:
             self._known[told] = _hashes(options)
         return self._known[told]

@@ -4,16 +4,16 @@ A cell is one combination of options. `spec` makes jobs from the cells of all se
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from itertools import product
 from math import prod
-from types import NoneType
-from typing import Any, get_args
+from typing import Any
 
-from ..options import MeasureOptions
+from ..checks import channel_values
+from ..options import MeasureOptions, settings_of
 from .jobs import KINDS, MEASURE, TRAIN, Job
 from .scalars import CHANNELS, value_of
 from .yaml_file import SHOWN, Node, PlacedError
@@ -126,7 +126,7 @@ def _mapping(where: str, node: Node) -> dict[str, Node]:
 def _axes(kind: str, where: str, section: Node) -> dict[str, list[Any]]:
     """Returns the list of values of each option; every value is checked alone."""
     axes: dict[str, list[Any]] = {}
-    known = [f.name for f in fields(KINDS[kind])]
+    known = settings_of(KINDS[kind])
     for key, node in _mapping(where, section).items():
         name = key.replace("-", "_")
         if name not in known:
@@ -151,22 +151,14 @@ def _value(kind: str, name: str, node: Node, place: str) -> Any:
     if (kind, name, node.value) == (MEASURE, "weights", TRAIN):
         return node.value
     try:
-        value = value_of(node, _wanted(kind, name))
-        canonical = getattr(KINDS[kind].of({name: value}), name)
+        one = settings_of(KINDS[kind])[name]
+        value = value_of(node, CHANNELS if one.about.check is channel_values else one.kind)
+        canonical = KINDS[kind].of({name: value}).to_dict()[name]
     except PlacedError as error:
         raise PlacedError(node.line, node.column, f"{place}: {error.text}") from error
     except (ValueError, TypeError) as error:
         raise node.refused(f"{place}: {error}") from error
     return None if value is None else canonical  # the default of None depends on the cell's other options
-
-
-@cache
-def _wanted(kind: str, name: str) -> Any:
-    """Returns the type that an option takes, from its field; `mean` and `std` take one number or a text of several."""
-    if name in ("mean", "std"):
-        return CHANNELS
-    (found,) = (f.type for f in fields(KINDS[kind]) if f.name == name)
-    return next(one for one in (get_args(found) or (found,)) if one is not NoneType)
 
 
 def _all_values(kind: str, cell: Cell) -> Cell:

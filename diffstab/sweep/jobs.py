@@ -11,17 +11,16 @@ from typing import Any
 
 from ..experiments import run_experiment
 from ..options import (
-    ADDED,
-    ADDED_TO_TRAINING,
-    EXECUTION,
+    COLUMNS,
     LOCAL,
     OPTIONS,
     PREFIXES,
-    USUAL,
     MeasureOptions,
     RegimeOptions,
+    Role,
     StripeOptions,
     TrainOptions,
+    settings_of,
 )
 from ..results import SCHEMA, StabilityResult
 from ..store import DONE, FAILED, WEIGHTS, Entry, asked_of, measured_entry
@@ -106,9 +105,11 @@ def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> 
 
     Files count by content, not by name. The machine and options that change no number don't count.
     """
-    content = {name: value for name, value in options.items() if name not in EXECUTION}
-    added = {name: USUAL[name] for name in ADDED} if kind == MEASURE else ADDED_TO_TRAINING if kind == TRAIN else {}
-    content = {name: value for name, value in content.items() if name not in added or value != added[name]}
+    content = {
+        name: options[name]
+        for name, one in settings_of(KINDS[kind]).items()
+        if not one.has(Role.EXECUTION) and (one.has(Role.FIRST) or options[name] != one.default)
+    }
     content |= _model_files(content["model"]) if kind in (TRAIN, MEASURE) else {}
     if content.get("checkpoint") is not None:
         content["checkpoint"] = content_of(content["checkpoint"])
@@ -253,11 +254,7 @@ def failed_entry(job: Job, kind: str, message: str, where: str | None = None) ->
         where: Traceback, if the error is not one of the library's messages.
     """
     options = _told(job.options)
-    names = {
-        "noise_radius": "noise_radius_rule",
-        "layers": "layers_asked",
-    }  # names of the columns in rows
-    renamed = {new: options.pop(old) for old, new in names.items() if old in options}
+    renamed = {one.column: options.pop(name) for name, one in COLUMNS.items() if name in options and one.column != name}
     training = _training(job)
     if training is not None:
         options["weights"] = TRAIN

@@ -77,7 +77,7 @@ def worse(result: StabilityResult, baseline: StabilityResult, margin: float = MA
     named = {"this network": result, "the baseline": baseline}
     if result.R.value == 0:  # a ratio may be undefined, and no R_f is lower
         return Decision(False, f"R_f is 0, and that of the baseline {baseline.R.value:.2g}")
-    ((*_, pair),) = compare(named, resamples=result.resamples, seed=result.seed).pairs
+    ((*_, pair),) = compare(named, resamples=result.settings.resamples, seed=result.settings.seed).pairs
     failed = pair.ratio.low > margin
     bound = f"; a margin of {margin:g} is allowed" if failed else ""
     return Decision(failed, f"R_f {result.R.value:.2g} is {_times(pair.ratio)} {baseline.R.value:.2g}{bound}")

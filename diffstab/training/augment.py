@@ -37,7 +37,7 @@ class Augmentation:
             size: Height and width of the images, pixels.
             fill: Value of each channel outside the image, `[C]`.
         """
-        recipe, ensemble = options.filled, None
+        recipe, ensemble = options, None
         if recipe.diffeo_temperature:
             ensemble = MaxEntropyEnsemble(
                 size,

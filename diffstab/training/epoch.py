@@ -64,7 +64,7 @@ class Trainer:
     generator: torch.Generator = field(init=False)
 
     def __post_init__(self) -> None:
-        self.recipe = self.options.filled
+        self.recipe = self.options
         if self.recipe.batch_size < self.processes.count:
             raise ValueError(
                 f"batch_size is {self.recipe.batch_size}, fewer images than the {self.processes.count} processes; "

@@ -40,12 +40,12 @@ def prepare_images(options: TrainOptions) -> Images:
         ValueError: If the images have no labels or are not held in memory, if there are too few for `train_size` or
             `holdout`, or if held-out images shall choose the epoch and `holdout` is 0.
     """
-    if options.select == VALIDATION and options.filled.holdout == 0:
+    if options.select == VALIDATION and options.holdout == 0:
         raise ValueError("holdout is 0, which leaves no image to select the epoch by; raise it or use select last")
     whole, test = _labelled_splits(options)
     labels = whole.labels.numpy()
     noisy = noisy_labels(labels, options.label_noise, whole.classes, options.seed)
-    share = options.filled.holdout if options.select == VALIDATION else 0.0
+    share = options.holdout if options.select == VALIDATION else 0.0
     chosen, held = balanced(labels, whole.classes, options.train_size, share, options.seed)
     every, _ = balanced(labels, whole.classes, None, share, options.seed)
 

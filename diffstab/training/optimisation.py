@@ -39,7 +39,7 @@ def soft_hinge(outputs: Tensor, labels: Tensor) -> Tensor:
 
 def make_optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Optimizer:
     """Makes SGD with momentum, or Adam, as the options say."""
-    groups, recipe = parameter_groups(network, options), options.filled
+    groups, recipe = parameter_groups(network, options), options
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, lr=recipe.lr)
     return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum)
@@ -68,7 +68,7 @@ def make_schedule(optimizer: torch.optim.Optimizer, options: TrainOptions, epoch
         options: Options of the training.
         epochs: Number of epochs.
     """
-    recipe = options.filled
+    recipe = options
     if recipe.schedule == "cosine":
         return CosineAnnealingLR(optimizer, max(1, round(recipe.cosine_span * epochs)))
     if recipe.schedule == "exponential":

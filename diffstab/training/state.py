@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from ..models import fill, is_swelling
-from ..options import EXECUTION, TrainOptions
+from ..options import Role, TrainOptions, names_with
 from ..reading import open_regular
 from ..writing import check_writable, make_folder, write_atomically
 
@@ -110,7 +110,9 @@ def _on_cpu(value: Any) -> Any:
 
 def recipe_of(options: TrainOptions) -> RecipeDict:
     """Returns the options that determine a training: all but those of the machine, such as the device."""
-    return {name: value for name, value in options.to_dict().items() if name not in EXECUTION}
+    return {
+        name: value for name, value in options.to_dict().items() if name not in names_with(TrainOptions, Role.EXECUTION)
+    }
 
 
 def prepare(folder: Path) -> Path:

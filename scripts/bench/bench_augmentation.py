@@ -43,7 +43,7 @@ def augmentations(size: tuple[int, int]) -> dict[str, RandomDiffeomorphism | Non
 
 def error_after(options: TrainOptions, images: Images, transform: RandomDiffeomorphism | None) -> float:
     """Trains a network and returns its test error after the last epoch."""
-    epochs = options.filled.epochs
+    epochs = options.epochs
     state = fresh_state(options, Shape(*images.test.shape, images.test.classes), CPU, epochs)
 
     def augment(batch: Tensor, generator: torch.Generator) -> Tensor:

@@ -11,7 +11,7 @@ from support.measured_stores import measured
 from support.planted import RUNS, Pickled, forget, heard, package, ran
 
 from diffstab import Store
-from diffstab.results.result import content_key
+from diffstab.results import content_key
 from diffstab.store.entry import Entry, measured_entry
 from diffstab.sweep.spec import read_spec
 

@@ -26,7 +26,8 @@ def shrinking(result, floor=0.0):
     def measured(images, draws):
         calls.append((images, draws))
         width = math.hypot(4 / math.sqrt(images * draws), floor)
-        return replace(result, images=images, draws=draws, R=Interval(1.0, math.exp(-width / 2), math.exp(width / 2)))
+        used = result.settings.used(draws=draws)
+        return replace(result, images=images, settings=used, R=Interval(1.0, math.exp(-width / 2), math.exp(width / 2)))
 
     return measured, calls
 

@@ -15,8 +15,8 @@ from diffstab.measuring.layers.observe import observing
 from diffstab.measuring.network_state import batch_norm_by_group
 from diffstab.measuring.second_pass import batch_columns
 from diffstab.measuring.setup import Setup
+from diffstab.options import MeasureSettings
 from diffstab.options.choices import AVERAGES, DIFFEO, INTERPOLATIONS, TRANSFORMS, convention_named
-from diffstab.options.measure import MeasureSettings
 from diffstab.perturbations.named import transformation_named
 from diffstab.statistics.averages import Statistic
 from diffstab.streams import sphere_noise

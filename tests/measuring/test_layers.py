@@ -157,7 +157,8 @@ def test_activations_within_batch_norms_are_whole(images):
 def test_a_store_keeps_layers_and_other_statistics_come_from_them(network, images, tmp_path):
     store = Store(tmp_path / "store", create=True)
     result, plain = profile(network, images), profile(network, images, None)
-    assert len({result.key, plain.key, replace(result, layers_asked="auto").key}) == 3
+    other = replace(result, settings=result.settings.used(layers="auto"))
+    assert len({result.key, plain.key, other.key}) == 3
     assert store.add(result)
     assert store.add(plain)
     row, other = store.rows()

@@ -88,8 +88,8 @@ def test_batch_norm_in_batch_mode_normalises_each_batch_and_dropout_stays_off(ne
     running = measure(network, images, ENSEMBLE)
     assert running.key != found.key
     assert not np.allclose(running.raw.outputs, found.raw.outputs)
-    assert replace(found, batch_size=40).key != found.key  # the batch is part of f
-    assert replace(running, batch_size=40).key == running.key
+    assert replace(found, settings=found.settings.used(batch_size=40)).key != found.key  # the batch is part of f
+    assert replace(running, settings=running.settings.used(batch_size=40)).key == running.key
 
 
 def test_products_are_ieee_float32_inside(images):

@@ -18,8 +18,8 @@ from diffstab.models.from_timm import timm_card
 from diffstab.models.resolve import resolve_model
 from diffstab.models.sources import Shape
 from diffstab.options.measure import MeasureOptions
+from diffstab.results import StabilityResult
 from diffstab.results.layers import LayerStability
-from diffstab.results.result import StabilityResult
 
 PAGE = (Path(__file__).parents[2] / "docs" / "networks.md").read_text()
 CLASSES = 10

@@ -4,7 +4,7 @@ import pytest
 
 from diffstab.cli import main
 from diffstab.cli.measure import measure
-from diffstab.options.base import EXECUTION
+from diffstab.options import EXECUTION
 from diffstab.options.measure import MeasureOptions
 from diffstab.options.train import TrainOptions
 from diffstab.sweep.jobs import measure_job

@@ -38,7 +38,7 @@ def test_the_laptop_s_recipe_knows_networks_whatever_their_width():
 
 
 def test_a_cutoff_without_diffeomorphisms_does_not_matter():
-    assert TrainOptions(diffeo_cutoff=1).filled.diffeo_cutoff_rule == "disk"
+    assert TrainOptions(diffeo_cutoff=1).diffeo_cutoff_rule == "disk"
     assert TrainOptions(diffeo_cutoff=1, diffeo_cutoff_rule="half-integer", diffeo_temperature=1e-2).diffeo_cutoff == 1
 
 

@@ -10,7 +10,6 @@ from diffstab import MaxEntropyEnsemble, StreamKeys
 from diffstab.cli.deform import deform
 from diffstab.cli.options import make_ensemble
 from diffstab.fields import DisplacementField
-from diffstab.options import ENSEMBLE
 
 pytestmark = [pytest.mark.slow, needs_node]
 LEAST, MOST = 1e-6, 1.0  # temperatures of the diagram
@@ -80,7 +79,13 @@ def test_the_command_gives_the_field_of_the_page(shrinking):
         assert (program, command, str(options["source"])) == ("diffstab", "deform", picture["name"])
         assert options["interpolation"] == "gaussian"
         of_file = (picture["file_height"], picture["file_width"])
-        ensemble = make_ensemble(of_file, **{name: options[name] for name in ENSEMBLE})
+        ensemble = make_ensemble(
+            of_file,
+            **{
+                name: options[name]
+                for name in ("cutoff", "delta", "temperature", "convention", "cutoff_rule", "delta_rule")
+            },
+        )
         keys = StreamKeys(options["seed"], torch.zeros(1, dtype=torch.int64), options["draw"])
         field = ensemble.sample(keys, dtype=torch.float64)[0]
         shown = DisplacementField(field.coefficients, (picture["height"], picture["width"]))

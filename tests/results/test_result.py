@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
-from diffstab.results.result import content_key
+from diffstab.results import content_key
 from diffstab.writing import write_atomically
 
 
@@ -28,11 +28,12 @@ def test_the_json_form_is_plain_and_complete(result):
 
 
 def test_the_key_follows_what_determines_the_numbers_and_nothing_else(result):
-    told = {"seconds": 99.0, "device": "cuda:0", "batch_size": 3, "git_commit": "x", "stopped": "data", "weights": "w"}
-    assert replace(result, **told).key == result.key
-    changes = {"seed": 1, "cutoff": 4.0, "average": "mean", "data_sha256": "0", "draws": 2, "radius_average": "mean"}
-    for name, value in changes.items():
-        assert replace(result, **{name: value}).key != result.key
+    told = {"seconds": 99.0, "device": "cuda:0", "git_commit": "x", "stopped": "data", "weights": "w"}
+    assert replace(result, **told, settings=result.settings.used(batch_size=3)).key == result.key
+    for changes in ({"data_sha256": "0"}, {"radius_average": "mean"}):
+        assert replace(result, **changes).key != result.key
+    for changes in ({"seed": 1}, {"cutoff": 4.0}, {"average": "mean"}, {"draws": 2}, {"layers": "auto"}):
+        assert replace(result, settings=result.settings.used(**changes)).key != result.key
 
 
 def test_a_rows_key_is_that_of_its_result(result):

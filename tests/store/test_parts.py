@@ -11,7 +11,7 @@ import pytest
 from support.measured_stores import measured
 
 from diffstab import Store
-from diffstab.results.result import SCHEMA
+from diffstab.results import SCHEMA
 from diffstab.store.check import check
 from diffstab.store.entry import checksum
 from diffstab.writing import try_lock

@@ -1,6 +1,6 @@
 """Rows of measurements as a sweep leaves them in a store, with numbers of a test's choice."""
 
-from diffstab.results.result import SCHEMA
+from diffstab.results import SCHEMA
 
 AUGMENTATIONS = {
     "none": {"translate": 0},

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
-from diffstab.results.result import SCHEMA
+from diffstab.results import SCHEMA
 from diffstab.store.entry import Entry
 
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffstab.results.result import SCHEMA
+from diffstab.results import SCHEMA
 from diffstab.store.entry import Entry
 from diffstab.sweep.executors.base import Task
 

@@ -11,7 +11,7 @@ from support.measured_stores import measured
 from support.named_networks import DIGITS, GRAY
 
 from diffstab import Store
-from diffstab.results.result import content_key
+from diffstab.results import content_key
 from diffstab.store.entry import Entry, measured_entry
 from diffstab.training.trained import write_network
 

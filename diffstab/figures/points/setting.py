@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from ...results import BEFORE, SETTING, flat, value_at
-from ...store import OF_DEFORMATIONS, SEED_BY_SEED, Row
+from ...results import BEFORE, OF_DEFORMATIONS, SETTING, flat, value_at
+from ...store import SEED_BY_SEED, Row
 
 SETTINGS = (*SETTING, "asked.until_precision", "batch_norm", "precision")
 TASK = ("training.dataset", "training.train_size", "training.label_noise")  # that all networks were trained for

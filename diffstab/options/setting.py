@@ -1,0 +1,155 @@
+"""One setting: a field that says once what it means, which values it takes and where it counts.
+
+The command line, the Python signature, a sweep's keys, the columns of a row, the hashes that identify a result, the
+comparison of rows and the schemas read these fields; none of them keeps a list of names. The module imports nothing
+heavy.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import Flag, auto
+from types import NoneType
+from typing import Any, TypeVar, get_args
+
+from ..checks import a_text, one_of, positive_integer
+
+T = TypeVar("T")
+Check = Callable[[str, Any], Any]
+ABOUT = "about"  # key of the description in a field's metadata
+
+
+class Role(Flag):
+    """Roles of a setting. By default it counts in the hash of what was asked for wherever it is not at its default."""
+
+    NONE = 0
+    COLUMN = auto()  # a column of a row has its value
+    COMPARED = auto()  # rows are compared only if they agree in it
+    BESIDE = auto()  # a network that is measured beside another one takes over its value
+    DEFORMS = auto()  # only smooth deformations have it; its column is None for other transformations
+    KEY = auto()  # counts in the hash of a result
+    KEY_IF_SET = auto()  # counts in the hash of a result if it is not at its default
+    FIRST = auto()  # counts at its default too in the hash of what was asked for, as in the first stores
+    EXECUTION = auto()  # changes no number, so it counts in no hash
+    ASKED = auto()  # a row has it in its column `asked`, if it is not at its default
+    BUILDS = auto()  # the network depends on it, although it is a setting of the measurement
+    ASIDE = auto()  # the network does not depend on it
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """The description of one setting.
+
+    Attributes:
+        help: Meaning, as the command's help prints it.
+        check: Function from (name, value) to the canonical value; raises ValueError or TypeError.
+        allowed: Allowed texts; empty if there is no such list.
+        usual: Value that is filled in for a default of None, and that the help shows.
+        metavar: Word for the value in the help.
+        flags: Names of the command's flags, if they are not `--name`.
+        path: True for the path of a file or folder.
+        several: True if the option may be repeated.
+        before: Setting of a parent class that it precedes.
+        column: Column of a row that has its value, if the name differs.
+        after: Column that its own column follows; without it, that comes last.
+        roles: Where it counts.
+    """
+
+    help: str
+    check: Check
+    allowed: tuple[str, ...] = ()
+    usual: Any = None
+    metavar: str | None = None
+    flags: str = ""
+    path: bool = False
+    several: bool = False
+    before: str = ""
+    column: str = ""
+    after: str = ""
+    roles: Role = Role.NONE
+
+
+def setting(default: T, help: str, check: Check | None = None, *, allowed: tuple[str, ...] = (), **more: Any) -> T:
+    """Makes a field of options. Type checkers see a field with this default.
+
+    Args:
+        default: Value if it is left out; None if other settings decide it.
+        help: Meaning in plain words; `--name` refers to another setting.
+        check: Function from (name, value) to the canonical value; by default one of `allowed`, or a text.
+        allowed: Allowed texts.
+        more: Further attributes of `About`.
+    """
+    about = About(help=help, check=check or (among(allowed) if allowed else a_text), allowed=allowed, **more)
+    made: T = field(default=default, metadata={ABOUT: about})
+    return made
+
+
+def first(default: T, help: str, check: Check | None = None, **more: Any) -> T:
+    """Makes a setting that the first stores had: it counts at its default too in the hash of what was asked for."""
+    return setting(default, help, check, roles=Role.FIRST, **more)
+
+
+def among(allowed: tuple[str, ...]) -> Check:
+    """Returns a check for one of some texts."""
+    return lambda name, value: one_of(name, value, allowed)
+
+
+def whole(least: int = 1, most: int | None = None) -> Check:
+    """Returns a check for a whole number from `least` to `most`."""
+    return lambda name, value: positive_integer(name, value, least=least, most=most)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a class of options.
+
+    Attributes:
+        name: Name of the field.
+        kind: Type of its values, without None.
+        default: Default of the field.
+        about: Description of it.
+    """
+
+    name: str
+    kind: Any
+    default: Any
+    about: About
+
+    @property
+    def shown(self) -> Any:
+        """The default that is told; None if it depends on other settings."""
+        return self.about.usual if self.default is None else self.default
+
+    @property
+    def column(self) -> str:
+        """The column of a row that has its value; empty if there is none."""
+        if self.about.column or not (self.about.after or self.has(Role.COLUMN)):
+            return self.about.column
+        return self.name
+
+    def has(self, roles: Role) -> bool:
+        """Returns True if it has one of these roles."""
+        return bool(self.about.roles & roles)
+
+
+_known: dict[type, Mapping[str, Setting]] = {}
+
+
+def settings_of(options: type) -> Mapping[str, Setting]:
+    """Returns the settings of a class of options by name, in the order in which they are told."""
+    if options in _known:
+        return _known[options]
+    found: list[Setting] = []
+    for f in fields(options):
+        about = f.metadata.get(ABOUT)
+        if about is None:
+            continue
+        kind = next(one for one in get_args(f.type) or (f.type,) if one is not NoneType)
+        names = [one.name for one in found]
+        place = names.index(about.before) if about.before in names else len(found)
+        found.insert(place, Setting(f.name, kind, f.default, about))
+    return _known.setdefault(options, {one.name: one for one in found})
+
+
+def names_with(options: type, roles: Role) -> tuple[str, ...]:
+    """Returns the names of the settings that have one of these roles."""
+    return tuple(name for name, one in settings_of(options).items() if one.has(roles))

@@ -1,0 +1,105 @@
+"""Columns of a row: those of the outcome and those of the settings, in order; the key, and what compared rows share."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, fields
+from typing import Any
+
+from ..options import COLUMNS, DIFFEO, MeasureOptions, Role, settings_of
+from .outcome import ROLES, Outcome
+from .row import Row
+
+SCHEMA = 1
+
+
+def row_order(outcomes: Iterable[str]) -> tuple[str, ...]:
+    """Returns the columns of a row: the outcomes in their order, each setting's column after the one that it names.
+
+    >>> row_order(["images", "D"])[:3]
+    ('images', 'draws', 'D')
+    """
+    following: dict[str, list[str]] = defaultdict(list)
+    for one in COLUMNS.values():
+        following[one.about.after].append(one.column)
+
+    def with_following(name: str) -> list[str]:
+        return [name, *(later for other in following[name] for later in with_following(other))]
+
+    first = [column for name in outcomes for column in with_following(name)]
+    return (*first, *(column for name in following[""] for column in with_following(name)))
+
+
+# Columns of outcomes, with True for each that a row may leave out only if it is None; settings by column; all columns.
+OUTCOMES = {f.name: f.default is MISSING for f in fields(Outcome) if f.name not in ("settings", "raw")}
+SETTINGS = {one.column: name for name, one in COLUMNS.items()}
+ROW = row_order(OUTCOMES)
+# Values of columns that older rows lack.
+BEFORE = {one.column: one.default for one in COLUMNS.values() if not one.has(Role.FIRST) and one.default is not None}
+
+
+def columns_with(role: Role) -> tuple[str, ...]:
+    """Returns the columns of outcomes, settings, network and images that have a role, in the order of rows."""
+    found = {f.name for f in fields(Outcome) if f.metadata.get(ROLES, Role.NONE) & role}
+    found |= {one.column for one in settings_of(MeasureOptions).values() if one.column and one.has(role)}
+    return tuple(name for name in ROW if name in found)
+
+
+KEY_NAMES = columns_with(Role.KEY)
+SETTING = columns_with(Role.COMPARED)  # columns in which compared rows agree
+OF_DEFORMATIONS = columns_with(Role.DEFORMS)  # columns that other transformations lack
+
+
+def content_key(row: Mapping[str, Any]) -> str | None:
+    """Returns the key of a result or of its row: the sha256 of everything that determines its numbers.
+
+    None if the network has no hash, as a callable that is no `nn.Module`.
+    """
+    if row["network_sha256"] is None:
+        return None
+    content: dict[str, Any] = {"schema": SCHEMA, **{name: row.get(name) for name in KEY_NAMES}}
+    for name, one in COLUMNS.items():
+        if one.has(Role.KEY_IF_SET) and row.get(one.column, one.default) != one.default:
+            content[name] = row[one.column]
+    if row.get("transform", DIFFEO) != DIFFEO:
+        content["delta"] = row.get("delta")
+    if row["batch_norm"] == "batch" or row.get("mixes_images"):  # the batch is part of f
+        content["batch_size"] = row["batch_size"]
+        if row.get("batch_order") is not None:  # older rows have no such column
+            content["batch_order"] = row["batch_order"]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def setting_values(row: Row, columns: Sequence[str] = SETTING) -> tuple[Any, ...]:
+    """Returns a row's values in the columns of its setting. A column that older rows lack gets the value they had.
+
+    >>> setting_values({"cutoff": 3.0}, ["transform", "cutoff", "split"])
+    ('diffeo', 3.0, None)
+    """
+    return tuple(row.get(column, BEFORE.get(column)) for column in columns)
+
+
+def told_setting(setting: Mapping[str, Any], seeds: Sequence[int] = ()) -> str:
+    """Returns a setting as one line of text.
+
+    >>> told_setting({"dataset": "mnist5k", "images": 500, "draws": 1, "cutoff": 3.0, "average": "mean"}, [0, 1])
+    '500 images of mnist5k, draws: 1, seed 0, 1; c = 3, mean'
+    """
+    named = setting.get
+    split = f"/{named('split')}" if named("split") else ""
+    images = f"{named('images')} images of " if named("images") is not None else ""
+    transform = named("transform")
+    parts = [
+        None if transform == DIFFEO else transform,
+        None if named("cutoff") is None else f"c = {named('cutoff'):g}",
+        None if named("delta") is None else f"delta = {named('delta'):.3g} px",
+        None if named("noise_norm") is None else f"||eta|| = {named('noise_norm'):.3g}",
+        *(named(name) for name in ("interpolation", "average")),
+        None if named("convention") is None else f"{named('convention')} convention",
+    ]
+    what = [f"{images}{named('dataset')}{split}"]
+    what += [] if named("draws") is None else [f"draws: {named('draws')}"]
+    what += [f"seed {', '.join(map(str, seeds))}"] if seeds else []
+    about = ", ".join(str(part) for part in parts if part)
+    return "; ".join([", ".join(what), *([about] if about else [])])
