@@ -49,6 +49,12 @@ class Given:
 class Arguments(MeasureSettings, Given):
     """Everything that `measure` is called with."""
 
+    def __post_init__(self) -> None:
+        for name, one in settings_of(MeasureSettings).items():  # options read numbers in texts, as YAML needs it
+            if one.kind is float and isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} is {getattr(self, name)!r}; a number is needed")
+        super().__post_init__()
+
 
 def called_with(arguments: Callable[P, Made]) -> Callable[[Callable[[Made], Result]], Callable[P, Result]]:
     """Makes a function of one object take that object's own arguments, with their types, defaults and meanings.
@@ -62,7 +68,8 @@ def called_with(arguments: Callable[P, Made]) -> Callable[[Callable[[Made], Resu
             return function(arguments(*args, **kwargs))
 
         signature = inspect.signature(arguments).replace(return_annotation=get_type_hints(function)["return"])
-        vars(call).update(__signature__=signature, __doc__=(function.__doc__ or "").replace("{settings}", _meanings()))
+        setattr(call, "__signature__", signature)  # noqa: B010 -- functions have no such attribute for a type checker
+        call.__doc__ = (function.__doc__ or "").replace("{settings}", _meanings())
         return call
 
     return decorate

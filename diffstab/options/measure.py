@@ -66,6 +66,8 @@ class MeasureOptions(MeasureSettings, NamedOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.delta is not None and self.temperature is not None:
+            raise ValueError(f"delta is {self.delta:g} and temperature is {self.temperature:g}; give one of the two")
         self._check_arguments()
         self._check_transform()
         if self.amp and self.precision != PRECISIONS[0]:

@@ -47,7 +47,7 @@ class MeasureSettings(CommandOptions):
         "scalings with the same displacement --delta.",
         allowed=TRANSFORMS,
         after="test_error",
-        roles=Role.COMPARED,
+        roles=Role.COMPARED | Role.KEY_IF_SET,
     )
     cutoff: float | None = setting(
         None,
@@ -176,8 +176,6 @@ class MeasureSettings(CommandOptions):
 
     def __post_init__(self) -> None:
         self._check_each()
-        if self.delta is not None and self.temperature is not None:
-            raise ValueError(f"delta is {self.delta:g} and temperature is {self.temperature:g}; give one of the two")
 
     def columns(self) -> dict[str, Any]:
         """Returns the value of each column of a row that these settings have."""
