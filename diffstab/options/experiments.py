@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..checks import a_number, above_zero
 from .base import CommandOptions
 from .choices import DEFAULT_CUTOFF, DEFAULT_DATASET, DEFAULT_DELTA
-from .setting import first, whole
+from .setting import Whole, first
 
 FIRST_LOSS = 0.5  # mean soft hinge, which starts at 1
 ALPHA = "Scale of the predictor alpha (f - f_0): small values learn features, large ones train lazily."
@@ -20,16 +20,16 @@ STEPS = "Largest number of steps of the flow."
 class StripeOptions(CommandOptions):
     """One network with one hidden layer on the stripe model (Sec. 6, Eq. 6, Fig. 7)."""
 
-    train_size: int = first(1000, "Number P of training points.", whole())
-    dimension: int = first(10, "Dimension d of the points; their class depends on one coordinate.", whole(2))
-    width: int = first(400, "Number of hidden units.", whole())
+    train_size: int = first(1000, "Number P of training points.", Whole())
+    dimension: int = first(10, "Dimension d of the points; their class depends on one coordinate.", Whole(2))
+    width: int = first(400, "Number of hidden units.", Whole())
     alpha: float = first(0.01, ALPHA, above_zero)
     noise_norm: float = first(1.0, "Norm ||nu|| = ||eta|| of Eq. 6; points have a norm of about sqrt(d).", above_zero)
     turn: float = first(1.0, TURN, above_zero)
-    steps: int = first(5000, STEPS, whole())
+    steps: int = first(5000, STEPS, Whole())
     until_loss: float = first(0.05, "Mean soft hinge at which the flow ends.", a_number)
-    test_points: int = first(4000, "Number of points over which R and the test error are taken.", whole(2))
-    seed: int = first(0, "Seed of data, weights and noise.", whole(0, 2**63 - 1))
+    test_points: int = first(4000, "Number of points over which R and the test error are taken.", Whole(2))
+    seed: int = first(0, "Seed of data, weights and noise.", Whole(0, 2**63 - 1))
 
     def __post_init__(self) -> None:
         self._check_each()
@@ -41,19 +41,19 @@ class RegimeOptions(CommandOptions):
 
     dataset: str = first(DEFAULT_DATASET, "Data set; even classes get the label -1, odd ones 1.")
     data_dir: str | None = first(None, "Folder of the data set, unless it comes with the package.")
-    train_size: int = first(500, "Number P of training images.", whole())
-    width: int = first(100, "Width h of each hidden layer.", whole())
-    layers: int = first(3, "Number L of hidden layers.", whole())
+    train_size: int = first(500, "Number P of training images.", Whole())
+    width: int = first(100, "Width h of each hidden layer.", Whole())
+    layers: int = first(3, "Number L of hidden layers.", Whole())
     alpha: float = first(1.0, ALPHA, above_zero)
     turn: float = first(0.01, TURN, above_zero)
-    steps: int = first(5000, STEPS, whole())
+    steps: int = first(5000, STEPS, Whole())
     until_loss: float = first(
         0.0, "Mean soft hinge at which the flow ends; 0 ends it when every example has its margin.", a_number
     )
-    images: int = first(500, "Number of test images for R and the test error.", whole(2))
+    images: int = first(500, "Number of test images for R and the test error.", Whole(2))
     cutoff: float = first(DEFAULT_CUTOFF, "Cutoff c of the deformations.", above_zero)
     delta: float = first(DEFAULT_DELTA, "Root-mean-square displacement of the deformations, pixels.", above_zero)
-    seed: int = first(0, "Seed of the choice of images, weights, fields and noise.", whole(0, 2**63 - 1))
+    seed: int = first(0, "Seed of the choice of images, weights, fields and noise.", Whole(0, 2**63 - 1))
 
     def __post_init__(self) -> None:
         self._check_each()

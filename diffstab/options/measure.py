@@ -19,7 +19,7 @@ from .choices import (
 )
 from .measure_settings import MeasureSettings
 from .named import TRUST, NamedOptions
-from .setting import Role, names_with, setting, whole
+from .setting import Role, Whole, names_with, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class MeasureOptions(MeasureSettings, NamedOptions):
     images: int = setting(
         DEFAULT_IMAGES,
         "Number of images, chosen by the seed.",
-        whole(2),
+        Whole(2),
         before="draws",
         roles=Role.COLUMN | Role.COMPARED | Role.FIRST | Role.ASIDE,
     )
@@ -58,7 +58,7 @@ class MeasureOptions(MeasureSettings, NamedOptions):
     compile: bool = setting(
         False, "Compile the network with torch.compile.", true_or_false, roles=Role.ASKED | Role.ASIDE
     )
-    workers: int = setting(0, "Number of processes that load images.", whole(0), roles=Role.EXECUTION | Role.ASIDE)
+    workers: int = setting(0, "Number of processes that load images.", Whole(0), roles=Role.EXECUTION | Role.ASIDE)
     trust: str | None = setting(None, TRUST, names_in, metavar="NAME", several=True, roles=Role.EXECUTION)
     device: str = setting(
         "auto", "Device to run on: auto, cpu, cuda, cuda:1 or mps.", roles=Role.EXECUTION | Role.ASIDE

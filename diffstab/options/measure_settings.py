@@ -26,7 +26,7 @@ from .choices import (
     TRANSFORMS,
     layer_text,
 )
-from .setting import Role, Setting, setting, settings_of, whole
+from .setting import Role, Setting, Whole, setting, settings_of
 
 BY_CONVENTION = "[default: as --convention says]"
 
@@ -149,24 +149,24 @@ class MeasureSettings(CommandOptions):
     draws: int = setting(
         1,
         "Number of random deformations, and of noise vectors, per image.",
-        whole(1, MOST_DRAWS),
+        Whole(1, MOST_DRAWS),
         after="images",
         roles=Role.COMPARED | Role.KEY | Role.FIRST,
     )
     seed: int = setting(
         0,
         "Seed of all random numbers.",
-        whole(0, LARGEST_SEED),
+        Whole(0, LARGEST_SEED),
         after="device",
         roles=Role.BESIDE | Role.KEY | Role.FIRST | Role.BUILDS,
     )
     batch_size: int = setting(
-        128, "Largest number of images per forward pass.", whole(), after="batch_norm", roles=Role.FIRST
+        128, "Largest number of images per forward pass.", Whole(), after="batch_norm", roles=Role.FIRST
     )
     resamples: int = setting(
         1000,
         "Number of bootstrap resamples behind the 95 % intervals.",
-        whole(100, MOST_RESAMPLES),
+        Whole(100, MOST_RESAMPLES),
         after="batch_size",
         roles=Role.KEY | Role.FIRST,
     )

@@ -8,7 +8,7 @@ from ..checks import a_number, a_text, channel_values, crop_share, key_values, t
 from .base import CommandOptions
 from .choices import DEFAULT_DATASET, DEFAULT_MODEL, DEFAULT_SPLIT, MOST_OUTPUTS, WEIGHTS
 from .data_names import DATASETS, EMBEDDED, SPLITS, dataset_named, split_named
-from .setting import Role, setting, whole
+from .setting import Role, Whole, setting
 
 FROM_WEIGHTS = "[default: from the weights or the data set]"
 ELSEWHERE = ", ".join(name for name in DATASETS if name not in (*EMBEDDED, "folder"))  # not in the package
@@ -29,10 +29,10 @@ class NamedOptions(CommandOptions):
         roles=Role.COLUMN | Role.FIRST,
     )
     num_classes: int | None = setting(
-        None, f"Number of outputs of the network.  {FROM_WEIGHTS}", whole(1, MOST_OUTPUTS)
+        None, f"Number of outputs of the network.  {FROM_WEIGHTS}", Whole(1, MOST_OUTPUTS)
     )
     in_chans: int | None = setting(
-        None, f"Number of channels of the network's input.  {FROM_WEIGHTS}", whole(1, MOST_OUTPUTS)
+        None, f"Number of channels of the network's input.  {FROM_WEIGHTS}", Whole(1, MOST_OUTPUTS)
     )
     model_kwargs: str | None = setting(
         None,
@@ -82,7 +82,7 @@ class NamedOptions(CommandOptions):
         roles=Role.ASKED,
     )
     img_size: int | None = setting(
-        None, f"Side of the network's square input, in pixels.  {FROM_WEIGHTS}", whole(2), roles=Role.ASKED
+        None, f"Side of the network's square input, in pixels.  {FROM_WEIGHTS}", Whole(2), roles=Role.ASKED
     )
     crop_pct: float | None = setting(
         None,

@@ -16,6 +16,8 @@ from ..checks import a_text, one_of, positive_integer
 T = TypeVar("T")
 Check = Callable[[str, Any], Any]
 ABOUT = "about"  # key of the description in a field's metadata
+DIALECT = "https://json-schema.org/draft/2020-12/schema"  # of JSON Schema
+JSON_TYPES = {int: ["integer"], float: ["number"], bool: ["boolean"], str: ["string"]}
 
 
 class Role(Flag):
@@ -93,9 +95,16 @@ def among(allowed: tuple[str, ...]) -> Check:
     return lambda name, value: one_of(name, value, allowed)
 
 
-def whole(least: int = 1, most: int | None = None) -> Check:
-    """Returns a check for a whole number from `least` to `most`."""
-    return lambda name, value: positive_integer(name, value, least=least, most=most)
+@dataclass(frozen=True)
+class Whole:
+    """A check for a whole number from `least` to `most`."""
+
+    least: int = 1
+    most: int | None = None
+
+    def __call__(self, name: str, value: Any) -> int:
+        """Returns the number. Raises TypeError or ValueError for any other value."""
+        return positive_integer(name, value, least=self.least, most=self.most)
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,16 @@ class Setting:
         if self.about.column or not (self.about.after or self.has(Role.COLUMN)):
             return self.about.column
         return self.name
+
+    def schema(self) -> dict[str, Any]:
+        """Returns the JSON Schema of a value; null stands for the default."""
+        if self.about.allowed:
+            return {"enum": [*self.about.allowed, None]}
+        found: dict[str, Any] = {"type": [*JSON_TYPES[self.kind], "null"]}
+        if isinstance(self.about.check, Whole):
+            limits = {"minimum": self.about.check.least, "maximum": self.about.check.most}
+            found |= {name: limit for name, limit in limits.items() if limit is not None}
+        return found
 
     def has(self, roles: Role) -> bool:
         """Returns True if it has one of these roles."""

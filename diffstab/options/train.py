@@ -14,7 +14,7 @@ from .choices import CUTOFF_RULES, DEFAULT_DATASET, DEFAULT_MODEL, refuse_no_mod
 from .data_names import dataset_named
 from .model_names import base_name
 from .named import TRUST
-from .setting import Role, first, setting, settings_of, whole
+from .setting import Role, Whole, first, setting, settings_of
 
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("cosine", "exponential", "constant")
@@ -41,9 +41,9 @@ class Recipe(CommandOptions):
         250,
         "Epochs over the full training set. A smaller --train-size gets more epochs, so that the number of steps stays "
         "the same.",
-        whole(),
+        Whole(),
     )
-    batch_size: int = first(128, "Number of images per step.", whole())
+    batch_size: int = first(128, "Number of images per step.", Whole())
     optimizer: str = first("sgd", "Optimiser: SGD with --momentum, or Adam.", allowed=OPTIMIZERS)
     lr: float = first(0.1, "Learning rate at the start.", above_zero)
     head_lr: float | None = first(
@@ -73,7 +73,7 @@ class Recipe(CommandOptions):
         "Initial weights: random (init), or published ImageNet weights in all layers but the last (imagenet).",
         allowed=STARTS,
     )
-    translate: int = first(4, "Largest random shift of a training image, in pixels.", whole(0))
+    translate: int = first(4, "Largest random shift of a training image, in pixels.", Whole(0))
     flip: bool | None = first(
         None,
         "Mirror half of the training images left to right.  [default: not for digits]",
@@ -211,7 +211,7 @@ class TrainOptions(Recipe):
     train_size: int | None = first(
         None,
         "Number of training images, the same number of each class, chosen by the seed.  [default: all]",
-        whole(),
+        Whole(),
         before="batch_size",
     )
     label_noise: float = first(
@@ -220,7 +220,7 @@ class TrainOptions(Recipe):
     seed: int = first(
         0,
         "Seed of the initial weights, the choice and order of images, and augmentation.",
-        whole(0, 2**63 - 1),
+        Whole(0, 2**63 - 1),
         before="batch_size",
     )
     compile: bool = first(
@@ -229,7 +229,7 @@ class TrainOptions(Recipe):
     stability_images: int = first(
         0,
         "Number of test images on which R_f is measured after 0, 1, 2, 4, ... epochs; 0 measures none.",
-        whole(0),
+        Whole(0),
     )
     trust: str | None = setting(None, TRUST, names_in, metavar="NAME", several=True, roles=Role.EXECUTION)
     device: str = setting("auto", "Device to train on: auto, cpu, cuda, cuda:1 or mps.", roles=Role.EXECUTION)
