@@ -176,7 +176,7 @@ def changing(rows):
     found = {text: f"<{package}>" for package, text in versions().items()} | {git_commit() or "-": "COMMIT"}
     for row in map(json.loads, rows.splitlines()):
         found |= {row["checksum"]: "CHECKSUM", json.dumps(row.get("seconds")): "SECONDS"}
-        if row.get("model") == "local-dir:run":
+        if row.get("model") == "local-dir:run" and "job" in row:
             found[row["job"]] = "JOB"  # it knows of the folder's path
     return {text: name for text, name in found.items() if text not in ("-", "null")}
 
