@@ -1,4 +1,4 @@
-"""Plant small faults in the mathematical core, one at a time, and count those that the tests notice.
+"""Plant small faults in the core (settings, fields, statistics), one at a time, and count those that the tests notice.
 
     python scripts/maintain/check_mutants.py --output docs/mutants.csv
 
@@ -24,6 +24,9 @@ from mutations import Mutant, mutants
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = {
+    "options/setting": "options/setting options/measure options/train",
+    "options/base": "options/setting options/measure options/train",
+    "results/row_columns": "results/result store/schema results/comparison",
     "fields/ensemble": "fields/ensemble transforms/law measuring/closed_forms",
     "fields/modes": "fields/ensemble transforms/law",
     "fields/field": "fields/field fields/inverse fields/ensemble measuring/closed_forms",
