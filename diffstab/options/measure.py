@@ -1,4 +1,4 @@
-"""What one measurement is asked: network and images by name, settings, and how it runs.
+"""One measurement, as it is asked for: network and images by name, settings, and how it runs.
 
 Two mappings that mean the same measurement become equal objects: numbers get one form, and rules left to the convention
 are filled in. The module imports nothing heavy.

@@ -53,7 +53,7 @@ class About:
         before: Setting of a parent class that it precedes.
         column: Column of a row that has its value, if the name differs.
         after: Column that its own column follows; without it, that comes last.
-        roles: Where it counts.
+        roles: Roles, which say where it counts.
     """
 
     help: str

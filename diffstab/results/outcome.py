@@ -1,4 +1,4 @@
-"""What a measurement gives: D_f, G_f, R_f with intervals, the settings as they were used, and what else was seen."""
+"""Outcome of a measurement: D_f, G_f, R_f with intervals, the settings as they were used, and what else was seen."""
 
 from dataclasses import dataclass, field
 from typing import Any

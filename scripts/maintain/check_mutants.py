@@ -24,7 +24,7 @@ from mutations import Mutant, mutants
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = {
-    "options/setting": "options/setting options/measure options/train",
+    "options/setting": "options/setting options/measure options/train sweep/schema",
     "options/base": "options/setting options/measure options/train",
     "results/row_columns": "results/result store/schema results/comparison",
     "fields/ensemble": "fields/ensemble transforms/law measuring/closed_forms",

@@ -53,7 +53,7 @@ def test_roles_are_found_by_any_of_them():
     assert names_with(Larger, Role.ASKED) == ("on", "last")
     assert names_with(Larger, Role.COMPARED | Role.KEY) == ("size", "last")
     assert names_with(Larger, Role.FIRST) == ("count",)
-    assert names_with(Larger, Role.EXECUTION) == ()
+    assert names_with(Larger, Role.EXECUTION) == names_with(Larger, Role.NONE) == ()
 
 
 def test_options_are_read_checked_and_told_by_their_fields():
@@ -85,6 +85,12 @@ def test_a_value_s_schema_has_its_type_its_limits_and_null_for_the_default():
         "type": ["integer", "null"],
         "minimum": 2,
     }
+
+
+def test_a_whole_number_is_at_least_one_unless_told_otherwise():
+    assert Whole()("count", 1) == Whole(0)("count", 1) == 1
+    with pytest.raises(ValueError, match="count is 0; it must be at least 1"):
+        Whole()("count", 0)
 
 
 def test_settings_as_they_were_used_are_not_checked_and_stand_alone():

@@ -40,6 +40,7 @@ def test_the_file_is_what_the_settings_give():
     """After a setting was added: python scripts/maintain/schemas.py."""
     assert json.loads(SCHEMA_FILE.read_text()) == sweep_schema()
     Draft202012Validator.check_schema(sweep_schema())
+    assert sweep_schema()["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
 
 
 @pytest.mark.parametrize("path", [EXAMPLE, *PRESETS], ids=lambda path: path.stem)
