@@ -9,6 +9,7 @@ from ..options import DIFFEO
 from ..statistics import Interval
 from .aligned import Right, columns
 from .layers import LayerStability
+from .row_columns import told_newer
 from .words import LOWER, cautions, in_words
 
 Result = Any  # a StabilityResult, whose module imports this one
@@ -98,9 +99,11 @@ def _below(result: Result) -> Iterable[str]:
     moved = f"delta = {result.delta:.3g} px, " if result.delta is not None else ""
     drawn = f"c = {result.cutoff:g}, {moved}T = {result.temperature:.3g}, " if result.temperature is not None else moved
     noise = f"||eta|| = {result.noise_norm:.3g}, " if result.noise_norm is not None else ""
+    newer = "".join(f", {text}" for text in told_newer(result.settings.columns()))
     folds = f"{result.fold_fraction:.1%} of fields fold; " if result.temperature is not None else ""
     yield (
-        f"{drawn}{noise}{result.interpolation}, {result.average}, {result.convention} convention, seed {result.seed}, "
+        f"{drawn}{noise}{result.interpolation}, {result.average}, {result.convention} convention{newer}, "
+        f"seed {result.seed}, "
         f"batch norm: {result.batch_norm}; {folds}{result.precision}; {result.seconds:.1f} s"
     )
 

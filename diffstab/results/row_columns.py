@@ -80,6 +80,17 @@ def setting_values(row: Row, columns: Sequence[str] = SETTING) -> tuple[Any, ...
     return tuple(row.get(column, BEFORE.get(column)) for column in columns)
 
 
+def told_newer(row: Mapping[str, Any]) -> list[str]:
+    """Returns the settings that are not at their default, among those newer than the lines that tell a setting.
+
+    >>> told_newer({"transform": "rotation", "draws": 3})
+    []
+    """
+    own_words = ("transform", "noise_norm", "layers")
+    newer = [one for name, one in COLUMNS.items() if not one.has(Role.FIRST) and name not in own_words]
+    return [f"{one.name}: {row[one.column]}" for one in newer if row.get(one.column, one.default) != one.default]
+
+
 def told_setting(setting: Mapping[str, Any], seeds: Sequence[int] = ()) -> str:
     """Returns a setting as one line of text.
 
@@ -97,6 +108,7 @@ def told_setting(setting: Mapping[str, Any], seeds: Sequence[int] = ()) -> str:
         None if named("noise_norm") is None else f"||eta|| = {named('noise_norm'):.3g}",
         *(named(name) for name in ("interpolation", "average")),
         None if named("convention") is None else f"{named('convention')} convention",
+        *told_newer(setting),
     ]
     what = [f"{images}{named('dataset')}{split}"]
     what += [] if named("draws") is None else [f"draws: {named('draws')}"]
