@@ -9,10 +9,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ..options import PHOTOS
+from ..options import PHOTOS, MeasureOptions, settings_of
 from .errors import OneLineErrors
 
-# Sections of each command's help, in order: the parameters of their options.
+# Sections of each command's help, in order: the parameters of their options. A newer setting names its section itself.
 NETWORK = "model weights checkpoint weights_key num_classes in_chans model_kwargs trust"
 DATA = "dataset data_dir download"
 CELLS = "executor jobs threads ray_address cpus_per_job gpus_per_job slurm_option slurm_cluster"
@@ -52,7 +52,10 @@ class Command(OneLineErrors):
         records = {
             one.name: one.get_help_record(context) for one in self.get_params(context) if isinstance(one, click.Option)
         }
-        sections = {title: [records.pop(name, None) for name in names.split()] for title, names in self.groups.items()}
+        named = {title: names.split() for title, names in self.groups.items()}
+        for one in settings_of(MeasureOptions).values():
+            named.get(one.about.section, []).append(one.name)
+        sections = {title: [records.pop(name, None) for name in names] for title, names in named.items()}
         for title, lines in {**sections, "Options": list(records.values())}.items():
             shown = [line for line in lines if line]
             if shown:

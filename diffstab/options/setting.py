@@ -50,6 +50,7 @@ class About:
         flags: Names of the command's flags, if they are not `--name`.
         path: True for the path of a file or folder.
         several: True if the option may be repeated.
+        section: Section of the command's help that lists it, if that does not name it.
         before: Setting of a parent class that it precedes.
         column: Column of a row that has its value, if the name differs.
         after: Column that its own column follows; without it, that comes last.
@@ -64,6 +65,7 @@ class About:
     flags: str = ""
     path: bool = False
     several: bool = False
+    section: str = ""
     before: str = ""
     column: str = ""
     after: str = ""
