@@ -60,6 +60,7 @@ def test_options_are_read_checked_and_told_by_their_fields():
     made = Larger.of({"rule": "two", "count": 2, "size": "2.5"})
     assert made.to_dict() == {"rule": "two", "size": 2.5, "on": False, "count": 2, "last": None}
     assert made.trusted == ()
+    assert MeasureOptions(trust=["net.py:Net", "folder"]).trusted == ("net.py:Net", "folder")
     for wrong, error, message in (
         ({"count": 1}, ValueError, "count is 1; it must be at least 2"),
         ({"count": 6}, ValueError, "count is 6; it must be at most 5"),
