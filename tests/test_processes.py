@@ -56,7 +56,7 @@ def test_two_processes_measure_what_one_does():
     answer = torchrun(SUPPORT / "measured_together.py", json.dumps(CELLS))
     assert answer.returncode == 0, answer.stderr
     for cell, row in zip(CELLS, json.loads(answer.stdout), strict=True):
-        assert_same_measurement(row, measure_cell(MeasureOptions.of(cell)).to_dict())
+        assert_same_measurement(row, measure_cell(MeasureOptions.from_mapping(cell)).to_dict())
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads of the system are counted in /proc")

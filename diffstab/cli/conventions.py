@@ -19,7 +19,9 @@ def both_conventions(options: dict[str, Any], reporter: "Reporter") -> "BothConv
     """Measures with both conventions. Raises ValueError if an option sets a choice that conventions make."""
     from ..measuring import measure_both, measure_cell
 
-    return measure_both(MeasureOptions.of({**options, "convention": "paper"}), lambda one: measure_cell(one, reporter))
+    return measure_both(
+        MeasureOptions.from_mapping({**options, "convention": "paper"}), lambda one: measure_cell(one, reporter)
+    )
 
 
 def refuse_beside_both(**given: Any) -> None:

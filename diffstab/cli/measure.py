@@ -79,7 +79,7 @@ def measure(
         before, again = asked_by_row(store, from_row, options)
         wanted, store = [again], None
     else:
-        wanted = [MeasureOptions.of(options)]
+        wanted = [MeasureOptions.from_mapping(options)]
     wanted += [wanted[0].at_initialisation()] if with_init else []
     import torch
 

@@ -19,7 +19,7 @@ class CommandOptions:
     """The base of all options: reads them from a mapping, and checks them field by field."""
 
     @classmethod
-    def of(cls: type[Options], mapping: Mapping[str, Any]) -> Options:
+    def from_mapping(cls: type[Options], mapping: Mapping[str, Any]) -> Options:
         """Makes options from a mapping with the commands' option names, such as `noise-radius` or `noise_radius`.
 
         Raises:

@@ -26,7 +26,7 @@ from .setting import Role, Whole, names_with, setting
 class MeasureOptions(MeasureSettings, NamedOptions):
     """One measurement, as `diffstab measure` takes it: network and images by name, and the settings.
 
-    >>> MeasureOptions.of({"cutoff": 5, "noise-radius": "per-image"}).cutoff
+    >>> MeasureOptions.from_mapping({"cutoff": 5, "noise-radius": "per-image"}).cutoff
     5.0
     """
 

@@ -172,7 +172,7 @@ def recipe_for(name: str, model: str) -> Recipe:
 class TrainOptions(Recipe):
     """One training, as `diffstab train` takes it; the named recipe gives each value of `Recipe` that is left out.
 
-    >>> TrainOptions.of({"model": "fc_l4", "lr": "1e-3", "weight-decay": 0}).lr
+    >>> TrainOptions.from_mapping({"model": "fc_l4", "lr": "1e-3", "weight-decay": 0}).lr
     0.001
     """
 

@@ -116,7 +116,7 @@ def _options(row: Row, store: Store) -> MeasureOptions:
     found = {name: row.get(one.column) for name, one in OPTIONS.items() if one.column}
     found |= {name: asked.get(name) for name in ASKED}
     found |= _network(row, asked, store) | _noise_and_size(row, asked) | _numbers(row)
-    return MeasureOptions.of({name: value for name, value in found.items() if value is not None})
+    return MeasureOptions.from_mapping({name: value for name, value in found.items() if value is not None})
 
 
 def _leading_out(options: MeasureOptions, *, in_store: bool) -> dict[str, str]:

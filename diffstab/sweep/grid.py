@@ -153,7 +153,7 @@ def _value(kind: str, name: str, node: Node, place: str) -> Any:
     try:
         one = settings_of(KINDS[kind])[name]
         value = value_of(node, CHANNELS if one.about.check is channel_values else one.kind)
-        canonical = KINDS[kind].of({name: value}).to_dict()[name]
+        canonical = KINDS[kind].from_mapping({name: value}).to_dict()[name]
     except PlacedError as error:
         raise PlacedError(node.line, node.column, f"{place}: {error.text}") from error
     except (ValueError, TypeError) as error:
@@ -165,7 +165,7 @@ def _all_values(kind: str, cell: Cell) -> Cell:
     """Returns every option of a cell as its job has it; defaults and given values if those contradict each other."""
     named = {name: value for name, value in cell.items() if (name, value) != ("weights", TRAIN)}
     try:
-        return KINDS[kind].of(named).to_dict()
+        return KINDS[kind].from_mapping(named).to_dict()
     except (ValueError, TypeError):
         return {**KINDS[kind]().to_dict(), **named}
 

@@ -103,7 +103,7 @@ def _confirm(count: int, confirm_above: int | None) -> None:
 def _options(options: type[Kind], cell: Cell) -> Kind:
     """Returns a cell's options. Raises ValueError if its values contradict each other."""
     try:
-        return options.of(cell)
+        return options.from_mapping(cell)
     except (ValueError, TypeError) as error:
         kind = next(name for name, own in KINDS.items() if own is options)
         raise ValueError(f"{kind}: {error}") from error

@@ -65,7 +65,7 @@ def compare(given: dict[str, object], seeds: int) -> None:
     """Trains with each augmentation and prints one line for each."""
     errors: dict[str, list[float]] = {}
     for seed in range(seeds):
-        options = TrainOptions.of({**given, "seed": seed})
+        options = TrainOptions.from_mapping({**given, "seed": seed})
         images = prepare_images(options)
         for name, transform in augmentations(images.test.shape[1:]).items():
             errors.setdefault(name, []).append(error_after(options, images, transform))

@@ -25,7 +25,9 @@ def main(images: int, output: Path | None) -> None:
     table = []
     for entry in read_manifest():
         name, dataset = entry["model"], entry["dataset"]
-        both = measure_both(MeasureOptions.of({"model": name, "dataset": dataset, "images": images}), measure_cell)
+        both = measure_both(
+            MeasureOptions.from_mapping({"model": name, "dataset": dataset, "images": images}), measure_cell
+        )
         changed = {one.choice: one.numbers for one in both.changed}
         whole = {"paper": both.paper.R, "reference": both.reference.R}
         found = {**whole, **{choice: numbers["R"] for choice, numbers in changed.items() if numbers}}

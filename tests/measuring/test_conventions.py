@@ -13,12 +13,12 @@ ASKED = {"model": "fc_l4", "images": 40, "resamples": 100, "seed": 3}
 
 @pytest.fixture(scope="module")
 def both():
-    return measure_both(MeasureOptions.of(ASKED), measure_cell)
+    return measure_both(MeasureOptions.from_mapping(ASKED), measure_cell)
 
 
 def test_both_are_those_of_measurements_by_one(both):
     for name in ("paper", "reference"):
-        alone = measure_cell(MeasureOptions.of({**ASKED, "convention": name}))
+        alone = measure_cell(MeasureOptions.from_mapping({**ASKED, "convention": name}))
         assert [getattr(getattr(both, name), letter) for letter in "DGR"] == [alone.D, alone.G, alone.R]
 
 
@@ -31,7 +31,7 @@ def test_one_choice_at_a_time_is_made_as_the_published_code_makes_it(both):
         ("pairs", "distinct", "all"),
     ]
     for one in both.changed[:3]:
-        alone = measure_cell(MeasureOptions.of({**ASKED, one.choice: one.reference}))
+        alone = measure_cell(MeasureOptions.from_mapping({**ASKED, one.choice: one.reference}))
         assert one.numbers == {"D": alone.D, "G": alone.G, "R": alone.R}
     statistic, pairs = (one.numbers for one in both.changed[3:])
     assert statistic["R"].value != both.paper.R.value
@@ -56,7 +56,7 @@ def test_the_command_prints_a_line_for_each(cli, tmp_path):
 
 def test_changes_of_many_outputs_are_not_kept(monkeypatch):
     monkeypatch.setattr("diffstab.measuring.second_pass.KEEP_OUTPUTS_UP_TO", 5)
-    both = measure_both(MeasureOptions.of(ASKED), measure_cell)
+    both = measure_both(MeasureOptions.from_mapping(ASKED), measure_cell)
     assert both.changed[3].numbers is None
     assert both.to_dict()["changed"][3]["numbers"] is None
 

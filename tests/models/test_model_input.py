@@ -114,7 +114,7 @@ def test_dropout_and_stochastic_depth_change_no_measurement(tmp_path):
         model="timm:test_vit", checkpoint=str(tmp_path / "a.safetensors"), img_size=32, images=10, device="cpu"
     )
     plain = measure_cell(options)
-    random_ones = MeasureOptions.of({**options.to_dict(), "model_kwargs": "drop_rate=0.5 drop_path_rate=0.9"})
+    random_ones = MeasureOptions.from_mapping({**options.to_dict(), "model_kwargs": "drop_rate=0.5 drop_path_rate=0.9"})
     built = resolve_model("timm:test_vit", **ON_DIGITS, weights="init", override=Override(img_size=32),
                           model_kwargs=random_ones.arguments).network  # fmt: skip
     assert {layer.p for layer in built.modules() if isinstance(layer, torch.nn.Dropout)} >= {0.5}

@@ -40,7 +40,7 @@ def test_options_are_taken_or_refused(kind):
     @cases(OPTIONS)
     @given(st.dictionaries(st.sampled_from(names), st.sampled_from(VALUES), min_size=1, max_size=5))
     def one(mapping):
-        told = told_by(lambda: json.dumps(kind.of(mapping).to_dict(), allow_nan=False))
+        told = told_by(lambda: json.dumps(kind.from_mapping(mapping).to_dict(), allow_nan=False))
         assert told is None or not any(word in told for word in RAW), told
 
     one()

@@ -11,12 +11,16 @@ from diffstab.sweep.jobs import measure_job
 
 
 def test_two_ways_to_ask_for_one_measurement_are_equal():
-    assert MeasureOptions.of({"cutoff": 5}) == MeasureOptions.of({"cutoff": 5.0, "delta": 1, "cutoff-rule": "disk"})
+    assert MeasureOptions.from_mapping({"cutoff": 5}) == MeasureOptions.from_mapping(
+        {"cutoff": 5.0, "delta": 1, "cutoff-rule": "disk"}
+    )
     assert (
-        MeasureOptions.of({"noise-radius": "ensemble"}) == MeasureOptions.of({"noise_radius": None}) == MeasureOptions()
+        MeasureOptions.from_mapping({"noise-radius": "ensemble"})
+        == MeasureOptions.from_mapping({"noise_radius": None})
+        == MeasureOptions()
     )
     assert MeasureOptions(temperature=1e-3).delta is None
-    assert TrainOptions.of({"lr": "1e-3"}).lr == 1e-3  # YAML reads a number without a point as a text
+    assert TrainOptions.from_mapping({"lr": "1e-3"}).lr == 1e-3  # YAML reads a number without a point as a text
 
 
 def test_texts_mappings_and_lists_that_mean_the_same_are_equal():
@@ -84,12 +88,12 @@ def test_the_convention_fills_in_what_is_left_to_it():
 )
 def test_what_can_not_be_is_named(mapping, error, message):
     with pytest.raises(error, match=message):
-        MeasureOptions.of(mapping)
+        MeasureOptions.from_mapping(mapping)
 
 
 def test_a_flag_is_true_or_false():
     with pytest.raises(TypeError, match="bfloat16 is 1; true or false"):
-        TrainOptions.of({"bfloat16": 1})
+        TrainOptions.from_mapping({"bfloat16": 1})
 
 
 @pytest.mark.parametrize(("command", "options"), [("measure", MeasureOptions), ("train", TrainOptions)])

@@ -57,7 +57,7 @@ def test_roles_are_found_by_any_of_them():
 
 
 def test_options_are_read_checked_and_told_by_their_fields():
-    made = Larger.of({"rule": "two", "count": 2, "size": "2.5"})
+    made = Larger.from_mapping({"rule": "two", "count": 2, "size": "2.5"})
     assert made.to_dict() == {"rule": "two", "size": 2.5, "on": False, "count": 2, "last": None}
     assert made.trusted == ()
     assert MeasureOptions(trust=["net.py:Net", "folder"]).trusted == ("net.py:Net", "folder")
@@ -70,7 +70,7 @@ def test_options_are_read_checked_and_told_by_their_fields():
         ({"plain": 5}, ValueError, "'plain' is not an option"),
     ):
         with pytest.raises(error, match=message):
-            Larger.of(wrong)
+            Larger.from_mapping(wrong)
 
 
 def test_a_value_s_schema_has_its_type_its_limits_and_null_for_the_default():

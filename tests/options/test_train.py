@@ -28,7 +28,7 @@ def test_a_value_that_is_set_wins_over_every_recipe():
     for recipe in RECIPES:
         own = TrainOptions(model="vgg19-w0.25", recipe=recipe, lr=0.5, epochs=3, bfloat16=False, flip=True)
         assert (own.lr, own.epochs, own.bfloat16, own.flip) == (0.5, 3, False, True)
-        assert own == TrainOptions.of(own.to_dict())
+        assert own == TrainOptions.from_mapping(own.to_dict())
 
 
 def test_the_laptop_s_recipe_knows_networks_whatever_their_width():
@@ -79,4 +79,4 @@ def test_digits_are_not_mirrored():
 )
 def test_what_can_not_be_is_named(mapping, error, message):
     with pytest.raises(error, match=message):
-        TrainOptions.of(mapping)
+        TrainOptions.from_mapping(mapping)

@@ -13,7 +13,10 @@ from diffstab.processes import joined
 
 def main():
     with joined(torch.device(os.environ.get("DIFFSTAB_DEVICE", "cpu"))) as processes:
-        rows = [measure_cell(MeasureOptions.of(cell), None, processes).to_dict() for cell in json.loads(sys.argv[1])]
+        rows = [
+            measure_cell(MeasureOptions.from_mapping(cell), None, processes).to_dict()
+            for cell in json.loads(sys.argv[1])
+        ]
         if processes.first:
             print(json.dumps(rows))
 
