@@ -51,7 +51,17 @@ def network_output(model: Network, images: Tensor, setup: Setup) -> tuple[Tensor
     if output.ndim < 1 or len(output) != len(images) or not output.numel() or not output.is_floating_point():
         came = f"{output.dtype} {tuple(output.shape)}"
         raise ValueError(f"the network returned {came} for {len(images)} images; floats [B, ...] are needed")
-    return output, where
+    return output if setup.settings.of == "logits" else _probabilities(output), where
+
+
+def _probabilities(output: Tensor) -> Tensor:
+    """Returns the softmax over the classes of `[B, classes, ...]`. Raises ValueError if there are not several."""
+    if output.ndim < 2 or output.shape[1] < 2:
+        raise ValueError(
+            f"of is 'probabilities' and the network has an output of {tuple(output.shape[1:])} for an image; several "
+            "classes are needed, or of='logits'"
+        )
+    return output.softmax(1)
 
 
 def _returned(model: Network, images: Tensor) -> Any:

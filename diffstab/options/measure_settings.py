@@ -170,6 +170,14 @@ class MeasureSettings(CommandOptions):
         after="batch_size",
         roles=Role.KEY | Role.FIRST,
     )
+    of: str = setting(
+        "logits",
+        "Form of the output that is compared: as the network returns it, for a classifier its logits (logits), or the "
+        "softmax over its classes (probabilities).",
+        allowed=("logits", "probabilities"),
+        section="Network",
+        roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET,
+    )
     amp: bool = setting(
         False, "Run the network in mixed precision (autocast), and print the error it adds.", true_or_false
     )
