@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CORE = {
     "options/setting": "options/setting options/measure options/train sweep/schema",
     "options/base": "options/setting options/measure options/train",
-    "results/row_columns": "results/result store/schema results/comparison",
+    "results/row_columns": "results/row_columns store/schema results/result",
     "fields/ensemble": "fields/ensemble transforms/law measuring/closed_forms",
     "fields/modes": "fields/ensemble transforms/law",
     "fields/field": "fields/field fields/inverse fields/ensemble measuring/closed_forms",
