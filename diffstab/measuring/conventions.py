@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..options import CONVENTIONS, DIFFEO, MeasureOptions
+from ..options import CONVENTIONS, DIFFEO, MeasureOptions, settings_of
 from ..statistics import Interval, Statistic
 
 if TYPE_CHECKING:
     from ..results import StabilityResult
 
 PAPER, REFERENCE = CONVENTIONS["paper"], CONVENTIONS["reference"]
-MEASURED = ("cutoff_rule", "delta_rule", "noise_radius")  # other images or noise
-RECOMPUTED = ("median_rule", "pairs")  # another statistic of the same squared changes
+MEASURED = [name for name in vars(PAPER) if name in settings_of(MeasureOptions)]  # other images or noise
+RECOMPUTED = [name for name in vars(PAPER) if name not in (*MEASURED, "name")]  # statistics of the same squared changes
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,14 @@ def measure_both(options: MeasureOptions, measured: Callable[[MeasureOptions], "
         raise ValueError(f"transform is {options.transform!r}; the conventions differ in deformations, diffeo")
     if options.noise_norm is not None:
         raise ValueError(f"noise_norm is {options.noise_norm:g}; the conventions choose it, so leave it out")
+    asked = options.to_dict()
     for name in MEASURED:
-        if getattr(options, name) != getattr(PAPER, name):
-            raise ValueError(f"{name} is {getattr(options, name)!r}; the conventions choose it, so leave it out")
+        if asked[name] != vars(PAPER)[name]:
+            raise ValueError(f"{name} is {asked[name]!r}; the conventions choose it, so leave it out")
     paper = measured(options)
     one_by_one = []
     for name in MEASURED:
-        result = measured(replace(options, **{name: getattr(REFERENCE, name)}))
+        result = measured(replace(options, **{name: vars(REFERENCE)[name]}))
         one_by_one.append(_changed(name, {letter: getattr(result, letter) for letter in "DGR"}))
     one_by_one += [_changed(name, _recomputed(paper, name)) for name in RECOMPUTED]
     open_rules: dict[str, Any] = dict.fromkeys(MEASURED)
@@ -84,12 +85,12 @@ def measure_both(options: MeasureOptions, measured: Callable[[MeasureOptions], "
 
 
 def _changed(name: str, numbers: dict[str, Interval] | None) -> Changed:
-    return Changed(name, getattr(PAPER, name), getattr(REFERENCE, name), numbers)
+    return Changed(name, vars(PAPER)[name], vars(REFERENCE)[name], numbers)
 
 
 def _recomputed(paper: "StabilityResult", name: str) -> dict[str, Interval] | None:
     """Recomputes D, G and R with one statistic changed; None if the changes of each output were not kept."""
-    rules = {rule: getattr(PAPER, rule) for rule in RECOMPUTED} | {name: getattr(REFERENCE, name)}
+    rules = {rule: vars(PAPER)[rule] for rule in RECOMPUTED} | {name: vars(REFERENCE)[name]}
     used = paper.settings
     statistic, average = Statistic(used.average, **rules), paper.radius_average
     try:

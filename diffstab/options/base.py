@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from .setting import settings_of
+from .setting import Role, names_with, settings_of
 
 Options = TypeVar("Options", bound="CommandOptions")
 
@@ -42,6 +42,14 @@ class CommandOptions:
     def to_dict(self) -> dict[str, Any]:
         """Returns every option by name: plain numbers, strings and None."""
         return {name: getattr(self, name) for name in settings_of(type(self))}
+
+    def changed(self) -> dict[str, Any]:
+        """Returns the options that the user chose: those that differ from the defaults, ruling ones at the end."""
+        values, plain = self.to_dict(), type(self)().to_dict()
+        ruling = {name: values[name] for name in names_with(type(self), Role.RULES)}
+        following = type(self)(**ruling).to_dict()
+        told = {name: value for name, value in values.items() if name not in ruling and value != following[name]}
+        return told | {name: value for name, value in ruling.items() if value != plain[name]}
 
     @property
     def trusted(self) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ class MeasureSettings(CommandOptions):
         allowed=tuple(CONVENTIONS),
         usual=DEFAULT_CONVENTION,
         after="pairs",
-        roles=Role.COMPARED | Role.FIRST,
+        roles=Role.RULES | Role.COMPARED | Role.FIRST,
     )
     cutoff_rule: str | None = setting(
         None,

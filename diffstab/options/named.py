@@ -70,10 +70,13 @@ class NamedOptions(CommandOptions):
         "pretrained",
         "Weights of the network: published ones (pretrained), or random ones as before training (init).",
         allowed=WEIGHTS,
-        roles=Role.FIRST,
+        roles=Role.RULES | Role.FIRST,
     )
     checkpoint: str | None = setting(
-        None, "File with your trained weights; replaces --weights.", path=True, roles=Role.ASKED | Role.FIRST
+        None,
+        "File with your trained weights; replaces --weights.",
+        path=True,
+        roles=Role.RULES | Role.ASKED | Role.FIRST,
     )
     weights_key: str | None = setting(
         None,

@@ -34,6 +34,7 @@ class Role(Flag):
     EXECUTION = auto()  # changes no number, so it counts in no hash
     ASKED = auto()  # a row has it in its column `asked`, if it is not at its default
     BUILDS = auto()  # the network depends on it, although it is a setting of the measurement
+    RULES = auto()  # defaults of other settings follow from it
     ASIDE = auto()  # the network does not depend on it
 
 
@@ -87,9 +88,9 @@ def setting(default: T, help: str, check: Check | None = None, *, allowed: tuple
     return made
 
 
-def first(default: T, help: str, check: Check | None = None, **more: Any) -> T:
+def first(default: T, help: str, check: Check | None = None, *, roles: Role = Role.NONE, **more: Any) -> T:
     """Makes a setting that the first stores had: it counts at its default too in the hash of what was asked for."""
-    return setting(default, help, check, roles=Role.FIRST, **more)
+    return setting(default, help, check, roles=Role.FIRST | roles, **more)
 
 
 def among(allowed: tuple[str, ...]) -> Check:

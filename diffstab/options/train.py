@@ -181,12 +181,14 @@ class TrainOptions(Recipe):
         "Network to train: NAME, paper:NAME, timm:NAME or torchvision:NAME. NAME-w0.25 gives one of the paper's "
         "networks a quarter of its width.",
         before="epochs",
+        roles=Role.RULES,
     )
     dataset: str = first(
         DEFAULT_DATASET,
         "Data set with labels that fits into memory, such as mnist5k, fashionmnist or cifar10.",
         lambda name, value: dataset_named(a_text(name, value)),
         before="epochs",
+        roles=Role.RULES,
     )
     data_dir: str | None = first(
         None,
@@ -207,6 +209,7 @@ class TrainOptions(Recipe):
         "(transfer), its published code (reference), or a short one for two cores (laptop).",
         allowed=tuple(RECIPES),
         before="epochs",
+        roles=Role.RULES,
     )
     train_size: int | None = first(
         None,

@@ -11,7 +11,6 @@ from ..options import GIVEN, HUB, LOCAL, OWN, WEIGHTS, MeasureOptions, Role, lea
 from .entry import Row, is_measured
 from .store import Store
 
-OPTIONS = settings_of(MeasureOptions)
 ASKED = names_with(MeasureOptions, Role.ASKED)
 CHANGES_NOTHING = 1e-6  # relative
 OWN_WEIGHTS = "own"  # weights that the user's code gives to its network
@@ -86,11 +85,11 @@ def _seen_alike(row: Row, other: Row) -> dict[str, Any] | None:
 
 def _words(options: MeasureOptions) -> Iterator[str]:
     """Yields the network and the options that differ from the defaults, as words of a command line."""
-    usual = MeasureOptions(weights=options.weights, checkpoint=options.checkpoint, convention=options.convention)
-    plain = {"weights": MeasureOptions().weights, "convention": MeasureOptions().convention, "checkpoint": None}
+    changed = options.changed()
     yield options.model
-    for name, value in options.to_dict().items():
-        if name in ("model", "model_kwargs", "trust") or value is None or value == {**usual.to_dict(), **plain}[name]:
+    for name in settings_of(MeasureOptions):
+        value = changed.get(name)
+        if name in ("model", "model_kwargs", "trust") or value is None:
             continue
         yield f"--{name.replace('_', '-')}"
         if value is not True:
@@ -113,7 +112,7 @@ def _options(row: Row, store: Store) -> MeasureOptions:
     if row.get("weights") is None:
         raise ValueError(f"the row {key} does not name its weights; a row that diffstab measure made is needed")
     asked = row.get("asked") or {}
-    found = {name: row.get(one.column) for name, one in OPTIONS.items() if one.column}
+    found = {name: row.get(one.column) for name, one in settings_of(MeasureOptions).items() if one.column}
     found |= {name: asked.get(name) for name in ASKED}
     found |= _network(row, asked, store) | _noise_and_size(row, asked) | _numbers(row)
     return MeasureOptions.from_mapping({name: value for name, value in found.items() if value is not None})

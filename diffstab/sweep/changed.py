@@ -51,7 +51,7 @@ def _hashes(options: MeasureOptions) -> Hashes:
 def built_models(jobs: Iterable[Job], store: Store) -> list[str]:
     """Returns the models of done jobs that must be built to be compared with their rows, which runs the user's code."""
     done = (job for job in jobs if store.is_done(job.id) and _can_change(job))
-    return list(dict.fromkeys(str(getattr(job.options, "model", "")) for job in done))
+    return list(dict.fromkeys(job.model for job in done))
 
 
 def changed_jobs(jobs: Iterable[Job], store: Store, unseen: Collection[str] = ()) -> dict[str, tuple[str, str]]:
@@ -70,7 +70,7 @@ def changed_jobs(jobs: Iterable[Job], store: Store, unseen: Collection[str] = ()
         if store.is_done(job.id):
             row = store.row_of(job.id)
             why = _other_batches(job, row)
-            if why is None and _can_change(job) and getattr(job.options, "model", None) not in unseen:
+            if why is None and _can_change(job) and job.model not in unseen:
                 why = _difference(job, row, store, networks, found)
             if why is not None:
                 found[job.id] = (row["time"], why)
@@ -97,7 +97,7 @@ def version_notes(jobs: Iterable[Job], store: Store) -> list[str]:
 
 def _can_change(job: Job) -> bool:
     """Returns True if a job's network may depend on files that its id does not cover."""
-    model = str(getattr(job.options, "model", ""))
+    model = job.model
     prefix, _, name = model.partition(":")
     return is_own_code(model) or (job.kind == MEASURE and prefix == LOCAL and is_large(name))
 
@@ -107,7 +107,7 @@ def _other_batches(job: Job, row: Row) -> str | None:
 
     Only a measurement shows whether a network mixes images, so the batch size can't be part of a job's id.
     """
-    then, now = row.get("batch_size"), getattr(job.options, "batch_size", None)
+    then, now = row.get("batch_size"), job.options.to_dict().get("batch_size")
     return (
         f"was measured in batches of {then}, whose images it mixes" if row.get("mixes_images") and then != now else None
     )

@@ -62,21 +62,19 @@ class Job:
         texts = [
             f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in changed.items()
         ]
-        model = [] if self.kind in OPTIONS else [str(getattr(self.options, "model", ""))]
-        return " ".join([self.kind, *model, *texts])
+        return " ".join([self.kind, *filter(None, [self.model]), *texts])
+
+    @property
+    def model(self) -> str:
+        """Name of the network; empty for an experiment."""
+        return self.options.model if isinstance(self.options, MeasureOptions | TrainOptions) else ""
 
 
 def changed_options(options: Options) -> dict[str, Any]:
     """Returns the options, except the model, that differ from the defaults."""
-    # defaults that follow from these options are no choice of the user
-    ruling: tuple[str, ...] = ("weights", "convention") if isinstance(options, MeasureOptions) else ()
-    ruling = ("recipe", "model", "dataset") if isinstance(options, TrainOptions) else ruling
-    usual = type(options)(**{name: getattr(options, name) for name in ruling})
-    told = {name: value for name, value in options.to_dict().items() if value != getattr(usual, name)}
-    for name in ruling:
-        if getattr(options, name) != getattr(type(options)(), name):
-            told[name] = getattr(options, name)
-    return {name: value for name, value in told.items() if name not in ("model", "trust") and value is not None}
+    return {
+        name: value for name, value in options.changed().items() if name not in ("model", "trust") and value is not None
+    }
 
 
 def train_job(options: TrainOptions) -> Job:
@@ -146,8 +144,14 @@ def is_own_code(model: str) -> bool:
 
 def start_of(options: TrainOptions) -> MeasureOptions:
     """Returns the options that measure the network with which a training begins."""
-    named = {name: getattr(options, name) for name in ("model", "dataset", "data_dir", "seed", "trust")}
-    return MeasureOptions(weights="init", **named)
+    return MeasureOptions(
+        model=options.model,
+        dataset=options.dataset,
+        data_dir=options.data_dir,
+        seed=options.seed,
+        trust=options.trust,
+        weights="init",
+    )
 
 
 def run_job(

@@ -129,7 +129,7 @@ class _Trainings:
         if names not in self.found:
             index = self.found[names] = {}
             for job in self.jobs:
-                index.setdefault(tuple(getattr(job.options, name) for name in names), []).append(job)
+                index.setdefault(tuple(map(job.options.to_dict().get, names)), []).append(job)
         return self.found[names].get(tuple(cell[name] for name in names), [])
 
     def spread(self, cells: list[Cell]) -> list[tuple[Cell, Job | None]]:
@@ -151,5 +151,5 @@ class _Trainings:
         if not fitting:
             asked = ", ".join(f"{name} {cell[name]!r}" for name in self.WHAT if name in cell)
             raise ValueError(f"measure: no training is of {asked}; train it too, or take other weights")
-        own = [({name: getattr(job.options, name) for name in self.WHAT}, job) for job in fitting]
+        own = [({name: job.options.to_dict()[name] for name in self.WHAT}, job) for job in fitting]
         return [({**cell, **told}, job if takes_weights else None) for told, job in own]
