@@ -54,7 +54,7 @@ class Command(OneLineErrors):
         }
         named = {title: names.split() for title, names in self.groups.items()}
         for one in settings_of(MeasureOptions).values():
-            named.get(one.about.section, []).append(one.name)
+            named.get(one.section, []).append(one.name)
         sections = {title: [records.pop(name, None) for name in names] for title, names in named.items()}
         for title, lines in {**sections, "Options": list(records.values())}.items():
             shown = [line for line in lines if line]

@@ -29,12 +29,11 @@ def none_if_empty(context: click.Context, parameter: click.Parameter, value: tup
 
 def option_of(one: Setting, **changed: Any) -> Decorator:
     """Makes the option of a setting; `changed` replaces arguments of `click.option`."""
-    about = one.about
-    kind = click.Choice(about.allowed) if about.allowed else click.Path(path_type=Path) if about.path else one.kind
-    given: dict[str, Any] = {"help": about.help, "default": one.shown, "show_default": one.shown is not None}
-    given |= {"is_flag": True} if one.kind is bool else {"type": kind, "metavar": about.metavar}
-    given |= {"multiple": True, "callback": none_if_empty} if about.several else {}
-    return click.option(about.flags or f"--{one.name.replace('_', '-')}", one.name, **{**given, **changed})
+    kind = click.Choice(one.allowed) if one.allowed else click.Path(path_type=Path) if one.path else one.kind
+    given: dict[str, Any] = {"help": one.help, "default": one.shown, "show_default": one.shown is not None}
+    given |= {"is_flag": True} if one.kind is bool else {"type": kind, "metavar": one.metavar}
+    given |= {"multiple": True, "callback": none_if_empty} if one.several else {}
+    return click.option(one.flags or f"--{one.name.replace('_', '-')}", one.name, **{**given, **changed})
 
 
 def options_of(options: type[CommandOptions], **changed: Decorator) -> Decorator:

@@ -79,6 +79,6 @@ def _meanings() -> str:
     """Returns a line of a docstring's arguments for each setting, with the names that Python has for options."""
     told = []
     for name, one in settings_of(MeasureSettings).items():
-        text = re.sub(r"--([a-z-]+)", lambda found: f"`{found[1].replace('-', '_')}`", one.about.help)
+        text = re.sub(r"--([a-z-]+)", lambda found: f"`{found[1].replace('-', '_')}`", one.help)
         told.append("\n".join(wrap(f"{name}: {text}", 100, subsequent_indent=" " * 12)))
     return ("\n" + " " * 8).join(told)

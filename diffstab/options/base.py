@@ -64,7 +64,7 @@ class CommandOptions:
                 continue
             value = getattr(self, name)
             if value is not None:
-                self._set(**{name: one.about.check(name, value)})
+                self._set(**{name: one.check(name, value)})
             elif one.default is not None:
                 raise TypeError(f"{name} is None; leave it out to get its default, {one.default!r}")
 

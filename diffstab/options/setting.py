@@ -6,7 +6,7 @@ heavy.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import Flag, auto
 from types import NoneType
 from typing import Any, TypeVar, get_args
@@ -15,7 +15,7 @@ from ..checks import a_text, one_of, positive_integer
 
 T = TypeVar("T")
 Check = Callable[[str, Any], Any]
-ABOUT = "about"  # key of the description in a field's metadata
+ABOUT = "about"  # key of a setting in the metadata of its field
 DIALECT = "https://json-schema.org/draft/2020-12/schema"  # of JSON Schema
 JSON_TYPES = {int: ["integer"], float: ["number"], bool: ["boolean"], str: ["string"]}
 
@@ -38,9 +38,21 @@ class Role(Flag):
     ASIDE = auto()  # the network does not depend on it
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A check for a whole number from `least` to `most`."""
+
+    least: int = 1
+    most: int | None = None
+
+    def __call__(self, name: str, value: Any) -> int:
+        """Returns the number. Raises TypeError or ValueError for any other value."""
+        return positive_integer(name, value, least=self.least, most=self.most)
+
+
 @dataclass(frozen=True, kw_only=True)
-class About:
-    """The description of one setting.
+class Setting:
+    """One setting of a class of options.
 
     Attributes:
         help: Meaning, as the command's help prints it.
@@ -53,9 +65,10 @@ class About:
         several: True if the option may be repeated.
         section: Section of the command's help that lists it, if that does not name it.
         before: Setting of a parent class that it precedes.
-        column: Column of a row that has its value, if the name differs.
+        column: Column of a row that has its value: its own name if `after` or a role says that there is one.
         after: Column that its own column follows; without it, that comes last.
         roles: Roles, which say where it counts.
+        name, kind, default: Name, type (without None) and default of its field.
     """
 
     help: str
@@ -71,6 +84,28 @@ class About:
     column: str = ""
     after: str = ""
     roles: Role = Role.NONE
+    name: str = ""
+    kind: Any = None
+    default: Any = None
+
+    @property
+    def shown(self) -> Any:
+        """The default that is told; None if it depends on other settings."""
+        return self.usual if self.default is None else self.default
+
+    def schema(self) -> dict[str, Any]:
+        """Returns the JSON Schema of a value; null stands for the default."""
+        if self.allowed:
+            return {"enum": [*self.allowed, None]}
+        found: dict[str, Any] = {"type": [*JSON_TYPES[self.kind], "null"]}
+        if isinstance(self.check, Whole):
+            limits = {"minimum": self.check.least, "maximum": self.check.most}
+            found |= {name: limit for name, limit in limits.items() if limit is not None}
+        return found
+
+    def has(self, roles: Role) -> bool:
+        """Returns True if it has one of these roles."""
+        return bool(self.roles & roles)
 
 
 def setting(default: T, help: str, check: Check | None = None, *, allowed: tuple[str, ...] = (), **more: Any) -> T:
@@ -81,10 +116,10 @@ def setting(default: T, help: str, check: Check | None = None, *, allowed: tuple
         help: Meaning in plain words; `--name` refers to another setting.
         check: Function from (name, value) to the canonical value; by default one of `allowed`, or a text.
         allowed: Allowed texts.
-        more: Further attributes of `About`.
+        more: Further attributes of `Setting`.
     """
-    about = About(help=help, check=check or (among(allowed) if allowed else a_text), allowed=allowed, **more)
-    made: T = field(default=default, metadata={ABOUT: about})
+    check = check or (among(allowed) if allowed else a_text)
+    made: T = field(default=default, metadata={ABOUT: Setting(help=help, check=check, allowed=allowed, **more)})
     return made
 
 
@@ -98,61 +133,6 @@ def among(allowed: tuple[str, ...]) -> Check:
     return lambda name, value: one_of(name, value, allowed)
 
 
-@dataclass(frozen=True)
-class Whole:
-    """A check for a whole number from `least` to `most`."""
-
-    least: int = 1
-    most: int | None = None
-
-    def __call__(self, name: str, value: Any) -> int:
-        """Returns the number. Raises TypeError or ValueError for any other value."""
-        return positive_integer(name, value, least=self.least, most=self.most)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting of a class of options.
-
-    Attributes:
-        name: Name of the field.
-        kind: Type of its values, without None.
-        default: Default of the field.
-        about: Description of it.
-    """
-
-    name: str
-    kind: Any
-    default: Any
-    about: About
-
-    @property
-    def shown(self) -> Any:
-        """The default that is told; None if it depends on other settings."""
-        return self.about.usual if self.default is None else self.default
-
-    @property
-    def column(self) -> str:
-        """The column of a row that has its value; empty if there is none."""
-        if self.about.column or not (self.about.after or self.has(Role.COLUMN)):
-            return self.about.column
-        return self.name
-
-    def schema(self) -> dict[str, Any]:
-        """Returns the JSON Schema of a value; null stands for the default."""
-        if self.about.allowed:
-            return {"enum": [*self.about.allowed, None]}
-        found: dict[str, Any] = {"type": [*JSON_TYPES[self.kind], "null"]}
-        if isinstance(self.about.check, Whole):
-            limits = {"minimum": self.about.check.least, "maximum": self.about.check.most}
-            found |= {name: limit for name, limit in limits.items() if limit is not None}
-        return found
-
-    def has(self, roles: Role) -> bool:
-        """Returns True if it has one of these roles."""
-        return bool(self.about.roles & roles)
-
-
 _known: dict[type, Mapping[str, Setting]] = {}
 
 
@@ -162,13 +142,14 @@ def settings_of(options: type) -> Mapping[str, Setting]:
         return _known[options]
     found: list[Setting] = []
     for f in fields(options):
-        about = f.metadata.get(ABOUT)
-        if about is None:
+        one: Setting | None = f.metadata.get(ABOUT)
+        if one is None:
             continue
-        kind = next(one for one in get_args(f.type) or (f.type,) if one is not NoneType)
-        names = [one.name for one in found]
-        place = names.index(about.before) if about.before in names else len(found)
-        found.insert(place, Setting(f.name, kind, f.default, about))
+        kind = next(kind for kind in get_args(f.type) or (f.type,) if kind is not NoneType)
+        column = one.column or (f.name if one.after or one.has(Role.COLUMN) else "")
+        names = [other.name for other in found]
+        place = names.index(one.before) if one.before in names else len(found)
+        found.insert(place, replace(one, name=f.name, kind=kind, default=f.default, column=column))
     return _known.setdefault(options, {one.name: one for one in found})
 
 

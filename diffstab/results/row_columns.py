@@ -22,7 +22,7 @@ def row_order(outcomes: Iterable[str]) -> tuple[str, ...]:
     """
     following: dict[str, list[str]] = defaultdict(list)
     for one in COLUMNS.values():
-        following[one.about.after].append(one.column)
+        following[one.after].append(one.column)
 
     def with_following(name: str) -> list[str]:
         return [name, *(later for other in following[name] for later in with_following(other))]

@@ -152,7 +152,7 @@ def _value(kind: str, name: str, node: Node, place: str) -> Any:
         return node.value
     try:
         one = settings_of(KINDS[kind])[name]
-        value = value_of(node, CHANNELS if one.about.check is channel_values else one.kind)
+        value = value_of(node, CHANNELS if one.check is channel_values else one.kind)
         canonical = KINDS[kind].from_mapping({name: value}).to_dict()[name]
     except PlacedError as error:
         raise PlacedError(node.line, node.column, f"{place}: {error.text}") from error

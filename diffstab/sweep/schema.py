@@ -48,13 +48,13 @@ def _options(kind: str) -> dict[str, Any]:
 def _values(kind: str, one: Setting) -> dict[str, Any]:
     """Returns the schema of one value of an option, or of a list of values."""
     value = one.schema()
-    if one.about.check is channel_values:
+    if one.check is channel_values:
         value = {"type": ["number", "string", "null"]}
     if (kind, one.name) == (MEASURE, "weights"):
         value = {"enum": [*value["enum"], TRAIN]}
     default = {} if one.shown is None else {"default": one.shown}
     return {
-        "description": one.about.help,
+        "description": one.help,
         **default,
         "anyOf": [value, {"type": "array", "minItems": 1, "items": value}],
     }
