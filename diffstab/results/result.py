@@ -32,7 +32,7 @@ class StabilityResult(Outcome):
             """Returns the setting in a column of this name."""
             if name in SETTINGS:
                 return getattr(self.settings, SETTINGS[name])
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise AttributeError(f"a {type(self).__name__} has no {name!r}; dir() of it lists what it has")
 
     def __dir__(self) -> list[str]:
         return sorted([*super().__dir__(), *SETTINGS])
