@@ -30,39 +30,24 @@ class MeasureOptions(MeasureSettings, NamedOptions):
     5.0
     """
 
-    images: int = setting(
-        DEFAULT_IMAGES,
-        "Number of images, chosen by the seed.",
-        Whole(2),
-        before="draws",
-        roles=Role.COLUMN | Role.COMPARED | Role.FIRST | Role.ASIDE,
-    )
-    until_precision: float | None = setting(
-        None,
+    # fmt: off
+    images: int = setting(DEFAULT_IMAGES, "Number of images, chosen by the seed.",
+        Whole(2), before="draws", roles=Role.COLUMN | Role.COMPARED | Role.FIRST | Role.ASIDE)
+    until_precision: float | None = setting(None,
         "Width of the interval to reach, log(R_high / R_low), for example 0.1: takes more images, then more draws, "
         "until the 95 % interval of R_f is that narrow or the data run out.",
-        above_zero,
-        metavar="P",
-        before="seed",
-        roles=Role.FIRST | Role.ASIDE,
-    )
-    precision: str = setting(
-        PRECISIONS[0], "Floating-point precision of network and images.", allowed=PRECISIONS, before="amp"
-    )
-    channels_last: bool = setting(
-        False,
-        "Use PyTorch's memory layout channels_last for the network.",
-        true_or_false,
-        roles=Role.ASKED | Role.ASIDE,
-    )
-    compile: bool = setting(
-        False, "Compile the network with torch.compile.", true_or_false, roles=Role.ASKED | Role.ASIDE
-    )
+        above_zero, metavar="P", before="seed", roles=Role.FIRST | Role.ASIDE)
+    precision: str = setting(PRECISIONS[0], "Floating-point precision of network and images.",
+        allowed=PRECISIONS, before="amp")
+    channels_last: bool = setting(False, "Use PyTorch's memory layout channels_last for the network.",
+        true_or_false, roles=Role.ASKED | Role.ASIDE)
+    compile: bool = setting(False, "Compile the network with torch.compile.",
+        true_or_false, roles=Role.ASKED | Role.ASIDE)
     workers: int = setting(0, "Number of processes that load images.", Whole(0), roles=Role.EXECUTION | Role.ASIDE)
     trust: str | None = setting(None, TRUST, names_in, metavar="NAME", several=True, roles=Role.EXECUTION)
-    device: str = setting(
-        "auto", "Device to run on: auto, cpu, cuda, cuda:1 or mps.", roles=Role.EXECUTION | Role.ASIDE
-    )
+    device: str = setting("auto", "Device to run on: auto, cpu, cuda, cuda:1 or mps.",
+        roles=Role.EXECUTION | Role.ASIDE)
+    # fmt: on
 
     def __post_init__(self) -> None:
         super().__post_init__()

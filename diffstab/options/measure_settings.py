@@ -41,146 +41,71 @@ class MeasureSettings(CommandOptions):
     'median'
     """
 
-    transform: str = setting(
-        DIFFEO,
+    # fmt: off
+    transform: str = setting(DIFFEO,
         "Transformation of the images: the paper's random smooth deformations (diffeo), or translations, rotations or "
         "scalings with the same displacement --delta.",
-        allowed=TRANSFORMS,
-        after="test_error",
-        roles=Role.COMPARED | Role.KEY_IF_SET,
-    )
-    cutoff: float | None = setting(
-        None,
+        allowed=TRANSFORMS, after="test_error", roles=Role.COMPARED | Role.KEY_IF_SET)
+    cutoff: float | None = setting(None,
         "Cutoff c, the highest frequency in the deformations: half-waves per side of the image.",
-        a_number,
-        usual=DEFAULT_CUTOFF,
-        after="transform",
-        roles=Role.COMPARED | Role.DEFORMS | Role.KEY | Role.FIRST,
-    )
-    delta: float | None = setting(
-        None,
+        a_number, usual=DEFAULT_CUTOFF, after="transform", roles=Role.COMPARED | Role.DEFORMS | Role.KEY | Role.FIRST)
+    delta: float | None = setting(None,
         "Size of the deformations: root-mean-square displacement in pixels.  "
         f"[default: {DEFAULT_DELTA:g}, unless --temperature is given]",
-        a_number,
-        after="temperature",
-        roles=Role.COMPARED | Role.FIRST,
-    )
-    temperature: float | None = setting(
-        None,
+        a_number, after="temperature", roles=Role.COMPARED | Role.FIRST)
+    temperature: float | None = setting(None,
         "Temperature T of the deformations, proportional to their mean squared displacement; an alternative to "
         "--delta.",
-        a_number,
-        metavar="T",
-        after="cutoff_rule",
-        roles=Role.COMPARED | Role.DEFORMS | Role.ASKED | Role.KEY | Role.FIRST,
-    )
-    convention: str | None = setting(
-        None,
+        a_number, metavar="T", after="cutoff_rule",
+        roles=Role.COMPARED | Role.DEFORMS | Role.ASKED | Role.KEY | Role.FIRST)
+    convention: str | None = setting(None,
         "Definitions to follow: the paper's text (paper) or its published code (reference).",
-        allowed=tuple(CONVENTIONS),
-        usual=DEFAULT_CONVENTION,
-        after="pairs",
-        roles=Role.RULES | Role.COMPARED | Role.FIRST,
-    )
-    cutoff_rule: str | None = setting(
-        None,
+        allowed=tuple(CONVENTIONS), usual=DEFAULT_CONVENTION, after="pairs",
+        roles=Role.RULES | Role.COMPARED | Role.FIRST)
+    cutoff_rule: str | None = setting(None,
         "Modes (i, j) that the cutoff keeps: i^2 + j^2 <= c^2 (disk), or sqrt(i^2 + j^2) < c + 1/2 (half-integer).  "
         f"{BY_CONVENTION}",
-        allowed=CUTOFF_RULES,
-        after="cutoff",
-        roles=Role.COMPARED | Role.DEFORMS | Role.KEY | Role.FIRST,
-    )
-    delta_rule: str | None = setting(
-        None,
+        allowed=CUTOFF_RULES, after="cutoff", roles=Role.COMPARED | Role.DEFORMS | Role.KEY | Role.FIRST)
+    delta_rule: str | None = setting(None,
         "Formula between T and delta: exact, or the paper's approximation for large cutoffs (asymptotic).  "
         f"{BY_CONVENTION}",
-        allowed=DELTA_RULES,
-        after="delta",
-        roles=Role.COMPARED | Role.DEFORMS | Role.KEY | Role.FIRST,
-    )
-    interpolation: str = setting(
-        "bilinear",
+        allowed=DELTA_RULES, after="delta", roles=Role.COMPARED | Role.DEFORMS | Role.KEY | Role.FIRST)
+    interpolation: str = setting("bilinear",
         "Interpolation between pixels: bilinear (Eq. 15), or with a Gaussian kernel (Eq. 16).",
-        allowed=INTERPOLATIONS,
-        after="delta_rule",
-        roles=Role.COMPARED | Role.KEY | Role.FIRST,
-    )
-    average: str = setting(
-        "median",
-        "Average of the squared changes over images and draws.",
-        allowed=AVERAGES,
-        after="interpolation",
-        roles=Role.COMPARED | Role.KEY | Role.FIRST,
-    )
-    noise_radius: str | None = setting(
-        None,
+        allowed=INTERPOLATIONS, after="delta_rule", roles=Role.COMPARED | Role.KEY | Role.FIRST)
+    average: str = setting("median", "Average of the squared changes over images and draws.",
+        allowed=AVERAGES, after="interpolation", roles=Role.COMPARED | Role.KEY | Role.FIRST)
+    noise_radius: str | None = setting(None,
         "Norm of the noise: the norm of the images' change by deformation, averaged over all images (ensemble), or "
         f"that of each image by itself (per-image).  {BY_CONVENTION}",
-        allowed=NOISE_RADIUS_RULES,
-        after="noise_radius",
-        column="noise_radius_rule",
-        roles=Role.COMPARED | Role.KEY | Role.FIRST,
-    )
-    noise_norm: float | None = setting(
-        None,
+        allowed=NOISE_RADIUS_RULES, after="noise_radius", column="noise_radius_rule",
+        roles=Role.COMPARED | Role.KEY | Role.FIRST)
+    noise_norm: float | None = setting(None,
         "Norm ||eta|| of the noise as a number, in units of the network's input; replaces --noise-radius.",
-        above_zero,
-        after="noise_radius_rule",
-        roles=Role.COMPARED | Role.KEY_IF_SET,
-    )
-    layers: str | None = setting(
-        None,
+        above_zero, after="noise_radius_rule", roles=Role.COMPARED | Role.KEY_IF_SET)
+    layers: str | None = setting(None,
         "Layers to measure besides the output: the main blocks (auto), all, or names in which * and ? stand for any "
         "text, for example 'layer*,fc'.",
-        layer_text,
-        metavar="auto|all|NAME,...",
-        after="batch_order",
-        column="layers_asked",
-        roles=Role.KEY_IF_SET,
-    )
-    batch_norm: str | None = setting(
-        None,
+        layer_text, metavar="auto|all|NAME,...", after="batch_order", column="layers_asked", roles=Role.KEY_IF_SET)
+    batch_norm: str | None = setting(None,
         "Statistics that batch normalisation uses: those stored in training (running), or those of each batch "
         "(batch).  [default: running; batch with --weights init]",
-        allowed=BATCH_NORMS,
-        after="lipschitz",
-        roles=Role.KEY | Role.FIRST,
-    )
-    draws: int = setting(
-        1,
-        "Number of random deformations, and of noise vectors, per image.",
-        Whole(1, MOST_DRAWS),
-        after="images",
-        roles=Role.COMPARED | Role.KEY | Role.FIRST,
-    )
-    seed: int = setting(
-        0,
-        "Seed of all random numbers.",
-        Whole(0, LARGEST_SEED),
-        after="device",
-        roles=Role.BESIDE | Role.KEY | Role.FIRST | Role.BUILDS,
-    )
-    batch_size: int = setting(
-        128, "Largest number of images per forward pass.", Whole(), after="batch_norm", roles=Role.FIRST
-    )
-    resamples: int = setting(
-        1000,
-        "Number of bootstrap resamples behind the 95 % intervals.",
-        Whole(100, MOST_RESAMPLES),
-        after="batch_size",
-        roles=Role.KEY | Role.FIRST,
-    )
-    of: str = setting(
-        "logits",
+        allowed=BATCH_NORMS, after="lipschitz", roles=Role.KEY | Role.FIRST)
+    draws: int = setting(1, "Number of random deformations, and of noise vectors, per image.",
+        Whole(1, MOST_DRAWS), after="images", roles=Role.COMPARED | Role.KEY | Role.FIRST)
+    seed: int = setting(0, "Seed of all random numbers.",
+        Whole(0, LARGEST_SEED), after="device", roles=Role.BESIDE | Role.KEY | Role.FIRST | Role.BUILDS)
+    batch_size: int = setting(128, "Largest number of images per forward pass.",
+        Whole(), after="batch_norm", roles=Role.FIRST)
+    resamples: int = setting(1000, "Number of bootstrap resamples behind the 95 % intervals.",
+        Whole(100, MOST_RESAMPLES), after="batch_size", roles=Role.KEY | Role.FIRST)
+    of: str = setting("logits",
         "Form of the output that is compared: as the network returns it, for a classifier its logits (logits), or the "
         "softmax over its classes (probabilities).",
-        allowed=("logits", "probabilities"),
-        section="Network",
-        roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET,
-    )
-    amp: bool = setting(
-        False, "Run the network in mixed precision (autocast), and print the error it adds.", true_or_false
-    )
+        allowed=("logits", "probabilities"), section="Network", roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET)
+    amp: bool = setting(False, "Run the network in mixed precision (autocast), and print the error it adds.",
+        true_or_false)
+    # fmt: on
 
     def __post_init__(self) -> None:
         self._check_each()

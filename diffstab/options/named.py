@@ -22,95 +22,52 @@ TRUST = (
 class NamedOptions(CommandOptions):
     """The network and the images of a measurement by name, and the preprocessing that leads from one to the other."""
 
-    model: str = setting(
-        DEFAULT_MODEL,
+    # fmt: off
+    model: str = setting(DEFAULT_MODEL,
         "Network to measure: NAME, paper:NAME, timm:NAME[.TAG], torchvision:NAME[@WEIGHTS], hf-hub:USER/NAME, "
         "local-dir:PATH, or your own code as MODULE:CALLABLE or FILE.py:CALLABLE. `diffstab models` lists names.",
-        roles=Role.COLUMN | Role.FIRST,
-    )
-    num_classes: int | None = setting(
-        None, f"Number of outputs of the network.  {FROM_WEIGHTS}", Whole(1, MOST_OUTPUTS)
-    )
-    in_chans: int | None = setting(
-        None, f"Number of channels of the network's input.  {FROM_WEIGHTS}", Whole(1, MOST_OUTPUTS)
-    )
-    model_kwargs: str | None = setting(
-        None,
+        roles=Role.COLUMN | Role.FIRST)
+    num_classes: int | None = setting(None, f"Number of outputs of the network.  {FROM_WEIGHTS}",
+        Whole(1, MOST_OUTPUTS))
+    in_chans: int | None = setting(None, f"Number of channels of the network's input.  {FROM_WEIGHTS}",
+        Whole(1, MOST_OUTPUTS))
+    model_kwargs: str | None = setting(None,
         "Argument for the network's constructor, for example depth=12. Repeat the option for several.",
-        key_values,
-        metavar="NAME=VALUE",
-        several=True,
-    )
-    dataset: str = setting(
-        DEFAULT_DATASET,
+        key_values, metavar="NAME=VALUE", several=True)
+    dataset: str = setting(DEFAULT_DATASET,
         f"Images: {' or '.join(EMBEDDED)}, in the package; {ELSEWHERE}, in the folder --data-dir; or `folder`, your "
         "own images in --data-dir.",
-        lambda name, value: dataset_named(a_text(name, value)),
-        roles=Role.COLUMN | Role.COMPARED | Role.FIRST,
-    )
-    data_dir: str | None = setting(
-        None,
-        "Folder of the data set, unless it comes with the package.",
-        path=True,
-        roles=Role.COLUMN | Role.BESIDE | Role.FIRST,
-    )
-    download: bool = setting(
-        False,
-        "Download the data set into --data-dir if it is missing there.",
-        true_or_false,
-        roles=Role.EXECUTION | Role.ASIDE,
-    )
-    split: str = setting(
-        DEFAULT_SPLIT,
+        lambda name, value: dataset_named(a_text(name, value)), roles=Role.COLUMN | Role.COMPARED | Role.FIRST)
+    data_dir: str | None = setting(None, "Folder of the data set, unless it comes with the package.",
+        path=True, roles=Role.COLUMN | Role.BESIDE | Role.FIRST)
+    download: bool = setting(False, "Download the data set into --data-dir if it is missing there.",
+        true_or_false, roles=Role.EXECUTION | Role.ASIDE)
+    split: str = setting(DEFAULT_SPLIT,
         f"Part of the data set: {', '.join(SPLITS)}, or another usual name such as validation.",
-        lambda name, value: split_named(a_text(name, value)),
-        roles=Role.COLUMN | Role.COMPARED | Role.FIRST,
-    )
-    weights: str = setting(
-        "pretrained",
+        lambda name, value: split_named(a_text(name, value)), roles=Role.COLUMN | Role.COMPARED | Role.FIRST)
+    weights: str = setting("pretrained",
         "Weights of the network: published ones (pretrained), or random ones as before training (init).",
-        allowed=WEIGHTS,
-        roles=Role.RULES | Role.FIRST,
-    )
-    checkpoint: str | None = setting(
-        None,
-        "File with your trained weights; replaces --weights.",
-        path=True,
-        roles=Role.RULES | Role.ASKED | Role.FIRST,
-    )
-    weights_key: str | None = setting(
-        None,
+        allowed=WEIGHTS, roles=Role.RULES | Role.FIRST)
+    checkpoint: str | None = setting(None, "File with your trained weights; replaces --weights.",
+        path=True, roles=Role.RULES | Role.ASKED | Role.FIRST)
+    weights_key: str | None = setting(None,
         "Key of the state dict inside --checkpoint if it holds several, for example state_dict_ema.",
-        metavar="KEY",
-        roles=Role.ASKED,
-    )
-    img_size: int | None = setting(
-        None, f"Side of the network's square input, in pixels.  {FROM_WEIGHTS}", Whole(2), roles=Role.ASKED
-    )
-    crop_pct: float | None = setting(
-        None,
+        metavar="KEY", roles=Role.ASKED)
+    img_size: int | None = setting(None, f"Side of the network's square input, in pixels.  {FROM_WEIGHTS}",
+        Whole(2), roles=Role.ASKED)
+    crop_pct: float | None = setting(None,
         f"Share of the resized image's side that the central crop keeps, for example 0.875.  {FROM_WEIGHTS}",
-        lambda name, value: crop_share(name, a_number(name, value)),
-        roles=Role.ASKED,
-    )
-    mean: str | None = setting(
-        None,
+        lambda name, value: crop_share(name, a_number(name, value)), roles=Role.ASKED)
+    mean: str | None = setting(None,
         f"Mean per channel that is subtracted from pixel values in [0, 1].  {FROM_WEIGHTS}",
-        channel_values,
-        metavar="M[,M,M]",
-        roles=Role.ASKED,
-    )
-    std: str | None = setting(
-        None,
+        channel_values, metavar="M[,M,M]", roles=Role.ASKED)
+    std: str | None = setting(None,
         "Standard deviation per channel that pixel values in [0, 1] are divided by, after the mean is subtracted.  "
         f"{FROM_WEIGHTS}",
-        channel_values,
-        metavar="S[,S,S]",
-        roles=Role.ASKED,
-    )
-    exif_orientation: bool = setting(
-        False, "Rotate image files upright, as their EXIF tag says.", true_or_false, roles=Role.BESIDE | Role.ASKED
-    )
+        channel_values, metavar="S[,S,S]", roles=Role.ASKED)
+    exif_orientation: bool = setting(False, "Rotate image files upright, as their EXIF tag says.",
+        true_or_false, roles=Role.BESIDE | Role.ASKED)
+    # fmt: on
 
     @property
     def arguments(self) -> dict[str, Any]:
