@@ -231,6 +231,16 @@ def reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The most similar known name, as the end of a message; empty if none is similar.
+
+    >>> did_you_mean("cutof", ["cutoff", "delta"])
+    "; did you mean 'cutoff'?"
+    """
+    found = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
 def near(name: str, known: list[str]) -> str:
     """Up to three known names similar to `name`, as the end of a message; empty if there are none."""
     matches = list(dict.fromkeys(get_close_matches(name, known, n=3)))

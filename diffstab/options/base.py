@@ -6,9 +6,9 @@ The module imports nothing heavy.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
+from ..checks import did_you_mean
 from .setting import Role, names_with, settings_of
 
 Options = TypeVar("Options", bound="CommandOptions")
@@ -31,9 +31,8 @@ class CommandOptions:
         for key, value in mapping.items():
             name = str(key).replace("-", "_")
             if name not in known:
-                near = get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-                raise ValueError(f"{key!r} is not an option; {hint}")
+                hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
+                raise ValueError(f"{key!r} is not an option{hint}")
             if name in options:
                 raise ValueError(f"{key!r} is given twice")
             options[name] = value

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ..checks import did_you_mean
 from ..options import TrainOptions, settings_of
 from ..results import ROW, Column, Flat, Row, flat, value_at
 from .from_row import ASKED
@@ -94,8 +94,8 @@ class Filters:
                 known = STANDARD | self._columns
                 inner = [name for name in sorted(known) if name.startswith(f"{column}.")]
                 near = [name for name in inner if name.endswith(".value")] or inner
-                near = near or get_close_matches(column, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else "; see diffstab results show KEY"
+                hint = f"; did you mean {near[0]!r}?" if near else did_you_mean(column, known)
+                hint = hint or "; see diffstab results show KEY"
                 raise ValueError(f"no row has a column {column!r}{hint}")
 
 

@@ -5,14 +5,13 @@ A cell is one combination of options. `spec` makes jobs from the cells of all se
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from itertools import product
 from math import prod
 from typing import Any
 
-from ..checks import channel_values
+from ..checks import channel_values, did_you_mean
 from ..options import MeasureOptions, settings_of
 from .jobs import KINDS, MEASURE, TRAIN, Job
 from .scalars import CHANNELS, value_of
@@ -130,7 +129,7 @@ def _axes(kind: str, where: str, section: Node) -> dict[str, list[Any]]:
     for key, node in _mapping(where, section).items():
         name = key.replace("-", "_")
         if name not in known:
-            raise node.misnamed(f"{where}.{key} is not an option of diffstab {kind}{near(name, known)}")
+            raise node.misnamed(f"{where}.{key} is not an option of diffstab {kind}{did_you_mean(name, known)}")
         if name in axes:
             raise node.misnamed(f"{where}.{key} is given twice")
         if node.value == []:
@@ -217,9 +216,3 @@ def _readable(pattern: str) -> str:
             f"the pattern {pattern[:SHOWN]!r} has {wild:,} of the signs {WILD}; at most {MOST_WILD} are allowed"
         )
     return pattern
-
-
-def near(name: str, known: Any) -> str:
-    """Returns `; did you mean NAME?` with the most similar known name; an empty text if none is similar."""
-    near = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..checks import did_you_mean
 from ..options import OPTIONS, CommandOptions, MeasureOptions, TrainOptions
-from .grid import Cell, Grid, near
+from .grid import Cell, Grid
 from .jobs import KINDS, MEASURE, TRAIN, Job, experiment_job, measure_job, train_job
 from .yaml_file import Node, PlacedError, read_yaml
 
@@ -62,7 +63,9 @@ def read_spec(path: str | Path, *, confirm_above: int | None = CONFIRM_ABOVE) ->
     try:
         for name, section in content.value.items():
             if name not in KINDS:
-                raise section.misnamed(f"{name!r} is not a section{near(name, KINDS)}; allowed: {', '.join(KINDS)}")
+                raise section.misnamed(
+                    f"{name!r} is not a section{did_you_mean(name, KINDS)}; allowed: {', '.join(KINDS)}"
+                )
         if not content.value:
             raise ValueError(f"nothing to do; allowed: {', '.join(KINDS)}")
         return _spec(content.value, confirm_above)
