@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..options import FIRST_LOSS, StripeOptions
-from ..statistics import Statistic, binomial_interval, relative_stability
+from ..statistics import Statistic, binomial_interval, stability
 from .gradient_flow import Flow, gradient_flow
 
 PLANES = (-0.3, 1.18549)  # Paccolat et al. (2021): half of a standard normal law lies between
@@ -129,9 +129,9 @@ class Probe:
         """Measures the network at a point of its flow, and returns the numbers of `run_stripe`."""
         outputs = self._predicted(flow.weights, self._points)
         a, b = ((self._predicted(flow.weights, moved) - outputs).square().numpy() for moved in self._moved)
-        how = {"resamples": RESAMPLES, "seed": self._options.seed}
+        how: dict[str, Any] = {"resamples": RESAMPLES, "seed": self._options.seed}
         numbers = {
-            name: relative_stability(a[:, None, None], b[:, None, None], Statistic(average), **how)._asdict()
+            name: stability(a[:, None, None], b[:, None, None], None, Statistic(average), **how)["R"]._asdict()
             for name, average in (("R", "median"), ("R_mean", "mean"))
         }
         wrong, count = int((outputs * self._labels <= 0).sum()), len(outputs)

@@ -17,7 +17,7 @@ from .correlation import (
     log_correlation,
     power_law,
 )
-from .estimates import Pairs, largest_ratio, relative_stability, stability
+from .estimates import Pairs, largest_ratio, stability
 from .intervals import (
     LEVEL,
     Array,

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .averages import Statistic, by_image
-from .estimates import relative_stability
+from .estimates import stability
 from .intervals import LEVEL, Array, Interval, percentile_interval
 from .mean_ratio import MeanRatioErrors, mean_ratio_errors
 from .samples import PairedSample, log_stability
@@ -147,7 +147,7 @@ def rank(
         interval = percentile_interval(float(np.exp(logs[own])), np.exp(sampled[own]))
         if statistic.average == "mean" and len(blocks := samples[name]) == 1:
             both = blocks[0].deformation, blocks[0].noise
-            interval = relative_stability(*both, statistic, resamples=resamples, seed=seed)
+            interval = stability(*both, None, statistic, resamples=resamples, seed=seed)["R"]
         place = 1 + int((logs < logs[own] - TIE).sum())
         found.append(Ranked(name, interval, place, *_rank_ends(logs, sampled, own)))
     return sorted(found, key=lambda one: (one.rank, one.name))

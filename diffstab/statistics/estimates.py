@@ -40,7 +40,7 @@ class Pairs(Protocol):
 def stability(
     deformation: Array,
     noise: Array,
-    pairs: Pairs,
+    pairs: Pairs | None,
     statistic: Statistic,
     *,
     resamples: int,
@@ -56,7 +56,7 @@ def stability(
     Args:
         deformation: Squared changes a under deformation, `[N, draws, K]`.
         noise: Squared changes b under noise, `[N, draws, K]`.
-        pairs: Pairs of different images, for c.
+        pairs: Pairs of different images, for c; None for R alone.
         statistic: Averages that define D, G and R.
         resamples: Number of bootstrap resamples.
         seed: Seed of the resamples and, beyond 2,000 images, of the pairs.
@@ -67,14 +67,18 @@ def stability(
 
     Raises:
         ValueError: If there are fewer than 2 images, or if <b> or <c> is 0, so that the ratios are not defined.
+
+    >>> a, b = np.array([[[2.0]], [[4.0]]]), np.array([[[1.0]], [[2.0]]])
+    >>> stability(a, b, None, Statistic(), resamples=100, seed=0)
+    {'R': Interval(value=2.0, low=2.0, high=2.0)}
     """
     width = deformation.shape[2]
     count = len(deformation) if copies is None else int(copies.max()) + 1
-    if count < 2:
+    if count < 2 and pairs is not None:
         copied = "" if copies is None else f"{len(copies)} copies of "
         raise ValueError(f"{copied}{count} image; D_f and G_f compare images, so at least 2 are needed")
     a, b = (float(average(v.reshape(-1, width), statistic)) for v in (deformation, noise))
-    c = pairs.average(statistic, seed=seed)
+    c = 1.0 if pairs is None else pairs.average(statistic, seed=seed)
     if b == 0:
         raise ValueError("the network's output does not change under noise (<b> = 0), so R_f = a / 0 is not defined")
     if c == 0:
@@ -87,14 +91,15 @@ def stability(
     with np.errstate(divide="ignore", invalid="ignore"):  # a resample may have a single image, or no change at all
         sampled_a, sampled_b = (resampled_average(v, own, statistic) for v in (deformation, noise))
         sampled_b = sampled_b if radius is None else sampled_b * radius.change_of_noise(own)
-        sampled_c = c * pairs.resampled(weights, statistic, rng)
+        sampled_c = c * pairs.resampled(weights, statistic, rng) if pairs is not None else np.ones(resamples)
         sampled = {"D": sampled_a / sampled_c, "G": sampled_b / sampled_c, "R": sampled_a / sampled_b}
     values = {"D": a / c, "G": b / c, "R": a / b}
     found: dict[str, Interval | None] = dict.fromkeys(values)
     if statistic.average == "mean":
-        rows = _rows_of_means(deformation, noise, pairs.deviations, radius, copies)
+        rows = _rows_of_means(deformation, noise, None if pairs is None else pairs.deviations, radius, copies)
         found |= _of_means(values, rows, radius.exponent if radius else 0.0, resamples=resamples, seed=seed)
-    return {name: found[name] or percentile_interval(values[name], sampled[name]) for name in values}
+    asked = values if pairs is not None else "R"
+    return {name: found[name] or percentile_interval(values[name], sampled[name]) for name in asked}
 
 
 def _of_means(
@@ -146,29 +151,6 @@ def _rows_of_means(
         if radius is not None and np.ptp(counts) > 0:
             rows["n"] = counts.astype(np.float64)
     return rows if deviations is None else {**rows, "c": deviations}
-
-
-def relative_stability(
-    deformation: Array, noise: Array, statistic: Statistic, *, resamples: int, seed: int
-) -> Interval:
-    """Computes R alone, with the interval of `stability`, without pairs of images. Raises ValueError if <b> is 0.
-
-    >>> a, b = np.array([[[2.0]], [[4.0]]]), np.array([[[1.0]], [[2.0]]])
-    >>> relative_stability(a, b, Statistic(), resamples=100, seed=0)
-    Interval(value=2.0, low=2.0, high=2.0)
-    """
-    count, _, width = deformation.shape
-    a, b = (float(average(v.reshape(-1, width), statistic)) for v in (deformation, noise))
-    if b == 0:
-        raise ValueError("the network's output does not change under noise (<b> = 0), so R_f = a / 0 is not defined")
-    weights = generator(seed, "bootstrap").multinomial(count, np.full(count, 1 / count), size=resamples)
-    sampled_a, sampled_b = (resampled_average(v, weights, statistic) for v in (deformation, noise))
-    found = None
-    if statistic.average == "mean":
-        both = np.stack([by_image(deformation), by_image(noise)])
-        found = mean_ratio_interval(a / b, both, (1, -1), resamples=resamples, seed=seed)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return found or percentile_interval(a / b, sampled_a / sampled_b)
 
 
 def largest_ratio(top: Array, bottom: Array, *, resamples: int, seed: int) -> Interval | None:

@@ -10,7 +10,7 @@ from support import reference
 from diffstab.statistics import pairs
 from diffstab.statistics.averages import Statistic, generator, log_average
 from diffstab.statistics.correlation import log_correlation, power_law
-from diffstab.statistics.estimates import largest_ratio, relative_stability, stability
+from diffstab.statistics.estimates import largest_ratio, stability
 from diffstab.statistics.mean_ratio import STREAM
 from diffstab.statistics.pairs import KeptPairs, OutputPairs
 
@@ -37,10 +37,10 @@ def estimates(a, b, outputs, statistic, **options):
 @pytest.mark.parametrize("statistic", [PAPER, MEAN, REFERENCE])
 def test_r_alone_is_that_of_all_three(rng, statistic):
     a, b = (squared_changes(rng, statistic, 30, 2, 4) for _ in range(2))
-    alone = relative_stability(a, b, statistic, resamples=200, seed=3)
+    alone = stability(a, b, None, statistic, resamples=200, seed=3)["R"]
     assert alone == estimates(a, b, rng.normal(size=(30, 4)), statistic, seed=3)["R"]
     with pytest.raises(ValueError, match="does not change under noise"):
-        relative_stability(a, 0 * b, statistic, resamples=200, seed=3)
+        stability(a, 0 * b, None, statistic, resamples=200, seed=3)["R"]
 
 
 @pytest.mark.parametrize("count", [2, 5, 12])

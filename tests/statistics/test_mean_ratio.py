@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from diffstab.statistics.averages import Statistic, generator
-from diffstab.statistics.estimates import relative_stability, stability
+from diffstab.statistics.estimates import stability
 from diffstab.statistics.intervals import percentile_interval
 from diffstab.statistics.mean_ratio import MeanRatioErrors, _normal_correlation, mean_ratio_errors, mean_ratio_interval
 from diffstab.statistics.pairs import OutputPairs
@@ -61,13 +61,13 @@ def test_means_have_the_interval_of_a_slow_simulation(rng):
         assert [math.log(low), math.log(high)] == pytest.approx(
             [math.log(slow_low), math.log(slow_high)], abs=0.03 * math.log(high / low)
         )
-    assert relative_stability(a, b, MEAN, resamples=20_000, seed=SEED) == found["R"]
+    assert stability(a, b, None, MEAN, resamples=20_000, seed=SEED)["R"] == found["R"]
 
 
 def test_exchanging_top_and_bottom_turns_the_interval_over(rng):
     a, b = rng.lognormal(size=(2, COUNT, 1, 1))
-    one = relative_stability(a, b, MEAN, resamples=RESAMPLES, seed=SEED)
-    other = relative_stability(b, a, MEAN, resamples=RESAMPLES, seed=SEED)
+    one = stability(a, b, None, MEAN, resamples=RESAMPLES, seed=SEED)["R"]
+    other = stability(b, a, None, MEAN, resamples=RESAMPLES, seed=SEED)["R"]
     assert [1 / other.value, 1 / other.high, 1 / other.low] == pytest.approx(list(one), rel=1e-9)
 
 
@@ -159,11 +159,11 @@ def test_percentiles_stand_in_where_no_such_interval_is_to_be_had(rng):
     assert found_of(1.0, top[: few + 1], np.ones(few + 1)) is not None
     assert found_of(1.0, top[:few], np.ones(few)) is None
     a, b = rng.lognormal(size=(2, few, 1, 1))
-    found = relative_stability(a, b, MEAN, **options)
+    found = stability(a, b, None, MEAN, **options)["R"]
     drawn = generator(SEED, "bootstrap").multinomial(few, np.full(few, 1 / few), size=RESAMPLES)
     sampled = (drawn @ a[:, 0, 0]) / (drawn @ b[:, 0, 0])
     assert found == pytest.approx(percentile_interval(a.mean() / b.mean(), sampled))
-    assert relative_stability(0 * a, b, MEAN, **options) == (0, 0, 0)
+    assert stability(0 * a, b, None, MEAN, **options)["R"] == (0, 0, 0)
 
 
 def held(average, sigma, images, repetitions=400):
@@ -172,7 +172,7 @@ def held(average, sigma, images, repetitions=400):
     for seed in range(repetitions):
         shape = 2, images, 1, 1
         a, b = rng.lognormal(sigma=sigma, size=shape) if sigma else rng.chisquare(5, size=shape)
-        found = relative_stability(a, b, Statistic(average), resamples=400, seed=seed)
+        found = stability(a, b, None, Statistic(average), resamples=400, seed=seed)["R"]
         inside += found.low <= 1 <= found.high
     return 100 * inside / repetitions
 
