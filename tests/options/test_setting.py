@@ -64,6 +64,16 @@ def test_options_are_read_checked_and_told_by_their_fields():
             Larger.from_mapping(wrong)
 
 
+def test_the_options_that_a_user_chose_are_not_those_that_follow_from_others():
+    assert MeasureOptions().changed() == TrainOptions().changed() == Small().changed() == {}
+    assert Small(count=5).changed() == {"count": 5}
+    asked = {"weights": "init", "cutoff": 5.0, "draws": 1}
+    assert list(MeasureOptions(**asked).changed().items()) == [("cutoff", 5.0), ("weights", "init")]
+    assert MeasureOptions(**asked, batch_norm="running").changed()["batch_norm"] == "running"
+    told = TrainOptions(recipe="laptop", model="fc_l4", lr=0.5).changed()
+    assert list(told.items()) == [("lr", 0.5), ("model", "fc_l4"), ("recipe", "laptop")]
+
+
 def test_a_value_s_schema_has_its_type_its_limits_and_null_for_the_default():
     schemas = {name: one.schema() for name, one in settings_of(Larger).items()}
     assert schemas == {
