@@ -1,6 +1,5 @@
 """Options that choose how the cells of a sweep run, and the progress that the terminal shows meanwhile."""
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,18 +13,17 @@ from .options import together
 from .progress import Clock, Pace, duration
 
 if TYPE_CHECKING:
-    from ..store import Store
     from ..sweep import Job, Listener, Progress
     from ..sweep.executors import Executor
 
-EXECUTORS = ("local", "ray", "slurm")
+EXECUTORS = ("local", "ray")
 executor_options = together(
     click.option(
         "--executor",
         type=click.Choice(EXECUTORS),
         default="local",
         show_default=True,
-        help="Executor of the cells: processes on this machine (local), a Ray cluster, or Slurm.",
+        help="Executor of the cells: processes on this machine (local) or a Ray cluster (ray).",
     ),
     click.option(
         "--jobs",
@@ -38,68 +36,42 @@ executor_options = together(
         help="Number of CPU threads of each cell with --executor local.  [default: 1]",
     ),
     click.option(
+        "--shard",
+        metavar="I/N",
+        help="Run only share I of N of the cells, where I is from 1 to N: one share for each task of a job array.",
+    ),
+    click.option(
         "--ray-address",
         metavar="HOST:PORT",
         help="Address of a running Ray cluster, for --executor ray; `auto` takes the one that this machine belongs to.",
     ),
-    click.option("--cpus-per-job", type=float, help="CPUs of each cell with --executor ray or slurm.  [default: 1]"),
+    click.option("--cpus-per-job", type=float, help="CPUs of each cell with --executor ray.  [default: 1]"),
     click.option(
         "--gpus-per-job",
         type=float,
-        help="GPUs of each cell with --executor ray or slurm; with ray, 0.5 lets two cells share one.  [default: 0]",
-    ),
-    click.option(
-        "--slurm-option",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Parameter of Slurm as submitit names it, for example partition=gpu or timeout_min=60. Repeat the option "
-        "for several.",
-    ),
-    click.option(
-        "--slurm-cluster",
-        type=click.Choice(("slurm", "local")),
-        default="slurm",
-        show_default=True,
-        help="Backend of --executor slurm: Slurm itself, or processes on this machine to try it out (local).",
+        help="GPUs of each cell with --executor ray; 0.5 lets two cells share one.  [default: 0]",
     ),
 )
 
 
-def executor_of(store: "Store", where: dict[str, Any]) -> "Executor":
+def executor_of(where: dict[str, Any]) -> "Executor":
     """Makes the executor that the options name. Raises ValueError for options of another executor."""
     kind = where["executor"]
-    own = {"ray_address": ("ray",), "slurm_option": ("slurm",), "threads": ("local",)}
-    for name, executors in {**own, **dict.fromkeys(("cpus_per_job", "gpus_per_job"), ("ray", "slurm"))}.items():
-        if where[name] and kind not in executors:
-            raise ValueError(
-                f"--{name.replace('_', '-')} is for --executor {' or '.join(executors)}, and the executor is {kind}"
-            )
-    cpus = 1.0 if where["cpus_per_job"] is None else where["cpus_per_job"]
-    gpus = where["gpus_per_job"] or 0.0
+    own = {"threads": "local", **dict.fromkeys(("ray_address", "cpus_per_job", "gpus_per_job"), "ray")}
+    for name, executor in own.items():
+        if where[name] and kind != executor:
+            raise ValueError(f"--{name.replace('_', '-')} is for --executor {executor}, and the executor is {kind}")
     if kind == "ray":
         from ..sweep.executors import RayExecutor
 
-        return RayExecutor(address=where["ray_address"], cpus=cpus, gpus=gpus, jobs=where["jobs"])
-    if kind == "slurm":
-        from ..sweep.executors import SlurmExecutor
-
-        if not (cpus.is_integer() and gpus.is_integer()):
-            raise ValueError(f"Slurm gives whole CPUs and GPUs, not {cpus:g} and {gpus:g}")
-        pairs = dict(parsed(text) for text in where["slurm_option"])
-        limits = {"cpus": int(cpus), "gpus": int(gpus), "jobs": where["jobs"], "parameters": pairs}
-        return SlurmExecutor(store.folder, cluster=where["slurm_cluster"], **limits)
+        cpus = 1.0 if where["cpus_per_job"] is None else where["cpus_per_job"]
+        return RayExecutor(
+            address=where["ray_address"], cpus=cpus, gpus=where["gpus_per_job"] or 0.0, jobs=where["jobs"]
+        )
     from ..sweep import THREADS
     from ..sweep.executors import LocalExecutor
 
     return LocalExecutor(where["jobs"], where["threads"] or THREADS)
-
-
-def parsed(text: str) -> tuple[str, Any]:
-    """Returns (name, value) of NAME=VALUE; a whole number becomes an int."""
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ValueError(f"--slurm-option is {text!r}; NAME=VALUE is needed, as partition=gpu")
-    return name, int(value) if re.fullmatch("-?[0-9]+", value) else value
 
 
 def tell_failures(progress: "Progress") -> None:

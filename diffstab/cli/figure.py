@@ -190,12 +190,14 @@ def _all_rows(path: Path) -> list[dict[str, Any]]:
 
 def _run(jobs: "list[Job]", path: Path, where: dict[str, Any]) -> None:
     from ..store import Store
-    from ..sweep import run_sweep
+    from ..sweep import run_sweep, share_of
 
+    if where["shard"] is not None:
+        jobs = share_of(jobs, where["shard"])
     target = Store(path, create=True)
     tell_notes(target)
     with listening() as listener:
-        progress = run_sweep(jobs, target, executor_of(target, where), listener=listener)
+        progress = run_sweep(jobs, target, executor_of(where), listener=listener)
     tell_notes(target)
     target.close()
     tell_failures(progress)

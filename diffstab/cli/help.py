@@ -15,7 +15,7 @@ from .errors import OneLineErrors
 # Sections of each command's help, in order: the parameters of their options. A newer setting names its section itself.
 NETWORK = "model weights checkpoint weights_key num_classes in_chans model_kwargs trust"
 DATA = "dataset data_dir download"
-CELLS = "executor jobs threads ray_address cpus_per_job gpus_per_job slurm_option slurm_cluster"
+CELLS = "executor jobs threads shard ray_address cpus_per_job gpus_per_job"
 MEASURE_GROUPS = {
     "Network": NETWORK,
     "Data": f"{DATA} split img_size crop_pct mean std exif_orientation",

@@ -1,5 +1,6 @@
 """`diffstab sweep`: runs those cells of a YAML grid that the store does not have yet."""
 
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -72,13 +73,18 @@ def sweep(
       diffstab sweep --example > sweep.yaml
       diffstab sweep sweep.yaml --store results --dry-run
       diffstab sweep sweep.yaml --store results --jobs 2
+      diffstab sweep sweep.yaml --store results --shard 1/8
     """
     with saying(f"reading {spec}"):
-        from ..sweep import CONFIRM_ABOVE, read_spec
+        from ..sweep import CONFIRM_ABOVE, read_spec, share_of
 
         plan = read_spec(spec, confirm_above=None if yes else CONFIRM_ABOVE)
     for note in plan.notes:
         echo(f"note: {note}", err=True)
+    if where["shard"] is not None:
+        share = share_of(plan.jobs, where["shard"])
+        echo(f"note: shard {where['shard']} has {len(share)} of {len(plan.jobs)} cells", err=True)
+        plan = replace(plan, jobs=share)
     if dry_run:
         tell_plan(plan, store, retry_failed, as_json, trust or [])
         return
@@ -90,9 +96,7 @@ def sweep(
     target = Store(store, create=True)
     tell_notes(target)
     with listening() as listener:
-        progress = run_sweep(
-            plan.jobs, target, executor_of(target, where), retry_failed=retry_failed, listener=listener
-        )
+        progress = run_sweep(plan.jobs, target, executor_of(where), retry_failed=retry_failed, listener=listener)
     tell_notes(target)
     tell_summary(progress, plan, target, as_json)
     click.get_current_context().exit(1 if progress.failed or progress.failed_before else 0)

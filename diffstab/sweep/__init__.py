@@ -19,5 +19,5 @@ from .changed import built_models, changed_jobs
 from .executors.base import Executor, InlineExecutor, Task
 from .executors.local import LocalExecutor
 from .jobs import THREADS, Job, experiment_job, measure_job, measured_row, run_job, train_job
-from .run import Listener, Progress, run_sweep
+from .run import Listener, Progress, run_sweep, share_of
 from .spec import CONFIRM_ABOVE, EXAMPLE, Spec, read_spec

@@ -1,5 +1,6 @@
 """Runs the jobs of a sweep that are not in the store yet, and writes the rows of each job when it ends."""
 
+import re
 import shutil
 import time
 from collections import deque
@@ -94,6 +95,32 @@ def run_sweep(
         claims.drop_all()
 
 
+def share_of(jobs: Sequence[Job], shard: str) -> list[Job]:
+    """Returns the jobs of one shard of a sweep. The shards together have each job once.
+
+    A job's id alone decides on its shard, so done cells and the order of the jobs don't matter. Measurements of trained
+    weights are in the shard of their training, so no shard waits for another.
+
+    Args:
+        jobs: Jobs of the whole sweep.
+        shard: Text `I/N`: shard I of N, where I is from 1 to N.
+
+    Raises:
+        ValueError: If `shard` has another form, or I is not from 1 to N.
+
+    >>> from diffstab.options import MeasureOptions
+    >>> from diffstab.sweep import measure_job
+    >>> jobs = [measure_job(MeasureOptions(model="fc_l4", seed=seed)) for seed in range(10)]
+    >>> [len(share_of(jobs, shard)) for shard in ("1/3", "2/3", "3/3")]
+    [3, 4, 3]
+    """
+    parts = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", shard)
+    number, count = (int(part) for part in parts.groups()) if parts else (0, 0)
+    if not 1 <= number <= count:
+        raise ValueError(f"shard is {shard!r}; I/N is needed, with I from 1 to N, as in 1/8 to 8/8")
+    return [job for job in jobs if int((job.trained_by or job).id, 16) % count == number - 1]
+
+
 class _Sweep:
     def __init__(
         self,
@@ -167,9 +194,7 @@ class _Sweep:
         self._waiting.extendleft(reversed(blocked))
 
     def _takes(self, job: Job) -> bool:
-        """Claims the job. Tasks that write their own rows outlive this process, so they hold no claim."""
-        if self._executor.keeps_rows:
-            return True
+        """Claims the job. Returns False if another sweep runs it, or has just done it."""
         if not self._claims.take(job.id):
             return False
         self._store.refresh()
@@ -194,11 +219,8 @@ class _Sweep:
         return scratch.absolute()
 
     def _keep(self, task: Task, entries: list[Entry]) -> None:
-        if self._executor.keeps_rows:
-            self._store.refresh()
-        else:
-            for entry in entries:
-                self._store.add(entry, replaces=task.job.replaces)
+        for entry in entries:
+            self._store.add(entry, replaces=task.job.replaces)
         done = self._store.status(task.job.id) == DONE  # another sweep may have done what failed here
         self._count(task.job, self._store.row_of(task.job.id) if done else entries[-1].row)
 

@@ -10,6 +10,7 @@ import pytest
 
 from diffstab.cli import main
 from diffstab.cli.help import Command
+from diffstab.options import MeasureOptions, settings_of
 
 # Options that stand in no group, where there are groups.
 UNGROUPED = {"help"}
@@ -31,14 +32,12 @@ train --model x --dataset x --data-dir x --download --recipe laptop --epochs 3 -
     half-integer --loss soft-hinge --alpha 0.5 --select test --holdout 0.5 --ema 0.5 --bfloat16 --float32
     --channels-last --no-channels-last --compile --no-compile --stability-images 3 --trust NAME --device x
     --output DIR --resume --tensorboard --wandb PROJECT --json
-sweep a --store DIR --dry-run --trust NAME --yes --retry-failed --executor slurm --jobs 2 --threads 1
-    --ray-address auto --cpus-per-job 0.5 --gpus-per-job 0.5 --slurm-option a=1 --slurm-cluster local --json
-figure fig05-error --preset own --store x --output FOLDER -o FOLDER --where FILTER --run --executor slurm
-    --jobs 2 --threads 1 --ray-address auto --cpus-per-job 0.5 --gpus-per-job 0.5 --slurm-option a=1
-    --slurm-cluster local
-figure all --preset own --store x --output FOLDER -o FOLDER --where FILTER --run --executor slurm --jobs 2
-    --threads 1 --ray-address auto --cpus-per-job 0.5 --gpus-per-job 0.5 --slurm-option a=1 --slurm-cluster
-    local
+sweep a --store DIR --dry-run --trust NAME --yes --retry-failed --executor ray --jobs 2 --threads 1
+    --ray-address auto --cpus-per-job 0.5 --gpus-per-job 0.5 --json
+figure fig05-error --preset own --store x --output FOLDER -o FOLDER --where FILTER --run --executor ray
+    --jobs 2 --threads 1 --ray-address auto --cpus-per-job 0.5 --gpus-per-job 0.5
+figure all --preset own --store x --output FOLDER -o FOLDER --where FILTER --run --executor ray --jobs 2
+    --threads 1 --ray-address auto --cpus-per-job 0.5 --gpus-per-job 0.5
 results list --store DIR a --json
 results show --store DIR a --json
 results query --store DIR a --columns A --sort COLUMN --limit 100 --json
@@ -64,7 +63,15 @@ def commands(group=main, path=()):
             yield from commands(group.get_command(click.Context(group), name), (*path, name))
 
 
-NEW = {"example", "fail_above", "baseline", "fail_if", "margin"}  # options that the lines below could not have
+SECTIONED = {name for name, one in settings_of(MeasureOptions).items() if one.section}  # newer settings
+NEW = SECTIONED | {
+    "example",
+    "shard",
+    "fail_above",
+    "baseline",
+    "fail_if",
+    "margin",
+}  # options that the lines below could not have
 COMMANDS = dict(commands())
 NAMES = [" ".join(path) for path in COMMANDS]
 
@@ -132,6 +139,7 @@ def test_each_option_stands_in_one_group(cli, name):
         return
     options = {one.name for one in command.params if isinstance(one, click.Option)}
     grouped = [one for names in command.groups.values() for one in names.split()]
+    grouped += [one for one in SECTIONED if name == "measure"]
     assert len(grouped) == len(set(grouped))
     assert set(grouped) <= options  # none that is not there
     if command.groups or len(options) > 12:

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffstab.results import SCHEMA
 from diffstab.store.entry import Entry
 from diffstab.sweep.executors.base import Task
 
@@ -47,24 +46,3 @@ class TellingTask(Task):
             "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
         }
         return [Entry({"job": self.job.id, "status": "done", "seen": seen})]
-
-
-class QuickTask(Task):
-    """Needs no torch, and leaves the row of a training, of which the store asks less than of a measurement."""
-
-    def run(self, threads: int = 1) -> list[Entry]:
-        head = {"schema": SCHEMA, "kind": "train", "status": "done", "key": self.job.id, "job": self.job.id}
-        return [Entry({**head, "pid": os.getpid()}, {"weights": b"of " + self.job.id.encode()})]
-
-
-@dataclass(frozen=True)
-class SlowQuickTask(QuickTask):
-    marks: Path = Path()
-
-    def run(self, threads: int = 1) -> list[Entry]:
-        first = not self.marks.exists()
-        with self.marks.open("a") as file:
-            file.write(f"{os.getpid()}\n")
-        if first:
-            time.sleep(60)
-        return super().run(threads)

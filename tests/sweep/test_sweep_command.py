@@ -62,16 +62,10 @@ def test_the_example_runs_as_it_stands_and_its_networks_are_compared(cli, tmp_pa
     [
         (["--executor", "rey"], "'rey' is not one of"),
         (["--ray-address", "x:1"], "--ray-address is for --executor ray, and the executor is local"),
-        (["--slurm-option", "partition=gpu"], "--slurm-option is for --executor slurm"),
-        (["--executor", "slurm", "--slurm-option", "partition"], "--slurm-option is 'partition'; NAME=VALUE is needed"),
-        (["--executor", "slurm", "--cpus-per-job", "0.5"], "Slurm gives whole CPUs"),
         (["--jobs", "0"], "0 is not in the range"),
-        (["--gpus-per-job", "0.5"], "--gpus-per-job is for --executor ray or slurm, and the executor is local"),
-        (["--executor", "slurm", "--cpus-per-job", "inf"], "Slurm gives whole CPUs"),
-        (
-            ["--executor", "slurm", "--cpus-per-job", "0", "--slurm-cluster", "local"],
-            "cpus is 0; it must be at least 1",
-        ),
+        (["--gpus-per-job", "0.5"], "--gpus-per-job is for --executor ray, and the executor is local"),
+        (["--executor", "ray", "--cpus-per-job", "inf"], "cpus is inf; a task needs more than 0"),
+        (["--executor", "ray", "--cpus-per-job", "0"], "cpus is 0.0; a task needs more than 0"),
     ],
 )
 def test_the_command_refuses_in_one_line(cli, tmp_path, arguments, message):

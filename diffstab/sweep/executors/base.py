@@ -36,13 +36,7 @@ class Finished(NamedTuple):
 
 
 class Executor:
-    """Base of all executors: a context that runs tasks.
-
-    Attributes:
-        keeps_rows: True if the tasks write their rows to the store themselves, so that the sweep only reads them.
-    """
-
-    keeps_rows = False
+    """Base of all executors: a context that runs tasks."""
 
     def __enter__(self) -> "Executor":
         return self
