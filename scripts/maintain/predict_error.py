@@ -27,7 +27,7 @@ from kept_rows import KEPT, PRETRAINED, keep_rows, specs_of
 
 import diffstab
 from diffstab.cli import OneLineErrors
-from diffstab.figures.points.networks import Network
+from diffstab.figures.points.point import Point
 from diffstab.figures.points.relation import relate
 from diffstab.provenance import git_commit
 from diffstab.store import FAILED, Store
@@ -94,10 +94,10 @@ def draw(folder: Path) -> None:
         for ending, quantities in PICTURES.items():
             picture(networks, quantities, f"error-{study.name}{ending}")
         if study.more:
-            picture(study.many.networks(), ("R",), f"error-{study.name}-more")
+            picture(study.many.groups, ("R",), f"error-{study.name}-more")
 
 
-def picture(networks: Sequence[Network], quantities: Sequence[str], name: str) -> None:
+def picture(networks: Sequence[Point], quantities: Sequence[str], name: str) -> None:
     """Draws one picture, NAME.png."""
     from diffstab.figures.drawing.style import write_figure
     from diffstab.figures.paper.error_vs_stability import error_vs_stability

@@ -1,11 +1,90 @@
-"""The span of a logarithmic axis over values with their error bars."""
+"""Figures with their panels, and axes: logarithmic ones over points with their bars, others with names at places."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...results import set_log_axis
+from ..points.point import Point
 from ..points.spread import Spread
+from .style import FAINT, WIDTH, house_style
 
 MARGIN = 0.07  # of the axis' length, on either side
 LONGEST_BAR = 3.0  # times the furthest value; longer error bars leave the picture
+MOST_COLUMNS = 3  # panels side by side
+HEIGHT, KEYS = 2.4, 0.45  # inches, of a row of panels and of what stands below all
+
+
+@contextmanager
+def figure_of(
+    height: float, rows: int = 1, columns: int = 1, *, width: float = WIDTH, **how: Any
+) -> Iterator[tuple[Figure, Any]]:
+    """A figure and what its `subplots` returns, in the house style while it is drawn.
+
+    Args:
+        height: Inches.
+        rows: Rows of panels.
+        columns: Panels in a row.
+        width: Inches.
+        how: Further arguments of `Figure.subplots`.
+    """
+    with house_style():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots(rows, columns, **how)
+
+
+@contextmanager
+def panels_of(
+    count: int, columns: int | None = None, *, keys: float = KEYS, **how: Any
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A figure with a number of panels, two or three in a row.
+
+    Args:
+        count: Number of panels.
+        columns: Panels in a row.
+        keys: Height of the key, inches.
+        how: Further arguments of `Figure.subplots`.
+    """
+    columns = columns or columns_of(count)
+    rows = math.ceil(count / columns)
+    with figure_of(HEIGHT * rows + keys, rows, columns, squeeze=False, **how) as (figure, grid):
+        panels = list(grid.ravel())
+        for unused in panels[count:]:
+            unused.remove()
+        yield figure, panels[:count]
+
+
+def columns_of(count: int) -> int:
+    """Panels in a row, of so many."""
+    return 2 if count == 4 else min(count, MOST_COLUMNS)
+
+
+@contextmanager
+def titled_panels(
+    titles: Sequence[str], xlabel: str, ylabel: str, *, shared_x: bool = True
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A figure with a panel for each title on one y axis.
+
+    Args:
+        titles: One for each panel.
+        xlabel: Below the lowest panels.
+        ylabel: Beside the first panel of each row.
+        shared_x: True if the panels share one x axis too.
+    """
+    with panels_of(len(titles), sharex=shared_x, sharey=True) as (figure, panels):
+        columns = columns_of(len(titles))
+        for place, (panel, title) in enumerate(zip(panels, titles, strict=True)):
+            panel.set_title(title)
+            if place % columns == 0:
+                panel.set_ylabel(ylabel)
+            if place + columns >= len(panels):  # nothing below it
+                panel.set_xlabel(xlabel)
+                panel.tick_params(labelbottom=True)
+        yield figure, panels
 
 
 def span_of(spreads: Sequence[Spread]) -> tuple[float, float]:
@@ -20,3 +99,22 @@ def span_of(spreads: Sequence[Spread]) -> tuple[float, float]:
     high = min(max(spread.high for spread in spreads), max(values) * LONGEST_BAR)
     margin = (high / low) ** MARGIN if high > low else 1.5
     return low / margin, high * margin
+
+
+def set_log(panel: Axes, axis: str, points: Iterable[Point], *names: str, more: Iterable[Spread] = ()) -> None:
+    """Makes the axis `x` or `y` logarithmic, over quantities or columns of points with their bars, and over `more`."""
+    set_log_axis(panel, axis, span_of([*(point[name] for point in points for name in names), *more]))
+
+
+def name_places(panel: Axes, axis: str, names: Sequence[str], *, rules: bool = False) -> None:
+    """Writes names at 0, 1, ... of the axis `x` or `y`, there downwards, with thin rules between if asked."""
+    ticks, ends = range(len(names)), (-0.5, len(names) - 0.5)
+    if axis == "x":
+        panel.set_xticks(ticks, labels=names)
+        panel.set_xlim(ends)
+    else:
+        panel.set_yticks(ticks, labels=names)
+        panel.set_ylim(ends[::-1])
+    (panel.xaxis if axis == "x" else panel.yaxis).set_tick_params(length=0)
+    for place in ticks[1:] if rules else ():
+        (panel.axvline if axis == "x" else panel.axhline)(place - 0.5, color=FAINT, linewidth=0.3)
