@@ -9,14 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...results import set_log_axis
-from ..points.point import Point
-from ..points.spread import Spread
+from ..points.point import Point, split
+from ..points.spread import Spread, exactly
+from .codes import AXES
 from .style import FAINT, WIDTH, house_style
 
 MARGIN = 0.07  # of the axis' length, on either side
 LONGEST_BAR = 3.0  # times the furthest value; longer error bars leave the picture
 MOST_COLUMNS = 3  # panels side by side
 HEIGHT, KEYS = 2.4, 0.45  # inches, of a row of panels and of what stands below all
+UNIT = exactly(1.0)  # where the line at 1 lies
 
 
 @contextmanager
@@ -39,18 +41,17 @@ def figure_of(
 
 @contextmanager
 def panels_of(
-    count: int, columns: int | None = None, *, keys: float = KEYS, **how: Any
+    count: int, columns: int = MOST_COLUMNS, *, keys: float = KEYS, **how: Any
 ) -> Iterator[tuple[Figure, list[Axes]]]:
-    """A figure with a number of panels, two or three in a row.
+    """A figure with a number of panels.
 
     Args:
         count: Number of panels.
-        columns: Panels in a row.
+        columns: Most panels in a row.
         keys: Height of the key, inches.
         how: Further arguments of `Figure.subplots`.
     """
-    columns = columns or columns_of(count)
-    rows = math.ceil(count / columns)
+    rows, columns = math.ceil(count / columns), min(count, columns)
     with figure_of(HEIGHT * rows + keys, rows, columns, squeeze=False, **how) as (figure, grid):
         panels = list(grid.ravel())
         for unused in panels[count:]:
@@ -58,33 +59,45 @@ def panels_of(
         yield figure, panels[:count]
 
 
-def columns_of(count: int) -> int:
-    """Panels in a row, of so many."""
-    return 2 if count == 4 else min(count, MOST_COLUMNS)
-
-
 @contextmanager
-def titled_panels(
-    titles: Sequence[str], xlabel: str, ylabel: str, *, shared_x: bool = True
-) -> Iterator[tuple[Figure, list[Axes]]]:
-    """A figure with a panel for each title on one y axis.
+def network_panels(
+    points: Sequence[Point],
+    xlabel: str,
+    *quantities: str,
+    x: str = "",
+    ylabel: str = AXES["R"],
+    more: Iterable[Spread] = (),
+) -> Iterator[tuple[Figure, list[tuple[Axes, list[Point]]]]]:
+    """A figure with a panel for each network on one y axis, with the line at 1, two or three in a row, and its points.
 
     Args:
-        titles: One for each panel.
+        points: All points of the figure.
         xlabel: Below the lowest panels.
+        quantities: Quantities up the axis.
+        x: Column along one logarithmic axis; without it each panel has its own.
         ylabel: Beside the first panel of each row.
-        shared_x: True if the panels share one x axis too.
+        more: Further values that the axis of the quantities holds.
     """
-    with panels_of(len(titles), sharex=shared_x, sharey=True) as (figure, panels):
-        columns = columns_of(len(titles))
-        for place, (panel, title) in enumerate(zip(panels, titles, strict=True)):
-            panel.set_title(title)
+    networks = split(points, "label")
+    columns = 2 if len(networks) == 4 else MOST_COLUMNS
+    with panels_of(len(networks), columns, sharex=bool(x), sharey=True) as (figure, panels):
+        for place, (panel, label) in enumerate(zip(panels, networks, strict=True)):
+            panel.set_title(label)
+            draw_unit(panel)
             if place % columns == 0:
                 panel.set_ylabel(ylabel)
             if place + columns >= len(panels):  # nothing below it
                 panel.set_xlabel(xlabel)
                 panel.tick_params(labelbottom=True)
-        yield figure, panels
+        set_log(panels[0], "y", points, *quantities, more=[*more, UNIT])
+        if x:
+            set_log(panels[0], "x", points, x)
+        yield figure, list(zip(panels, networks.values(), strict=True))
+
+
+def draw_unit(panel: Axes, axis: str = "y") -> None:
+    """The line at R = 1 of an axis, where deformations change outputs as much as noise does."""
+    (panel.axhline if axis == "y" else panel.axvline)(1, color=FAINT, linewidth=0.6, zorder=1, gid="unit")
 
 
 def span_of(spreads: Sequence[Spread]) -> tuple[float, float]:

@@ -14,12 +14,11 @@ from matplotlib.lines import Line2D
 
 from ..points.point import Point
 from ..points.spread import Spread, exactly
-from .axes import panels_of, set_log
+from .axes import UNIT, draw_unit, panels_of, set_log
 from .codes import AXES, Look, cutoff_look
-from .style import FAINT, INK, SMALL
+from .style import INK, SMALL
 
 SIZE = 4.0  # of markers, points
-UNIT = exactly(1.0)  # where the line at 1 lies
 MOST_WIDTH = 0.97  # of a key, share of the figure's
 
 
@@ -40,12 +39,11 @@ class Drawn(NamedTuple):
 
 
 def draw_bars(panel: Axes, x: Iterable[Spread], y: Iterable[Spread], colour: str, width: float = 0.8) -> None:
-    """The error bars of points along both axes, where they have a length."""
+    """The error bars of points along both axes; exact numbers have none."""
     for one, other in zip(x, y, strict=True):
-        arms = {"xerr": one.arms(), "yerr": other.arms()}
-        bars: dict[str, Any] = {name: own for name, own in arms.items() if own.any()}
-        if bars:
-            panel.errorbar(one.value, other.value, fmt="none", ecolor=colour, elinewidth=width, zorder=2, **bars)
+        ends = {"xerr": one, "yerr": other}
+        bars: dict[str, Any] = {name: at.arms() for name, at in ends.items() if at != exactly(at.value)}
+        panel.errorbar(one.value, other.value, fmt="none", ecolor=colour, elinewidth=width, zorder=2, **bars)
 
 
 def draw_points(
@@ -156,11 +154,6 @@ def marks(look: Look, fresh: bool = False) -> dict[str, Any]:
 def name_of(point: Point, *by: str) -> str:
     """The name of a point's curve in a picture: `resnet18 init`, `lenet diffeo 3.0`."""
     return " ".join([point.model, *(str(point.at[column]) for column in by), *(["init"] if point.fresh else [])])
-
-
-def draw_unit(panel: Axes, axis: str = "y") -> None:
-    """The line at R = 1 of an axis, where deformations change outputs as much as noise does."""
-    (panel.axhline if axis == "y" else panel.axvline)(1, color=FAINT, linewidth=0.6, zorder=1, gid="unit")
 
 
 def key(label: str, **style: Any) -> Line2D:

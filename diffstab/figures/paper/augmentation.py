@@ -8,9 +8,9 @@ from typing import Any
 
 from ...checks import some
 from ...store import Row
-from ..drawing.axes import figure_of, name_places, set_log
+from ..drawing.axes import UNIT, draw_unit, figure_of, name_places, set_log
 from ..drawing.codes import AXES, cutoff_look
-from ..drawing.lines import UNIT, Drawn, draw_beside, draw_legend, draw_unit, look_keys
+from ..drawing.lines import Drawn, draw_beside, draw_legend, look_keys
 from ..points.choice import Chosen, choose
 from ..points.point import split, table_of
 from ..points.series import QUANTITIES, Sweep, gather_series

@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 
 from ...options import DIFFEO, GIVEN, INTERPOLATIONS
 from ...store import Row
-from ..drawing.axes import HEIGHT, KEYS, figure_of, set_log, titled_panels
+from ..drawing.axes import HEIGHT, KEYS, figure_of, network_panels, set_log
 from ..drawing.codes import AXES, Look, appearance, cutoff_look, network_looks
-from ..drawing.lines import UNIT, Drawn, draw_legend, draw_points, draw_unit, fresh_keys, look_keys, name_of
+from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, look_keys, name_of
 from ..drawing.style import FAINT, INK, WIDTH
 from ..points.choice import choose
 from ..points.point import Gathered, Point, split, table_of
@@ -71,15 +71,11 @@ def delta_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     [(3.0, 1.0, 0.5), (3.0, 2.0, 0.5)]
     """
     points, setting, notes = _curves(rows, filters, OVER_DELTA, "delta: [0.3, 1, 3]")
-    models = split(points, "label")
     looks = _looks(points)
-    with titled_panels([*models], "displacement $\\delta$ (pixels)", AXES["R"]) as (figure, panels):
-        for panel, own in zip(panels, models.values(), strict=True):
-            draw_unit(panel)
+    with network_panels(points, "displacement $\\delta$ (pixels)", "R", x="delta") as (figure, panels):
+        for panel, own in panels:
             for curve in OVER_DELTA.curves(own):
                 draw_points(panel, curve, "delta", "R", looks[_kind(curve[0])], name=name_of(curve[0], *OVER_DELTA.by))
-        set_log(panels[0], "x", points, "delta")
-        set_log(panels[0], "y", points, "R", more=[UNIT])
         draw_legend(figure, [*look_keys(looks), *fresh_keys(points)])
     return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
 

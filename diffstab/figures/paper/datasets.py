@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from ...store import Row
-from ..drawing.axes import name_places, set_log, titled_panels
-from ..drawing.codes import AXES, cutoff_look
-from ..drawing.lines import UNIT, Drawn, draw_beside, draw_legend, draw_unit, fresh_keys, look_keys
+from ..drawing.axes import name_places, network_panels
+from ..drawing.codes import cutoff_look
+from ..drawing.lines import Drawn, draw_beside, draw_legend, fresh_keys, look_keys
 from ..points.choice import choose
 from ..points.point import split, table_of
 from ..points.series import QUANTITIES, Sweep, gather_series
@@ -30,15 +30,12 @@ def datasets_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     [('mnist', 0.5), ('svhn', 0.5)]
     """
     points, setting, notes = gather_series(choose(rows, filters), BY_DATASET)
-    models = split(points, "label")
     names = [str(name) for name in split(points, "dataset")]
     cutoffs = sorted(split(points, "cutoff"))
-    with titled_panels([*models], "data set", AXES["R"]) as (figure, panels):
-        for panel, own in zip(panels, models.values(), strict=True):
-            draw_unit(panel)
+    with network_panels(points, "data set", "R") as (figure, panels):
+        for panel, own in panels:
             draw_beside(panel, own, "dataset", names, cutoffs, APART)
             name_places(panel, "x", names)
-        set_log(panels[0], "y", points, "R", more=[UNIT])
         keys = look_keys({f"$c$ = {cutoff:g}": cutoff_look(cutoff) for cutoff in cutoffs}, joined=False)
         draw_legend(figure, [*keys, *fresh_keys(points, joined=False)])
     return Drawn(figure, table_of(points, QUANTITIES), notes, setting)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from matplotlib.axes import Axes
 
 from ...store import Row
-from ..drawing.axes import set_log, titled_panels
-from ..drawing.codes import AXES, network_looks
-from ..drawing.lines import UNIT, Drawn, draw_legend, draw_points, draw_unit, fresh_keys, name_of
+from ..drawing.axes import network_panels
+from ..drawing.codes import network_looks
+from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, name_of
 from ..drawing.style import SMALL
 from ..points.choice import Chosen, choose
 from ..points.point import split, table_of
@@ -35,19 +35,15 @@ def depth_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     [('conv', 0.0, 0.5), ('fc', 1.0, 0.5)]
     """
     points, setting, notes = gather_series(_with_layers(choose(rows, filters)), OVER_LAYERS, unfold=layer_rows)
-    models = split(points, "label")
-    looks = network_looks(models)
-    xlabel = "layer, from the first to the last"
-    with titled_panels([*models], xlabel, AXES["R"], shared_x=False) as (figure, panels):
-        for panel, (label, own) in zip(panels, models.items(), strict=True):
-            draw_unit(panel)
+    looks = network_looks(split(points, "label"))
+    with network_panels(points, "layer, from the first to the last", "R") as (figure, panels):
+        for panel, own in panels:
             depths = {str(point.at["layer"]): float(point.at["depth"]) for point in own}
             names = sorted(depths, key=lambda name: depths[name])  # at equal depth in the order of the rows
             for curve in OVER_LAYERS.curves(own):
                 x = [names.index(str(point.at["layer"])) for point in curve]
-                draw_points(panel, curve, x, "R", looks[label], name=name_of(curve[0]))
+                draw_points(panel, curve, x, "R", looks[own[0].label], name=name_of(curve[0]))
             _name_layers(panel, names)
-        set_log(panels[0], "y", points, "R", more=[UNIT])
         draw_legend(figure, fresh_keys(points))
     return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from ...options import DEFAULT_CUTOFF, INTERPOLATIONS
 from ...store import Row
-from ..drawing.axes import figure_of, set_log
+from ..drawing.axes import draw_unit, figure_of, set_log
 from ..drawing.codes import AXES, network_looks
-from ..drawing.lines import Drawn, draw_legend, draw_points, draw_unit, key, look_keys
+from ..drawing.lines import Drawn, draw_legend, draw_points, key, look_keys
 from ..drawing.names import Label, write_labels
 from ..drawing.style import FAINT
 from ..points.choice import choose

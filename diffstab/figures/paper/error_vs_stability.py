@@ -23,6 +23,10 @@ from ..points.relation import QUANTITIES, Relation, networks_table, plain, relat
 
 HEIGHT, BELOW, BESIDE = 4.4, 2.6, 3.4  # inches: of the panel of R, of those below it, of two without it
 MOST_NAMES = 40  # in a panel; more can't be read
+LAWS: dict[str, Any] = {
+    "fit": {"color": INK, "linewidth": 0.9},
+    "root": {"color": ACCENT, "linewidth": 0.9, "linestyle": "-."},
+}
 SIZES = {"o": 30, "D": 25, "^": 34, "s": 27, "v": 34, "P": 38, "X": 38}  # square points; of one area to the eye
 
 
@@ -154,10 +158,9 @@ def _draw_init(panel: Axes, networks: Sequence[Point]) -> None:
 
 def _draw_laws(panel: Axes, relation: Relation, span: tuple[float, float]) -> None:
     R = np.geomspace(*span, 50)
-    law, root = relation.law, relation.root_law
-    style: dict[str, Any] = {"zorder": 1.5, "scalex": False, "scaley": False}
-    panel.plot(R, law.factor.value * R**law.exponent.value, "-", color=INK, linewidth=0.9, gid="fit", **style)
-    panel.plot(R, root.factor.value * R**0.5, "-.", color=ACCENT, linewidth=0.9, gid="root", **style)
+    for name, law in (("fit", relation.law), ("root", relation.root_law)):
+        error = law.factor.value * R**law.exponent.value
+        panel.plot(R, error, gid=name, zorder=1.5, scalex=False, scaley=False, **LAWS[name])
 
 
 def family_keys(points: Sequence[Point]) -> list[Line2D]:
@@ -173,7 +176,4 @@ def _law_keys(relation: Relation) -> list[Line2D]:
     power = f"{law.factor.value:.2g}\\,R_f^{{\\,{b.value:.2f}}}"
     told = f"error = ${power}$ ({signed(b.low)} to {signed(b.high)})"
     root_told = f"error = ${root.factor.value:.2g}\\,\\sqrt{{R_f}}$"
-    return [
-        key(told, color=INK, linewidth=0.9),
-        key(root_told, linestyle="-.", color=ACCENT, linewidth=0.9),
-    ]
+    return [key(told, **LAWS["fit"]), key(root_told, **LAWS["root"])]

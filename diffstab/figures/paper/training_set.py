@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from ...options import INTERPOLATIONS
 from ...statistics import power_law
 from ...store import Row
-from ..drawing.axes import set_log, titled_panels
+from ..drawing.axes import network_panels
 from ..drawing.codes import AXES, cutoff_look
 from ..drawing.codes import QUANTITIES as LOOKS
-from ..drawing.lines import SIZE, UNIT, Drawn, draw_legend, draw_points, draw_unit, key, look_keys, name_of
+from ..drawing.lines import SIZE, Drawn, draw_legend, draw_points, key, look_keys, name_of
 from ..drawing.style import FAINT, INK
 from ..points.choice import choose
 from ..points.point import Gathered, Point, split, table_of
@@ -29,26 +29,22 @@ WIDTHS = (1.4, 0.6)  # of the lines of the least cutoff, and of others
 Fresh = Mapping[tuple[Any, ...], float]  # R at initialisation, by network and kind
 
 
-def relative_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
+def training_set_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f against P, a panel for each network, dashed at initialisation, beside a triangle of slope -1 (Fig. 3, right).
 
     Raises:
         ValueError: If no row is of a training on a number of images; if rows differ in another setting.
     """
     (points, setting, notes), fresh = _gathered(rows, filters)
-    models = split(points, "label")
-    with titled_panels([*models], "training images $P$", AXES["R"]) as (figure, panels):
-        for panel, (label, own) in zip(panels, models.items(), strict=True):
-            draw_unit(panel)
+    with network_panels(points, "training images $P$", "R", x=P, more=map(exactly, fresh.values())) as (figure, panels):
+        for panel, own in panels:
             for curve in OVER_P.curves(own):
                 draw_points(panel, curve, P, "R", cutoff_look(*_kind(curve[0])), name=name_of(curve[0], *KINDS))
             for (model, *kind), R in fresh.items():
                 if model == own[0].model:
                     colour = cutoff_look(*kind).colour
-                    panel.axhline(R, color=colour, linestyle="--", linewidth=0.8, gid=f"{label} init")
-        set_log(panels[0], "x", points, P)
-        set_log(panels[0], "y", points, "R", more=[*map(exactly, fresh.values()), UNIT])
-        _draw_triangle(panels[0])
+                    panel.axhline(R, color=colour, linestyle="--", linewidth=0.8, gid=f"{own[0].label} init")
+        _draw_triangle(panels[0][0])
         kinds = sorted(split(points, *KINDS), key=lambda kind: (INTERPOLATIONS.index(kind[1]), kind[0]))
         keys = look_keys({_told(*kind): cutoff_look(*kind) for kind in kinds})
         draw_legend(figure, [*keys, key("at initialisation", color=INK, linestyle="--")])
@@ -58,19 +54,16 @@ def relative_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 def stabilities_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f, D_f and G_f against P, with bands at the least cutoff and thinner lines at the others (Figs. 6, 22).
 
-    Bilinear interpolation alone. Arguments and errors are those of `relative_figure`.
+    Bilinear interpolation alone. Arguments and errors are those of `training_set_figure`.
     """
     (points, setting, notes), fresh = _gathered(rows, (*filters, f"interpolation={INTERPOLATIONS[0]}"))
-    models = split(points, "label")
     cutoffs = sorted(split(points, "cutoff"))
-    with titled_panels([*models], "training images $P$", "$R_f$, $D_f$, $G_f$") as (figure, panels):
-        for panel, own in zip(panels, models.values(), strict=True):
-            draw_unit(panel)
+    told = "$R_f$, $D_f$, $G_f$"
+    with network_panels(points, "training images $P$", *SHOWN, x=P, ylabel=told) as (figure, panels):
+        for panel, own in panels:
             for curve in OVER_P.curves(own):
                 for quantity in SHOWN:
                     _draw_band(panel, curve, quantity, least=curve[0].at["cutoff"] == cutoffs[0])
-        set_log(panels[0], "x", points, P)
-        set_log(panels[0], "y", points, *SHOWN, more=[UNIT])
         names = [key(AXES[name], color=LOOKS[name].colour) for name in SHOWN]
         styles = [key(_told(cutoff), color=INK, **_style(cutoff, cutoff == cutoffs[0])) for cutoff in cutoffs]
         draw_legend(figure, [*names, *styles])

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from ...options import DIFFEO, TRANSFORMS
 from ...store import Row
-from ..drawing.axes import KEYS, figure_of, name_places, set_log
+from ..drawing.axes import KEYS, UNIT, draw_unit, figure_of, name_places, set_log
 from ..drawing.codes import AXES, network_looks
-from ..drawing.lines import UNIT, Drawn, beside, draw_legend, draw_points, draw_unit, fresh_keys, look_keys, name_of
+from ..drawing.lines import Drawn, beside, draw_legend, draw_points, fresh_keys, look_keys, name_of
 from ..points.choice import choose
 from ..points.point import Point, split, table_of
 from ..points.series import QUANTITIES, Sweep, gather_series
