@@ -99,7 +99,7 @@ def draw(folder: Path) -> None:
 
 def picture(networks: Sequence[Point], quantities: Sequence[str], name: str) -> None:
     """Draws one picture, NAME.png."""
-    from diffstab.figures.drawing.style import write_figure
+    from diffstab.figures.drawing import write_files
     from diffstab.figures.paper.error_vs_stability import error_vs_stability
 
     figure, notes = error_vs_stability(networks, relate(networks), quantities=quantities)
@@ -107,7 +107,7 @@ def picture(networks: Sequence[Point], quantities: Sequence[str], name: str) -> 
         click.echo(f"note: {name}: {note}", err=True)
     with tempfile.TemporaryDirectory() as folder:
         origin = {"diffstab": diffstab.__version__, "git_commit": git_commit()}
-        write_figure(figure, Path(folder) / name, title="Test error against stability", origin=origin)
+        write_files(Path(folder) / name, figure, title="Test error against stability", origin=origin)
         shutil.copy(Path(folder) / f"{name}.png", IMAGES)
 
 

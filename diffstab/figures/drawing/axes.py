@@ -25,15 +25,7 @@ UNIT = exactly(1.0)  # where the line at 1 lies
 def figure_of(
     height: float, rows: int = 1, columns: int = 1, *, width: float = WIDTH, **how: Any
 ) -> Iterator[tuple[Figure, Any]]:
-    """A figure and what its `subplots` returns, in the house style while it is drawn.
-
-    Args:
-        height: Inches.
-        rows: Rows of panels.
-        columns: Panels in a row.
-        width: Inches.
-        how: Further arguments of `Figure.subplots`.
-    """
+    """A figure and what its `subplots` returns, in the house style while it is drawn; height and width are inches."""
     with house_style():
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.subplots(rows, columns, **how)
@@ -43,14 +35,7 @@ def figure_of(
 def panels_of(
     count: int, columns: int = MOST_COLUMNS, *, keys: float = KEYS, **how: Any
 ) -> Iterator[tuple[Figure, list[Axes]]]:
-    """A figure with a number of panels.
-
-    Args:
-        count: Number of panels.
-        columns: Most panels in a row.
-        keys: Height of the key, inches.
-        how: Further arguments of `Figure.subplots`.
-    """
+    """A figure with so many panels, in rows of at most `columns`, and room for the key below, inches."""
     rows, columns = math.ceil(count / columns), min(count, columns)
     with figure_of(HEIGHT * rows + keys, rows, columns, squeeze=False, **how) as (figure, grid):
         panels = list(grid.ravel())
@@ -65,6 +50,7 @@ def network_panels(
     xlabel: str,
     *quantities: str,
     x: str = "",
+    shared_x: bool = True,
     ylabel: str = AXES["R"],
     more: Iterable[Spread] = (),
 ) -> Iterator[tuple[Figure, list[tuple[Axes, list[Point]]]]]:
@@ -74,13 +60,14 @@ def network_panels(
         points: All points of the figure.
         xlabel: Below the lowest panels.
         quantities: Quantities up the axis.
-        x: Column along one logarithmic axis; without it each panel has its own.
+        x: Column along a logarithmic axis.
+        shared_x: True if the panels share that axis too.
         ylabel: Beside the first panel of each row.
         more: Further values that the axis of the quantities holds.
     """
     networks = split(points, "label")
     columns = 2 if len(networks) == 4 else MOST_COLUMNS
-    with panels_of(len(networks), columns, sharex=bool(x), sharey=True) as (figure, panels):
+    with panels_of(len(networks), columns, sharex=shared_x, sharey=True) as (figure, panels):
         for place, (panel, label) in enumerate(zip(panels, networks, strict=True)):
             panel.set_title(label)
             draw_unit(panel)

@@ -53,7 +53,7 @@ def draw_points(
     y: str | Sequence[float],
     look: Look,
     *,
-    name: str,
+    name: str = "",
     joined: bool = True,
     zorder: float = 3,
     width: float = 0.8,
@@ -66,7 +66,7 @@ def draw_points(
         x: Quantity, column or numbers along the axis.
         y: Quantity, column or numbers up the other axis.
         look: Colour of all, and marker of the points.
-        name: Name in the picture.
+        name: Name in the picture; without one, the curve's.
         joined: True with a line through the points.
         zorder: Height of the points; bars are at 2.
         width: Of the bars, points.
@@ -77,34 +77,28 @@ def draw_points(
     draw_bars(panel, along, up, look.colour, width)
     fresh = any(point.fresh for point in points)
     style: Any = {"linestyle": ("--" if fresh else "-") if joined else "none", **marks(look, fresh)}
-    panel.plot([one.value for one in along], [one.value for one in up], gid=name, zorder=zorder, **style)
+    panel.plot(
+        [one.value for one in along], [one.value for one in up], gid=name or points[0].curve, zorder=zorder, **style
+    )
 
 
 def draw_beside(
-    panel: Axes,
-    points: Sequence[Point],
-    column: str,
-    places: Sequence[str],
-    cutoffs: Sequence[float],
-    apart: float,
-    *by: str,
+    panel: Axes, points: Sequence[Point], column: str, places: Sequence[str], cutoffs: Sequence[float], apart: float
 ) -> None:
     """R of points at the places of what stands in a column, side by side by rising cutoff.
 
     Args:
         panel: Axes to draw in.
-        points: Points, told apart by `column`, `cutoff` and `by`.
+        points: Points that have a cutoff.
         column: Column along the axis.
         places: Texts in the column, from 0 on.
         cutoffs: All cutoffs of the figure.
         apart: Share of a place's width that its points take.
-        by: Columns that names in the picture have too.
     """
     for point in points:
         cutoff = point.at["cutoff"]
         x = places.index(str(point.at[column])) + beside(cutoffs.index(cutoff), len(cutoffs), apart)
-        name = f"{name_of(point, *by)} {cutoff:g}"
-        draw_points(panel, [point], [x], "R", cutoff_look(cutoff), name=name, joined=False)
+        draw_points(panel, [point], [x], "R", cutoff_look(cutoff), name=f"{point.curve} {cutoff:g}", joined=False)
 
 
 def beside(place: int, count: int, apart: float) -> float:
@@ -149,11 +143,6 @@ def marks(look: Look, fresh: bool = False) -> dict[str, Any]:
     face = "white" if fresh else look.colour
     edge = {"markeredgecolor": look.colour, "markeredgewidth": 0.8}
     return {"color": look.colour, "marker": look.marker, "markersize": SIZE, "markerfacecolor": face, **edge}
-
-
-def name_of(point: Point, *by: str) -> str:
-    """The name of a point's curve in a picture: `resnet18 init`, `lenet diffeo 3.0`."""
-    return " ".join([point.model, *(str(point.at[column]) for column in by), *(["init"] if point.fresh else [])])
 
 
 def key(label: str, **style: Any) -> Line2D:

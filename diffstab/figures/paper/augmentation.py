@@ -49,7 +49,7 @@ def augmentation_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
     errors = {name: spread_of(own[name], "error", notes) for name in split(points, AUGMENTATION)}
     cutoffs = sorted(split(points, "cutoff"))
     with figure_of(HEIGHT) as (figure, panel):
-        draw_beside(panel, points, AUGMENTATION, [*errors], cutoffs, APART, AUGMENTATION)
+        draw_beside(panel, points, AUGMENTATION, [*errors], cutoffs, APART)
         told = [f"{name}\ntest error {100 * error.value:.1f} %" for name, error in errors.items()]
         name_places(panel, "x", told, rules=True)
         draw_unit(panel)

@@ -8,7 +8,7 @@ from ...options import DIFFEO, GIVEN, INTERPOLATIONS
 from ...store import Row
 from ..drawing.axes import HEIGHT, KEYS, figure_of, network_panels, set_log
 from ..drawing.codes import AXES, Look, appearance, cutoff_look, network_looks
-from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, look_keys, name_of
+from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, look_keys
 from ..drawing.style import FAINT, INK, WIDTH
 from ..points.choice import choose
 from ..points.point import Gathered, Point, split, table_of
@@ -48,8 +48,8 @@ def noise_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     width = WIDTH * (1 if len(drawn) > 1 else 0.6)
     with figure_of(HEIGHT + 0.7 + KEYS, 1, len(drawn), width=width, squeeze=False) as (figure, panels):
         for panel, (quantity, own) in zip(panels[0], drawn.items(), strict=True):
-            for curve in OVER_NOISE.curves(own):
-                draw_points(panel, curve, "noise_radius", quantity, looks[curve[0].label], name=name_of(curve[0]))
+            for curve in split(own, "curve").values():
+                draw_points(panel, curve, "noise_radius", quantity, looks[curve[0].label])
             guide = _draw_slope(panel, own, quantity)
             set_log(panel, "x", own, "noise_radius")
             set_log(panel, "y", own, quantity, more=guide)
@@ -74,8 +74,8 @@ def delta_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     looks = _looks(points)
     with network_panels(points, "displacement $\\delta$ (pixels)", "R", x="delta") as (figure, panels):
         for panel, own in panels:
-            for curve in OVER_DELTA.curves(own):
-                draw_points(panel, curve, "delta", "R", looks[_kind(curve[0])], name=name_of(curve[0], *OVER_DELTA.by))
+            for curve in split(own, "curve").values():
+                draw_points(panel, curve, "delta", "R", looks[_kind(curve[0])])
         draw_legend(figure, [*look_keys(looks), *fresh_keys(points)])
     return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from ...store import Row
 from ..drawing.axes import network_panels
 from ..drawing.codes import network_looks
-from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, name_of
+from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys
 from ..drawing.style import SMALL
 from ..points.choice import Chosen, choose
 from ..points.point import split, table_of
@@ -36,13 +36,13 @@ def depth_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """
     points, setting, notes = gather_series(_with_layers(choose(rows, filters)), OVER_LAYERS, unfold=layer_rows)
     looks = network_looks(split(points, "label"))
-    with network_panels(points, "layer, from the first to the last", "R") as (figure, panels):
+    with network_panels(points, "layer, from the first to the last", "R", shared_x=False) as (figure, panels):
         for panel, own in panels:
             depths = {str(point.at["layer"]): float(point.at["depth"]) for point in own}
             names = sorted(depths, key=lambda name: depths[name])  # at equal depth in the order of the rows
-            for curve in OVER_LAYERS.curves(own):
+            for curve in split(own, "curve").values():
                 x = [names.index(str(point.at["layer"])) for point in curve]
-                draw_points(panel, curve, x, "R", looks[own[0].label], name=name_of(curve[0]))
+                draw_points(panel, curve, x, "R", looks[own[0].label])
             _name_layers(panel, names)
         draw_legend(figure, fresh_keys(points))
     return Drawn(figure, table_of(points, QUANTITIES), notes, setting)

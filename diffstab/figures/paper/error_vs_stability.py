@@ -46,7 +46,7 @@ def error_vs_stability(
             training came to, joined to the trained network's.
         quantities: Panels; that of R is large and stands above the others.
 
-    Write it with `style.write_figure`.
+    Write it with `files.write_files`.
 
     >>> from diffstab.figures.points.relation import relate
     >>> from diffstab.figures.points.spread import Spread

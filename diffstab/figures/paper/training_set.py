@@ -11,7 +11,7 @@ from ...store import Row
 from ..drawing.axes import network_panels
 from ..drawing.codes import AXES, cutoff_look
 from ..drawing.codes import QUANTITIES as LOOKS
-from ..drawing.lines import SIZE, Drawn, draw_legend, draw_points, key, look_keys, name_of
+from ..drawing.lines import SIZE, Drawn, draw_legend, draw_points, key, look_keys
 from ..drawing.style import FAINT, INK
 from ..points.choice import choose
 from ..points.point import Gathered, Point, split, table_of
@@ -38,8 +38,8 @@ def training_set_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
     (points, setting, notes), fresh = _gathered(rows, filters)
     with network_panels(points, "training images $P$", "R", x=P, more=map(exactly, fresh.values())) as (figure, panels):
         for panel, own in panels:
-            for curve in OVER_P.curves(own):
-                draw_points(panel, curve, P, "R", cutoff_look(*_kind(curve[0])), name=name_of(curve[0], *KINDS))
+            for curve in split(own, "curve").values():
+                draw_points(panel, curve, P, "R", cutoff_look(*_kind(curve[0])))
             for (model, *kind), R in fresh.items():
                 if model == own[0].model:
                     colour = cutoff_look(*kind).colour
@@ -61,7 +61,7 @@ def stabilities_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Draw
     told = "$R_f$, $D_f$, $G_f$"
     with network_panels(points, "training images $P$", *SHOWN, x=P, ylabel=told) as (figure, panels):
         for panel, own in panels:
-            for curve in OVER_P.curves(own):
+            for curve in split(own, "curve").values():
                 for quantity in SHOWN:
                     _draw_band(panel, curve, quantity, least=curve[0].at["cutoff"] == cutoffs[0])
         names = [key(AXES[name], color=LOOKS[name].colour) for name in SHOWN]

@@ -9,7 +9,7 @@ from ...options import DIFFEO, TRANSFORMS
 from ...store import Row
 from ..drawing.axes import KEYS, UNIT, draw_unit, figure_of, name_places, set_log
 from ..drawing.codes import AXES, network_looks
-from ..drawing.lines import Drawn, beside, draw_legend, draw_points, fresh_keys, look_keys, name_of
+from ..drawing.lines import Drawn, beside, draw_legend, draw_points, fresh_keys, look_keys
 from ..points.choice import choose
 from ..points.point import Point, split, table_of
 from ..points.series import QUANTITIES, Sweep, gather_series
@@ -44,11 +44,9 @@ def transformations_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> 
     looks = network_looks(split(points, "label"))
     height = HEIGHT + KEYS + len(kinds) * (PER_LINE + PER_NETWORK * len(looks))
     with figure_of(height) as (figure, panel):
-        for own in OVER_TRANSFORMATIONS.curves(points):
+        for own in split(points, "curve").values():
             label = own[0].label
-            draw_points(
-                panel, own, "R", _heights(own, kinds, [*looks]), looks[label], name=name_of(own[0]), joined=False
-            )
+            draw_points(panel, own, "R", _heights(own, kinds, [*looks]), looks[label], joined=False)
         several = len({cutoff for name, cutoff in kinds if name == DIFFEO}) > 1
         told = [f", $c$ = {cutoff:g}" if several and cutoff is not None else "" for _, cutoff in kinds]
         names = [NAMES.get(name, name) + more for (name, _), more in zip(kinds, told, strict=True)]

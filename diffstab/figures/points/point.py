@@ -22,12 +22,14 @@ class Point:
         seeds: Number of trainings or initialisations behind it.
         spreads: Values with error bars, by quantity.
         label: Short name of its network for the picture.
+        curve: Name of its curve: `resnet18 init`, `lenet diffeo 3.0`.
     """
 
     at: dict[str, Any]
     seeds: int
     spreads: dict[str, Spread]
     label: str = ""
+    curve: str = ""
 
     def __getitem__(self, name: str) -> Spread:
         if name == "1/G":
@@ -65,9 +67,7 @@ def points_of(
     notes: list[str],
     quantities: Sequence[str] = QUANTITIES,
     *,
-    head: Mapping[str, Any] | None = None,
     x: str | None = None,
-    label: str = "",
 ) -> list[Point]:
     """A point for each combination of what stands in the columns, in the order of the rows.
 
@@ -76,9 +76,7 @@ def points_of(
         columns: Columns that tell points apart.
         notes: List that gets a line where half an image stands for a test error of 0.
         quantities: Quantities of `spread.spread_of`, whose errors are raised.
-        head: Values that all points share, before the columns.
         x: Column of numbers whose average over its rows each point has too.
-        label: Short name of the network.
 
     >>> rows = [{"model": "lenet", "weights_sha256": str(k), "R": {"value": v, "low": v, "high": v}}
     ...         for k, v in enumerate((1.0, 4.0))]
@@ -88,11 +86,11 @@ def points_of(
     """
     points = []
     for place, own in together(rows, columns).items():
-        at = {**(head or {}), **dict(zip(columns, place, strict=True))}
+        at = dict(zip(columns, place, strict=True))
         if x is not None:
             at[x] = mean(_number(row, x) for row in own)
         spreads = {name: spread_of(own, name, notes) for name in quantities}
-        points.append(Point(at, len(grouped(own, "weights_sha256")), spreads, label))
+        points.append(Point(at, len(grouped(own, "weights_sha256")), spreads))
     return points
 
 
@@ -107,14 +105,14 @@ def _number(row: Row, column: str) -> float:
 
 
 def split(points: Iterable[Point], *columns: str) -> dict[Any, list[Point]]:
-    """Points by what stands in a column, or in several, in their order; `label` counts as a column.
+    """Points by what stands in a column, or in several, in their order; `label` and `curve` count as columns.
 
     >>> [*split([Point({"cutoff": 3.0}, 1, {}), Point({"cutoff": 5.0}, 1, {})], "cutoff")]
     [3.0, 5.0]
     """
     found: dict[Any, list[Point]] = {}
     for point in points:
-        place = tuple(point.label if column == "label" else point.at.get(column) for column in columns)
+        place = tuple({**point.at, "label": point.label, "curve": point.curve}.get(column) for column in columns)
         found.setdefault(place if len(columns) > 1 else place[0], []).append(point)
     return found
 

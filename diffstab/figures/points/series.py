@@ -4,13 +4,13 @@ A curve is of a network after training or at initialisation; its points are told
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...store import Row
 from .choice import Chosen
 from .networks import labels_of
-from .point import Gathered, Point, points_of, split
+from .point import Gathered, Point, points_of
 from .setting import grouped, is_like, refuse_mixed, refuse_several_settings, setting_of, together
 
 QUANTITIES = ("R", "G", "D")  # of the table
@@ -38,10 +38,6 @@ class Sweep:
     def columns(self) -> tuple[str, ...]:
         """All columns in which rows may differ."""
         return (*self.by, *self.places, *self.follows)
-
-    def curves(self, points: Iterable[Point]) -> list[list[Point]]:
-        """The points of each curve."""
-        return list(split(points, "model", "weights", *self.by).values())
 
 
 def gather_series(chosen: Chosen, sweep: Sweep, unfold: Callable[[Row], Iterable[Row]] = lambda row: [row]) -> Gathered:
@@ -72,13 +68,19 @@ def gather_series(chosen: Chosen, sweep: Sweep, unfold: Callable[[Row], Iterable
     if len(fresh) < len(chosen.fresh):
         notes.append(f"{len(chosen.fresh) - len(fresh)} rows at initialisation under other settings are left out")
     labels = labels_of(grouped([*trained, *fresh], "model"))
-    points = []
+    points: list[Point] = []
     for weights, rows in (("trained", trained), ("init", fresh)):
         for place, own in together(rows, ("model", *sweep.by)).items():
-            head = {"model": place[0], "weights": weights, **dict(zip(sweep.by, place[1:], strict=True))}
-            how: dict[str, Any] = {"head": head, "x": sweep.x, "label": labels[place[0]]}
+            by = dict(zip(sweep.by, place[1:], strict=True))
+            name = " ".join(map(str, [*place, *(["init"] if weights == "init" else [])]))
             parts = [part for row in own for part in unfold(row)]
-            points += (curve := points_of(parts, sweep.places, notes, ("D", "G", "R"), **how))
+            curve = [
+                replace(
+                    one, at={"model": place[0], "weights": weights, **by, **one.at}, label=labels[place[0]], curve=name
+                )
+                for one in points_of(parts, sweep.places, notes, ("D", "G", "R"), x=sweep.x)
+            ]
+            points += curve
             notes += _uneven(curve)
     along = sweep.places if sweep.x is None else [sweep.x]  # at equal x in the order of the rows
     points.sort(key=lambda one: (one.model, one.fresh, [_rank(one.at[column]) for column in (*sweep.by, *along)]))

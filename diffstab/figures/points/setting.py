@@ -15,10 +15,7 @@ KINDS = ("train", "pretrained", "init")  # of weights; others are paths of check
 
 def grouped(rows: Iterable[Row], column: str) -> dict[Any, list[Row]]:
     """Rows by what stands in a column, in their order."""
-    found: dict[Any, list[Row]] = {}
-    for row in rows:
-        found.setdefault(value_at(row, column), []).append(row)
-    return found
+    return {place: own for (place,), own in together(rows, [column]).items()}
 
 
 def together(rows: Iterable[Row], columns: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
