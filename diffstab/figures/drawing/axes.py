@@ -108,13 +108,9 @@ def set_log(panel: Axes, axis: str, points: Iterable[Point], *names: str, more: 
 
 def name_places(panel: Axes, axis: str, names: Sequence[str], *, rules: bool = False) -> None:
     """Writes names at 0, 1, ... of the axis `x` or `y`, there downwards, with thin rules between if asked."""
-    ticks, ends = range(len(names)), (-0.5, len(names) - 0.5)
-    if axis == "x":
-        panel.set_xticks(ticks, labels=names)
-        panel.set_xlim(ends)
-    else:
-        panel.set_yticks(ticks, labels=names)
-        panel.set_ylim(ends[::-1])
-    (panel.xaxis if axis == "x" else panel.yaxis).set_tick_params(length=0)
+    ticks, ends, along = range(len(names)), (-0.5, len(names) - 0.5), panel.xaxis if axis == "x" else panel.yaxis
+    along.set_ticks(ticks, labels=names)
+    along.set_tick_params(length=0)
+    panel.set(**{f"{axis}lim": ends if axis == "x" else ends[::-1]})
     for place in ticks[1:] if rules else ():
         (panel.axvline if axis == "x" else panel.axhline)(place - 0.5, color=FAINT, linewidth=0.3)

@@ -107,6 +107,15 @@ def ordered_look(place: int, count: int) -> Look:
     return Look(to_hex(matplotlib.colormaps["viridis"](LIGHTEST * share)), MARKERS[place % len(MARKERS)])
 
 
+def cutoff_name(cutoff: float, interpolation: str | None = None) -> str:
+    """The name of a cutoff in a key, with the interpolation where it is not the usual one.
+
+    >>> cutoff_name(3.0), cutoff_name(3.0, "gaussian")
+    ('$c$ = 3', '$c$ = 3, gaussian')
+    """
+    return f"$c$ = {cutoff:g}" + (f", {interpolation}" if interpolation not in (None, INTERPOLATIONS[0]) else "")
+
+
 def cutoff_look(cutoff: float, interpolation: str | None = None) -> Look:
     """The look of a cutoff: its place on a logarithmic scale, in browns where images are interpolated by Gaussians.
 

@@ -16,30 +16,20 @@ STYLE: Any = {  # by matplotlib's keys
     "font.size": NORMAL,
     "axes.titlesize": NORMAL,
     "axes.labelsize": NORMAL,
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
     "legend.fontsize": SMALL,
     "legend.frameon": False,
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
     "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.minor.width": 0.4,
-    "ytick.minor.width": 0.4,
-    "xtick.major.size": 3,
-    "ytick.major.size": 3,
-    "xtick.minor.size": 1.6,
-    "ytick.minor.size": 1.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "lines.linewidth": 1.0,
     "pdf.fonttype": 42,  # letters stay text
     "figure.dpi": DPI,  # texts are measured as they are written
 }
+TICKS = {"labelsize": SMALL, "color": INK, "major.width": 0.6, "minor.width": 0.4, "major.size": 3, "minor.size": 1.6}
+STYLE |= {f"{axis}tick.{name}": value for axis in "xy" for name, value in TICKS.items()}
 
 
 @contextmanager

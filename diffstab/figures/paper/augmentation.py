@@ -44,7 +44,8 @@ def augmentation_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
     """
     chosen = _by_augmentation(choose(rows, filters))
     points, setting, notes = gather_series(chosen, OVER_CUTOFFS)
-    points.sort(key=lambda point: _order(point.at[AUGMENTATION]))
+    # as the paper does: none, translations, diffeomorphisms
+    points.sort(key=lambda one: ((name := one.at[AUGMENTATION]) != NONE, "diffeo" in name, name))
     own = grouped(chosen.trained, AUGMENTATION)
     errors = {name: spread_of(own[name], "error", notes) for name in split(points, AUGMENTATION)}
     cutoffs = sorted(split(points, "cutoff"))
@@ -91,8 +92,3 @@ def _by_augmentation(chosen: Chosen) -> Chosen:
     left = len(chosen.trained) + len(chosen.fresh) - len(taught)
     notes = [*chosen.notes, *([f"{left} rows of networks that no sweep trained are left out"] if left else [])]
     return chosen._replace(trained=taught, fresh=[], notes=notes)
-
-
-def _order(name: str) -> tuple[bool, bool, str]:
-    """Sorts augmentations as the paper does: none, translations, diffeomorphisms."""
-    return name != NONE, "diffeo" in name, name

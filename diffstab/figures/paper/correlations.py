@@ -35,7 +35,8 @@ def correlations(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
         relation, paper = relate(points), paper_values(str(name))
         notes += told
         setting = {key: value for key, value in shared.items() if "dataset" not in key}
-        found = {**relation.correlations, "G": _opposite(relation.correlations["1/G"])}
+        value, low, high = relation.correlations["1/G"]
+        found = {**relation.correlations, "G": Interval(-value, -high, -low)}  # logarithms change their sign
         theirs = {**paper[1], "G": -paper[1]["1/G"]} if paper else {}
         for quantity in QUANTITIES:
             value, low, high = found[quantity]
@@ -43,11 +44,6 @@ def correlations(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
             line |= {"correlation": value, "low": low, "high": high}
             table.append({**line, "paper": theirs.get(quantity), "paper_dataset": paper[0] if paper else None})
     return Drawn(_drawn(table), table, list(dict.fromkeys(notes)), setting)
-
-
-def _opposite(interval: Interval) -> Interval:
-    """The interval of G from that of 1/G: logarithms change their sign."""
-    return Interval(-interval.value, -interval.high, -interval.low)
 
 
 def _drawn(table: Sequence[dict[str, Any]]) -> Figure:

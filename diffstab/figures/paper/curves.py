@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from ...options import DIFFEO, GIVEN, INTERPOLATIONS
+from ...options import DIFFEO, GIVEN
 from ...store import Row
 from ..drawing.axes import HEIGHT, KEYS, figure_of, network_panels, set_log
-from ..drawing.codes import AXES, Look, appearance, cutoff_look, network_looks
+from ..drawing.codes import AXES, Look, appearance, cutoff_look, cutoff_name, network_looks
 from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, look_keys
 from ..drawing.style import FAINT, INK, WIDTH
 from ..points.choice import choose
@@ -95,8 +95,7 @@ def _kind(point: Point) -> str:
     """The kind of deformation, as the key of a figure says it."""
     if point.at["transform"] != DIFFEO:
         return str(point.at["transform"])
-    told = point.at["interpolation"] if point.at["interpolation"] not in (None, INTERPOLATIONS[0]) else ""
-    return f"$c$ = {point.at['cutoff']:g}" + (f", {told}" if told else "")
+    return cutoff_name(point.at["cutoff"], point.at["interpolation"])
 
 
 def _looks(points: Sequence[Point]) -> dict[str, Look]:

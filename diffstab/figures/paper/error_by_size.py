@@ -10,7 +10,7 @@ from ..drawing.codes import AXES, network_looks
 from ..drawing.lines import Drawn, draw_legend, draw_points, key, look_keys
 from ..drawing.names import Label, write_labels
 from ..drawing.style import FAINT
-from ..points.choice import choose
+from ..points.choice import choose, of_sizes
 from ..points.networks import labels_of
 from ..points.point import points_of, split, table_of
 from ..points.setting import refuse_several_settings, setting_at, setting_of
@@ -26,9 +26,7 @@ def error_by_size_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dr
         ValueError: If no training has a train_size; if rows differ in another setting.
     """
     chosen = choose(rows, (*filters, f"cutoff={DEFAULT_CUTOFF:g}", f"interpolation={INTERPOLATIONS[0]}"))
-    sized = [row for row in chosen.trained if setting_at(row, P)]
-    if not sized:
-        raise ValueError(f"no training with train_size is among {chosen.told}; sweep train_size: [100, 1000, ...]")
+    sized = of_sizes(chosen)
     refuse_several_settings(sized, [P])
     notes = list(chosen.notes)
     points = points_of(sized, ["model", P], notes)

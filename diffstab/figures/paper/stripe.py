@@ -46,7 +46,10 @@ def stripe_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
         _draw_data(panels[0], setting["dimension"])
         for panel, quantity in zip(panels[1:], ("R", "error"), strict=True):
             for stage, look in looks.items():
-                _draw_curve(panel, points[stage], quantity, laws[stage][quantity], look, f"{quantity} {stage}")
+                own_points, law, name = points[stage], laws[stage][quantity], f"{quantity} {stage}"
+                draw_points(panel, own_points, P, quantity, look, name=name, joined=False, zorder=2)
+                ends = np.array([own_points[0].at[P], own_points[-1].at[P]], dtype=np.float64)
+                panel.plot(ends, law.factor.value * ends**law.exponent.value, color=look.colour, linewidth=0.9)
             everything = [point for at in points.values() for point in at]
             set_log(panel, "x", everything, P)
             set_log(panel, "y", everything, quantity)
@@ -98,12 +101,6 @@ def _draw_data(panel: Axes, dimension: int) -> None:
     for plane in PLANES:
         panel.axvline(plane, color=INK, linewidth=0.8)
     panel.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xlabel="informative direction", ylabel="one of the others")
-
-
-def _draw_curve(panel: Axes, points: Sequence[Point], quantity: str, law: PowerLaw, look: Look, name: str) -> None:
-    draw_points(panel, points, P, quantity, look, name=name, joined=False, zorder=2)
-    ends = np.array([points[0].at[P], points[-1].at[P]], dtype=np.float64)
-    panel.plot(ends, law.factor.value * ends**law.exponent.value, color=look.colour, linewidth=0.9)
 
 
 def _told(stage: str, laws: Mapping[str, dict[str, PowerLaw]], setting: Mapping[str, Any]) -> str:

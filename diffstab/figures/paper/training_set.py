@@ -9,11 +9,11 @@ from ...options import INTERPOLATIONS
 from ...statistics import power_law
 from ...store import Row
 from ..drawing.axes import network_panels
-from ..drawing.codes import AXES, cutoff_look
+from ..drawing.codes import AXES, cutoff_look, cutoff_name
 from ..drawing.codes import QUANTITIES as LOOKS
 from ..drawing.lines import SIZE, Drawn, draw_legend, draw_points, key, look_keys
 from ..drawing.style import FAINT, INK
-from ..points.choice import choose
+from ..points.choice import choose, of_sizes
 from ..points.point import Gathered, Point, split, table_of
 from ..points.relation import values_of
 from ..points.series import QUANTITIES, Sweep, gather_series
@@ -46,7 +46,7 @@ def training_set_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
                     panel.axhline(R, color=colour, linestyle="--", linewidth=0.8, gid=f"{own[0].label} init")
         _draw_triangle(panels[0][0])
         kinds = sorted(split(points, *KINDS), key=lambda kind: (INTERPOLATIONS.index(kind[1]), kind[0]))
-        keys = look_keys({_told(*kind): cutoff_look(*kind) for kind in kinds})
+        keys = look_keys({cutoff_name(*kind): cutoff_look(*kind) for kind in kinds})
         draw_legend(figure, [*keys, key("at initialisation", color=INK, linestyle="--")])
     return Drawn(figure, _table(points, fresh), notes, setting)
 
@@ -65,7 +65,7 @@ def stabilities_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Draw
                 for quantity in SHOWN:
                     _draw_band(panel, curve, quantity, least=curve[0].at["cutoff"] == cutoffs[0])
         names = [key(AXES[name], color=LOOKS[name].colour) for name in SHOWN]
-        styles = [key(_told(cutoff), color=INK, **_style(cutoff, cutoff == cutoffs[0])) for cutoff in cutoffs]
+        styles = [key(cutoff_name(cutoff), color=INK, **_style(cutoff, cutoff == cutoffs[0])) for cutoff in cutoffs]
         draw_legend(figure, [*names, *styles])
     return Drawn(figure, _table(points, fresh), notes, setting)
 
@@ -73,10 +73,7 @@ def stabilities_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Draw
 def _gathered(rows: Sequence[Row], filters: Sequence[str]) -> tuple[Gathered, Fresh]:
     """Points over P, and R at initialisation."""
     chosen = choose(rows, filters)
-    trained = [row for row in chosen.trained if (row.get("training") or {}).get("train_size")]
-    if not trained:
-        raise ValueError(f"no training with train_size is among {chosen.told}; sweep train_size: [100, 1000, ...]")
-    found = gather_series(chosen._replace(trained=trained, fresh=[]), OVER_P)
+    found = gather_series(chosen._replace(trained=of_sizes(chosen), fresh=[]), OVER_P)
     models = split(found.points, "model")
     known = [row for row in chosen.fresh if row["model"] in models]
     start = gather_series(chosen._replace(trained=[], fresh=known), FRESH).points if known else []
@@ -85,10 +82,6 @@ def _gathered(rows: Sequence[Row], filters: Sequence[str]) -> tuple[Gathered, Fr
 
 def _kind(point: Point) -> tuple[float, str]:
     return point.at["cutoff"], point.at["interpolation"]
-
-
-def _told(cutoff: float, interpolation: str = INTERPOLATIONS[0]) -> str:
-    return f"$c$ = {cutoff:g}" + (f", {interpolation}" if interpolation != INTERPOLATIONS[0] else "")
 
 
 def _table(points: Sequence[Point], fresh: Fresh) -> list[dict[str, Any]]:

@@ -47,6 +47,14 @@ def choose(rows: Sequence[Row], filters: Sequence[str] = ()) -> Chosen:
     return Chosen(trained, fresh, notes, f"{len(passed)} of {len(rows)} rows that pass the filters")
 
 
+def of_sizes(chosen: Chosen) -> list[Row]:
+    """The trained networks that saw a part of their training set. Raises ValueError if there are none."""
+    sized = [row for row in chosen.trained if value_at(row, "training.train_size")]
+    if not sized:
+        raise ValueError(f"no training with train_size is among {chosen.told}; sweep train_size: [100, 1000, ...]")
+    return sized
+
+
 def experiments(
     rows: Sequence[Row], filters: Sequence[str], kind: str, example: str, shared: Sequence[str]
 ) -> tuple[list[Row], dict[str, Any]]:

@@ -87,17 +87,6 @@ def refuse_several_settings(rows: Sequence[Row], swept: Collection[str] = ()) ->
     _refuse(found, "the rows are under several settings")
 
 
-def refuse_several_trainings(name: str, rows: Sequence[Row]) -> None:
-    """Raises ValueError, with the columns in which they differ, if a network's seeds were not trained alike."""
-    columns = dict.fromkeys(column for row in rows for column in flat({"training": row.get("training", {})}))
-    found = {"weights": [row["weights"] if row["weights"] in KINDS else CHECKPOINT for row in rows]}
-    found |= {column: [value_at(row, column) for row in rows] for column in columns if column not in SEED_BY_SEED}
-    _refuse(
-        {column: list(dict.fromkeys(values)) for column, values in found.items()},
-        f"{name!r} was trained in several ways",
-    )
-
-
 def refuse_mixed(rows: Sequence[Row], swept: Collection[str] = (), trainings: Sequence[str] = ()) -> None:
     """Raises ValueError if rows are under several settings, or the seeds of a network were not trained alike.
 
@@ -108,12 +97,15 @@ def refuse_mixed(rows: Sequence[Row], swept: Collection[str] = (), trainings: Se
     """
     refuse_several_settings(rows, swept)
     for name, own in together(rows, ("model", *trainings)).items():
-        refuse_several_trainings(", ".join(map(str, name)), own)
+        options = dict.fromkeys(column for row in own for column in flat({"training": row.get("training", {})}))
+        found = {"weights": [row["weights"] if row["weights"] in KINDS else CHECKPOINT for row in own]}
+        found |= {column: [value_at(row, column) for row in own] for column in options if column not in SEED_BY_SEED}
+        _refuse(found, f"{', '.join(map(str, name))!r} was trained in several ways")
 
 
 def _refuse(found: dict[str, list[Any]], fault: str) -> None:
     """Raises ValueError if a column has several values; delta says more to people than the temperature it gives."""
-    differing = {column: values for column, values in found.items() if len(values) > 1}
+    differing = {column: values for column in found if len(values := list(dict.fromkeys(found[column]))) > 1}
     if differing:
         told = "; ".join(f"{column} is {_listed(values)}" for column, values in differing.items())
         column = "delta" if "delta" in differing else next(iter(differing))
