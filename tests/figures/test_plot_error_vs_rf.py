@@ -53,7 +53,7 @@ def test_json_says_the_same_and_files_say_what_made_them(plot, store, tmp_path):
     )
     assert answer.exit_code == 0, answer.output
     told = json.loads(answer.stdout)
-    networks = gather(store.rows(), ["model!=fc_l6"]).networks
+    networks = gather(store.rows(), ["model!=fc_l6"]).points
     relation = relate(networks)
     assert told["networks"] == 14
     assert told["correlation"]["R"] == {**relation.correlations["R"]._asdict(), "paper": 0.75}

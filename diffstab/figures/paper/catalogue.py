@@ -1,7 +1,7 @@
 """The figures by name: what draws each, and the sweep whose cells it needs. It imports nothing heavy."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -27,17 +27,14 @@ class FigureKind:
         home: Module, and the function that draws it from rows and filters, or from the side of an image; without one it
             is MODULE_figure.
         sweeps: Names of the sweep files whose rows it is drawn from; empty where it needs no network.
+        sides: Side of the image in pixels by preset, for a figure that needs no rows.
     """
 
     name: str
     title: str
     home: str
     sweeps: str = ""
-
-    @property
-    def sides(self) -> Mapping[str, int]:
-        """Side of the image in pixels by preset, for a figure that needs no rows."""
-        return FEW.get(self.name, SIDES)
+    sides: Mapping[str, int] = field(kw_only=True, default_factory=lambda: SIDES)
 
     @property
     def presets(self) -> tuple[str, ...]:
@@ -56,7 +53,7 @@ class FigureKind:
 
         Args:
             rows: Rows of a store or of its CSV export.
-            filters: Conditions that every row must pass.
+            filters: Conditions that every row must pass, as in `store.select`.
             how: Further arguments of the figure's function.
         """
         return self._function()(rows, filters, **how)
@@ -99,7 +96,10 @@ width | Stability and error against width | width | width
 learning | Stability while networks learn | learning | learning
 transformations | Relative stability under transformations | transformations | transformations
 """
-FIGURES = tuple(FigureKind(*map(str.strip, line.split("|"))) for line in TABLE.strip().splitlines())
+FIGURES = tuple(
+    FigureKind(*fields, sides=FEW.get(fields[0], SIDES))
+    for fields in ([part.strip() for part in line.split("|")] for line in TABLE.strip().splitlines())
+)
 NAMES = tuple(kind.name for kind in FIGURES)
 
 
