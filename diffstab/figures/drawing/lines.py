@@ -69,7 +69,7 @@ def draw_points(
         name: Name in the picture; without one, the curve's.
         joined: True with a line through the points.
         zorder: Height of the points; bars are at 2.
-        width: Of the bars, points.
+        width: Width of the bars, points.
     """
     along, up = (
         [point[names] for point in points] if isinstance(names, str) else [*map(exactly, names)] for names in (x, y)
@@ -102,7 +102,11 @@ def draw_beside(
 
 
 def beside(place: int, count: int, apart: float) -> float:
-    """Where one of several stands that are centred about 0 and take `apart`."""
+    """Offset of one of `count` places, which are centred about 0 and take `apart`.
+
+    >>> [beside(place, 2, 0.5) for place in (0, 1)]
+    [-0.125, 0.125]
+    """
     return (place - (count - 1) / 2) * (apart / count)
 
 
