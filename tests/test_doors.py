@@ -26,7 +26,7 @@ ALLOWED = {
     ("data/layout.py", "(folder / archive).unlink"): "in a temporary folder",
     ("data/layout.py", "os.replace"): "what was fetched, into the user's folder",
     ("figures/drawing/parts.py", "Image.open"): OWN,
-    ("figures/drawing/style.py", "Image.open"): HELD,
+    ("figures/drawing/files.py", "Image.open"): HELD,
     ("models/sources.py", "module.read_text"): OWN,
     ("models/weight_files.py", "load_file"): "a regular file, by its path: it is mapped into memory",
     ("models/weight_files.py", "torch.load"): HELD,

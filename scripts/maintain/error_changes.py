@@ -2,17 +2,15 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from error_numbers import QUANTITIES, Points
+from error_numbers import QUANTITIES, Points, arrays_of
 
 from diffstab.figures.points.choice import choose
-from diffstab.figures.points.groups import Group, groups_of
-from diffstab.figures.points.networks import Network
+from diffstab.figures.points.point import Point, points_of
 from diffstab.figures.points.setting import TASK, refuse_several_settings
-from diffstab.models import traits_of
 from diffstab.options import TrainOptions, base_name
 from diffstab.statistics import Array, Interval, binomial_interval, partial_correlation
 from diffstab.store import Row
@@ -34,24 +32,15 @@ class Many:
 
     Attributes:
         points: Test error, R_f, D_f and 1/G_f of the N networks.
-        groups: Rows of each network.
+        groups: Points of the networks.
         changed: Kind of change, or None, `[N]`.
         usual: Position of the network to compare with, or None, `[N]`.
     """
 
     points: Points
-    groups: list[Group]
+    groups: list[Point]
     changed: list[str | None]
     usual: list[int | None]
-
-    def networks(self) -> list[Network]:
-        """Returns the networks for a picture, without labels."""
-        found = []
-        for group in self.groups:
-            name, traits = group.at["model"], traits_of(group.at["model"])
-            error, D, G, R = (group.spreads[one] for one in ("error", "D", "G", "R"))
-            found.append(Network(name, name, *traits, group.seeds, error, D, G, R))
-        return found
 
     def of_kinds(self, kinds: Sequence[str | None]) -> Points:
         """Returns the networks with these kinds of change."""
@@ -83,45 +72,40 @@ def many_networks(zoo: Sequence[Row], more: Sequence[Row]) -> Many:
     """Collects the zoo's networks, averaged over their seeds, and the networks that were trained beside them."""
     rows = [*choose(zoo).trained, *choose(more).trained]
     refuse_several_settings(rows, TASK)
-    groups = groups_of(rows, ["model", *(f"training.{name}" for name in OPTIONS)], [])
+    columns = ["model", *(f"training.{name}" for name in OPTIONS)]
+    groups = [replace(point, label=point.model) for point in points_of(rows, columns, [])]
     changed = [_changed(group, {row["model"] for row in zoo if row.get("model")}) for group in groups]
-    unchanged = {group.at["model"]: k for k, group in enumerate(groups) if changed[k] is None}
+    unchanged = {group.model: k for k, group in enumerate(groups) if changed[k] is None}
     by_base = {base_name(name): k for name, k in unchanged.items()}
     usual = [
         None
         if kind is None
-        else by_base.get(base_name(group.at["model"]))
+        else by_base.get(base_name(group.model))
         if kind == WIDTH
-        else _unchanged(groups, group.at["model"], changed)
+        else _unchanged(groups, group.model, changed)
         for group, kind in zip(groups, changed, strict=True)
     ]
-    return Many(_points(groups), groups, changed, usual)
+    return Many(arrays_of(groups), groups, changed, usual)
 
 
-def _unchanged(groups: Sequence[Group], model: str, changed: Sequence[str | None]) -> int | None:
+def _unchanged(groups: Sequence[Point], model: str, changed: Sequence[str | None]) -> int | None:
     """Returns the position of the network with this name and the usual training; None if there is none."""
-    found = [k for k, group in enumerate(groups) if group.at["model"] == model and changed[k] in (None, WIDTH)]
+    found = [k for k, group in enumerate(groups) if group.model == model and changed[k] in (None, WIDTH)]
     return found[0] if found else None
 
 
-def _changed(group: Group, zoo: set[str]) -> str | None:
-    recipe = TrainOptions(model=group.at["model"], dataset="fashionmnist", recipe="laptop")
+def _changed(group: Point, zoo: set[str]) -> str | None:
+    recipe = TrainOptions(model=group.model, dataset="fashionmnist", recipe="laptop")
     usual = {name: getattr(recipe, name) for name in OPTIONS}
     for kind, names in KINDS.items():
         if not all(_same(group, name, usual[name]) for name in names):
             return kind
-    return None if group.at["model"] in zoo else WIDTH
+    return None if group.model in zoo else WIDTH
 
 
-def _same(group: Group, name: str, usual: object) -> bool:
+def _same(group: Point, name: str, usual: object) -> bool:
     """Returns True if a group's option has a value; an empty column counts as 0."""
     return (group.at[f"training.{name}"] or 0) == (usual or 0)
-
-
-def _points(groups: Sequence[Group]) -> Points:
-    values = {name: np.array([group.spreads[name].value for group in groups]) for name in ("error", "R", "D", "G")}
-    values["1/G"] = 1 / values.pop("G")
-    return Points([group.at["model"] for group in groups], values, [group.seeds for group in groups])
 
 
 Curve = Mapping[str, Array]
@@ -129,13 +113,13 @@ Curve = Mapping[str, Array]
 
 def curves_over_size(rows: Sequence[Row]) -> dict[str, Curve]:
     """Returns P (number of training images), R and error of each network, by rising P."""
-    groups = groups_of(choose(rows).trained, ["model", P], [])
+    groups = points_of(choose(rows).trained, ["model", P], [])
     lines = [
         {
-            "model": group.at["model"],
+            "model": group.model,
             "P": group.at[P],
-            "R": group.spreads["R"].value,
-            "error": group.spreads["error"].value,
+            "R": group["R"].value,
+            "error": group["error"].value,
         }
         for group in groups
     ]

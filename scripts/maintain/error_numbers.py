@@ -9,8 +9,9 @@ import numpy as np
 
 from diffstab.figures.points import read_rows
 from diffstab.figures.points.choice import choose
-from diffstab.figures.points.networks import Network, gather
-from diffstab.figures.points.relation import QUANTITIES, quantity_of
+from diffstab.figures.points.networks import gather
+from diffstab.figures.points.point import Point
+from diffstab.figures.points.relation import QUANTITIES, values_of
 from diffstab.models import Shape, resolve_model, traits_of
 from diffstab.options import base_name
 from diffstab.statistics import (
@@ -86,16 +87,15 @@ def table_of(path: Path) -> list[Row]:
     return read_rows(path)[0] if path.exists() else []
 
 
-def points_of(networks: Sequence[Network]) -> Points:
+def arrays_of(networks: Sequence[Point]) -> Points:
     """Returns networks of the figures as arrays."""
-    values = {name: np.array([quantity_of(one, name).value for one in networks]) for name in QUANTITIES}
-    values["error"] = np.array([one.error.value for one in networks])
-    return Points([one.name for one in networks], values, [one.seeds for one in networks])
+    values = {name: values_of(networks, name) for name in (*QUANTITIES, "error")}
+    return Points([one.model for one in networks], values, [one.seeds for one in networks])
 
 
-def trained_networks(rows: Sequence[Row], filters: Sequence[str] = ()) -> list[Network]:
+def trained_networks(rows: Sequence[Row], filters: Sequence[str] = ()) -> list[Point]:
     """Returns one point per network, by rising R_f."""
-    return gather(rows, filters, traits=traits_of).networks
+    return gather(rows, filters, traits=traits_of).points
 
 
 def family_of(name: str) -> str:

@@ -10,10 +10,10 @@ from error_numbers import (
     QUANTITIES,
     Points,
     Variant,
+    arrays_of,
     by_family,
     correlations,
     given_architecture,
-    points_of,
     predictions,
     rivals,
     trained_networks,
@@ -59,7 +59,7 @@ class Study:
     @cached_property
     def points(self) -> Points:
         """Points of the 15 networks."""
-        return points_of(trained_networks(self.rows))
+        return arrays_of(trained_networks(self.rows))
 
     @cached_property
     def many(self) -> Many:

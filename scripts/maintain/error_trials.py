@@ -6,8 +6,8 @@ import numpy as np
 from error_numbers import (
     FEWEST,
     QUANTITIES,
+    arrays_of,
     correlations,
-    points_of,
     rivals,
     seeds_agree,
     settling,
@@ -102,7 +102,7 @@ def _half_told(study: Study, names: set[str]) -> str:
     seeds = {row["training"]["seed"] for row in study.half if row.get("training")}
     filters = [f"training.seed={seed}" for seed in seeds] if len(seeds) == 1 else []
     half, full = (
-        points_of(trained_networks([row for row in rows if row.get("model") in names], filters))
+        arrays_of(trained_networks([row for row in rows if row.get("model") in names], filters))
         for rows in (study.half, study.rows)
     )
     return (

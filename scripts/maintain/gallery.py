@@ -25,8 +25,8 @@ from kept_points import described, rows_of
 
 from diffstab.cli import OneLineErrors
 from diffstab.figures import FIGURES, NAMES, FigureKind
+from diffstab.figures.drawing import write_files
 from diffstab.figures.drawing.lines import Drawn
-from diffstab.figures.drawing.style import write_figure
 from diffstab.writing import write_atomically
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def draw(kind: FigureKind) -> None:
     picture = IMAGES / f"{kind.name}.png"
     figure, origin = drawn_again(kind).figure, described(picture)
     with tempfile.TemporaryDirectory() as folder:
-        write_figure(figure, Path(folder) / kind.name, title=kind.title, origin=origin)
+        write_files(Path(folder) / kind.name, figure, title=kind.title, origin=origin)
         shutil.copy(Path(folder) / picture.name, IMAGES)
 
 

@@ -27,7 +27,7 @@ from kept_rows import KEPT, PRETRAINED, keep_rows, specs_of
 
 import diffstab
 from diffstab.cli import OneLineErrors
-from diffstab.figures.points.networks import Network
+from diffstab.figures.points.point import Point
 from diffstab.figures.points.relation import relate
 from diffstab.provenance import git_commit
 from diffstab.store import FAILED, Store
@@ -94,12 +94,12 @@ def draw(folder: Path) -> None:
         for ending, quantities in PICTURES.items():
             picture(networks, quantities, f"error-{study.name}{ending}")
         if study.more:
-            picture(study.many.networks(), ("R",), f"error-{study.name}-more")
+            picture(study.many.groups, ("R",), f"error-{study.name}-more")
 
 
-def picture(networks: Sequence[Network], quantities: Sequence[str], name: str) -> None:
+def picture(networks: Sequence[Point], quantities: Sequence[str], name: str) -> None:
     """Draws one picture, NAME.png."""
-    from diffstab.figures.drawing.style import write_figure
+    from diffstab.figures.drawing import write_files
     from diffstab.figures.paper.error_vs_stability import error_vs_stability
 
     figure, notes = error_vs_stability(networks, relate(networks), quantities=quantities)
@@ -107,7 +107,7 @@ def picture(networks: Sequence[Network], quantities: Sequence[str], name: str) -
         click.echo(f"note: {name}: {note}", err=True)
     with tempfile.TemporaryDirectory() as folder:
         origin = {"diffstab": diffstab.__version__, "git_commit": git_commit()}
-        write_figure(figure, Path(folder) / name, title="Test error against stability", origin=origin)
+        write_files(Path(folder) / name, figure, title="Test error against stability", origin=origin)
         shutil.copy(Path(folder) / f"{name}.png", IMAGES)
 
 

@@ -18,7 +18,7 @@ def gathered():
 
 @pytest.fixture(scope="module")
 def drawn(gathered):
-    return error_vs_stability(gathered.networks, relate(gathered.networks), show_init=True)
+    return error_vs_stability(gathered.points, relate(gathered.points), show_init=True)
 
 
 @pytest.fixture

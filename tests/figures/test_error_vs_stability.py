@@ -10,7 +10,7 @@ from support.measured_rows import row
 from diffstab.figures.drawing.style import house_style
 from diffstab.figures.paper.error_vs_stability import error_vs_stability
 from diffstab.figures.points.networks import gather
-from diffstab.figures.points.relation import QUANTITIES, quantity_of, relate
+from diffstab.figures.points.relation import QUANTITIES, relate
 
 pytestmark = pytest.mark.slow
 
@@ -19,22 +19,24 @@ def test_the_artists_hold_the_data(gathered, drawn):
     figure, _ = drawn
     for panel, quantity in zip(figure.axes, QUANTITIES, strict=False):
         marks = {mark.get_gid(): mark.get_offsets().tolist() for mark in panel.collections if mark.get_gid()}
-        for network in gathered.networks:
-            assert marks.pop(network.name) == [[quantity_of(network, quantity).value, network.error.value]]
-        fresh = {f"{n.name} init": [[n.R_init.value, n.error.value]] for n in gathered.networks}
+        for network in gathered.points:
+            assert marks.pop(network.model) == [[network[quantity].value, network["error"].value]]
+        fresh = {f"{n.model} init": [[n["R_init"].value, n["error"].value]] for n in gathered.points}
         assert marks == (fresh if quantity == "R" else {})
         assert (panel.get_xscale(), panel.get_yscale()) == ("log", "log")
         bars = [
             bar.tolist() for bars in panel.collections if hasattr(bars, "get_segments") for bar in bars.get_segments()
         ]
-        assert len(bars) == 2 * len(gathered.networks)
-        one, R_like = gathered.networks[0], quantity_of(gathered.networks[0], quantity)
-        assert any(np.allclose(bar, [[R_like.low, one.error.value], [R_like.high, one.error.value]]) for bar in bars)
+        assert len(bars) == 2 * len(gathered.points)
+        one, R_like = gathered.points[0], gathered.points[0][quantity]
+        assert any(
+            np.allclose(bar, [[R_like.low, one["error"].value], [R_like.high, one["error"].value]]) for bar in bars
+        )
 
 
 def test_lines_and_titles_tell_the_relation(gathered, drawn):
     figure, _ = drawn
-    relation = relate(gathered.networks)
+    relation = relate(gathered.points)
     lines = {line.get_gid(): line.get_xydata() for line in figure.axes[0].lines}
     for name, law in (("fit", relation.law), ("root", relation.root_law)):
         R, error = lines[name].T
@@ -58,14 +60,14 @@ def labels_of(panel):
 
 
 def test_names_stand_in_the_panel_of_r_or_in_all_others(gathered, drawn):
-    assert [len(labels_of(panel)) for panel in drawn[0].axes] == [len(gathered.networks), 0, 0]
-    parts, _ = error_vs_stability(gathered.networks, relate(gathered.networks), quantities=("D", "1/G"))
-    assert [len(labels_of(panel)) for panel in parts.axes] == [len(gathered.networks)] * 2
+    assert [len(labels_of(panel)) for panel in drawn[0].axes] == [len(gathered.points), 0, 0]
+    parts, _ = error_vs_stability(gathered.points, relate(gathered.points), quantities=("D", "1/G"))
+    assert [len(labels_of(panel)) for panel in parts.axes] == [len(gathered.points)] * 2
 
 
 def test_the_panel_of_r_has_the_whole_width(gathered, drawn):
     """R alone is as large; the other two have no laws."""
-    networks = gathered.networks
+    networks = gathered.points
     alone, notes = error_vs_stability(networks, relate(networks), quantities=("R",))
     assert not notes
     assert "lower is more stable" in alone.axes[0].get_xlabel()
@@ -85,9 +87,7 @@ def test_the_panel_of_r_has_the_whole_width(gathered, drawn):
 
 
 def test_networks_of_no_known_family_are_grey_and_have_no_key():
-    networks = gather(
-        [row(f"net{k}", R=0.1 * 2**k, error=0.01 * 1.5**k, G=0.01 + 0.001 * k) for k in range(4)]
-    ).networks
+    networks = gather([row(f"net{k}", R=0.1 * 2**k, error=0.01 * 1.5**k, G=0.01 + 0.001 * k) for k in range(4)]).points
     figure, notes = error_vs_stability(networks, relate(networks))
     (legend,) = figure.legends
     assert [text.get_text()[:5] for text in legend.get_texts()] == ["error", "error"]
@@ -101,7 +101,7 @@ def test_networks_of_no_known_family_are_grey_and_have_no_key():
 def test_the_users_own_settings_neither_change_nor_matter(gathered):
     rcParams["font.size"] = 33.0
     try:
-        figure, _ = error_vs_stability(gathered.networks, relate(gathered.networks))
+        figure, _ = error_vs_stability(gathered.points, relate(gathered.points))
         assert figure.axes[0].get_title() != ""
         assert figure.axes[0].title.get_fontsize() < 10
         assert rcParams["font.size"] == 33.0
@@ -121,7 +121,7 @@ def test_a_long_legend_stays_inside(gathered, drawn):
 def test_many_networks_go_without_names():
     networks = gather(
         [row(f"net{k}", R=0.1 * 1.05**k, error=0.01 * 1.02**k, G=0.01 * 1.01**k) for k in range(50)]
-    ).networks
+    ).points
     figure, (note,) = error_vs_stability(networks, relate(networks))
     assert "50 networks are too many to write their names" in note
     assert not any(labels_of(panel) for panel in figure.axes)
@@ -130,7 +130,7 @@ def test_many_networks_go_without_names():
 def test_error_bars_that_are_open_stay_in_the_picture():
     networks = gather(
         [row("a", error=0.0), row("b", error=0.02, R=2.0, G=0.02), row("c", error=0.05, R=3.0, G=0.03)]
-    ).networks
+    ).points
     figure, _ = error_vs_stability(networks, relate(networks))
     low, high = figure.axes[0].get_ylim()
     assert 0.0002 < low < 0.001

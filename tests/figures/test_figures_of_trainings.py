@@ -14,7 +14,7 @@ from diffstab.figures.paper.error_grid import by_dataset, by_field
 from diffstab.figures.paper.learning import BEFORE, learning_figure
 from diffstab.figures.paper.regimes import alpha_figure
 from diffstab.figures.paper.stripe import stripe_figure
-from diffstab.figures.paper.training_set import relative_figure, stabilities_figure
+from diffstab.figures.paper.training_set import stabilities_figure, training_set_figure
 from diffstab.figures.paper.width import width_figure
 from diffstab.options.experiments import REGIME, STRIPE
 
@@ -48,7 +48,7 @@ def curves(figure):
 
 def test_r_against_p_is_log_averaged_and_has_its_exponent():
     rows = [*by_size(), *by_size(exponent=0.5, cutoff=15.0, temperature=1e-4)]
-    drawn = relative_figure(rows)
+    drawn = training_set_figure(rows)
     found = {(line["cutoff"], line["train_size"]): line for line in drawn.table}
     assert len(found) == len(drawn.table) == 4
     for (cutoff, P), line in found.items():
@@ -225,7 +225,7 @@ def test_slopes_of_the_stripe_model_are_those_of_its_rows():
 
 
 DRAWN = {
-    "training set": lambda: relative_figure(by_size()),
+    "training set": lambda: training_set_figure(by_size()),
     "data sets": lambda: datasets_figure([row()]),
     "fields": lambda: by_field(networks(temperature=temperature(1.0, 3.0))),
     "correlations": lambda: correlations(networks()),

@@ -13,9 +13,9 @@ from diffstab.statistics import binomial_interval
 def test_a_point_is_the_log_average_over_seeds():
     Rs, errors = (0.1, 0.2, 0.8), (0.01, 0.02, 0.03)
     rows = [row(seed=k, R=R, error=error) for k, (R, error) in enumerate(zip(Rs, errors, strict=True))]
-    (network,) = gather(rows).networks
+    (network,) = gather(rows).points
     assert network.seeds == 3
-    for spread, values in ((network.R, Rs), (network.error, errors)):
+    for spread, values in ((network["R"], Rs), (network["error"], errors)):
         logs = [math.log(value) for value in values]
         mean = sum(logs) / 3
         sd = math.sqrt(sum((one - mean) ** 2 for one in logs) / 2)
@@ -23,10 +23,10 @@ def test_a_point_is_the_log_average_over_seeds():
 
 
 def test_one_seed_has_its_own_interval():
-    (network,) = gather([row(R=0.3, error=0.02)]).networks
-    assert network.R == (0.3, None, 0.3 / 1.1, 0.3 * 1.1)
-    assert network.error == (0.02, None, 0.012, 0.03)
-    assert network.R.inverse() == (1 / 0.3, None, 1 / (0.3 * 1.1), 1.1 / 0.3)
+    (network,) = gather([row(R=0.3, error=0.02)]).points
+    assert network["R"] == (0.3, None, 0.3 / 1.1, 0.3 * 1.1)
+    assert network["error"] == (0.02, None, 0.012, 0.03)
+    assert network["R"].inverse() == (1 / 0.3, None, 1 / (0.3 * 1.1), 1.1 / 0.3)
 
 
 def test_test_errors_are_those_of_the_trainings_where_their_rows_are_there():
@@ -35,7 +35,7 @@ def test_test_errors_are_those_of_the_trainings_where_their_rows_are_there():
     trained = {"kind": "train", "status": "done", "job": "a", "model": "lenet", "test_error": {"value": 0.0213}}
     for filters in ((), ("cutoff=3",)):
         found = gather([trained, *rows], filters)
-        errors = {network.name: network.error for network in found.networks}
+        errors = {network.model: network["error"] for network in found.points}
         assert errors["lenet"].value == 0.0213
         assert (errors["lenet"].low, errors["lenet"].high) == pytest.approx(binomial_interval(0.0213 * 500, 500)[1:])
         assert errors["vgg11"] == (0.04, None, 0.032, 0.05)
@@ -43,26 +43,26 @@ def test_test_errors_are_those_of_the_trainings_where_their_rows_are_there():
     same = {**trained, "test_error": {"value": 0.02}}
     assert not gather([same, *rows]).notes
     failed = {**trained, "status": "failed", "test_error": None}
-    assert gather([failed, *rows]).networks[1].error.value == 0.02
+    assert gather([failed, *rows]).points[1]["error"].value == 0.02
 
 
 def test_measurements_of_the_same_weights_are_one_seed():
     """With other images and fields, R 0.1 and 0.4 of one training are 0.2; the other training has 0.8."""
     shared = {"weights_sha256": "one"}
     rows = [row(R=0.1, seed=0, **shared), {**row(R=0.4, seed=0, **shared), "key": "other"}, row(R=0.8, seed=1)]
-    (network,) = gather(rows).networks
+    (network,) = gather(rows).points
     assert network.seeds == 2
-    assert network.R.value == pytest.approx(0.4)
-    assert network.R.log_sd == pytest.approx(math.log(4) / math.sqrt(2))
-    (alone,) = gather(rows[:2]).networks
-    assert tuple(alone.R) == pytest.approx((0.2, None, 0.2 / 1.1, 0.2 * 1.1))
+    assert network["R"].value == pytest.approx(0.4)
+    assert network["R"].log_sd == pytest.approx(math.log(4) / math.sqrt(2))
+    (alone,) = gather(rows[:2]).points
+    assert tuple(alone["R"]) == pytest.approx((0.2, None, 0.2 / 1.1, 0.2 * 1.1))
 
 
 def test_no_error_is_half_an_image_and_said():
     found = gather([row(error=0.0, seed=0), row(error=0.0, seed=1), row(error=0.016, seed=2)])
     assert found.notes == ["lenet has no error among 500 images; half an image is taken, 0.001"]
-    assert found.networks[0].error.value == pytest.approx((0.001**2 * 0.016) ** (1 / 3))
-    alone = gather([row(error=0.0)]).networks[0].error
+    assert found.points[0]["error"].value == pytest.approx((0.001**2 * 0.016) ** (1 / 3))
+    alone = gather([row(error=0.0)]).points[0]["error"]
     assert (alone.value, alone.low) == (0.001, 0.0)
 
 
@@ -71,8 +71,8 @@ def test_only_trained_networks_count_and_fresh_ones_give_their_r():
     rows += [{"kind": "train", "status": "done", "model": "lenet", "test_error": {"value": 0.5}}]
     rows += [row(R=9.0, weights="init", cutoff=10.0)]  # another setting's
     found = gather(rows)
-    (network,) = found.networks
-    assert (network.name, network.R.value, network.R_init.value) == ("lenet", 0.5, 1.1)
+    (network,) = found.points
+    assert (network.model, network["R"].value, network["R_init"].value) == ("lenet", 0.5, 1.1)
     assert found.notes == ["1 failed cells are left out"]
     assert found.setting["cutoff"] == 3.0
 
@@ -81,12 +81,12 @@ def test_networks_have_their_traits_and_short_names():
     rows = [row("vgg11_bn-w0.25"), row("paper:lenet"), row("resnet18-w0.5"), row("resnet18-w1")]
     asked = []
     traits = {"vgg11_bn-w0.25": Traits(11, True, False)}
-    found = gather(rows, traits=lambda name: asked.append(name) or traits.get(name)).networks
-    by_name = {network.name: network for network in found}
+    found = gather(rows, traits=lambda name: asked.append(name) or traits.get(name)).points
+    by_name = {network.model: network for network in found}
     assert set(asked) == set(by_name)
     assert {network.label for network in found} == {"vgg11_bn", "lenet", "resnet18-w0.5", "resnet18-w1"}
-    assert [by_name["vgg11_bn-w0.25"].depth, by_name["vgg11_bn-w0.25"].batch_norm] == [11, True]
-    assert by_name["paper:lenet"].depth is None
+    assert [by_name["vgg11_bn-w0.25"].at[name] for name in ("depth", "batch_norm")] == [11, True]
+    assert by_name["paper:lenet"].at["depth"] is None
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_all_networks_are_trained_for_one_task_each_in_its_own_way():
         return {"training": {"job": "j", "seed": 0, "dataset": "mnist5k", **more}}
 
     alike = [row("a", **trained(lr=0.1)), row("b", **trained(lr=0.01, label_noise=0.0)), row("c", weights="pretrained")]
-    assert len(gather(alike).networks) == 3
+    assert len(gather(alike).points) == 3
     for more, message in (({"train_size": 500}, "train_size is none and 500"), ({"label_noise": 0.2}, "none and 0.2")):
         with pytest.raises(ValueError, match=message):
             gather([*alike, row("d", **trained(**more))])
@@ -128,14 +128,14 @@ def test_all_networks_are_trained_for_one_task_each_in_its_own_way():
 
 def test_networks_without_batch_norm_stand_beside_those_with_it():
     rows = [row("lenet", batch_norm="none"), row("resnet18"), row("lenet", weights="init", batch_norm="none")]
-    assert [network.name for network in gather(rows, traits=TRAITS.get).networks] == ["lenet", "resnet18"]
+    assert [network.model for network in gather(rows, traits=TRAITS.get).points] == ["lenet", "resnet18"]
     with pytest.raises(ValueError, match="batch_norm is running and batch"):
         gather([*rows, row("vgg11_bn", batch_norm="batch")], traits=TRAITS.get)
 
 
 def test_a_filter_chooses_a_setting():
     rows = [row(R=0.5), row(R=0.7, cutoff=5.0)]
-    assert gather(rows, ["cutoff=5"]).networks[0].R.value == 0.7
+    assert gather(rows, ["cutoff=5"]).points[0]["R"].value == 0.7
     with pytest.raises(ValueError, match="no measurement of a trained network is among 0 of 2 rows"):
         gather(rows, ["cutoff=7"])
     with pytest.raises(ValueError, match="no row has a column 'cutof'; did you mean 'cutoff'"):
@@ -144,4 +144,4 @@ def test_a_filter_chooses_a_setting():
 
 def test_what_adaptive_effort_took_is_no_setting():
     asked = {"images": 500, "until_precision": 0.05}
-    assert len(gather([row("a", images=500, asked=asked), row("b", images=900, asked=asked)]).networks) == 2
+    assert len(gather([row("a", images=500, asked=asked), row("b", images=900, asked=asked)]).points) == 2

@@ -35,7 +35,7 @@ POINTS = 72.0  # in an inch
 def drawn(name):
     """A figure from its kept points, small images or rows like the paper's, rendered."""
     if name in PAPERS:
-        networks = gather(rows_like_the_papers(init=True), traits=TRAITS.get).networks
+        networks = gather(rows_like_the_papers(init=True), traits=TRAITS.get).points
         figure, notes = error_vs_stability(networks, relate(networks), show_init=True, quantities=PAPERS[name])
         assert not notes
     elif KINDS[name].sweeps:

@@ -7,7 +7,7 @@ import plot_error_vs_rf
 import pytest
 from PIL import Image
 
-from diffstab.figures.drawing.style import write_figure
+from diffstab.figures.drawing.files import write_files
 from diffstab.figures.points.networks import gather
 from diffstab.figures.points.relation import relate
 from diffstab.store.export import exported
@@ -53,7 +53,7 @@ def test_json_says_the_same_and_files_say_what_made_them(plot, store, tmp_path):
     )
     assert answer.exit_code == 0, answer.output
     told = json.loads(answer.stdout)
-    networks = gather(store.rows(), ["model!=fc_l6"]).networks
+    networks = gather(store.rows(), ["model!=fc_l6"]).points
     relation = relate(networks)
     assert told["networks"] == 14
     assert told["correlation"]["R"] == {**relation.correlations["R"]._asdict(), "paper": 0.75}
@@ -69,7 +69,7 @@ def test_json_says_the_same_and_files_say_what_made_them(plot, store, tmp_path):
 
 def test_figures_are_whole_or_not_there(drawn, tmp_path):
     with pytest.raises(ValueError, match="can't be written"):
-        write_figure(drawn[0], tmp_path / "missing" / "f", title="t", origin={})
+        write_files(tmp_path / "missing" / "f", drawn[0], title="t", origin={})
 
 
 @pytest.mark.parametrize(

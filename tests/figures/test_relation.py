@@ -12,10 +12,10 @@ from diffstab.figures.points.relation import networks_table, paper_values, relat
 
 
 def test_the_relation_is_that_of_the_points(gathered):
-    error = [math.log(network.error.value) for network in gathered.networks]
-    found = relate(gathered.networks)
+    error = [math.log(network["error"].value) for network in gathered.points]
+    found = relate(gathered.points)
     for quantity, power in (("R", 1), ("D", 1), ("1/G", -1)):
-        values = [power * math.log(getattr(network, quantity[-1]).value) for network in gathered.networks]
+        values = [power * math.log(network[quantity[-1]].value) for network in gathered.points]
         assert found.correlations[quantity].value == pytest.approx(np.corrcoef(values, error)[0, 1])
     assert found.root_law.exponent.value == 0.5
 
@@ -27,11 +27,11 @@ def test_the_papers_values_have_one_sign():
 
 
 def test_the_table_holds_the_points(gathered):
-    table = list(csv.DictReader(io.StringIO(table_csv(networks_table(gathered.networks)).decode())))
-    assert [line["name"] for line in table] == [network.name for network in gathered.networks]
-    for line, network in zip(table, gathered.networks, strict=True):
+    table = list(csv.DictReader(io.StringIO(table_csv(networks_table(gathered.points)).decode())))
+    assert [line["name"] for line in table] == [network.model for network in gathered.points]
+    for line, network in zip(table, gathered.points, strict=True):
         told = [int(line["depth"]), line["batch_norm"] == "True", line["skip"] == "True", int(line["seeds"])]
-        assert told == [network.depth, network.batch_norm, network.skip, 3]
-        for column, spread in (("test_error", network.error), ("R", network.R), ("R_init", network.R_init)):
+        assert told == [*(network.at[name] for name in ("depth", "batch_norm", "skip")), 3]
+        for column, spread in (("test_error", network["error"]), ("R", network["R"]), ("R_init", network["R_init"])):
             ends = tuple(float(line[f"{column}{end}"]) for end in ("", "_log_sd", "_low", "_high"))
             assert ends == spread

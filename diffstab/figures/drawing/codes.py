@@ -5,7 +5,7 @@ dark to light; readers with any colour vision tell apart what stands in one figu
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import matplotlib
@@ -66,6 +66,12 @@ def family_of(name: str) -> str | None:
     return next((family for family in FAMILIES if base.startswith(family)), None)
 
 
+def family_look(name: str) -> Look:
+    """The look of a network's family."""
+    family = family_of(name)
+    return FAMILIES[family] if family else OTHER
+
+
 def appearance(place: int) -> Look:
     """The look of what has no fixed one, by its place in the key; 49 differ.
 
@@ -101,6 +107,15 @@ def ordered_look(place: int, count: int) -> Look:
     return Look(to_hex(matplotlib.colormaps["viridis"](LIGHTEST * share)), MARKERS[place % len(MARKERS)])
 
 
+def cutoff_name(cutoff: float, interpolation: str | None = None) -> str:
+    """The name of a cutoff in a key, with the interpolation where it is not the usual one.
+
+    >>> cutoff_name(3.0), cutoff_name(3.0, "gaussian")
+    ('$c$ = 3', '$c$ = 3, gaussian')
+    """
+    return f"$c$ = {cutoff:g}" + (f", {interpolation}" if interpolation not in (None, INTERPOLATIONS[0]) else "")
+
+
 def cutoff_look(cutoff: float, interpolation: str | None = None) -> Look:
     """The look of a cutoff: its place on a logarithmic scale, in browns where images are interpolated by Gaussians.
 
@@ -113,9 +128,3 @@ def cutoff_look(cutoff: float, interpolation: str | None = None) -> Look:
     if interpolation in (None, INTERPOLATIONS[0]):
         return Look(to_hex(matplotlib.colormaps["viridis"](LIGHTEST * share)), marker)
     return Look(to_hex(BROWNS(share)), GAUSSIAN_MARKERS[marker])
-
-
-def families_in(names: Sequence[str]) -> list[str | None]:
-    """The families of networks in the order of FAMILIES, None last where some have none."""
-    known = set(map(family_of, names))
-    return [family for family in (*FAMILIES, None) if family in known]

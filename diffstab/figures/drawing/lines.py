@@ -1,24 +1,25 @@
-"""Lines with error bars over something that was swept: full after training, dashed at initialisation."""
+"""Points with their error bars, lines through them, and the key below: full after training, open at initialisation.
+
+Bars are the standard deviation of the logarithm over seeds, or with one seed its own 95 % interval.
+"""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...results import set_log_axis
-from ..points.series import ManySeries, Point, Series
-from ..points.spread import Spread
-from .axes import span_of
-from .codes import Look
-from .style import FAINT, INK, WIDTH
+from ..points.point import Point
+from ..points.spread import Spread, exactly
+from .axes import UNIT, draw_unit, panels_of, set_log
+from .codes import AXES, Look, cutoff_look
+from .style import INK, SMALL
 
-MOST_COLUMNS = 3  # panels side by side
-HEIGHT, KEYS = 2.4, 0.45  # inches, of a row of panels and of what stands below all
 SIZE = 4.0  # of markers, points
-UNIT = Spread(1.0, None, 1.0, 1.0)  # where the line at 1 lies
+MOST_WIDTH = 0.97  # of a key, share of the figure's
 
 
 class Drawn(NamedTuple):
@@ -37,98 +38,152 @@ class Drawn(NamedTuple):
     setting: dict[str, Any]
 
 
-def draw_line(panel: Axes, one: Series, quantity: str, look: Look) -> None:
-    """The points of a series with their bars: filled on a full line, or open on a dashed one at initialisation.
+def draw_bars(panel: Axes, x: Iterable[Spread], y: Iterable[Spread], colour: str, width: float = 0.8) -> None:
+    """The error bars of points along both axes; exact numbers have none."""
+    for one, other in zip(x, y, strict=True):
+        ends = {"xerr": one, "yerr": other}
+        bars: dict[str, Any] = {name: at.arms() for name, at in ends.items() if at != exactly(at.value)}
+        panel.errorbar(one.value, other.value, fmt="none", ecolor=colour, elinewidth=width, zorder=2, **bars)
+
+
+def draw_points(
+    panel: Axes,
+    points: Sequence[Point],
+    x: str | Sequence[float],
+    y: str | Sequence[float],
+    look: Look,
+    *,
+    name: str = "",
+    joined: bool = True,
+    zorder: float = 3,
+    width: float = 0.8,
+) -> None:
+    """Points with their bars: filled on a full line, or open on a dashed one at initialisation.
 
     Args:
         panel: Axes to draw in.
-        one: Series whose x are numbers.
-        quantity: `D`, `G` or `R`.
+        points: Points, all after training or all at initialisation.
+        x: Quantity, column or numbers along the axis.
+        y: Quantity, column or numbers up the other axis.
         look: Colour of all, and marker of the points.
+        name: Name in the picture; without one, the curve's.
+        joined: True with a line through the points.
+        zorder: Height of the points; bars are at 2.
+        width: Width of the bars, points.
     """
-    spreads = [(point.x, getattr(point, quantity)) for point in one.points if point.x is not None]
-    for x, spread in spreads:
-        panel.errorbar(x, spread.value, yerr=spread.arms(), fmt="none", ecolor=look.colour, elinewidth=0.8, zorder=2)
-    style: dict[str, Any] = {"linestyle": "--" if one.fresh else "-", **marks(look, one.fresh)}
-    panel.plot([x for x, _ in spreads], [spread.value for _, spread in spreads], gid=name_of(one), zorder=3, **style)
+    along, up = (
+        [point[names] for point in points] if isinstance(names, str) else [*map(exactly, names)] for names in (x, y)
+    )
+    draw_bars(panel, along, up, look.colour, width)
+    fresh = any(point.fresh for point in points)
+    style: Any = {"linestyle": ("--" if fresh else "-") if joined else "none", **marks(look, fresh)}
+    panel.plot(
+        [one.value for one in along], [one.value for one in up], gid=name or points[0].curve, zorder=zorder, **style
+    )
 
 
-def marks(look: Look, fresh: bool) -> dict[str, Any]:
+def draw_beside(
+    panel: Axes, points: Sequence[Point], column: str, places: Sequence[str], cutoffs: Sequence[float], apart: float
+) -> None:
+    """R of points at the places of what stands in a column, side by side by rising cutoff.
+
+    Args:
+        panel: Axes to draw in.
+        points: Points that have a cutoff.
+        column: Column along the axis.
+        places: Texts in the column, from 0 on.
+        cutoffs: All cutoffs of the figure.
+        apart: Share of a place's width that its points take.
+    """
+    for point in points:
+        cutoff = point.at["cutoff"]
+        x = places.index(str(point.at[column])) + beside(cutoffs.index(cutoff), len(cutoffs), apart)
+        draw_points(panel, [point], [x], "R", cutoff_look(cutoff), name=f"{point.curve} {cutoff:g}", joined=False)
+
+
+def beside(place: int, count: int, apart: float) -> float:
+    """Offset of one of `count` places, which are centred about 0 and take `apart`.
+
+    >>> [beside(place, 2, 0.5) for place in (0, 1)]
+    [-0.125, 0.125]
+    """
+    return (place - (count - 1) / 2) * (apart / count)
+
+
+@contextmanager
+def draw_quantities(
+    curves: Mapping[str, tuple[Sequence[Point], Look]],
+    quantities: Sequence[str],
+    x: str,
+    xlabel: str,
+    more: Sequence[Spread] = (),
+) -> Iterator[tuple[Figure, dict[str, Axes]]]:
+    """A figure with a panel for each quantity over a column, two in a row; a point may lack a quantity.
+
+    Args:
+        curves: Points and look of each, by its name in the picture.
+        quantities: Quantities of the points.
+        x: Column along the axes.
+        xlabel: Below each panel.
+        more: Further values that the axis of R holds.
+    """
+    with panels_of(len(quantities), 2, keys=0.4) as (figure, panels):
+        for quantity, panel in zip(quantities, panels, strict=True):
+            panel.set(xlabel=xlabel, ylabel=AXES[quantity])
+            if quantity == "R":
+                draw_unit(panel)
+            shown = []
+            for name, (points, look) in curves.items():
+                own = sorted((one for one in points if quantity in one.spreads), key=lambda one: float(one.at[x]))
+                draw_points(panel, own, x, quantity, look, name=f"{name} {quantity}", zorder=2)
+                shown += own
+            set_log(panel, "x", shown, x)
+            set_log(panel, "y", shown, quantity, more=[*more, UNIT] if quantity == "R" else [])
+        yield figure, dict(zip(quantities, panels, strict=True))
+
+
+def marks(look: Look, fresh: bool = False) -> dict[str, Any]:
     """Matplotlib's options for points: open at initialisation, else filled."""
     face = "white" if fresh else look.colour
     edge = {"markeredgecolor": look.colour, "markeredgewidth": 0.8}
     return {"color": look.colour, "marker": look.marker, "markersize": SIZE, "markerfacecolor": face, **edge}
 
 
-def name_of(one: Series) -> str:
-    """The name of a series in a picture: `resnet18 init`, `lenet diffeo 3.0`."""
-    return " ".join([one.model, *(str(value) for value in one.by.values()), *(["init"] if one.fresh else [])])
-
-
-def draw_unit(panel: Axes) -> None:
-    """The line at R = 1, where deformations change outputs as much as noise does."""
-    panel.axhline(1, color=FAINT, linewidth=0.6, zorder=1, gid="unit")
+def key(label: str, **style: Any) -> Line2D:
+    """An entry of the key."""
+    return Line2D([], [], label=label, **style)
 
 
 def look_keys(looks: Mapping[str, Look], *, joined: bool = True) -> list[Line2D]:
     """An entry of the key for each label, on a line where points are joined."""
-    style: Any = "-" if joined else "none"
-    return [Line2D([], [], linestyle=style, label=label, **marks(look, fresh=False)) for label, look in looks.items()]
+    return [key(label, linestyle="-" if joined else "none", **marks(look)) for label, look in looks.items()]
 
 
-def line_keys(series: Iterable[Series], *, joined: bool = True) -> list[Line2D]:
-    """The entries of the key for full and open markers; none where all series are after training."""
-    kinds = sorted({one.fresh for one in series})
-    if kinds == [False]:
+def fresh_keys(points: Iterable[Point], *, joined: bool = True) -> list[Line2D]:
+    """The entries of the key for full and open markers; none where all points are after training."""
+    kinds = {point.fresh for point in points}
+    if True not in kinds:
         return []
-    told = ("after training", "at initialisation")
-    styles: Any = ("-", "--") if joined else ("none", "none")
+    told = {False: ("after training", "-"), True: ("at initialisation", "--")}
     return [
-        Line2D([], [], linestyle=styles[fresh], label=told[fresh], **marks(Look(INK, "o"), fresh)) for fresh in kinds
+        key(told[fresh][0], linestyle=told[fresh][1] if joined else "none", **marks(Look(INK, "o"), fresh))
+        for fresh in sorted(kinds)
     ]
 
 
-def panels_of(titles: Sequence[str], xlabel: str, ylabel: str, *, shared_x: bool = True) -> tuple[Figure, list[Axes]]:
-    """A figure with a panel for each title on one y axis, two or three in a row; call it under `style.house_style`.
-
-    Args:
-        titles: One for each panel.
-        xlabel: Below the lowest panels.
-        ylabel: Beside the first panel of each row.
-        shared_x: True if the panels share one x axis too.
-    """
-    count = len(titles)
-    columns = 2 if count == 4 else min(count, MOST_COLUMNS)
-    rows = math.ceil(count / columns)
-    figure = Figure(figsize=(WIDTH, HEIGHT * rows + KEYS), layout="constrained")
-    panels = list(figure.subplots(rows, columns, sharex=shared_x, sharey=True, squeeze=False).ravel())
-    for unused in panels[count:]:
-        unused.remove()
-    for place, title in enumerate(titles):
-        panels[place].set_title(title)
-        if place % columns == 0:
-            panels[place].set_ylabel(ylabel)
-        if place + columns >= count:  # nothing below it
-            panels[place].set_xlabel(xlabel)
-            panels[place].tick_params(labelbottom=True)
-    return figure, panels[:count]
-
-
-def set_spans(panel: Axes, series: Sequence[Series], quantity: str, *more: Spread) -> None:
-    """A logarithmic y axis over all points of some series with their bars, and over `more`."""
-    spreads = [getattr(point, quantity) for one in series for point in one.points]
-    set_log_axis(panel, "y", span_of([*spreads, *more]))
-
-
-def set_log_x(panel: Axes, points: Sequence[Point]) -> None:
-    """A logarithmic x axis over points."""
-    values = [point.x for point in points if point.x is not None]
-    set_log_axis(panel, "x", span_of([Spread(value, None, value, value) for value in values]))
-
-
-def models_of(found: ManySeries) -> dict[str, list[Series]]:
-    """The series of each network, by its label."""
-    models: dict[str, list[Series]] = {}
-    for one in found.series:
-        models.setdefault(one.label, []).append(one)
-    return models
+def draw_legend(figure: Figure, keys: Sequence[Line2D]) -> None:
+    """Draws the key below the panels, in as many rows as it needs to stay inside the figure."""
+    lines = any(one.get_linestyle() != "None" for one in keys)
+    for rows in range(1, len(keys) + 1):
+        legend = figure.legend(
+            handles=keys,
+            loc="outside lower center",
+            ncols=math.ceil(len(keys) / rows),
+            fontsize=SMALL,
+            handlelength=2.0 if lines else 1.0,
+            handletextpad=0.5,
+            columnspacing=1.4,
+        )
+        if legend.get_window_extent().width <= MOST_WIDTH * figure.bbox.width:
+            return
+        legend.remove()

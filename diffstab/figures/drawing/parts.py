@@ -1,39 +1,14 @@
-"""Parts that several figures share: the key below the panels, and a photograph."""
-
-import math
-from collections.abc import Sequence
+"""Images in figures, and a photograph."""
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from PIL import Image
 from torch import Tensor
 
 from ...data import EMBEDDED_FOLDER
-from .style import SMALL
 
 PHOTO = "chelsea.jpg"
-MOST_WIDTH = 0.97  # of a key, share of the figure's
-
-
-def draw_legend(figure: Figure, keys: Sequence[Line2D]) -> None:
-    """Draws the key below the panels, in as many rows as it needs to stay inside the figure."""
-    lines = any(key.get_linestyle() != "None" for key in keys)
-    for rows in range(1, len(keys) + 1):
-        legend = figure.legend(
-            handles=keys,
-            loc="outside lower center",
-            ncols=math.ceil(len(keys) / rows),
-            fontsize=SMALL,
-            handlelength=2.0 if lines else 1.0,
-            handletextpad=0.5,
-            columnspacing=1.4,
-        )
-        if legend.get_window_extent().width <= MOST_WIDTH * figure.bbox.width:
-            return
-        legend.remove()
 
 
 def photograph(side: int) -> Tensor:

@@ -5,20 +5,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from ...fields import MaxEntropyEnsemble, largest_xi
 from ...options import CUTOFF_RULES
-from ...results import set_log_axis
 from ...streams import StreamKeys
-from ..drawing.axes import span_of
+from ..drawing.axes import figure_of, set_log
 from ..drawing.codes import Look
-from ..drawing.lines import Drawn, look_keys, marks
-from ..drawing.parts import draw_legend
-from ..drawing.style import ACCENT, FAINT, INK, WIDTH, house_style
-from ..points.spread import Spread
+from ..drawing.lines import Drawn, draw_legend, key, look_keys, marks
+from ..drawing.style import ACCENT, FAINT, INK
+from ..points.spread import exactly
 
 CUTOFFS = (2, 3, 4, 5, 7, 10, 14, 20)
 FIELDS = 500  # behind the measured delta
@@ -37,22 +32,27 @@ def asymptotics(side: int) -> Drawn:
     (16, 'disk')
     """
     table = [_line(side, c, rule) for rule in CUTOFF_RULES for c in CUTOFFS]
-    with house_style():
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-        left, right = figure.subplots(1, 2)
+    with figure_of(HEIGHT, 1, 2) as (figure, (left, right)):
         for rule, look in LOOKS.items():
             own = [line for line in table if line["cutoff_rule"] == rule]
-            style: dict[str, Any] = {"linestyle": "none", **marks(look, fresh=False)}
+            style: dict[str, Any] = {"linestyle": "none", **marks(look)}
             left.errorbar(CUTOFFS, [o["delta2"] for o in own], [2 * o["delta2_error"] for o in own], **style)
             right.plot(CUTOFFS, [o["max_xi"] for o in own], gid=rule, **style)
         fine = np.geomspace(CUTOFFS[0], CUTOFFS[-1], 100)
-        left.plot(fine, math.pi / 4 * np.log(fine), color=FAINT, linewidth=0.9, gid="Eq. 3")
-        right.plot(fine, fine / 2 * np.sqrt(math.pi**3 * np.log(fine)), color=FAINT, linewidth=0.9, gid="Eq. 13")
-        _set_axes(left, "squared displacement $\\delta^2 / (n^2 T)$")
-        _set_axes(right, "largest local deformation $\\Xi / \\sqrt{T}$, median")
-        values = [line[name] for line in table for name in ("max_xi", "max_xi_asymptotic")]
-        set_log_axis(right, "y", span_of([Spread(value, None, value, value) for value in values]))
-        draw_legend(figure, _keys())
+        law: dict[str, Any] = {"color": FAINT, "linewidth": 0.9}
+        left.plot(fine, math.pi / 4 * np.log(fine), gid="Eq. 3", **law)
+        right.plot(fine, fine / 2 * np.sqrt(math.pi**3 * np.log(fine)), gid="Eq. 13", **law)
+        left.set_ylabel("squared displacement $\\delta^2 / (n^2 T)$")
+        right.set_ylabel("largest local deformation $\\Xi / \\sqrt{T}$, median")
+        for panel in (left, right):
+            panel.set(xscale="log", xlabel="cutoff $c$")
+            panel.set_xticks(CUTOFFS, labels=map(str, CUTOFFS))
+            panel.minorticks_off()
+        set_log(
+            right, "y", [], more=[exactly(line[name]) for line in table for name in ("max_xi", "max_xi_asymptotic")]
+        )
+        points = look_keys({f"measured, cutoff rule {rule}": look for rule, look in LOOKS.items()}, joined=False)
+        draw_legend(figure, [*points, key("asymptotic laws, Eqs. 3 and 13", **law)])
     return Drawn(figure, table, [], {"side": side, "fields": FIELDS})
 
 
@@ -72,14 +72,3 @@ def _line(side: int, cutoff: float, rule: str) -> dict[str, Any]:
         "max_xi": float(largest_xi((side, side), cutoff, rule).quantile(0.5)),
         "max_xi_asymptotic": cutoff / 2 * math.sqrt(math.pi**3 * math.log(cutoff)),
     }
-
-
-def _set_axes(panel: Axes, label: str) -> None:
-    panel.set(xscale="log", xlabel="cutoff $c$", ylabel=label)
-    panel.set_xticks(CUTOFFS, labels=map(str, CUTOFFS))
-    panel.minorticks_off()
-
-
-def _keys() -> list[Line2D]:
-    points = look_keys({f"measured, cutoff rule {rule}": look for rule, look in LOOKS.items()}, joined=False)
-    return [*points, Line2D([], [], color=FAINT, linewidth=0.9, label="asymptotic laws, Eqs. 3 and 13")]

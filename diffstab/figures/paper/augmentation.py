@@ -1,26 +1,21 @@
 """R_f of one network after training with several augmentations, for several cutoffs when probing (Fig. 12).
 
-A group for each augmentation, a colour for each cutoff, test errors below. Error bars are the standard deviation of the
-logarithm over trainings, or with one training its own 95 % interval.
+A group for each augmentation, a colour for each cutoff, test errors below.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from ...results import set_log_axis
+from ...checks import some
 from ...store import Row
-from ..drawing.axes import span_of
+from ..drawing.axes import UNIT, draw_unit, figure_of, name_places, set_log
 from ..drawing.codes import AXES, cutoff_look
-from ..drawing.lines import UNIT, Drawn, draw_unit, look_keys, marks, name_of
-from ..drawing.parts import draw_legend
-from ..drawing.style import FAINT, WIDTH, house_style
+from ..drawing.lines import Drawn, draw_beside, draw_legend, look_keys
 from ..points.choice import Chosen, choose
-from ..points.series import Series, Sweep, gather_series, table_of
+from ..points.point import split, table_of
+from ..points.series import QUANTITIES, Sweep, gather_series
 from ..points.setting import grouped
-from ..points.spread import Spread, columns_of, spread_of
+from ..points.spread import columns_of, spread_of
 
 AUGMENTATION = "augmentation"  # a column that rows get here
 OVER_CUTOFFS = Sweep(
@@ -33,10 +28,6 @@ APART = 0.5  # share of a group's width that its points take
 
 def augmentation_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f after training with each augmentation.
-
-    Args:
-        rows: Rows of a store or of its CSV export.
-        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no row is of a network that a sweep trained, or rows are of several networks; if they differ in a
@@ -52,22 +43,23 @@ def augmentation_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
     [('none', 0.5, 0.02), ('translation (4 px)', 0.5, 0.02)]
     """
     chosen = _by_augmentation(choose(rows, filters))
-    found = gather_series(chosen, OVER_CUTOFFS)
-    groups = grouped(chosen.trained, AUGMENTATION)
-    errors = {name: spread_of(own, "error", found.notes) for name, own in groups.items()}
-    found.series.sort(key=_order)
-    delta = found.setting.get("delta")
-    with house_style():
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-        panel = figure.subplots()
-        cutoffs = _draw_groups(panel, found.series)
-        _draw_frame(panel, [(name, errors[name]) for name in map(_name, found.series)])
-        set_log_axis(panel, "y", span_of([*(point.R for one in found.series for point in one.points), UNIT]))
-        panel.set(ylabel=AXES["R"] + (f" at $\\delta$ = {delta:g} px" if delta else ""))
-        panel.set(xlabel="augmentation in training", title=found.series[0].label)
+    points, setting, notes = gather_series(chosen, OVER_CUTOFFS)
+    # as the paper does: none, translations, diffeomorphisms
+    points.sort(key=lambda one: ((name := one.at[AUGMENTATION]) != NONE, "diffeo" in name, name))
+    own = grouped(chosen.trained, AUGMENTATION)
+    errors = {name: spread_of(own[name], "error", notes) for name in split(points, AUGMENTATION)}
+    cutoffs = sorted(split(points, "cutoff"))
+    with figure_of(HEIGHT) as (figure, panel):
+        draw_beside(panel, points, AUGMENTATION, [*errors], cutoffs, APART)
+        told = [f"{name}\ntest error {100 * error.value:.1f} %" for name, error in errors.items()]
+        name_places(panel, "x", told, rules=True)
+        draw_unit(panel)
+        set_log(panel, "y", points, "R", more=[UNIT])
+        panel.set(ylabel=AXES["R"] + (f" at $\\delta$ = {setting['delta']:g} px" if setting.get("delta") else ""))
+        panel.set(xlabel="augmentation in training", title=points[0].label)
         draw_legend(figure, look_keys({f"$c$ = {cutoff:g}": cutoff_look(cutoff) for cutoff in cutoffs}, joined=False))
-    table = [{**line, **columns_of("error", errors[line[AUGMENTATION]])} for line in table_of(found)]
-    return Drawn(figure, table, list(dict.fromkeys(found.notes)), found.setting)
+    table = [line | columns_of("error", errors[line[AUGMENTATION]]) for line in table_of(points, QUANTITIES)]
+    return Drawn(figure, table, list(dict.fromkeys(notes)), setting)
 
 
 def augmentation_of(training: Mapping[str, Any]) -> str:
@@ -94,46 +86,9 @@ def _by_augmentation(chosen: Chosen) -> Chosen:
     models = list(grouped(taught, "model"))
     if len(models) > 1:
         raise ValueError(
-            f"the rows are of {len(models)} networks, {', '.join(models[:4])}; choose one with a filter such as "
+            f"the rows are of {len(models)} networks, {some(models)}; choose one with a filter such as "
             f"model={models[0]} (--where)"
         )
     left = len(chosen.trained) + len(chosen.fresh) - len(taught)
     notes = [*chosen.notes, *([f"{left} rows of networks that no sweep trained are left out"] if left else [])]
     return chosen._replace(trained=taught, fresh=[], notes=notes)
-
-
-def _name(one: Series) -> str:
-    return str(one.by[AUGMENTATION])
-
-
-def _order(one: Series) -> tuple[bool, bool, str]:
-    """Sorts augmentations as the paper does: none, translations, diffeomorphisms."""
-    return _name(one) != NONE, "diffeo" in _name(one), _name(one)
-
-
-def _draw_groups(panel: Axes, series: Sequence[Series]) -> list[float]:
-    """The points of each, side by side by rising cutoff; returns the cutoffs."""
-    cutoffs = sorted({point.place["cutoff"] for one in series for point in one.points})
-    step = APART / len(cutoffs)
-    for place, one in enumerate(series):
-        for point in one.points:
-            cutoff = point.place["cutoff"]
-            which = cutoffs.index(cutoff)
-            look = cutoff_look(cutoff)
-            x = place + (which - (len(cutoffs) - 1) / 2) * step
-            bar: dict[str, Any] = {"ecolor": look.colour, "elinewidth": 0.8, "zorder": 2}
-            panel.errorbar(x, point.R.value, yerr=point.R.arms(), fmt="none", **bar)
-            name = f"{name_of(one)} {cutoff:g}"
-            panel.plot([x], [point.R.value], linestyle="none", gid=name, zorder=3, **marks(look, fresh=False))
-    return cutoffs
-
-
-def _draw_frame(panel: Axes, groups: Sequence[tuple[str, Spread]]) -> None:
-    """Names and test errors below, a thin rule between two groups, and the line at R = 1."""
-    told = [f"{name}\ntest error {100 * error.value:.1f} %" for name, error in groups]
-    panel.set_xticks(range(len(groups)), labels=told)
-    panel.set_xlim(-0.5, len(groups) - 0.5)
-    panel.tick_params(axis="x", length=0)
-    for place in range(1, len(groups)):
-        panel.axvline(place - 0.5, color=FAINT, linewidth=0.3)
-    draw_unit(panel)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PRESETS = ("laptop", "paper", "fashion")
 FOLDER = Path(__file__).parent / "presets"
 SIDES = {"laptop": 128, "paper": 320}  # of the images of figures that need no network, pixels
-FEW = {"laptop": 6, "paper": 6}  # where each pixel is shown
+FEW = {"fig10-interpolation": {"laptop": 6, "paper": 6}}  # of those that show each pixel
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class FigureKind:
     Attributes:
         name: Name on the command line and of its files.
         title: Title, one line.
-        home: Module and function that draw it, from rows and filters or from the side of an image.
+        home: Module, and the function that draws it from rows and filters, or from the side of an image; without one it
+            is MODULE_figure.
         sweeps: Names of the sweep files whose rows it is drawn from; empty where it needs no network.
         sides: Side of the image in pixels by preset, for a figure that needs no rows.
     """
@@ -33,7 +34,7 @@ class FigureKind:
     title: str
     home: str
     sweeps: str = ""
-    sides: Mapping[str, int] = field(default_factory=lambda: SIDES)
+    sides: Mapping[str, int] = field(kw_only=True, default_factory=lambda: SIDES)
 
     @property
     def presets(self) -> tuple[str, ...]:
@@ -52,7 +53,7 @@ class FigureKind:
 
         Args:
             rows: Rows of a store or of its CSV export.
-            filters: Conditions that every row must pass.
+            filters: Conditions that every row must pass, as in `store.select`.
             how: Further arguments of the figure's function.
         """
         return self._function()(rows, filters, **how)
@@ -63,78 +64,41 @@ class FigureKind:
 
     def _function(self) -> Callable[..., "Drawn"]:
         module, _, function = self.home.partition(":")
-        found: Callable[..., Drawn] = getattr(import_module(f".{module}", __package__), function)
+        name = function or f"{module}_figure"
+        found: Callable[..., Drawn] = getattr(import_module(f".{module}", __package__), name)
         return found
 
 
-FIGURES = (
-    FigureKind(
-        "fig01-phase-diagram",
-        "Temperatures and cutoffs at which deformations are diffeomorphisms",
-        "phase_diagram:phase_diagram",
-    ),
-    FigureKind("fig02-sphere", "Deformations and noise of one norm", "perturbations:sphere_of_perturbations"),
-    FigureKind("fig03-delta", "Relative stability against displacement", "curves:delta_figure", "delta"),
-    FigureKind("fig03-datasets", "Relative stability by data set", "datasets:datasets_figure", "datasets"),
-    FigureKind(
-        "fig03-training-set",
-        "Relative stability against the size of the training set",
-        "training_set:relative_figure",
-        "training-set",
-    ),
-    FigureKind("fig05-error", "Test error against stability", "error_vs_stability:error_figure", "zoo"),
-    FigureKind(
-        "fig06-training-set",
-        "Stabilities against the size of the training set",
-        "training_set:stabilities_figure",
-        "training-set",
-    ),
-    FigureKind("fig07-stripe", "Relative stability in the stripe model", "stripe:stripe_figure", "stripe"),
-    FigureKind("fig08-asymptotics", "Displacement and Xi against their asymptotic laws", "asymptotics:asymptotics"),
-    FigureKind("fig09-folding", "A deformation with and without folds", "folding:folding"),
-    FigureKind("fig10-interpolation", "Both interpolations between pixels", "pixel_grid:pixel_grid", sides=FEW),
-    FigureKind("fig11-noise", "Stability against the norm of noise and deformations", "curves:noise_figure", "noise"),
-    FigureKind(
-        "fig12-augmentation", "Relative stability by augmentation", "augmentation:augmentation_figure", "augmentation"
-    ),
-    FigureKind(
-        "fig13-mnist", "Relative stability against P on MNIST", "training_set:relative_figure", "training-set-mnist"
-    ),
-    FigureKind(
-        "fig13-fashionmnist",
-        "Relative stability against P on FashionMNIST",
-        "training_set:relative_figure",
-        "training-set-fashionmnist",
-    ),
-    FigureKind("fig14-depth", "Relative stability against depth", "depth:depth_figure", "depth"),
-    FigureKind("fig17-mean", "Test error against stability, of means", "error_vs_stability:error_figure", "zoo-mean"),
-    FigureKind(
-        "fig18-sizes",
-        "Test error against relative stability for several training sets",
-        "error_by_size:error_by_size_figure",
-        "training-set zoo",
-    ),
-    FigureKind(
-        "fig20-datasets", "Test error against stability by data set", "error_grid:by_dataset", "zoo zoo-datasets"
-    ),
-    FigureKind("fig21-deformations", "Test error against R over delta and cutoff", "error_grid:by_field", "fields"),
-    FigureKind(
-        "table2-correlations",
-        "Correlations of test error with stability",
-        "correlations:correlations",
-        "zoo zoo-datasets",
-    ),
-    FigureKind(
-        "lazy-alpha", "Stability and error from the feature to the lazy regime", "regimes:alpha_figure", "regimes"
-    ),
-    FigureKind("width", "Stability and error against width", "width:width_figure", "width"),
-    FigureKind("learning", "Stability while networks learn", "learning:learning_figure", "learning"),
-    FigureKind(
-        "transformations",
-        "Relative stability under transformations",
-        "transformations:transformations_figure",
-        "transformations",
-    ),
+TABLE = """
+fig01-phase-diagram | Temperatures and cutoffs at which deformations are diffeomorphisms | phase_diagram:phase_diagram |
+fig02-sphere | Deformations and noise of one norm | perturbations:sphere_of_perturbations |
+fig03-delta | Relative stability against displacement | curves:delta_figure | delta
+fig03-datasets | Relative stability by data set | datasets | datasets
+fig03-training-set | Relative stability against the size of the training set | training_set | training-set
+fig05-error | Test error against stability | error_vs_stability:error_figure | zoo
+fig06-training-set | Stabilities against the size of the training set | training_set:stabilities_figure | training-set
+fig07-stripe | Relative stability in the stripe model | stripe | stripe
+fig08-asymptotics | Displacement and Xi against their asymptotic laws | asymptotics:asymptotics |
+fig09-folding | A deformation with and without folds | folding:folding |
+fig10-interpolation | Both interpolations between pixels | pixel_grid:pixel_grid |
+fig11-noise | Stability against the norm of noise and deformations | curves:noise_figure | noise
+fig12-augmentation | Relative stability by augmentation | augmentation | augmentation
+fig13-mnist | Relative stability against P on MNIST | training_set | training-set-mnist
+fig13-fashionmnist | Relative stability against P on FashionMNIST | training_set | training-set-fashionmnist
+fig14-depth | Relative stability against depth | depth | depth
+fig17-mean | Test error against stability, of means | error_vs_stability:error_figure | zoo-mean
+fig18-sizes | Test error against relative stability for several training sets | error_by_size | training-set zoo
+fig20-datasets | Test error against stability by data set | error_grid:by_dataset | zoo zoo-datasets
+fig21-deformations | Test error against R over delta and cutoff | error_grid:by_field | fields
+table2-correlations | Correlations of test error with stability | correlations:correlations | zoo zoo-datasets
+lazy-alpha | Stability and error from the feature to the lazy regime | regimes:alpha_figure | regimes
+width | Stability and error against width | width | width
+learning | Stability while networks learn | learning | learning
+transformations | Relative stability under transformations | transformations | transformations
+"""
+FIGURES = tuple(
+    FigureKind(*fields, sides=FEW.get(fields[0], SIDES))
+    for fields in ([part.strip() for part in line.split("|")] for line in TABLE.strip().splitlines())
 )
 NAMES = tuple(kind.name for kind in FIGURES)
 

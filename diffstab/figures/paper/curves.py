@@ -1,36 +1,19 @@
-"""Curves over a swept size: G_f and D_f against the norm of what changes images (Fig. 11), R_f against delta (Fig. 3).
-
-Bars are the standard deviation of the logarithm over seeds, or with one seed its own 95 % interval.
-"""
+"""Curves over a size: G_f and D_f against the norm of noise and deformations (Fig. 11), R_f against delta (Fig. 3)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from ...options import DIFFEO, GIVEN, INTERPOLATIONS
+from ...options import DIFFEO, GIVEN
 from ...store import Row
-from ..drawing.codes import AXES, Look, appearance, cutoff_look, network_looks
-from ..drawing.lines import (
-    HEIGHT,
-    KEYS,
-    UNIT,
-    Drawn,
-    draw_line,
-    draw_unit,
-    line_keys,
-    look_keys,
-    models_of,
-    panels_of,
-    set_log_x,
-    set_spans,
-)
-from ..drawing.parts import draw_legend
-from ..drawing.style import FAINT, INK, WIDTH, house_style
+from ..drawing.axes import HEIGHT, KEYS, figure_of, network_panels, set_log
+from ..drawing.codes import AXES, Look, appearance, cutoff_look, cutoff_name, network_looks
+from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, look_keys
+from ..drawing.style import FAINT, INK, WIDTH
 from ..points.choice import choose
-from ..points.series import ManySeries, Series, Sweep, gather_series, table_of
-from ..points.spread import Spread
+from ..points.point import Gathered, Point, split, table_of
+from ..points.series import QUANTITIES, Sweep, gather_series
+from ..points.spread import Spread, exactly
 
 OVER_NOISE = Sweep("noise_radius", places=("noise_radius_rule", "noise_norm", "delta"), follows=("temperature",))
 OVER_DELTA = Sweep("delta", places=("delta",), by=("transform", "cutoff", "interpolation"), follows=("temperature",))
@@ -47,10 +30,6 @@ def noise_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     Every row gives a point of G_f at its `noise_radius`. Where that is the average of ||tau x - x||, with delta swept
     and `noise_norm` not given, it gives a point of D_f too.
 
-    Args:
-        rows: Rows of a store or of its CSV export.
-        filters: Conditions that every row must pass, as in `store.select`.
-
     Raises:
         ValueError: If all rows have one norm; if rows differ in another setting, or those of a network in how it was
             trained; if a number has no logarithm.
@@ -62,29 +41,25 @@ def noise_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     >>> [(line["noise_radius"], line["G"]) for line in drawn.table]
     [(1.0, 0.5), (10.0, 0.5)]
     """
-    found = _curves(rows, filters, OVER_NOISE, "noise_norm: [1, 10, 100]")
-    series = {"G": found.series, "D": _along_deformations(found)}
-    drawn = [quantity for quantity in PANELS if series[quantity]]
-    looks = network_looks(models_of(found))
-    with house_style():
-        figure = Figure(figsize=(WIDTH * (1 if len(drawn) > 1 else 0.6), HEIGHT + 0.7 + KEYS), layout="constrained")
-        for panel, quantity in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn, strict=True):
-            for one in series[quantity]:
-                draw_line(panel, one, quantity, looks[one.label])
-            guide = _draw_slope(panel, series[quantity], quantity)
-            set_log_x(panel, [point for one in series[quantity] for point in one.points])
-            set_spans(panel, series[quantity], quantity, *guide)
+    points, setting, notes = _curves(rows, filters, OVER_NOISE, "noise_norm: [1, 10, 100]")
+    along = [point for point in points if point.at["noise_radius_rule"] != GIVEN]  # noise as large as deformations
+    drawn = {"G": points, **({"D": along} if along else {})}
+    looks = network_looks(split(points, "label"))
+    width = WIDTH * (1 if len(drawn) > 1 else 0.6)
+    with figure_of(HEIGHT + 0.7 + KEYS, 1, len(drawn), width=width, squeeze=False) as (figure, panels):
+        for panel, (quantity, own) in zip(panels[0], drawn.items(), strict=True):
+            for curve in split(own, "curve").values():
+                draw_points(panel, curve, "noise_radius", quantity, looks[curve[0].label])
+            guide = _draw_slope(panel, own, quantity)
+            set_log(panel, "x", own, "noise_radius")
+            set_log(panel, "y", own, quantity, more=guide)
             panel.set(xlabel=PANELS[quantity], ylabel=AXES[quantity])
-        draw_legend(figure, [*look_keys(looks), *line_keys(found.series)])
-    return Drawn(figure, table_of(found), found.notes, found.setting)
+        draw_legend(figure, [*look_keys(looks), *fresh_keys(points)])
+    return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
 
 
 def delta_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f against delta, a panel for each network and a colour for each cutoff (Fig. 3, left).
-
-    Args:
-        rows: Rows of a store or of its CSV export.
-        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If all rows have one delta; otherwise as for `noise_figure`.
@@ -95,65 +70,50 @@ def delta_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     >>> [(line["cutoff"], line["delta"], line["R"]) for line in drawn.table]
     [(3.0, 1.0, 0.5), (3.0, 2.0, 0.5)]
     """
-    found = _curves(rows, filters, OVER_DELTA, "delta: [0.3, 1, 3]")
-    models = models_of(found)
-    looks = _looks(found)
-    with house_style():
-        figure, panels = panels_of([*models], "displacement $\\delta$ (pixels)", AXES["R"])
-        for panel, series in zip(panels, models.values(), strict=True):
-            draw_unit(panel)
-            for one in series:
-                draw_line(panel, one, "R", looks[_kind(one)])
-        set_log_x(panels[0], [point for one in found.series for point in one.points])
-        set_spans(panels[0], found.series, "R", UNIT)
-        draw_legend(figure, [*look_keys(looks), *line_keys(found.series)])
-    return Drawn(figure, table_of(found), found.notes, found.setting)
+    points, setting, notes = _curves(rows, filters, OVER_DELTA, "delta: [0.3, 1, 3]")
+    looks = _looks(points)
+    with network_panels(points, "displacement $\\delta$ (pixels)", "R", x="delta") as (figure, panels):
+        for panel, own in panels:
+            for curve in split(own, "curve").values():
+                draw_points(panel, curve, "delta", "R", looks[_kind(curve[0])])
+        draw_legend(figure, [*look_keys(looks), *fresh_keys(points)])
+    return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
 
 
-def _curves(rows: Sequence[Row], filters: Sequence[str], sweep: Sweep, needed: str) -> ManySeries:
-    """Series over at least two x."""
+def _curves(rows: Sequence[Row], filters: Sequence[str], sweep: Sweep, needed: str) -> Gathered:
+    """Points over at least two x."""
     found = gather_series(choose(rows, filters), sweep)
-    values = {point.x for one in found.series for point in one.points}
+    values = split(found.points, str(sweep.x))
     if len(values) == 1:
         raise ValueError(
-            f"{sweep.x} is {values.pop():g} in all rows; a curve needs several, as of a sweep with {needed}"
+            f"{sweep.x} is {next(iter(values)):g} in all rows; a curve needs several, as of a sweep with {needed}"
         )
     return found
 
 
-def _kind(one: Series) -> str:
+def _kind(point: Point) -> str:
     """The kind of deformation, as the key of a figure says it."""
-    if one.by["transform"] != DIFFEO:
-        return str(one.by["transform"])
-    told = one.by["interpolation"] if one.by["interpolation"] not in (None, INTERPOLATIONS[0]) else ""
-    return f"$c$ = {one.by['cutoff']:g}" + (f", {told}" if told else "")
+    if point.at["transform"] != DIFFEO:
+        return str(point.at["transform"])
+    return cutoff_name(point.at["cutoff"], point.at["interpolation"])
 
 
-def _looks(found: ManySeries) -> dict[str, Look]:
+def _looks(points: Sequence[Point]) -> dict[str, Look]:
     """The look of each kind of deformation."""
-    kinds = {_kind(one): one.by for one in found.series}
+    kinds = {_kind(point): point.at for point in points}
     return {
-        kind: cutoff_look(by["cutoff"], by["interpolation"]) if by["transform"] == DIFFEO else appearance(place)
-        for place, (kind, by) in enumerate(kinds.items())
+        kind: cutoff_look(at["cutoff"], at["interpolation"]) if at["transform"] == DIFFEO else appearance(place)
+        for place, (kind, at) in enumerate(kinds.items())
     }
 
 
-def _along_deformations(found: ManySeries) -> list[Series]:
-    """The points whose noise is as large as the deformations are."""
-    parts = [
-        replace(one, points=[point for point in one.points if point.place["noise_radius_rule"] != GIVEN])
-        for one in found.series
-    ]
-    return [one for one in parts if one.points]
-
-
-def _draw_slope(panel: Axes, series: Sequence[Series], quantity: str) -> list[Spread]:
+def _draw_slope(panel: Axes, points: Sequence[Point], quantity: str) -> list[Spread]:
     """A triangle of slope 2 under the left end of the curves; returns its lower and upper end."""
-    points = [(point.x, getattr(point, quantity).value) for one in series for point in one.points if point.x]
-    start = min(x for x, _ in points)
-    lowest = min(y / x**SLOPE for x, y in points if x <= REACH * start)
+    at = [(point.at["noise_radius"], point[quantity].value) for point in points]
+    start = min(x for x, _ in at)
+    lowest = min(y / x**SLOPE for x, y in at if x <= REACH * start)
     bottom = lowest * start**SLOPE / BELOW
     end, top = start * REACH, bottom * REACH**SLOPE
     panel.plot([start, end, end, start], [bottom, bottom, top, bottom], color=FAINT, linewidth=0.7, gid="slope")
     panel.annotate(f"{SLOPE}", (end, (bottom * top) ** 0.5), (3, 0), textcoords="offset points", va="center", color=INK)
-    return [Spread(value, None, value, value) for value in (bottom, top)]
+    return [exactly(bottom), exactly(top)]

@@ -1,22 +1,18 @@
-"""R_f of every layer, before and after training (Fig. 14).
-
-A panel for each network. Bars are the standard deviation of the logarithm over seeds, or with one seed its own 95 %
-interval.
-"""
+"""R_f of every layer, before and after training, a panel for each network (Fig. 14)."""
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from matplotlib.axes import Axes
 
 from ...store import Row
-from ..drawing.codes import AXES, network_looks
-from ..drawing.lines import UNIT, Drawn, draw_line, draw_unit, line_keys, models_of, panels_of, set_spans
-from ..drawing.parts import draw_legend
-from ..drawing.style import SMALL, house_style
+from ..drawing.axes import network_panels
+from ..drawing.codes import network_looks
+from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys
+from ..drawing.style import SMALL
 from ..points.choice import Chosen, choose
-from ..points.series import Series, Sweep, gather_series, table_of
+from ..points.point import split, table_of
+from ..points.series import QUANTITIES, Sweep, gather_series
 
 MOST_NAMES, MOST_LETTERS = 18, 45  # of layers in a panel, and in one line below it
 OVER_LAYERS = Sweep("depth", places=("layer", "depth"))
@@ -25,9 +21,7 @@ OVER_LAYERS = Sweep("depth", places=("layer", "depth"))
 def depth_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f of each layer's output, layers in their order from the first one with weights to the last.
 
-    Args:
-        rows: Rows of a store's folder; its CSV export has no layers.
-        filters: Conditions that every row must pass, as in `store.select`.
+    A store's CSV export has no layers.
 
     Raises:
         ValueError: If no row has layers; if rows differ in a setting, or those of a network in how it was trained; if
@@ -40,32 +34,18 @@ def depth_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     >>> [(line["layer"], line["depth"], line["R"]) for line in drawn.table]
     [('conv', 0.0, 0.5), ('fc', 1.0, 0.5)]
     """
-    found = gather_series(_with_layers(choose(rows, filters)), OVER_LAYERS, unfold=layer_rows)
-    models = models_of(found)
-    looks = network_looks(models)
-    with house_style():
-        figure, panels = panels_of([*models], "layer, from the first to the last", AXES["R"], shared_x=False)
-        for panel, (label, series) in zip(panels, models.items(), strict=True):
-            draw_unit(panel)
-            names = _layers(series)
-            for one in series:
-                draw_line(panel, _in_order(one, names), "R", looks[label])
+    points, setting, notes = gather_series(_with_layers(choose(rows, filters)), OVER_LAYERS, unfold=layer_rows)
+    looks = network_looks(split(points, "label"))
+    with network_panels(points, "layer, from the first to the last", "R", shared_x=False) as (figure, panels):
+        for panel, own in panels:
+            depths = {str(point.at["layer"]): float(point.at["depth"]) for point in own}
+            names = sorted(depths, key=lambda name: depths[name])  # at equal depth in the order of the rows
+            for curve in split(own, "curve").values():
+                x = [names.index(str(point.at["layer"])) for point in curve]
+                draw_points(panel, curve, x, "R", looks[own[0].label])
             _name_layers(panel, names)
-        set_spans(panels[0], found.series, "R", UNIT)
-        draw_legend(figure, line_keys(found.series))
-    return Drawn(figure, table_of(found), found.notes, found.setting)
-
-
-def _layers(series: Sequence[Series]) -> list[str]:
-    """The layers of a network's series, by rising depth and else in the order of the rows."""
-    depths = {str(point.place["layer"]): float(point.x or 0.0) for one in series for point in one.points}
-    return sorted(depths, key=lambda name: depths[name])
-
-
-def _in_order(one: Series, names: Sequence[str]) -> Series:
-    """A series over the places of its layers: two layers of one depth stand beside each other."""
-    points = [replace(point, x=float(names.index(str(point.place["layer"])))) for point in one.points]
-    return replace(one, points=points)
+        draw_legend(figure, fresh_keys(points))
+    return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
 
 
 def _name_layers(panel: Axes, names: Sequence[str]) -> None:

@@ -4,17 +4,16 @@ from typing import Any
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from ...fields import DisplacementField, MaxEntropyEnsemble, deform
 from ...streams import StreamKeys
-from ..drawing.lines import Drawn
-from ..drawing.parts import draw_legend
-from ..drawing.style import ACCENT, FAINT, INK, WIDTH, house_style
+from ..drawing.axes import figure_of
+from ..drawing.lines import Drawn, draw_legend, key
+from ..drawing.parts import show_picture
+from ..drawing.style import ACCENT, FAINT, INK
 
 CUTOFF = 5
 TEMPERATURES = (2e-3, 3e-2)  # below and above T_max
@@ -22,6 +21,7 @@ SEED = 1
 PALETTE = ("#f4f1ea", "#0072b2", "#e69f00", "#009e73", "#cc79a7")
 HEIGHT = 2.85  # inches
 DOTS = dict(zip(TEMPERATURES, ("#56b4e9", ACCENT), strict=True))  # colours of the last panel
+ALLOWED, SMALL = "#d9efe2", "#bdbdbd"  # behind the tangents that do not turn round, and of small gradients
 EVERY = 4  # pixels between the points of the last panel
 REACH = 2.2  # of its axes
 
@@ -41,15 +41,17 @@ def folding(side: int) -> Drawn:
     fields = [
         MaxEntropyEnsemble(side, CUTOFF, temperature=t).sample(keys, dtype=torch.float64)[0] for t in TEMPERATURES
     ]
-    with house_style():
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-        panels = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.15])
-        _show(panels[0], image, "$T$ = 0")
+    with figure_of(HEIGHT, 1, 4, width_ratios=[1, 1, 1, 1.15]) as (figure, panels):
+        show_picture(panels[0], image, "$T$ = 0")
         for panel, field, t in zip(panels[1:], fields, TEMPERATURES, strict=False):
-            told = "folds" if bool(field.folds()) else "no fold"
-            _show(panel, deform(image, field), f"$T$ = {t:g}:\n{told}")
+            show_picture(panel, deform(image, field), f"$T$ = {t:g}:\n{'folds' if bool(field.folds()) else 'no fold'}")
         _draw_tangents(panels[3], fields)
-        draw_legend(figure, _keys())
+        style: dict[str, Any] = {"linestyle": "none", "markersize": 5}
+        dots = {**style, "marker": "o", "markersize": 3}
+        entries = [key(f"$u$\N{PRIME} at $T$ = {t:g}", color=colour, **dots) for t, colour in DOTS.items()]
+        entries += [key("$u$\N{PRIME}$ \\cdot u > 0$ (Eq. 12)", marker="s", color=ALLOWED, **style)]
+        entries += [key("$\\Vert\\nabla\\tau\\Vert_\\infty < 1$", marker="o", color=SMALL, **style)]
+        draw_legend(figure, entries)
     table = [line for field, t in zip(fields, TEMPERATURES, strict=True) for line in _tangent_lines(field, t)]
     return Drawn(figure, table, [], {"side": side, "cutoff": CUTOFF, "seed": SEED})
 
@@ -90,15 +92,9 @@ def _tangent_lines(field: DisplacementField, temperature: float) -> list[dict[st
     ]
 
 
-def _show(panel: Axes, image: Tensor, title: str) -> None:
-    panel.imshow(image.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest")
-    panel.set(xticks=[], yticks=[], title=title)
-    panel.spines[:].set_visible(False)
-
-
 def _draw_tangents(panel: Axes, fields: list[DisplacementField]) -> None:
-    panel.add_patch(Rectangle((0, -REACH), REACH + 1, 2 * REACH, color="#d9efe2", zorder=0))
-    panel.add_patch(Circle((1, 0), 1, color="#bdbdbd", zorder=0.5))
+    panel.add_patch(Rectangle((0, -REACH), REACH + 1, 2 * REACH, color=ALLOWED, zorder=0))
+    panel.add_patch(Circle((1, 0), 1, color=SMALL, zorder=0.5))
     for temperature, field in reversed(list(zip(TEMPERATURES, fields, strict=True))):
         along, across = tangents(field)[:, ::EVERY, ::EVERY].flatten(1).numpy()
         panel.plot(along, across, ".", color=DOTS[temperature], markersize=1.8, gid=f"T {temperature:g}")
@@ -108,13 +104,3 @@ def _draw_tangents(panel: Axes, fields: list[DisplacementField]) -> None:
     panel.axvline(0, color=FAINT, linewidth=0.5)
     panel.set(xlim=(-1.4, REACH + 1), ylim=(-REACH, REACH), aspect="equal")
     panel.set(xlabel="$u$\N{PRIME} along $u$", ylabel="$u$\N{PRIME} across $u$")
-
-
-def _keys() -> list[Line2D]:
-    style: dict[str, Any] = {"linestyle": "none", "markersize": 5}
-    dots = {**style, "marker": "o", "markersize": 3}
-    return [
-        *(Line2D([], [], color=colour, label=f"$u$\N{PRIME} at $T$ = {t:g}", **dots) for t, colour in DOTS.items()),
-        Line2D([], [], marker="s", color="#d9efe2", label="$u$\N{PRIME}$ \\cdot u > 0$ (Eq. 12)", **style),
-        Line2D([], [], marker="o", color="#bdbdbd", label="$\\Vert\\nabla\\tau\\Vert_\\infty < 1$", **style),
-    ]  # fmt: skip

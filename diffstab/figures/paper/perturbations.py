@@ -9,17 +9,16 @@ from typing import Any
 
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from torch import Tensor
 
 from ...fields import MaxEntropyEnsemble, deform
 from ...streams import StreamKeys, sphere_noise
+from ..drawing.axes import figure_of
 from ..drawing.codes import QUANTITIES as LOOKS
-from ..drawing.lines import Drawn
-from ..drawing.parts import draw_legend, photograph, show_picture
-from ..drawing.style import FAINT, INK, WIDTH, house_style
+from ..drawing.lines import Drawn, draw_legend, key
+from ..drawing.parts import photograph, show_picture
+from ..drawing.style import FAINT, INK
 
 SAMPLES = 200
 CUTOFF, DELTA = 3, 3.0  # the latter in pixels of a side of 128
@@ -48,29 +47,24 @@ def sphere_of_perturbations(side: int) -> Drawn:
     plane = torch.linalg.svd(units["deformation"] - units["deformation"].mean(0), full_matrices=False).Vh[:2]
     points = {kind: unit @ plane.T for kind, unit in units.items()}
     typical = int((norms - radius).abs().argmin())
-    shown = {kind: unit[typical].view(image.shape) * radius for kind, unit in units.items()}
-    with house_style():
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-        panels = figure.subplots(1, 4, width_ratios=[1.25, 1, 1, 1])
+    shown = {kind: image + unit[typical].view(image.shape) * radius for kind, unit in units.items()}
+    with figure_of(HEIGHT, 1, 4, width_ratios=[1.25, 1, 1, 1]) as (figure, panels):
         _draw_sphere(panels[0], points)
-        _draw_images(list(panels[1:]), image, shown)
+        show_picture(panels[1], image, "image $x$")
+        show_picture(panels[2], shown["deformation"], "deformed $\\tau x$")
+        show_picture(panels[3], shown["noise"], "with noise $x + \\eta$")
         style: dict[str, Any] = {"linestyle": "none", "markersize": 4}
         told = {"deformation": "deformations $\\tau x$", "noise": "noise $x + \\eta$"}
-        keys_ = [
-            Line2D([], [], color=KINDS[kind].colour, marker=KINDS[kind].marker, label=told[kind], **style)
-            for kind in told
-        ]
-        draw_legend(figure, keys_)
+        draw_legend(
+            figure, [key(told[kind], color=look.colour, marker=look.marker, **style) for kind, look in KINDS.items()]
+        )
     setting = {"side": side, "cutoff": CUTOFF, "delta": ensemble.delta, "samples": SAMPLES, "radius": radius}
-    return Drawn(figure, _table(points), [], {**setting, "relative_radius": radius / float(image.norm())})
-
-
-def _table(points: dict[str, Tensor]) -> list[dict[str, Any]]:
-    return [
+    table = [
         {"kind": kind, "x": float(x), "y": float(y), "share_in_plane": float(x**2 + y**2)}
         for kind, own in points.items()
         for x, y in own
     ]
+    return Drawn(figure, table, [], {**setting, "relative_radius": radius / float(image.norm())})
 
 
 def _draw_sphere(panel: Axes, points: dict[str, Tensor]) -> None:
@@ -87,9 +81,3 @@ def _draw_sphere(panel: Axes, points: dict[str, Tensor]) -> None:
     panel.annotate("$r$", (-0.85 * end, 0.85 * end), (4, 2), textcoords="offset points")
     panel.set(xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
     panel.set(xlabel="first direction / $r$", ylabel="second direction / $r$")
-
-
-def _draw_images(panels: list[Axes], image: Tensor, shown: dict[str, Tensor]) -> None:
-    show_picture(panels[0], image, "image $x$")
-    show_picture(panels[1], image + shown["deformation"], "deformed $\\tau x$")
-    show_picture(panels[2], image + shown["noise"], "with noise $x + \\eta$")

@@ -1,7 +1,6 @@
 """The (T, c) plane: where deformations are diffeomorphisms, and where they move pixels (Fig. 1)."""
 
 import string
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,20 +8,19 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from torch import Tensor
 
 from ...fields import MaxEntropyEnsemble, deform, largest_xi, temperature_range
 from ...results import tick_text
 from ...streams import StreamKeys
-from ..drawing.lines import Drawn
-from ..drawing.parts import draw_legend, photograph, show_picture
+from ..drawing.lines import Drawn, draw_legend, key
+from ..drawing.parts import photograph, show_picture
 from ..drawing.style import ACCENT, INK, SMALL, WIDTH, house_style
 
 CUTOFFS = (2, 2.5, 3, 4, 5, 6, 7, 8.5, 10, 12, 15, 20)
 TICKS = (2, 3, 5, 7, 10, 15, 20)
 SAMPLED = (3, 7, 15)  # cutoffs of the samples
-DELTAS = (0.5, 1.0)  # of the lines, pixels
+DELTAS = {0.5: ":", 1.0: "--"}  # styles of the lines, by pixels
 SAMPLE_DELTAS = (1.0, 3.0, 9.0)  # pixels, at 128; in proportion to the side
 TEMPERATURES = 60  # along the axis
 RULE = "disk"
@@ -63,7 +61,9 @@ def phase_diagram(side: int) -> Drawn:
         panel.set_xlim(temperatures[0], temperatures[-1])
         panel.set_yticks(TICKS, labels=map(str, TICKS))
         panel.minorticks_off()
-        draw_legend(left, _keys())
+        keys = [key("$P$ = 1/2", color=BOUNDARY, linewidth=1.4)]
+        keys += [key(f"$\\delta$ = {tick_text(d)} px", color=INK, linestyle=style) for d, style in DELTAS.items()]
+        draw_legend(left, keys)
     table = [
         {"cutoff": c, "T": float(t), "delta": float((t / float(at_one[c])) ** 0.5), "probability": float(share[i, k])}
         for i, c in enumerate(CUTOFFS)
@@ -80,7 +80,7 @@ def _probability(side: int, cutoff: float, temperature: float) -> float:
 
 def _draw_lines(panel: Axes, at_one: dict[float, Any], limits: dict[float, tuple[float, float]]) -> None:
     panel.plot([limits[c][1] for c in CUTOFFS], CUTOFFS, color=BOUNDARY, linewidth=1.4, gid="boundary")
-    for delta, style in zip(DELTAS, (":", "--"), strict=True):
+    for delta, style in DELTAS.items():
         line = [float(at_one[c]) * delta**2 for c in CUTOFFS]
         panel.plot(line, CUTOFFS, color=INK, linestyle=style, linewidth=0.9, gid=f"delta {delta:g}")
 
@@ -112,11 +112,3 @@ def with_grid(image: Tensor) -> Tensor:
     step, thick = max(2, side * EVERY // 128), max(1, side * THICK // 128)
     on = (torch.arange(side) + step // 2) % step < thick
     return torch.where(on[:, None] | on[None], image + 0.5 * (1 - image), image)
-
-
-def _keys() -> Sequence[Line2D]:
-    return [
-        Line2D([], [], color=BOUNDARY, linewidth=1.4, label="$P$ = 1/2"),
-        Line2D([], [], color=INK, linestyle=":", label=f"$\\delta$ = {tick_text(DELTAS[0])} px"),
-        Line2D([], [], color=INK, linestyle="--", label=f"$\\delta$ = {tick_text(DELTAS[1])} px"),
-    ]

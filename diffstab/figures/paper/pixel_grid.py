@@ -5,16 +5,14 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from torch import Tensor
 
 from ...fields import deform
 from ...options import INTERPOLATIONS
+from ..drawing.axes import figure_of
 from ..drawing.codes import cutoff_look
-from ..drawing.lines import Drawn
-from ..drawing.parts import draw_legend
-from ..drawing.style import ACCENT, INK, WIDTH, house_style
+from ..drawing.lines import Drawn, draw_legend, key
+from ..drawing.style import ACCENT, INK
 
 STEPS = 24  # positions from one pixel to the next
 HEIGHT = 2.6  # inches
@@ -35,16 +33,15 @@ def pixel_grid(side: int) -> Drawn:
     image = torch.rand(1, side, side, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     surfaces = {name: between_pixels(image, name, STEPS) for name in INTERPOLATIONS}
     x = np.arange(surfaces["bilinear"].shape[-1]) / STEPS
-    with house_style():
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-        panels = figure.subplots(1, 3, width_ratios=[1, 1, 1.5])
+    with figure_of(HEIGHT, 1, 3, width_ratios=[1, 1, 1.5]) as (figure, panels):
         for panel, (name, surface) in zip(panels, surfaces.items(), strict=False):
             _show(panel, surface, image, name)
-        for name, surface in surfaces.items():
             panels[2].plot(x, surface[LINE * STEPS], color=COLOURS[name], gid=name)
-        panels[2].plot(range(side), image[0, LINE], "o", color=INK, markersize=4, gid="pixels", zorder=4)
+        dots: dict[str, Any] = {"color": INK, "marker": "o", "linestyle": "none", "markersize": 4}
+        panels[2].plot(range(side), image[0, LINE], gid="pixels", zorder=4, **dots)
         panels[2].set(xlabel=f"$x$ (pixels), at $y$ = {LINE}", ylabel="value of the image", xticks=range(side))
-        _draw_keys(figure)
+        lines = [key(name, color=colour) for name, colour in COLOURS.items()]
+        draw_legend(figure, [key("pixels", **dots), *lines])
     columns = {name: surface[LINE * STEPS].tolist() for name, surface in surfaces.items()}
     table = [{"x": float(x[k]), **{name: own[k] for name, own in columns.items()}} for k in range(len(x))]
     return Drawn(figure, table, [], {"side": side, "steps": STEPS})
@@ -78,8 +75,3 @@ def _show(panel: Axes, surface: Tensor, image: Tensor, name: str) -> None:
     panel.scatter(x, y, c=image.flatten().numpy(), clip_on=False, zorder=3, **style)
     panel.set(xticks=range(side), yticks=range(side), xlabel="$x$ (pixels)", ylabel="$y$ (pixels)", title=name)
     panel.spines[:].set_visible(False)
-
-
-def _draw_keys(figure: Figure) -> None:
-    lines = [Line2D([], [], color=colour, label=name) for name, colour in COLOURS.items()]
-    draw_legend(figure, [Line2D([], [], color=INK, marker="o", linestyle="none", markersize=4, label="pixels"), *lines])

@@ -6,27 +6,24 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from ...experiments.stripe import PLANES, stripes
 from ...options import FIRST_LOSS, STRIPE
-from ...results import set_log_axis
 from ...statistics import PowerLaw, fitted_power_law
-from ...store import Row, select
-from ..drawing.axes import span_of
+from ...store import Row
+from ..drawing.axes import figure_of, set_log
 from ..drawing.codes import AXES, Look, ordered_look
-from ..drawing.lines import Drawn, look_keys, marks
-from ..drawing.parts import draw_legend
-from ..drawing.style import ACCENT, FAINT, INK, WIDTH, house_style
+from ..drawing.lines import Drawn, draw_legend, draw_points, look_keys
+from ..drawing.style import ACCENT, FAINT, INK
+from ..points.choice import experiments
+from ..points.point import Point, points_of, table_of
 from ..points.setting import grouped
-from ..points.spread import Spread, columns_of, spread_of
 
 POINTS = 400  # of the left panel
 HEIGHT = 3.0  # inches
 CLASSES = {-1: Look(FAINT, "o"), 1: Look(ACCENT, "s")}
 SHARED = ("dimension", "width", "alpha", "noise_norm", "turn", "until_loss", "test_points")
-END = "end"
+P, END = "train_size", "end"
 FEWEST = 3  # values of P behind a power law
 
 
@@ -35,49 +32,34 @@ def stripe_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
     At the end of the flow, and at each loss that networks passed on the way.
 
-    Args:
-        rows: Rows of a store with `stripe` experiments.
-        filters: Conditions that every row must pass, as in `store.select`.
-
     Raises:
         ValueError: If there are no such rows, they differ in another setting, or have fewer than 3 values of P.
     """
-    own = [row for row in select(rows, filters) if row.get("kind") == STRIPE and row.get("status") == "done"]
-    setting = _setting(own)
+    own, setting = experiments(rows, filters, STRIPE, "{train_size: ...}", SHARED)
+    if len(grouped(own, P)) < FEWEST:
+        raise ValueError("the rows have fewer than 3 values of train_size; a power law needs more")
     stages = _stages(own)
     laws = {stage: _laws(at) for stage, at in stages.items()}
-    with house_style():
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-        panels = figure.subplots(1, 3, width_ratios=[1, 1.15, 1.15])
+    points = {stage: _points(at) for stage, at in stages.items()}
+    looks = {stage: ordered_look(place, len(stages)) for place, stage in enumerate(stages)}
+    with figure_of(HEIGHT, 1, 3, width_ratios=[1, 1.15, 1.15]) as (figure, panels):
         _draw_data(panels[0], setting["dimension"])
         for panel, quantity in zip(panels[1:], ("R", "error"), strict=True):
-            points = {stage: _points(at, quantity) for stage, at in stages.items()}
-            for place, (stage, spreads) in enumerate(points.items()):
-                look = ordered_look(place, len(points))
-                _draw_curve(panel, spreads, laws[stage][quantity], look, f"{quantity} {stage}")
-            set_log_axis(panel, "x", span_of([Spread(p, None, p, p) for at in points.values() for p in at]))
-            set_log_axis(
-                panel, "y", span_of([spread for own_points in points.values() for spread in own_points.values()])
-            )
-            panel.set_xlabel("training points $P$")
-        panels[1].set_ylabel(AXES["R"])
-        panels[2].set_ylabel(AXES["error"])
-        draw_legend(figure, _keys(stages, laws, setting))
-    table = [line for stage, at in stages.items() for line in _lines(stage, at, laws[stage])]
-    return Drawn(figure, table, _notes(own), setting)
-
-
-def _setting(rows: Sequence[Row]) -> dict[str, Any]:
-    if not rows:
-        raise ValueError(
-            "no stripe experiment is among the rows that pass the filters; sweep stripe: {train_size: ...}"
-        )
-    differing = [name for name in SHARED if len(grouped(rows, name)) > 1]
-    if differing:
-        raise ValueError(f"the rows differ in {', '.join(differing)}; choose one, as with --where {differing[0]}=...")
-    if len(grouped(rows, "train_size")) < FEWEST:
-        raise ValueError("the rows have fewer than 3 values of train_size; a power law needs more")
-    return {name: rows[0][name] for name in SHARED}
+            for stage, look in looks.items():
+                own_points, law, name = points[stage], laws[stage][quantity], f"{quantity} {stage}"
+                draw_points(panel, own_points, P, quantity, look, name=name, joined=False, zorder=2)
+                ends = np.array([own_points[0].at[P], own_points[-1].at[P]], dtype=np.float64)
+                panel.plot(ends, law.factor.value * ends**law.exponent.value, color=look.colour, linewidth=0.9)
+            everything = [point for at in points.values() for point in at]
+            set_log(panel, "x", everything, P)
+            set_log(panel, "y", everything, quantity)
+            panel.set(xlabel="training points $P$", ylabel=AXES[quantity])
+        keys = look_keys({f"class {label:+d}".replace("-", "−"): look for label, look in CLASSES.items()}, joined=False)
+        draw_legend(figure, [*keys, *look_keys({_told(stage, laws, setting): look for stage, look in looks.items()})])
+    table = [line for stage, at in stages.items() for line in _lines(stage, at, points[stage], laws[stage])]
+    late = sum(map(_is_late, own))
+    note = f"{late} of {len(own)} flows ran out of steps before the last loss and count until where they came"
+    return Drawn(figure, table, [note] if late else [], setting)
 
 
 def _stages(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -88,7 +70,7 @@ def _stages(rows: Sequence[Row]) -> dict[str, list[Row]]:
         for k in range(most)
     }
     stages = {**passed, END: [row for row in rows if not _is_late(row)]}
-    return {name: own for name, own in stages.items() if len(grouped(own, "train_size")) >= FEWEST}
+    return {name: own for name, own in stages.items() if len(grouped(own, P)) >= FEWEST}
 
 
 def _is_late(row: Row) -> bool:
@@ -96,16 +78,15 @@ def _is_late(row: Row) -> bool:
     return bool(row["loss"] > row["until_loss"] and not row["fitted"])
 
 
-def _points(rows: Sequence[Row], quantity: str) -> dict[int, Spread]:
+def _points(rows: Sequence[Row]) -> list[Point]:
     """Log-averages over seeds, by P."""
-    named = [{**row, "model": STRIPE, "weights_sha256": str(row["seed"])} for row in rows]
-    notes: list[str] = []
-    return {int(p): spread_of(own, quantity, notes) for p, own in sorted(grouped(named, "train_size").items())}
+    points = points_of([{**row, P: int(row[P])} for row in rows], [P], [], ("R", "R_mean", "error"))
+    return sorted(points, key=lambda point: int(point.at[P]))
 
 
 def _laws(rows: Sequence[Row]) -> dict[str, PowerLaw]:
     """Fitted over all networks."""
-    sizes = np.array([float(row["train_size"]) for row in rows])
+    sizes = np.array([float(row[P]) for row in rows])
     R = np.array([row["R"]["value"] for row in rows])
     errors = np.array([row["test_error"]["value"] or 0.5 / row["test_error"]["images"] for row in rows])
     return {"R": fitted_power_law(sizes, R), "error": fitted_power_law(sizes, errors)}
@@ -122,48 +103,26 @@ def _draw_data(panel: Axes, dimension: int) -> None:
     panel.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xlabel="informative direction", ylabel="one of the others")
 
 
-def _draw_curve(panel: Axes, spreads: Mapping[int, Spread], law: PowerLaw, look: Look, name: str) -> None:
-    for p, spread in spreads.items():
-        panel.errorbar(p, spread.value, yerr=spread.arms(), fmt="none", ecolor=look.colour, elinewidth=0.8)
-    values = [spread.value for spread in spreads.values()]
-    panel.plot(list(spreads), values, linestyle="none", gid=name, **marks(look, fresh=False))
-    ends = np.array([min(spreads), max(spreads)], dtype=np.float64)
-    panel.plot(ends, law.factor.value * ends**law.exponent.value, color=look.colour, linewidth=0.9)
+def _told(stage: str, laws: Mapping[str, dict[str, PowerLaw]], setting: Mapping[str, Any]) -> str:
+    """The entry of a stage in the key."""
+    b = laws[stage]["R"].exponent
+    loss = f"{setting['until_loss']:g}" if stage == END else stage
+    return f"loss {loss}: $R_f \\sim P^{{{b.value:.2f}}}$ ({b.low:.2f} to {b.high:.2f})".replace("-", "−")
 
 
-def _keys(
-    stages: Mapping[str, list[Row]], laws: Mapping[str, dict[str, PowerLaw]], setting: dict[str, Any]
-) -> list[Line2D]:
-    looks = {f"class {label:+d}".replace("-", "−"): look for label, look in CLASSES.items()}
-    keys = look_keys(looks, joined=False)
-    for place, stage in enumerate(stages):
-        b = laws[stage]["R"].exponent
-        loss = f"{setting['until_loss']:g}" if stage == END else stage
-        told = f"loss {loss}: $R_f \\sim P^{{{b.value:.2f}}}$ ({b.low:.2f} to {b.high:.2f})"
-        keys += look_keys({told.replace("-", "−"): ordered_look(place, len(stages))})
-    return keys
-
-
-def _lines(stage: str, rows: Sequence[Row], laws: Mapping[str, PowerLaw]) -> list[dict[str, Any]]:
-    found = {name: _points(rows, name) for name in ("R", "R_mean", "error")}
-    by_size = grouped(rows, "train_size")
+def _lines(
+    stage: str, rows: Sequence[Row], points: Sequence[Point], laws: Mapping[str, PowerLaw]
+) -> list[dict[str, Any]]:
+    by_size = grouped(rows, P)
     exponents = {
-        f"{name}_exponent{end}": getattr(laws[name].exponent, key)
+        f"{name}_exponent{end}": getattr(laws[name].exponent, part)
         for name in ("R", "error")
-        for end, key in (("", "value"), ("_low", "low"), ("_high", "high"))
+        for end, part in (("", "value"), ("_low", "low"), ("_high", "high"))
     }
     lines = []
-    for p in found["R"]:
-        own = by_size[p]
+    for line in table_of(points, ("R", "R_mean", "error")):
+        own = by_size[line[P]]
         alignment = float(np.exp(np.mean([np.log(row["alignment"]) for row in own])))
-        line: dict[str, Any] = {"stage": stage, "train_size": p, "seeds": len(own), "alignment": alignment}
-        for name, points in found.items():
-            line |= columns_of(name, points[p])
-        lines.append({**line, **exponents})
+        head = {"stage": stage, P: line[P], "seeds": len(own), "alignment": alignment}
+        lines.append({**head, **line, **head, **exponents})
     return lines
-
-
-def _notes(rows: Sequence[Row]) -> list[str]:
-    late = sum(map(_is_late, rows))
-    told = f"{late} of {len(rows)} flows ran out of steps before the last loss and count until where they came"
-    return [told] if late else []

@@ -1,26 +1,18 @@
 """R_f of networks under each transformation at one delta: a line for each, a colour and a marker for each network.
 
-Bars are the standard deviation of the logarithm over seeds, or with one seed its own 95 % interval. The paper has no
-such figure.
+The paper has no such figure.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from collections.abc import Sequence
 
 from ...options import DIFFEO, TRANSFORMS
-from ...results import set_log_axis
 from ...store import Row
-from ..drawing.axes import span_of
-from ..drawing.codes import AXES, Look, network_looks
-from ..drawing.lines import KEYS, UNIT, Drawn, look_keys, marks, models_of, name_of
-from ..drawing.parts import draw_legend
-from ..drawing.style import FAINT, INK, WIDTH, house_style
+from ..drawing.axes import KEYS, UNIT, draw_unit, figure_of, name_places, set_log
+from ..drawing.codes import AXES, network_looks
+from ..drawing.lines import Drawn, beside, draw_legend, draw_points, fresh_keys, look_keys
 from ..points.choice import choose
-from ..points.series import Point, Series, Sweep, gather_series, table_of
+from ..points.point import Point, split, table_of
+from ..points.series import QUANTITIES, Sweep, gather_series
 
 OVER_TRANSFORMATIONS = Sweep(None, places=("transform", "cutoff"), follows=("temperature",))
 NAMES = {
@@ -32,15 +24,10 @@ NAMES = {
 }
 HEIGHT, PER_LINE, PER_NETWORK = 0.45, 0.16, 0.13  # inches
 APART = 0.75  # share of a line's height that its networks take
-Kind = tuple[str, float | None]  # transformation and cutoff
 
 
 def transformations_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """R_f under each transformation, values at initialisation as open markers.
-
-    Args:
-        rows: Rows of a store or of its CSV export.
-        filters: Conditions that every row must pass, as in `store.select`.
 
     Raises:
         ValueError: If no measurement is left; if rows differ in another setting, such as delta, or those of a network
@@ -52,57 +39,33 @@ def transformations_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> 
     >>> [label.get_text() for label in drawn.figure.axes[0].get_yticklabels()]
     ['rotation', 'change of scale']
     """
-    found = gather_series(choose(rows, filters), OVER_TRANSFORMATIONS)
-    kinds = sorted({_kind(point) for one in found.series for point in one.points}, key=_order)
-    looks = network_looks(models_of(found))
-    with house_style():
-        height = HEIGHT + KEYS + len(kinds) * (PER_LINE + PER_NETWORK * len(looks))
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        panel = figure.subplots()
-        for one in found.series:
-            _draw_points(panel, one, kinds, looks)
-        _draw_frame(panel, kinds)
-        spreads = [point.R for one in found.series for point in one.points]
-        set_log_axis(panel, "x", span_of([*spreads, UNIT]))
-        delta = found.setting.get("delta")
-        panel.set_xlabel(AXES["R"] + (f" at $\\delta$ = {delta:g} px" if delta else ""))
-        keys = look_keys(looks, joined=False)
-        if any(one.fresh for one in found.series):
-            look = marks(Look(INK, "o"), fresh=True)
-            keys.append(Line2D([], [], linestyle="none", label="at initialisation", **look))
-        draw_legend(figure, keys)
-    return Drawn(figure, table_of(found), found.notes, found.setting)
+    points, setting, notes = gather_series(choose(rows, filters), OVER_TRANSFORMATIONS)
+    kinds = sorted(split(points, "transform", "cutoff"), key=_order)
+    looks = network_looks(split(points, "label"))
+    height = HEIGHT + KEYS + len(kinds) * (PER_LINE + PER_NETWORK * len(looks))
+    with figure_of(height) as (figure, panel):
+        for own in split(points, "curve").values():
+            label = own[0].label
+            draw_points(panel, own, "R", _heights(own, kinds, [*looks]), looks[label], joined=False)
+        several = len({cutoff for name, cutoff in kinds if name == DIFFEO}) > 1
+        told = [f", $c$ = {cutoff:g}" if several and cutoff is not None else "" for _, cutoff in kinds]
+        names = [NAMES.get(name, name) + more for (name, _), more in zip(kinds, told, strict=True)]
+        name_places(panel, "y", names, rules=True)
+        draw_unit(panel, "x")
+        set_log(panel, "x", points, "R", more=[UNIT])
+        panel.set_xlabel(AXES["R"] + (f" at $\\delta$ = {setting['delta']:g} px" if setting.get("delta") else ""))
+        draw_legend(figure, [*look_keys(looks, joined=False), *fresh_keys(points, joined=False)[-1:]])
+    return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
 
 
-def _kind(point: Point) -> Kind:
-    return point.place["transform"], point.place["cutoff"]
-
-
-def _order(kind: Kind) -> tuple[int, str, float]:
+def _order(kind: tuple[str, float | None]) -> tuple[int, str, float]:
     """Sorts the package's transformations in their order, then others by name, cutoffs rising."""
     name, cutoff = kind
     return TRANSFORMS.index(name) if name in TRANSFORMS else len(TRANSFORMS), name, cutoff or 0.0
 
 
-def _draw_points(panel: Axes, one: Series, kinds: Sequence[Kind], looks: Mapping[str, Look]) -> None:
+def _heights(points: Sequence[Point], kinds: Sequence[object], labels: Sequence[str]) -> list[float]:
     """One under the other: networks in each line, and there the one at initialisation with the trained one."""
-    place, look = list(looks).index(one.label), looks[one.label]
-    step = APART / len(looks)
-    offset = (place - (len(looks) - 1) / 2) * step + (step / 4 if one.fresh else -step / 4)
-    heights = [kinds.index(_kind(point)) + offset for point in one.points]
-    for y, point in zip(heights, one.points, strict=True):
-        panel.errorbar(point.R.value, y, xerr=point.R.arms(), fmt="none", ecolor=look.colour, elinewidth=0.8, zorder=2)
-    style: dict[str, Any] = {"linestyle": "none", "zorder": 3, **marks(look, one.fresh)}
-    panel.plot([point.R.value for point in one.points], heights, gid=name_of(one), **style)
-
-
-def _draw_frame(panel: Axes, kinds: Sequence[Kind]) -> None:
-    """The first line above, named at the left, a thin rule between two, and the line at R = 1."""
-    cutoffs = {cutoff for name, cutoff in kinds if name == DIFFEO}
-    told = {kind: f", $c$ = {kind[1]:g}" if len(cutoffs) > 1 and kind[1] is not None else "" for kind in kinds}
-    panel.set_yticks(range(len(kinds)), labels=[NAMES.get(kind[0], kind[0]) + told[kind] for kind in kinds])
-    panel.set_ylim(len(kinds) - 0.5, -0.5)
-    panel.tick_params(axis="y", length=0)
-    for place in range(1, len(kinds)):
-        panel.axhline(place - 0.5, color=FAINT, linewidth=0.3)
-    panel.axvline(1, color=FAINT, linewidth=0.6, zorder=1, gid="unit")
+    step = APART / len(labels)
+    offset = beside(labels.index(points[0].label), len(labels), APART) + step / (4 if points[0].fresh else -4)
+    return [kinds.index((point.at["transform"], point.at["cutoff"])) + offset for point in points]

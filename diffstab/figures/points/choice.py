@@ -1,11 +1,12 @@
 """Chooses the rows of a figure: measurements that pass the filters, after training and at initialisation."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...results import value_at
 from ...statistics import binomial_interval
 from ...store import DONE, FAILED, Row, is_measured, select
+from .setting import shared_by
 
 ALL_IMAGES = "test errors are those of the trainings, over all test images, not over the measured ones alone"
 
@@ -44,6 +45,28 @@ def choose(rows: Sequence[Row], filters: Sequence[str] = ()) -> Chosen:
     notes = [f"{failed} failed cells are left out"] if failed else []
     notes += [ALL_IMAGES] if replaced else []
     return Chosen(trained, fresh, notes, f"{len(passed)} of {len(rows)} rows that pass the filters")
+
+
+def of_sizes(chosen: Chosen) -> list[Row]:
+    """The trained networks that saw a part of their training set. Raises ValueError if there are none."""
+    sized = [row for row in chosen.trained if value_at(row, "training.train_size")]
+    if not sized:
+        raise ValueError(f"no training with train_size is among {chosen.told}; sweep train_size: [100, 1000, ...]")
+    return sized
+
+
+def experiments(
+    rows: Sequence[Row], filters: Sequence[str], kind: str, example: str, shared: Sequence[str]
+) -> tuple[list[Row], dict[str, Any]]:
+    """The rows of experiments of a kind as of networks whose seeds are theirs, and the values that they share.
+
+    Raises:
+        ValueError: If there are none, or they differ in a column of `shared`; the messages name the sweep `example`.
+    """
+    own = [row for row in select(rows, filters) if row.get("kind") == kind and row.get("status") == DONE]
+    if not own:
+        raise ValueError(f"no {kind} experiment is among the rows that pass the filters; sweep {kind}: {example}")
+    return [{**row, "model": kind, "weights_sha256": str(row["seed"])} for row in own], shared_by(own, shared)
 
 
 def _with_errors_of_trainings(rows: Sequence[Row]) -> tuple[list[Row], bool]:

@@ -1,18 +1,17 @@
 """The test error of networks against R_f, D_f and 1/G_f: correlations, power laws, beside the paper's values."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...statistics import LEVEL, Array, Interval, PowerLaw, correlation_interval, fitted_power_law
-from .networks import Network
-from .spread import Spread, columns_of
+from .point import Point, table_of
 
 QUANTITIES = ("R", "D", "1/G")
-SPREADS = {"test_error": "error", "D": "D", "G": "G", "R": "R", "R_init": "R_init"}  # columns of the CSV file
+COLUMNS = ("error", "D", "G", "R", "R_init")  # of the CSV file
 
 # Correlation of the logarithms with the test error: CIFAR10 in Figs. 5, 15 and 16, the others in Table 2, which has
 # that of G, the opposite of 1/G's.
@@ -41,26 +40,20 @@ class Relation:
     root_law: PowerLaw
 
 
-def quantity_of(network: Network, quantity: str) -> Spread:
-    """R, D or 1/G of a network."""
-    return network.G.inverse() if quantity == "1/G" else network.D if quantity == "D" else network.R
-
-
-def values_of(networks: Sequence[Network], quantity: str) -> Array:
-    """R, D or 1/G of each network, `[N]`."""
-    return np.array([quantity_of(network, quantity).value for network in networks])
-
-
-def relate(networks: Sequence[Network]) -> Relation:
+def relate(points: Sequence[Point]) -> Relation:
     """Correlations and power laws over networks.
 
     Raises:
         ValueError: If there are fewer than 3 networks, or a quantity is the same for all.
     """
-    error = np.array([network.error.value for network in networks])
-    found = {name: correlation_interval(error, values_of(networks, name)) for name in QUANTITIES}
-    R = values_of(networks, "R")
+    error, R = values_of(points, "error"), values_of(points, "R")
+    found = {name: correlation_interval(error, values_of(points, name)) for name in QUANTITIES}
     return Relation(found, fitted_power_law(R, error), fitted_power_law(R, error, exponent=0.5))
+
+
+def values_of(points: Iterable[Point], name: str) -> Array:
+    """A quantity of each point, `[N]`."""
+    return np.array([point[name].value for point in points])
 
 
 def paper_values(dataset: str) -> tuple[str, dict[str, float]] | None:
@@ -88,12 +81,6 @@ def plain(relation: Relation, dataset: str) -> dict[str, Any]:
     }
 
 
-def networks_table(networks: Sequence[Network]) -> list[dict[str, Any]]:
-    """The points as the lines of a table."""
-    lines = []
-    for network in networks:
-        line = {name: getattr(network, name) for name in ("name", "depth", "batch_norm", "skip", "seeds")}
-        for column, name in SPREADS.items():
-            line |= columns_of(column, getattr(network, name))
-        lines.append(line)
-    return lines
+def networks_table(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """Networks as the lines of a table."""
+    return table_of(points, COLUMNS, {"model": "name", "error": "test_error"})

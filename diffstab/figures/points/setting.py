@@ -1,6 +1,5 @@
 """Checks that rows may stand in one figure: one measuring setting, one way of training for a network's seeds."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -16,10 +15,15 @@ KINDS = ("train", "pretrained", "init")  # of weights; others are paths of check
 
 def grouped(rows: Iterable[Row], column: str) -> dict[Any, list[Row]]:
     """Rows by what stands in a column, in their order."""
-    found: dict[Any, list[Row]] = defaultdict(list)
+    return {place: own for (place,), own in together(rows, [column]).items()}
+
+
+def together(rows: Iterable[Row], columns: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
+    """Rows by what stands in several columns of their setting, in their order."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        found[value_at(row, column)].append(row)
-    return dict(found)
+        found.setdefault(tuple(setting_at(row, column) for column in columns), []).append(row)
+    return found
 
 
 def setting_of(row: Row) -> dict[str, Any]:
@@ -80,28 +84,41 @@ def refuse_several_settings(rows: Sequence[Row], swept: Collection[str] = ()) ->
     found["batch_norm"] = [value for value in found["batch_norm"] if value != WITHOUT]
     taught = [row for row in rows if row.get("training")]
     found |= {column: _distinct(column, taught) for column in TASK if column not in swept}
-    differing = {column: values for column, values in found.items() if len(values) > 1}
-    if differing:
-        told = "; ".join(f"{column} is {_listed(values)}" for column, values in differing.items())
-        raise ValueError(f"the rows are under several settings: {told}; choose one with {_filter(differing)}")
+    _refuse(found, "the rows are under several settings")
 
 
-def refuse_several_trainings(name: str, rows: Sequence[Row]) -> None:
-    """Raises ValueError, with the columns in which they differ, if a network's seeds were not trained alike."""
-    columns = dict.fromkeys(column for row in rows for column in flat({"training": row.get("training", {})}))
-    found = {"weights": [row["weights"] if row["weights"] in KINDS else CHECKPOINT for row in rows]}
-    found |= {column: [value_at(row, column) for row in rows] for column in columns if column not in SEED_BY_SEED}
+def refuse_mixed(rows: Sequence[Row], swept: Collection[str] = (), trainings: Sequence[str] = ()) -> None:
+    """Raises ValueError if rows are under several settings, or the seeds of a network were not trained alike.
+
+    Args:
+        rows: Rows after training.
+        swept: Columns in which the rows may differ.
+        trainings: Columns that tell the ways apart in which a network was trained.
+    """
+    refuse_several_settings(rows, swept)
+    for name, own in together(rows, ("model", *trainings)).items():
+        options = dict.fromkeys(column for row in own for column in flat({"training": row.get("training", {})}))
+        found = {"weights": [row["weights"] if row["weights"] in KINDS else CHECKPOINT for row in own]}
+        found |= {column: [value_at(row, column) for row in own] for column in options if column not in SEED_BY_SEED}
+        _refuse(found, f"{', '.join(map(str, name))!r} was trained in several ways")
+
+
+def _refuse(found: dict[str, list[Any]], fault: str) -> None:
+    """Raises ValueError if a column has several values; delta says more to people than the temperature it gives."""
     differing = {column: values for column in found if len(values := list(dict.fromkeys(found[column]))) > 1}
     if differing:
         told = "; ".join(f"{column} is {_listed(values)}" for column, values in differing.items())
-        raise ValueError(f"{name!r} was trained in several ways: {told}; choose one with {_filter(differing)}")
+        column = "delta" if "delta" in differing else next(iter(differing))
+        value = _text(next(value for value in differing[column] if value != CHECKPOINT))
+        raise ValueError(f"{fault}: {told}; choose one with a filter such as {column}={value} (--where)")
 
 
-def _filter(differing: dict[str, list[Any]]) -> str:
-    """A filter that would do; delta says more to people than the temperature that follows from it."""
-    column = "delta" if "delta" in differing else next(iter(differing))
-    value = next(value for value in differing[column] if value != CHECKPOINT)
-    return f"a filter such as {column}={_text(value)} (--where)"
+def shared_by(rows: Sequence[Row], columns: Sequence[str], what: str = "rows") -> dict[str, Any]:
+    """The values of columns in which rows must not differ. Raises ValueError if they do."""
+    differing = [name for name in columns if len(grouped(rows, name)) > 1]
+    if differing:
+        raise ValueError(f"the {what} differ in {', '.join(differing)}; choose one, as with --where {differing[0]}=...")
+    return {name: rows[0].get(name) for name in columns}
 
 
 def _listed(values: Sequence[Any]) -> str:

@@ -46,6 +46,11 @@ class Spread(NamedTuple):
         return np.array([[self.value - self.low], [high - self.value]]).clip(0)
 
 
+def exactly(value: float) -> Spread:
+    """A number without an error bar."""
+    return Spread(value, None, value, value)
+
+
 def columns_of(name: str, spread: Spread | None) -> dict[str, float | None]:
     """A spread as columns of a table; without one they stand empty.
 
