@@ -28,6 +28,7 @@ IMAGE_NAMES = ("pixel_values", "image", "images", "img")  # keys of a dict batch
 LABEL_NAMES = ("labels", "label", "targets", "target")
 Images = Tensor | Dataset[Any] | Iterable[Any]
 Batches = Callable[[], Iterator[Batch]]
+Radius = Callable[[Batch], Tensor]  # noise norms ||eta|| of a batch's images, `[B, draws]`
 
 
 def as_batches(

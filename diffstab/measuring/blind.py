@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..checks import some
 from .batches import Batch
-from .forward import flat, network_output
+from .forward import flat_output, network_output
 from .modules import modules_in
 from .network_state import Network
 from .setup import Setup
@@ -54,7 +54,7 @@ def blind_part(model: Network, batch: Batch, setup: Setup) -> Blind | None:
         if not bool(unseen.any()):
             return Blind(1.0)
     there = images + noise()
-    before, after = (flat(network_output(model, one, setup)[0]) for one in (there, there + unseen * noise()))
+    before, after = (flat_output(model, one, setup) for one in (there, there + unseen * noise()))
     if bool((before != after).any()) or bool(unseen.all()):
         return None
     return Blind(1 - float(unseen.double().mean()), _described(model, unseen))

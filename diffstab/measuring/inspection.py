@@ -19,7 +19,7 @@ from ..precision import sent
 from ..statistics import Array
 from .batches import Batch
 from .blind import Blind, blind_part
-from .forward import flat, network_output
+from .forward import flat_output
 from .memory import Memory
 from .modules import is_compiled
 from .network_state import Network
@@ -101,12 +101,12 @@ def _run_again(model: Network, batch: Batch, setup: Setup, measured: Mapping[int
     """
     images = setup.base(setup.placed(batch))
     with nullcontext() if is_compiled(model) else _Precisions() as seen:
-        found = flat(network_output(model, images, setup)[0])
+        found = flat_output(model, images, setup)
     keys = [key for key in batch.keys.tolist() if key != BESIDE]  # which come first
     before = sent(torch.from_numpy(np.stack([measured[key] for key in keys])), found.device)
     share, lowered = _difference(found[: len(keys)], before), setup.settings.amp
     if share > SAME_WITHIN or lowered:
-        own = _difference(found, flat(network_output(model, images, setup)[0]))
+        own = _difference(found, flat_output(model, images, setup))
         alone = setup.layers is None and alike and not lowered  # nothing differs from what was measured
         if max(own, share if alone else 0.0) > SAME_WITHIN:
             raise ValueError(
@@ -127,7 +127,7 @@ def _tell_mixing(model: Network, images: Tensor, share: float, setup: Setup) -> 
     """
     if setup.layers is None:
         others = images.flip(-1), images.flip(-2).roll(1, 0) / 2
-        both = [flat(network_output(model, torch.cat([images, one]), setup)[0])[: len(images)] for one in others]
+        both = [flat_output(model, torch.cat([images, one]), setup)[: len(images)] for one in others]
         if share > MUCH or _difference(*both) > LIKE * share:
             raise MixesImagesError(share)
         return

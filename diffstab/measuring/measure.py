@@ -31,7 +31,7 @@ from ..processes import ALONE, Processes, taking_turns
 from ..results import StabilityResult
 from ..statistics import Statistic
 from ..streams import choose, untouched_global_state
-from .assemble import assemble
+from .assemble import LabelOutputs, assemble
 from .batches import Batches, Images, as_batches
 from .given_images import as_images, image_size
 from .layers.names import layers_meant
@@ -41,7 +41,7 @@ from .network_state import Network, batch_norms, place_and_precision
 from .notes import progress_bar, tell
 from .passes import two_passes
 from .second_pass import Progress
-from .setup import LabelOutputs, Setup
+from .setup import Setup
 
 
 @taking_turns()
@@ -177,7 +177,7 @@ def measure(
     if settings.layers is not None:
         model = plain(model)
         meant = layers_meant(model, settings.layers)
-    setup = Setup(transformation, settings, rules, statistic, place, dtype, label_outputs, meant)
+    setup = Setup(transformation, settings, rules, statistic, place, dtype, meant)
     _check(model, setup, own_device)
     batches = _batches_of(images, setup, processes, labels=labels, indices=indices, workers=workers)
     with (
@@ -187,7 +187,7 @@ def measure(
         torch.no_grad(),
     ):
         found = two_passes(model, batches, setup, processes, note or _warn, told)
-    result = assemble(model, images, found, start, note or _warn)
+    result = assemble(model, images, found, label_outputs, start, note or _warn)
     if processes.first:
         tell(found, result, images, note or _warn)
     return result if name is None else replace(result, model=name)

@@ -44,7 +44,8 @@ def layer_profile(
     found = _measured(changes, raw, exponents, estimates, setup)
     _tell_skipped(changes, setup, note)
     if setup.settings.layers in (AUTO, ALL) and not any(layer.is_output for layer in found):
-        found.append(_layer(OUTPUT, 1.0, estimates, raw.outputs.shape[1:], is_output=True))
+        shape = raw.outputs.shape[1:]
+        found.append(LayerStability(OUTPUT, 1.0, **estimates, shape=shape, part=None, is_output=True))
     return tuple(found), changes.values(raw.indices.tolist(), exponents)
 
 
@@ -75,14 +76,8 @@ def _measured(
         except ValueError as error:
             changes.leave_out(layer.name, str(error).replace("the network's output", "its output"))
             continue
-        found.append(_layer(layer.name, depth, numbers, layer.shape, part=layer.part, is_output=own))
+        found.append(LayerStability(layer.name, depth, **numbers, shape=layer.shape, part=layer.part, is_output=own))
     return found
-
-
-def _layer(
-    name: str, depth: float, numbers: dict[str, Interval], shape: tuple[int, ...], **more: Any
-) -> LayerStability:
-    return LayerStability(name, depth, numbers["D"], numbers["G"], numbers["R"], shape, **more)
 
 
 def _tell_skipped(changes: LayerChanges, setup: Setup, note: Note) -> None:
