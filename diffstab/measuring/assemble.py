@@ -80,7 +80,7 @@ def _what_ran(raw: RawValues, second: SecondPass, setup: Setup, images: Images) 
         "output": second.output,
         "precision": setup.precision if found.lowered is None or setup.settings.amp else f"mixed-{found.lowered}",
         "mixes_images": setup.mixes,
-        "input_seen": None if found.blind is None else found.blind.share,
+        "input_seen": found.seen,
     }
 
 

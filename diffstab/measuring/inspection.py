@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves
 from ..precision import sent
 from ..statistics import Array
 from .batches import Batch
-from .blind import Blind, blind_part
+from .blind import blind_part
 from .forward import flat_output
 from .memory import Memory
 from .modules import is_compiled
@@ -34,16 +34,11 @@ QUANTISED = (torch.quint8, torch.qint8)
 BESIDE = -1  # index of an image that only fills the batch
 
 
+@dataclass(eq=False)
 class MixesImagesError(Exception):
-    """An image's output depends on the other images of its batch.
+    """An image's output depends on the other images of its batch, by `share` of its norm."""
 
-    Attributes:
-        share: Change of the output, relative to its norm.
-    """
-
-    def __init__(self, share: float) -> None:
-        super().__init__(share)
-        self.share = share
+    share: float
 
 
 @dataclass(frozen=True)
@@ -52,11 +47,13 @@ class Inspected:
 
     Attributes:
         lowered: Lowest precision below the measurement's in which an operation ran, such as `bfloat16`; None for none.
-        blind: Part of the input that never reaches the output; None if it is unknown.
+        seen: Share of the input's values that reach the output, 0 to 1; None if it is unknown.
+        ignored: Description of the others; empty if there are none.
     """
 
     lowered: str | None = None
-    blind: Blind | None = None
+    seen: float | None = None
+    ignored: str = ""
 
 
 def inspect(
@@ -82,7 +79,7 @@ def inspect(
         (lowered, *_) = memory.run(lambda one: _run_again(model, one, setup, measured, alike=whole), part)
     except (RuntimeError, AssertionError):  # a network may be made for one size of batch
         (lowered, *_) = memory.run(lambda one: _run_again(model, one, setup, measured, alike=True), batch)
-    return Inspected(lowered, blind_part(model, batch, setup))
+    return Inspected(lowered, *blind_part(model, batch, setup))
 
 
 def _in_other_company(batch: Batch) -> Batch:

@@ -5,6 +5,7 @@ G and R need this growth. It comes from running a few images again with larger n
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -61,17 +62,13 @@ class RaisedNoise:
 
     def run(self, model: Network, setup: Setup, memory: Memory, radius: Radius) -> Raised:
         """Returns b at the noise norm and at the larger one; empty if no image was wanted, or none can be run."""
-        if self.first is None:
+        if self.first is None or (self.wanted is not None and not self.kept):
             return {}
-        if self.wanted is None:
-            return self._run(self.first, model, setup, memory, radius)
-        if not self.kept:
-            return {}
-        chosen = Batch(*(torch.cat(column) for column in zip(*self.kept, strict=True)))
-        try:
-            return self._run(chosen, model, setup, memory, radius)
-        except (RuntimeError, AssertionError):  # a network may be made for one size of batch
-            return self._run(self.first, model, setup, memory, radius)
+        if self.kept:
+            chosen = Batch(*(torch.cat(column) for column in zip(*self.kept, strict=True)))
+            with suppress(RuntimeError, AssertionError):  # a network may be made for one size of batch
+                return self._run(chosen, model, setup, memory, radius)
+        return self._run(self.first, model, setup, memory, radius)
 
     def _run(self, batch: Batch, model: Network, setup: Setup, memory: Memory, radius: Radius) -> Raised:
         work = self._of_output if setup.layers is None else _of_layers

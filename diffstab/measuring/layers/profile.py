@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...checks import some
 from ...options import ALL, AUTO
 from ...results import LayerStability, LayerValues, RawValues
 from ...statistics import Interval
@@ -92,8 +93,7 @@ def _tell_skipped(changes: LayerChanges, setup: Setup, note: Note) -> None:
         raise ValueError(f"no layer can be measured ({told}); choose others, or auto")
     for why in dict.fromkeys(skipped.values()):
         names = [name for name, own in skipped.items() if own == why]
-        more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
-        note(f"layers without numbers: {', '.join(names[:MOST_TOLD])}{more}: {why}")
+        note(f"layers without numbers: {some(names, MOST_TOLD)}: {why}")
 
 
 def relative_depths(matrices: Sequence[int], total: int) -> list[float]:
