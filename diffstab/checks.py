@@ -191,15 +191,15 @@ def in_short(error: BaseException) -> str:
     return " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]]).rstrip(":")
 
 
-def some(names: Iterable[str]) -> str:
-    """Lists the first 3 names and counts the others.
+def some(names: Iterable[str], most: int = SHOWN) -> str:
+    """Lists the first names, at most 3 or `most`, and counts the others.
 
     >>> some(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
     listed = list(names)
-    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-    return ", ".join(listed[:SHOWN]) + more
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
 
 
 def escaped(text: str, keep: str = "") -> str:

@@ -3,6 +3,7 @@
 Opening a pipe could wait forever, and a device has no end. Links are followed for reading, never for writing.
 """
 
+import hashlib
 import os
 import stat
 from io import BufferedReader
@@ -81,6 +82,12 @@ def read_bytes(path: str | Path, *, most: int) -> bytes:
     if len(content) > most:
         raise ValueError(f"{str(path)!r} has more than {most:,} bytes, which is the most allowed")
     return content
+
+
+def file_sha256(path: str | Path, *, most: int | None = None) -> str:
+    """Hexadecimal sha256 of a regular file. Raises the errors of `open_regular`."""
+    with open_regular(path, most=most) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_text(path: str | Path, *, most: int, encoding: str = "utf-8") -> str:

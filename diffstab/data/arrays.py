@@ -16,12 +16,23 @@ from .layout import found_in, read_or_fetch, root_of
 from .preprocessing import Preprocessing
 from .raw import ArrayImages
 
-STATISTICS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {  # mean and standard deviation of all pixels
-    "mnist": ((0.1307,), (0.3081,)),
-    "fashionmnist": ((0.2860,), (0.3530,)),
-    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
-    "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
-    "svhn": ((0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)),
+
+class Known(NamedTuple):
+    """A data set that torchvision reads: its class there, and mean and standard deviation of all pixels."""
+
+    kind: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: int = 10
+
+
+# 28 x 28 pixels in gray or 32 x 32 in colour; the numbers of train, test and SVHN's extra images
+KNOWN = {
+    "mnist": Known("MNIST", (0.1307,), (0.3081,)),  # handwritten digits: 60,000 and 10,000
+    "fashionmnist": Known("FashionMNIST", (0.2860,), (0.3530,)),  # clothes: 60,000 and 10,000
+    "cifar10": Known("CIFAR10", (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),  # objects: 50,000 and 10,000
+    "cifar100": Known("CIFAR100", (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), 100),  # objects, fine labels
+    "svhn": Known("SVHN", (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)),  # digits: 73,257, 26,032 and 531,131
 }
 SIDES = {1: (28, 28), 3: (32, 32)}  # height and width of the images, by their number of channels
 
@@ -36,61 +47,13 @@ class Files(NamedTuple):
 
 def preprocessing_of(name: str) -> Preprocessing:
     """Preprocessing for networks trained on one of these data sets: no resizing, mean and deviation of all pixels."""
-    mean, std = STATISTICS[name]
-    return Preprocessing(size=SIDES[len(mean)], mean=mean, std=std, source=name)
+    known = KNOWN[name]
+    return Preprocessing(size=SIDES[len(known.mean)], mean=known.mean, std=known.std, source=name)
 
 
-def mnist(split: str, data_dir: Path, download: bool) -> ArrayImages:
-    """Handwritten digits: 60,000 train and 10,000 test images, 28 x 28, gray."""
-    from torchvision.datasets import MNIST
-
-    return _idx("mnist", MNIST, split, data_dir, download)
-
-
-def fashionmnist(split: str, data_dir: Path, download: bool) -> ArrayImages:
-    """Clothes in ten classes: 60,000 train and 10,000 test images, 28 x 28, gray."""
-    from torchvision.datasets import FashionMNIST
-
-    return _idx("fashionmnist", FashionMNIST, split, data_dir, download)
-
-
-def cifar10(split: str, data_dir: Path, download: bool) -> ArrayImages:
-    """Animals and vehicles in ten classes: 50,000 train and 10,000 test images, 32 x 32, in colour."""
-    from torchvision.datasets import CIFAR10
-
-    return _cifar("cifar10", CIFAR10, 10, split, data_dir, download)
-
-
-def cifar100(split: str, data_dir: Path, download: bool) -> ArrayImages:
-    """A hundred classes (CIFAR's fine labels): 50,000 train and 10,000 test images, 32 x 32, in colour."""
-    from torchvision.datasets import CIFAR100
-
-    return _cifar("cifar100", CIFAR100, 100, split, data_dir, download)
-
-
-def svhn(split: str, data_dir: Path, download: bool) -> ArrayImages:
-    """House numbers' digits: 73,257 train, 26,032 test and 531,131 extra images, 32 x 32, in colour."""
-    from torchvision.datasets import SVHN
-
-    split = split_of("svhn", split, ("train", "test", "extra"))
-    try:
-        import_module("scipy.io")
-    except ImportError as error:
-        raise ValueError("the data set svhn needs the package scipy: pip install 'diffstab[svhn]'") from error
-    _, file, checksum = SVHN.split_list[split]
-    data = _read(
-        f"svhn/{split}",
-        Files("", {file: checksum}),
-        lambda root, fetch: SVHN(root, split=split, download=fetch),
-        data_dir,
-        download,
-    )
-    return _images("svhn", split, data.data.transpose(0, 2, 3, 1), data.labels, 10)
-
-
-def _idx(name: str, kind: Any, split: str, data_dir: Path, download: bool) -> ArrayImages:
+def idx(name: str, split: str, data_dir: Path, download: bool) -> ArrayImages:
     """Reads MNIST's or FashionMNIST's files from torchvision's folder or `data_dir`; torchvision downloads them."""
-    split = split_of(name, split, ("train", "test"))
+    split, kind = split_of(name, split, ("train", "test")), _kind(name)
     title, inner = f"{name}/{split}", f"{kind.__name__}/raw"
     root = root_of(data_dir, inner)
 
@@ -102,20 +65,40 @@ def _idx(name: str, kind: Any, split: str, data_dir: Path, download: bool) -> Ar
 
     fetch = (lambda folder: kind(folder, download=True)) if download else None
     pixels, labels = read_or_fetch(name, root, read, fetch, [f"{inner}/{file}" for file, _ in kind.resources])
-    return _images(name, split, pixels, labels.astype(np.int64), 10, kind.classes)
+    return _images(name, split, pixels, labels, kind.classes)
 
 
-def _cifar(name: str, kind: Any, classes: int, split: str, data_dir: Path, download: bool) -> ArrayImages:
-    split = split_of(name, split, ("train", "test"))
+def cifar(name: str, split: str, data_dir: Path, download: bool) -> ArrayImages:
+    """Reads CIFAR's Python files."""
+    split, kind = split_of(name, split, ("train", "test")), _kind(name)
     checksums = dict([*kind.train_list, *kind.test_list, (kind.meta["filename"], kind.meta["md5"])])
-    data = _read(
-        f"{name}/{split}",
-        Files(kind.base_folder, checksums, (kind.filename,)),
-        lambda root, fetch: kind(root, train=split == "train", download=fetch),
-        data_dir,
-        download,
-    )
-    return _images(name, split, data.data, data.targets, classes, data.classes)
+    files = Files(kind.base_folder, checksums, (kind.filename,))
+
+    def make(root: Path, fetch: bool) -> Any:
+        return kind(root, train=split == "train", download=fetch)
+
+    data = _read(f"{name}/{split}", files, make, data_dir, download)
+    return _images(name, split, data.data, data.targets, data.classes)
+
+
+def svhn(name: str, split: str, data_dir: Path, download: bool) -> ArrayImages:
+    """Reads SVHN's Matlab files, which needs scipy."""
+    split, kind = split_of(name, split, ("train", "test", "extra")), _kind(name)
+    try:
+        import_module("scipy.io")
+    except ImportError as error:
+        raise ValueError("the data set svhn needs the package scipy: pip install 'diffstab[svhn]'") from error
+    _, file, checksum = kind.split_list[split]
+
+    def make(root: Path, fetch: bool) -> Any:
+        return kind(root, split=split, download=fetch)
+
+    data = _read(f"{name}/{split}", Files("", {file: checksum}), make, data_dir, download)
+    return _images(name, split, data.data.transpose(0, 2, 3, 1), data.labels)
+
+
+def _kind(name: str) -> Any:
+    return getattr(import_module("torchvision.datasets"), KNOWN[name].kind)
 
 
 def _read(title: str, files: Files, make: Callable[[Path, bool], Any], data_dir: Path, download: bool) -> Any:
@@ -150,16 +133,9 @@ def _fault(files: Files, root: Path, error: Exception) -> str:
     return f"the files in {str(folder)!r} are damaged ({reason(error)}); get the complete files"
 
 
-def _images(
-    name: str,
-    split: str,
-    pixels: NDArray[np.uint8],
-    labels: Sequence[int] | NDArray[np.int64],
-    classes: int,
-    class_names: Sequence[str] = (),
-) -> ArrayImages:
+def _images(name: str, split: str, pixels: NDArray[np.uint8], labels: Any, names: Sequence[str] = ()) -> ArrayImages:
     usual = preprocessing_of(name)
     if pixels.shape[1:3] != usual.size:
         sides = " x ".join(map(str, pixels.shape[1:3]))
         raise ValueError(f"{name}/{split} has images of {sides} pixels; {name}'s are {usual.size[0]} x {usual.size[1]}")
-    return ArrayImages(name, split, pixels, labels, classes, usual, class_names)
+    return ArrayImages(name, split, labels, KNOWN[name].classes, usual, names, pixels=pixels)

@@ -28,7 +28,7 @@ def mnist5k(split: str) -> RawImages:
     per_class = len(labels) // 10
     chosen = (rank >= per_class - TEST_PER_CLASS) == (split == "test")
     usual = replace(preprocessing_of("mnist"), source="mnist5k")
-    return ArrayImages("mnist5k", split, pixels[chosen], labels[chosen], 10, usual)
+    return ArrayImages("mnist5k", split, labels[chosen], 10, usual, pixels=pixels[chosen])
 
 
 def photos(split: str) -> RawImages:

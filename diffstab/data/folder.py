@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from .files import IMG_EXTENSIONS, LeftOut, folders_of, image_files, read_image
 from .images import IMAGENET_STATISTICS
 from .preprocessing import Preprocessing
@@ -55,13 +57,13 @@ def images_under(name: str, split: str | None, root: Path, left: LeftOut, notes:
     return FileImages(
         name,
         split,
-        paths,
-        labels,
+        np.array(labels),
         len(classes),
         _usual(name, read_image(paths[0]).size),
         [one.name for one in classes],
+        notes=(*notes, *left.notes(classes=len(classes))),
+        files=paths,
         place=root,
-        notes=[*notes, *left.notes(classes=len(classes))],
     )
 
 

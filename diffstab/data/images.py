@@ -75,7 +75,7 @@ class PreparedImageSet(ImageSet):
 
     def __init__(self, raw: RawImages, preprocessing: Preprocessing) -> None:
         self.name, self.split = raw.name, raw.split
-        self.classes, self.class_names = raw.classes, raw.class_names
+        self.classes, self.class_names = raw.classes, tuple(raw.class_names)
         self.contents, self.notes = raw.contents, raw.notes
         self.raw, self.preprocessing, self.shape = raw, preprocessing, preprocessing.shape
 

@@ -1,10 +1,11 @@
 """Data sets by name: items are `(image, label)`, the image float32 `[C, H, W]` in the network's input space."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ..options import EMBEDDED, dataset_named, split_named
-from .arrays import cifar10, cifar100, fashionmnist, mnist, svhn
+from .arrays import cifar, idx, svhn
 from .embedded import mnist5k, photos
 from .folder import folder
 from .images import ImageSet, image_set
@@ -14,11 +15,9 @@ from .raw import RawImages
 
 EMBEDDED_SETS = {"mnist5k": mnist5k, "photos": photos}
 STORED_SETS: dict[str, Callable[[str, Path, bool], RawImages]] = {
-    "mnist": mnist,
-    "fashionmnist": fashionmnist,
-    "cifar10": cifar10,
-    "cifar100": cifar100,
-    "svhn": svhn,
+    **{name: partial(idx, name) for name in ("mnist", "fashionmnist")},
+    **{name: partial(cifar, name) for name in ("cifar10", "cifar100")},
+    "svhn": partial(svhn, "svhn"),
     "tinyimagenet": tinyimagenet,
     "imagenet": imagenet,
     "imagenette": imagenette,

@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from ..checks import some
 from ..options import split_of
 from ..reading import LARGEST_TEXT, read_bytes
@@ -37,30 +39,13 @@ class Named(NamedTuple):
     synset: str
 
 
-class Listing(NamedTuple):
-    """Image files with their labels, the synsets of the classes, the folder of the files, and notes for the user."""
-
-    files: list[Path]
-    labels: list[int]
-    classes: list[str]
-    place: Path
-    notes: list[str]
-
-    def images(self, name: str, split: str, usual: Preprocessing) -> FileImages:
-        """Converts the listing to images of a data set."""
-        files, labels, classes, place, notes = self
-        return FileImages(name, split, files, labels, len(classes), usual, classes, place=place, notes=notes)
-
-
 def tinyimagenet(split: str, data_dir: Path, download: bool) -> FileImages:
     """200 classes, 64 x 64 pixels: 100,000 train and 10,000 val images. The test split has no labels and isn't read."""
     split = split_of("tinyimagenet", split, SPLITS)
     root = root_of(data_dir, TINY_INNER)
 
     def read() -> FileImages:
-        mean, std = TINY_STATISTICS
-        usual = Preprocessing(size=(64, 64), mean=mean, std=std, source="tinyimagenet")
-        return _tiny_files(split, [root / TINY_INNER, root]).images("tinyimagenet", split, usual)
+        return _tiny_files(split, [root / TINY_INNER, root])
 
     def fetch(folder: Path) -> None:
         from torchvision.datasets.utils import download_and_extract_archive
@@ -70,7 +55,7 @@ def tinyimagenet(split: str, data_dir: Path, download: bool) -> FileImages:
     return read_or_fetch("tinyimagenet", root, read, fetch if download else None, (TINY_URL.rpartition("/")[2],))
 
 
-def _tiny_files(split: str, bases: list[Path]) -> Listing:
+def _tiny_files(split: str, bases: list[Path]) -> FileImages:
     title, way_out = f"tinyimagenet/{split}", f"name the folder that holds {TINY_INNER}, or use --download"
     folder = _split_folder(title, split, bases, way_out)
     synsets, annotations = folder.parent / "wnids.txt", folder / "val_annotations.txt"
@@ -105,13 +90,11 @@ def imagenet(split: str, data_dir: Path, download: bool) -> FileImages:
         raise ValueError("ImageNet can't be fetched by a program: get it from image-net.org, and leave --download out")
     folder = _split_folder(title, split, [*(data_dir / inner for inner in KAGGLE_INNER), data_dir], way_out)
     if split == "val" and not _class_folders(folder) and image_files(folder, recursive=False):
-        listing = _kaggle_val(title, folder, data_dir)
-    else:
-        listing = _by_folder(title, folder, 1000, way_out)
-    return listing.images("imagenet", split, photograph_preprocessing("imagenet"))
+        return _kaggle_val(title, folder, data_dir)
+    return _by_folder(title, folder, 1000, way_out)
 
 
-def _kaggle_val(title: str, folder: Path, data_dir: Path) -> Listing:
+def _kaggle_val(title: str, folder: Path, data_dir: Path) -> FileImages:
     """Reads Kaggle's flat folder. Labels are in a file beside it or in the folder where the archive was unpacked."""
     places = [data_dir, *folder.absolute().parents[:4]]  # the archive holds ILSVRC/Data/CLS-LOC/val
     solution = next((place / KAGGLE_LABELS for place in places if (place / KAGGLE_LABELS).is_file()), None)
@@ -137,8 +120,7 @@ def imagenette(split: str, data_dir: Path, download: bool) -> FileImages:
 
     def read() -> FileImages:
         folder = _split_folder(title, split, [*(data_dir / inner for inner in IMAGENETTE_INNER), data_dir], way_out)
-        listing = _by_folder(title, folder, len(IMAGENETTE), way_out, IMAGENETTE)
-        return listing.images("imagenette", split, photograph_preprocessing("imagenette"))
+        return _by_folder(title, folder, len(IMAGENETTE), way_out, IMAGENETTE)
 
     def fetch(folder: Path) -> None:
         from torchvision.datasets import Imagenette
@@ -169,7 +151,7 @@ def _check_classes(title: str, place: Path, found: list[str], count: int, way_ou
         )
 
 
-def _by_folder(title: str, folder: Path, count: int, way_out: str, expected: list[str] | None = None) -> Listing:
+def _by_folder(title: str, folder: Path, count: int, way_out: str, expected: list[str] | None = None) -> FileImages:
     """Lists the images in class folders, sorted by class and file name."""
     classes = _class_folders(folder)
     _check_classes(title, folder, classes, count, way_out)
@@ -187,10 +169,10 @@ def _by_folder(title: str, folder: Path, count: int, way_out: str, expected: lis
             raise ValueError(f"{title}: the class folder {str(folder / name)!r} holds no image; {way_out}")
         files += images
         labels += [label] * len(images)
-    return Listing(files, labels, classes, folder, left.notes(published=True))
+    return _listed(title, files, labels, classes, folder, left)
 
 
-def _by_annotation(title: str, folder: Path, told_by: Path, named: list[Named], classes: list[str]) -> Listing:
+def _by_annotation(title: str, folder: Path, told_by: Path, named: list[Named], classes: list[str]) -> FileImages:
     """Lists the images of a flat folder with annotations, sorted by class and file name."""
     if not folder.is_dir():
         raise ValueError(f"{title}: looked for the images that {told_by.name} names in {found_in(folder)}")
@@ -213,4 +195,19 @@ def _by_annotation(title: str, folder: Path, told_by: Path, named: list[Named], 
         )
     order = sorted(labels, key=lambda image: (labels[image], image))
     files, own = [there[image] for image in order], [labels[image] for image in order]
-    return Listing(files, own, classes, folder, left.notes(published=True))
+    return _listed(title, files, own, classes, folder, left)
+
+
+def _listed(
+    title: str, files: list[Path], labels: list[int], classes: list[str], place: Path, left: LeftOut
+) -> FileImages:
+    """Makes a published data set from its files; `title` is its name and split."""
+    name, _, split = title.partition("/")
+    usual = photograph_preprocessing(name)
+    if name == "tinyimagenet":
+        mean, std = TINY_STATISTICS
+        usual = Preprocessing(size=(64, 64), mean=mean, std=std, source=name)
+    notes = tuple(left.notes(published=True))
+    return FileImages(
+        name, split, np.array(labels), len(classes), usual, classes, notes=notes, files=files, place=place
+    )

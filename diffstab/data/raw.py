@@ -1,6 +1,7 @@
 """Images before preprocessing: held in memory, or files that are opened one by one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ UNLABELLED = -1
 LISTED = 10  # largest number of classes listed one by one
 
 
+@dataclass(eq=False, repr=False)
 class RawImages:
     """Images with labels, and information about their data set.
 
@@ -32,28 +34,24 @@ class RawImages:
         ValueError: If a label is outside the classes.
     """
 
+    name: str
+    split: str | None
+    labels: NDArray[np.int64]
+    classes: int
+    usual: Preprocessing
+    class_names: Sequence[str] = ()
     contents: str = ""
     notes: tuple[str, ...] = ()
 
-    def __init__(
-        self,
-        name: str,
-        split: str | None,
-        labels: Sequence[int] | NDArray[np.int64],
-        classes: int,
-        usual: Preprocessing,
-        class_names: Sequence[str] = (),
-    ) -> None:
-        self.name, self.split, self.classes = name, split, classes
-        self.labels = np.asarray(labels, dtype=np.int64)
-        self.usual, self.class_names = usual, tuple(class_names)
-        outside = (self.labels < 0) | (self.labels >= classes) if classes else self.labels != UNLABELLED
+    def __post_init__(self) -> None:
+        self.labels, self.class_names = np.asarray(self.labels, dtype=np.int64), tuple(self.class_names)
+        outside = (self.labels < 0) | (self.labels >= self.classes) if self.classes else self.labels != UNLABELLED
         if outside.any():
             index = int(np.flatnonzero(outside)[0])
-            allowed = f"0 to {classes - 1}" if classes else f"{UNLABELLED}, for none"
+            allowed = f"0 to {self.classes - 1}" if self.classes else f"{UNLABELLED}, for none"
             raise ValueError(
-                f"{name}/{split}: image {index} has label {self.labels[index]}; there are {classes} classes, so labels "
-                f"are {allowed}"
+                f"{self.name}/{self.split}: image {index} has label {self.labels[index]}; there are {self.classes} "
+                f"classes, so labels are {allowed}"
             )
 
     def __len__(self) -> int:
@@ -72,57 +70,35 @@ class RawImages:
         return f"image {index} of {self.name}"
 
 
+@dataclass(eq=False, repr=False)
 class ArrayImages(RawImages):
     """Images of one size in memory: `pixels` are uint8 `[N, H, W]` (gray) or `[N, H, W, 3]`."""
 
-    def __init__(
-        self,
-        name: str,
-        split: str,
-        pixels: NDArray[np.uint8],
-        labels: Sequence[int] | NDArray[np.int64],
-        classes: int,
-        usual: Preprocessing,
-        class_names: Sequence[str] = (),
-    ) -> None:
-        super().__init__(name, split, labels, classes, usual, class_names)
-        self.pixels = pixels
-        if len(pixels) != len(self.labels):
-            raise ValueError(f"{name}/{split} has {len(pixels)} images and {len(self.labels)} labels")
+    pixels: NDArray[np.uint8] = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.pixels) != len(self.labels):
+            raise ValueError(f"{self.name}/{self.split} has {len(self.pixels)} images and {len(self.labels)} labels")
 
     def open(self, index: int) -> Image.Image:
         """Converts the pixels of one image to a PIL image, gray or RGB."""
         return Image.fromarray(self.pixels[index])
 
 
+@dataclass(eq=False, repr=False)
 class FileImages(RawImages):
-    """Images that are read from files.
+    """Images that are read from `files`; `place` is the folder that was searched for them."""
 
-    Args:
-        place: Folder that was searched for the files.
-        notes: Sentences for the user about how the files were selected.
-    """
+    files: Sequence[Path] = field(kw_only=True)
+    place: Path | None = field(default=None, kw_only=True)
 
-    def __init__(
-        self,
-        name: str,
-        split: str | None,
-        files: Sequence[Path],
-        labels: Sequence[int],
-        classes: int,
-        usual: Preprocessing,
-        class_names: Sequence[str] = (),
-        *,
-        place: Path | None = None,
-        notes: Sequence[str] = (),
-    ) -> None:
-        super().__init__(name, split, labels, classes, usual, class_names)
-        self.files, self.notes = list(files), tuple(notes)
-        if place is not None:
-            counts = np.bincount(self.labels, minlength=classes).tolist() if classes else []
-            self.contents = (
-                f"{str(place)!r}: {counted(len(self.files), 'image')}, {_told_classes(self.class_names, counts)}"
-            )
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.place is not None:
+            counts = np.bincount(self.labels, minlength=self.classes).tolist() if self.classes else []
+            told = f"{counted(len(self.files), 'image')}, {_told_classes(self.class_names, counts)}"
+            self.contents = f"{str(self.place)!r}: {told}"
 
     def open(self, index: int) -> Image.Image:
         """Reads the image from its file."""

@@ -14,11 +14,11 @@ from torch import Tensor
 from ..options import MeasureSettings, settings_of
 from ..perturbations import Transformation
 from ..processes import ALONE, Processes
+from .assemble import LabelOutputs
 from .batches import Images
 from .memory import Note
 from .network_state import Network
 from .second_pass import Progress
-from .setup import LabelOutputs
 
 P = ParamSpec("P")
 Made = TypeVar("Made")

@@ -1,6 +1,7 @@
 """Makes the result from the two passes: numbers with intervals, every setting, hashes."""
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,8 +27,12 @@ from .raised_noise import OUTPUT, noise_exponent
 from .second_pass import SecondPass
 from .setup import Setup
 
+LabelOutputs = Callable[[int], Sequence[int] | None]
 
-def assemble(model: Network, images: Images, found: Passes, start: float, note: Note) -> StabilityResult:
+
+def assemble(
+    model: Network, images: Images, found: Passes, label_outputs: LabelOutputs, start: float, note: Note
+) -> StabilityResult:
     """Makes the result of a measurement that began at `start`; `note` gets warnings about its layers."""
     setup, first, radii, second = found
     model = plain(model)
@@ -44,7 +49,7 @@ def assemble(model: Network, images: Images, found: Passes, start: float, note: 
         D=estimates["D"],
         G=estimates["G"],
         R=estimates["R"],
-        **_rates(raw, second.wrong, setup),
+        **_rates(raw, _count_wrong(first, second, label_outputs), setup),
         weights_sha256=weights_sha256(model),
         network_sha256=network_sha256(model),
         data_sha256=images_sha256(first.digests, dict(zip(first.keys.tolist(), first.labels.tolist(), strict=True))),
@@ -78,7 +83,7 @@ def _what_ran(raw: RawValues, second: SecondPass, setup: Setup, images: Images) 
         "output": second.output,
         "precision": setup.precision if found.lowered is None or setup.settings.amp else f"mixed-{found.lowered}",
         "mixes_images": setup.mixes,
-        "input_seen": None if found.blind is None else found.blind.share,
+        "input_seen": found.seen,
     }
 
 
@@ -137,6 +142,20 @@ def _rates(raw: RawValues, wrong: int | None, setup: Setup) -> dict[str, Any]:
         **{name: share(None if by is None else float(by.mean(1).sum())) for name, by in flips.items()},
         "lipschitz": largest_ratio(moved, room, resamples=setup.settings.resamples, seed=setup.settings.seed),
     }
+
+
+def _count_wrong(first: FirstPass, second: SecondPass, label_outputs: LabelOutputs) -> int | None:
+    """Counts wrongly classified images; None without classes, or if labels and outputs can't be matched."""
+    if second.classes is None or first.labels.min() < 0:
+        return None
+    places = label_outputs(second.outputs.shape[1])
+    if places is None:
+        return None
+    largest = int(first.labels.max())
+    if largest >= len(places):
+        raise ValueError(f"an image has label {largest} but the network has {len(places)} outputs for labels")
+    labels, classes = first.labels[first.keys.argsort()], second.classes[second.keys.argsort()]
+    return int((classes != np.asarray(places)[labels]).sum())
 
 
 def _named(model: Network, images: Images) -> dict[str, Any]:

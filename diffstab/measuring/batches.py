@@ -28,6 +28,7 @@ IMAGE_NAMES = ("pixel_values", "image", "images", "img")  # keys of a dict batch
 LABEL_NAMES = ("labels", "label", "targets", "target")
 Images = Tensor | Dataset[Any] | Iterable[Any]
 Batches = Callable[[], Iterator[Batch]]
+Radius = Callable[[Batch], Tensor]  # noise norms ||eta|| of a batch's images, `[B, draws]`
 
 
 def as_batches(
@@ -150,8 +151,7 @@ def _collate(items: list[Any]) -> tuple[Tensor, Tensor]:
     first = pairs[0][0]
     for image, _ in pairs:
         if not isinstance(image, Tensor) or image.ndim != 3:
-            came = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
-            raise TypeError(f"the data set gave an image as {came}; float tensors [C, H, W] are needed")
+            raise TypeError(f"the data set gave an image as {came(image)}; float tensors [C, H, W] are needed")
         if image.shape != first.shape:
             raise ValueError(f"images of {tuple(first.shape)} and {tuple(image.shape)}; they must have one size")
     labels = None if any(label is None for _, label in pairs) else [label for _, label in pairs]
@@ -185,11 +185,15 @@ def _loader_batches(loader: Iterable[Any]) -> Iterator[Batch]:
     for batch in _ending_with_errors(batches, getattr(loader, "num_workers", 0)):
         images, labels = image_and_label(batch)
         if not isinstance(images, Tensor) or images.ndim != 4:
-            came = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
-            raise TypeError(f"the loader gave images as {came}; tensors [B, C, H, W] are needed")
+            raise TypeError(f"the loader gave images as {came(images)}; tensors [B, C, H, W] are needed")
         known = _checked_labels(labels, len(images))
         yield Batch(torch.arange(start, start + len(images)), images, known)
         start += len(images)
+
+
+def came(value: Any) -> str:
+    """Describes a value for an error message: a tensor by its shape, anything else by its class."""
+    return str(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
 
 
 def images_left(images: Images, count: int) -> int:

@@ -4,14 +4,13 @@ Noise on such pixels counts in ||eta|| but does not change the output, so that R
 """
 
 import warnings
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from ..checks import some
 from .batches import Batch
-from .forward import flat, network_output
+from .forward import flat_output, network_output
 from .modules import modules_in
 from .network_state import Network
 from .setup import Setup
@@ -20,24 +19,13 @@ IMAGES = 2  # at a time
 ROUNDS = 4  # at most; with one image, units behind a pixel may be off
 
 
-@dataclass(frozen=True)
-class Blind:
-    """The part of the input that never reaches the output.
-
-    Attributes:
-        share: Share of the input's values that the network uses, 0 to 1.
-        text: Description of the values that it ignores, and a size of images that avoids them; empty if it uses all.
-    """
-
-    share: float
-    text: str = ""
-
-
-def blind_part(model: Network, batch: Batch, setup: Setup) -> Blind | None:
+def blind_part(model: Network, batch: Batch, setup: Setup) -> tuple[float | None, str]:
     """Finds the values with zero gradient on a few noisy images, and checks that they don't change the output.
 
     Returns:
-        The ignored part; None if it is unknown, since the network has no gradient or runs on one batch size only.
+        Share of the input's values that the network uses, 0 to 1; None if it is unknown, since the network has no
+        gradient or runs on one batch size only. Description of the values that it ignores, and a size of images that
+        avoids them; empty if there are none.
     """
     images = setup.base(setup.placed(batch))[:IMAGES]
     rng = torch.Generator().manual_seed(0)
@@ -49,15 +37,15 @@ def blind_part(model: Network, batch: Batch, setup: Setup) -> Blind | None:
     for _ in range(ROUNDS):
         gradient = _gradient(model, images + noise(), setup)
         if gradient is None:
-            return None
+            return None, ""
         unseen &= ~(gradient != 0).any(0)
         if not bool(unseen.any()):
-            return Blind(1.0)
+            return 1.0, ""
     there = images + noise()
-    before, after = (flat(network_output(model, one, setup)[0]) for one in (there, there + unseen * noise()))
+    before, after = (flat_output(model, one, setup) for one in (there, there + unseen * noise()))
     if bool((before != after).any()) or bool(unseen.all()):
-        return None
-    return Blind(1 - float(unseen.double().mean()), _described(model, unseen))
+        return None, ""
+    return 1 - float(unseen.double().mean()), _described(model, unseen)
 
 
 def _gradient(model: Network, images: Tensor, setup: Setup) -> Tensor | None:

@@ -14,7 +14,7 @@ from ..precision import doubled
 from ..provenance import image_digests
 from ..statistics import Array, Statistic
 from ..statistics import average as averaged
-from .batches import Batch, Batches
+from .batches import Batch, Batches, Radius
 from .memory import Memory
 from .setup import Setup
 
@@ -89,10 +89,10 @@ def _described(sample: Any, transformation: Transformation, like: torch.Tensor) 
 
 def join_first_passes(parts: Sequence[FirstPass]) -> FirstPass:
     """Joins the passes of several processes. Raises ValueError if there are fewer than 2 images."""
-    digests = {key: digest for part in parts for key, digest in part.digests.items()}
-    names = ("keys", "labels", "sizes", "norms", "folds", "clamped", "gradients")
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    whole = FirstPass(**arrays, digests=digests)
+    arrays = {
+        name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0]) if name != "digests"
+    }
+    whole = FirstPass(**arrays, digests={key: digest for part in parts for key, digest in part.digests.items()})
     if len(whole.keys) < 2:
         raise ValueError(f"{len(whole.keys)} image(s) came; D_f and G_f compare images, so at least 2 are needed")
     return whole
@@ -131,3 +131,9 @@ def noise_radii(first: FirstPass, radius: float, setup: Setup) -> Array:
     if setup.settings.noise_norm is not None:
         return np.full_like(first.norms, setup.settings.noise_norm)
     return first.norms if setup.settings.noise_radius == "per-image" else np.full_like(first.norms, radius)
+
+
+def by_batch(first: FirstPass, radii: Array) -> Radius:
+    """Makes a function from a batch to ||eta|| of its images, in any order of batches."""
+    place = {key: n for n, key in enumerate(first.keys.tolist())}
+    return lambda batch: torch.from_numpy(radii[[place[key] for key in batch.keys.tolist()]])

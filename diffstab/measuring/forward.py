@@ -8,22 +8,24 @@ import torch
 from torch import Tensor
 
 from ..precision import doubled
-from .layers.gather import BatchOfLayers, batch_of_layers
+from .batches import Batch
+from .layers.gather import LayerChanges, changes_of
 from .layers.observe import observing
 from .network_state import Network, batch_norm_by_group
 from .outputs import measured_output
 from .setup import Setup
 
-
-def in_turn(model: Network, inputs: Iterable[Tensor], setup: Setup) -> Iterator[tuple[Tensor, str | None]]:
-    """Yields the output `[B, ...]` of each input, and its place in what the network returned."""
-    return (network_output(model, images, setup) for images in inputs)
+# The output `[B, ...]` of each input with its place in what the network returned, and the changes of observed layers.
+Outputs = tuple[Iterator[tuple[Tensor, str | None]], LayerChanges | None]
 
 
-def at_once(
-    model: Network, inputs: Iterable[Tensor], setup: Setup
-) -> tuple[list[tuple[Tensor, str | None]], BatchOfLayers]:
-    """Runs all inputs in one batch; returns what `in_turn` yields, and the moments of the layers.
+def in_turn(model: Network, inputs: Iterable[Tensor], batch: Batch, setup: Setup) -> Outputs:
+    """Runs one input after the other."""
+    return (network_output(model, images, setup) for images in inputs), None
+
+
+def at_once(model: Network, inputs: Iterable[Tensor], batch: Batch, setup: Setup) -> Outputs:
+    """Runs all inputs in one batch, to observe the layers.
 
     Batch norm that uses batch statistics treats each input as a batch of its own.
     """
@@ -35,7 +37,7 @@ def at_once(
         observing(model, setup.layers, len(parts[0]), len(parts)) as seen,
     ):
         output, where = network_output(model, torch.cat(parts), setup)
-    return [(part, where) for part in output.chunk(len(parts))], batch_of_layers(seen, output)
+    return ((part, where) for part in output.chunk(len(parts))), changes_of(seen, output, batch.keys)
 
 
 def network_output(model: Network, images: Tensor, setup: Setup) -> tuple[Tensor, str | None]:
@@ -71,6 +73,11 @@ def _returned(model: Network, images: Tensor) -> Any:
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         shape = "x".join(map(str, images.shape))
         raise ValueError(f"the network fails on images of {shape} ({type(error).__name__}: {error})") from error
+
+
+def flat_output(model: Network, images: Tensor, setup: Setup) -> Tensor:
+    """Returns the network's output as float64 `[B, outputs]`."""
+    return flat(network_output(model, images, setup)[0])
 
 
 def flat(output: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from ..precision import tensor_of
 from ..streams import untouched_global_state
-from .batches import Images, image_and_label
+from .batches import Images, came, image_and_label
 
 FEW_CHANNELS = (1, 3, 4)
 
@@ -66,8 +66,7 @@ def image_size(images: Images) -> tuple[int, int]:
     if first is None:
         raise ValueError("there are no images; 2 at least are needed")
     if not isinstance(first, Tensor) or first.ndim < 3:
-        came = tuple(first.shape) if isinstance(first, Tensor) else type(first).__name__
-        raise TypeError(f"images are {came}; float tensors [C, H, W], or batches [B, C, H, W], are needed")
+        raise TypeError(f"images are {came(first)}; float tensors [C, H, W], or batches [B, C, H, W], are needed")
     return first.shape[-2], first.shape[-1]
 
 

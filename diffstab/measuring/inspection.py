@@ -18,8 +18,8 @@ from torch.utils._pytree import tree_leaves
 from ..precision import sent
 from ..statistics import Array
 from .batches import Batch
-from .blind import Blind, blind_part
-from .forward import flat, network_output
+from .blind import blind_part
+from .forward import flat_output
 from .memory import Memory
 from .modules import is_compiled
 from .network_state import Network
@@ -34,16 +34,11 @@ QUANTISED = (torch.quint8, torch.qint8)
 BESIDE = -1  # index of an image that only fills the batch
 
 
+@dataclass(eq=False)
 class MixesImagesError(Exception):
-    """An image's output depends on the other images of its batch.
+    """An image's output depends on the other images of its batch, by `share` of its norm."""
 
-    Attributes:
-        share: Change of the output, relative to its norm.
-    """
-
-    def __init__(self, share: float) -> None:
-        super().__init__(share)
-        self.share = share
+    share: float
 
 
 @dataclass(frozen=True)
@@ -52,11 +47,13 @@ class Inspected:
 
     Attributes:
         lowered: Lowest precision below the measurement's in which an operation ran, such as `bfloat16`; None for none.
-        blind: Part of the input that never reaches the output; None if it is unknown.
+        seen: Share of the input's values that reach the output, 0 to 1; None if it is unknown.
+        ignored: Description of the others; empty if there are none.
     """
 
     lowered: str | None = None
-    blind: Blind | None = None
+    seen: float | None = None
+    ignored: str = ""
 
 
 def inspect(
@@ -82,7 +79,7 @@ def inspect(
         (lowered, *_) = memory.run(lambda one: _run_again(model, one, setup, measured, alike=whole), part)
     except (RuntimeError, AssertionError):  # a network may be made for one size of batch
         (lowered, *_) = memory.run(lambda one: _run_again(model, one, setup, measured, alike=True), batch)
-    return Inspected(lowered, blind_part(model, batch, setup))
+    return Inspected(lowered, *blind_part(model, batch, setup))
 
 
 def _in_other_company(batch: Batch) -> Batch:
@@ -101,12 +98,12 @@ def _run_again(model: Network, batch: Batch, setup: Setup, measured: Mapping[int
     """
     images = setup.base(setup.placed(batch))
     with nullcontext() if is_compiled(model) else _Precisions() as seen:
-        found = flat(network_output(model, images, setup)[0])
+        found = flat_output(model, images, setup)
     keys = [key for key in batch.keys.tolist() if key != BESIDE]  # which come first
     before = sent(torch.from_numpy(np.stack([measured[key] for key in keys])), found.device)
     share, lowered = _difference(found[: len(keys)], before), setup.settings.amp
     if share > SAME_WITHIN or lowered:
-        own = _difference(found, flat(network_output(model, images, setup)[0]))
+        own = _difference(found, flat_output(model, images, setup))
         alone = setup.layers is None and alike and not lowered  # nothing differs from what was measured
         if max(own, share if alone else 0.0) > SAME_WITHIN:
             raise ValueError(
@@ -127,7 +124,7 @@ def _tell_mixing(model: Network, images: Tensor, share: float, setup: Setup) -> 
     """
     if setup.layers is None:
         others = images.flip(-1), images.flip(-2).roll(1, 0) / 2
-        both = [flat(network_output(model, torch.cat([images, one]), setup)[0])[: len(images)] for one in others]
+        both = [flat_output(model, torch.cat([images, one]), setup)[: len(images)] for one in others]
         if share > MUCH or _difference(*both) > LIKE * share:
             raise MixesImagesError(share)
         return

@@ -109,7 +109,7 @@ def measure_given(given: Given, transformation: Transformation, settings: Measur
     if settings.layers is not None:
         model = plain(model)
         meant = layers_meant(model, settings.layers)
-    setup = Setup(transformation, settings, rules, statistic, place, dtype, given.label_outputs, meant)
+    setup = Setup(transformation, settings, rules, statistic, place, dtype, meant)
     _check(model, setup, own_device)
     read = {"labels": given.labels, "indices": indices, "workers": given.workers}
     batches, note = _batches_of(images, setup, given.processes, **read), given.note or _warn
@@ -120,7 +120,7 @@ def measure_given(given: Given, transformation: Transformation, settings: Measur
         torch.no_grad(),
     ):
         found = two_passes(model, batches, setup, given.processes, note, told)
-    result = assemble(model, images, found, start, note)
+    result = assemble(model, images, found, given.label_outputs, start, note)
     if given.processes.first:
         tell(found, result, images, note)
     return result if name is None else replace(result, model=name)

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -13,12 +14,11 @@ Note = Callable[[str], None]
 NO_MEMORY = ("out of memory", "can't allocate memory", "storage size calculation overflowed")
 
 
+@dataclass(eq=False)
 class BatchTooLargeError(Exception):
-    """A batch does not fit into memory, and splitting it would change the network's output."""
+    """A batch of `size` images does not fit into memory, and splitting it would change the network's output."""
 
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self.size = size
+    size: int
 
 
 class Memory:
@@ -65,11 +65,11 @@ class Memory:
         self.note(f"out of memory with {size} images at once; going on with {self.most}")
 
 
+@dataclass(frozen=True)
 class OutOfMemory:
     """A failed attempt and its reason as text; the error itself would keep the memory, through its traceback."""
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    reason: str
 
 
 def _attempt(work: Callable[[Batch], Done], batch: Batch) -> Done | OutOfMemory:

@@ -11,7 +11,6 @@ from torch.utils.data import DataLoader
 
 from ..results import StabilityResult
 from .batches import Images
-from .inspection import Inspected
 from .memory import Note
 from .passes import Passes
 from .second_pass import Progress, SecondPass
@@ -24,53 +23,64 @@ FEW_CLASSES = 0.5  # of the number of classes that as many random images would h
 def tell(found: Passes, result: StabilityResult, images: Images, note: Note) -> None:
     """Calls `note` with every warning that the two passes give reason for."""
     setup, first, _, second = found
-    _rounding(second, setup, note)
-    _precision(second.inspected, setup, note)
-    _blind(second.inspected, note)
-    _copies(result, note)
-    if result.few_classes:
-        _few_classes(first.labels, classes_of(images) or 0, note)
-    _left(result, note)
-    _maps(second, setup, note)
+    for text in (*_of_network(second, setup), *_of_images(first.labels, result, images), *_of_maps(second)):
+        note(text)
 
 
-def _rounding(second: SecondPass, setup: Setup, note: Note) -> None:
-    """Warns if the changes of f are so small relative to f that rounding is a part of them."""
+def _of_network(second: SecondPass, setup: Setup) -> Iterator[str]:
+    """Warns of rounding, of precision that the network lowers by itself, and of input that it ignores."""
     size = np.median(np.linalg.norm(second.outputs, axis=1))
     moved = np.sqrt(min(np.median(part.sum(-1)) for part in (second.deformation, second.noise)))
     share = float(moved / size) if size else 1.0
     if 0 < share < ROUNDING * torch.finfo(setup.dtype).eps:
-        note(
+        yield (
             f"the outputs change by {share:.1g} of their size, within {ROUNDING} times the rounding of "
             f"{str(setup.dtype).removeprefix('torch.')}; measure in float64 for an exact R_f"
         )
-
-
-def _precision(found: Inspected, setup: Setup, note: Note) -> None:
-    """Warns if the network lowers the precision by itself."""
+    found = second.inspected
     if found.lowered is not None and not setup.settings.amp:
-        note(
+        yield (
             f"the network runs operations in {found.lowered} by itself, as under an autocast of its own; its rounding "
             f"hides small changes, so R_f may be wrong several-fold; switch it off to measure in {setup.precision}"
         )
-
-
-def _blind(found: Inspected, note: Note) -> None:
-    """Warns if a part of the input never reaches the output."""
-    if found.blind is not None and found.blind.text:
-        note(
-            f"{1 - found.blind.share:.1%} of the network's input never reaches its output ({found.blind.text}), but "
+    if found.seen is not None and found.ignored:
+        yield (
+            f"{1 - found.seen:.1%} of the network's input never reaches its output ({found.ignored}), but "
             "noise there counts in ||eta||, so R_f is too large"
         )
 
 
-def _copies(result: StabilityResult, note: Note) -> None:
-    """Warns if images came more than once."""
+def _of_images(labels: NDArray[np.int64], result: StabilityResult, images: Images) -> Iterator[str]:
+    """Warns of images that came more than once, that have few classes, or that a loader drops at its end."""
     if result.copies:
-        note(
+        yield (
             f"{result.copies} of {result.images} images are copies of others; the intervals count each of the "
             f"{result.images - result.copies} different ones once; does the loader repeat images, or draw them with "
             "replacement?"
+        )
+    if result.few_classes:
+        classes = classes_of(images) or 0
+        yield (
+            f"the {len(labels)} images are of {len(np.unique(labels))} of the {classes} classes, where a random choice "
+            f"would have about {_usual(classes, len(labels)):.0f}, so the numbers are not the data set's; choose "
+            "images at random, as count= does"
+        )
+    if result.images_left:
+        total = result.images + result.images_left
+        yield f"{result.images_left} of {total} images never came: the loader drops its last batch (drop_last=True)"
+
+
+def _of_maps(second: SecondPass) -> Iterator[str]:
+    """Warns of outputs with spatial extent, whose values are compared place by place."""
+    shapes = {"the output": second.shape} if second.shape else {}
+    if second.layers is not None:
+        shapes |= {layer.name: layer.shape for layer in second.layers.layers or ()}
+    maps = [f"{name} ({'x'.join(map(str, shape))})" for name, shape in shapes.items() if is_map(shape)]
+    if maps:
+        more = f" and {len(maps) - 1} more" if len(maps) > 1 else ""
+        yield (
+            f"{maps[0]}{more} has spatial extent, where D_f compares values place by place: a network whose map moves "
+            "along with the image has a large D_f and R_f, however well it follows"
         )
 
 
@@ -79,15 +89,6 @@ def classes_of(images: Images) -> int | None:
     holder: Any = images.dataset if isinstance(images, DataLoader) else images
     classes = getattr(holder, "classes", None)
     return classes if isinstance(classes, int) else len(classes) if isinstance(classes, (list, tuple)) else None
-
-
-def _few_classes(labels: NDArray[np.int64], classes: int, note: Note) -> None:
-    """Warns if the images have far fewer classes than a random choice would have."""
-    note(
-        f"the {len(labels)} images are of {len(np.unique(labels))} of the {classes} classes, where a random choice "
-        f"would have about {_usual(classes, len(labels)):.0f}, so the numbers are not the data set's; choose images at "
-        "random, as count= does"
-    )
 
 
 def are_of_few_classes(labels: NDArray[np.int64], classes: int | None) -> bool:
@@ -100,27 +101,6 @@ def are_of_few_classes(labels: NDArray[np.int64], classes: int | None) -> bool:
 def _usual(classes: int, images: int) -> float:
     """The expected number of classes among so many random images."""
     return float(classes * (1 - (1 - 1 / classes) ** images))
-
-
-def _left(result: StabilityResult, note: Note) -> None:
-    """Warns if a loader drops images at its end."""
-    if result.images_left:
-        total = result.images + result.images_left
-        note(f"{result.images_left} of {total} images never came: the loader drops its last batch (drop_last=True)")
-
-
-def _maps(second: SecondPass, setup: Setup, note: Note) -> None:
-    """Warns of outputs with spatial extent, whose values are compared place by place."""
-    shapes = {"the output": second.shape} if second.shape else {}
-    if second.layers is not None:
-        shapes |= {layer.name: layer.shape for layer in second.layers.layers or ()}
-    maps = [f"{name} ({'x'.join(map(str, shape))})" for name, shape in shapes.items() if is_map(shape)]
-    if maps:
-        more = f" and {len(maps) - 1} more" if len(maps) > 1 else ""
-        note(
-            f"{maps[0]}{more} has spatial extent, where D_f compares values place by place: a network whose map moves "
-            "along with the image has a large D_f and R_f, however well it follows"
-        )
 
 
 def is_map(shape: tuple[int, ...]) -> bool:

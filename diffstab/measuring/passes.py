@@ -10,12 +10,12 @@ from typing import NamedTuple
 from ..processes import Processes
 from ..statistics import Array
 from .batches import Batches
-from .first_pass import FirstPass, join_first_passes, noise_radii, noise_radius, run_first_pass
+from .first_pass import FirstPass, by_batch, join_first_passes, noise_radii, noise_radius, run_first_pass
 from .inspection import MixesImagesError
 from .memory import BatchTooLargeError, Memory, Note
 from .network_state import Held, Network, measuring_mode
 from .raised_noise import RaisedNoise, spread_over
-from .second_pass import Progress, SecondPass, amp_beside_full, join_second_passes, run_second_pass
+from .second_pass import Progress, SecondPass, join_second_passes, note_amp, run_second_pass
 from .setup import Setup
 
 
@@ -57,50 +57,32 @@ def two_passes(
     made = batches(setup.images_at_once(setup.whole(model)), setup.whole(model))
     parts = processes.gathered(lambda: run_first_pass(made, setup, Memory(note)))
     first, own = join_first_passes(parts), parts[processes.rank]
-    radius = noise_radius(first, setup)
+    norm = noise_radius(first, setup)
     sampled = setup.settings.noise_radius == "ensemble" and setup.settings.noise_norm is None
     wanted = spread_over(first.keys) if sampled else frozenset()
-    with measuring_mode(model, setup.batch_norm) as held:
-        setup, second = _second_pass(model, batches, setup, processes, own, radius, wanted, held, note, progress)
-    return Passes(setup, first, noise_radii(first, radius, setup), second)
+    radius = by_batch(own, noise_radii(own, norm, setup))
 
-
-def _second_pass(
-    model: Network,
-    batches: Callable[[int, bool], Batches],
-    setup: Setup,
-    processes: Processes,
-    own: FirstPass,
-    radius: float,
-    wanted: frozenset[int],
-    held: Held,
-    note: Note,
-    progress: Progress | None,
-) -> tuple[Setup, SecondPass]:
-    """Runs the network; runs it again with whole batches if the batch is part of f, and with smaller ones to fit."""
-    whole = setup.whole(model)
-
-    def one_process() -> SecondPass | None:
-        size, radii = setup.images_at_once(whole), noise_radii(own, radius, setup)
-        memory = Memory(note, whole=whole)
+    def second_pass() -> SecondPass | None:
+        whole = setup.whole(model)
+        size, memory = setup.images_at_once(whole), Memory(note, whole=whole)
         if setup.layers is not None and not whole:
             memory.most = size  # a loader's batches may be larger
         made = batches(size, whole)
-        if setup.settings.amp:
-            found = amp_beside_full(model, made, setup, own, radii, memory)
-            if found is not None and processes.first:
-                _note_amp(*found, setup, note)
+        if setup.settings.amp and processes.first:
+            note_amp(model, made, setup, radius, memory, note)
         in_one: frozenset[int] | None = frozenset() if not wanted or not processes.first else None
         larger = RaisedNoise(in_one if whole else wanted)
-        return run_second_pass(model, made, setup, own, radii, memory, progress, larger)
+        return run_second_pass(model, made, setup, own, radius, memory, progress, larger)
 
-    try:
-        return setup, join_second_passes(processes.gathered(one_process))
-    except BatchTooLargeError as error:
-        again = _with_half_the_batch(setup, error.size, processes, note)
-    except MixesImagesError as error:
-        again = _with_whole_batches(setup, error.share, held, processes, note)
-    return _second_pass(model, batches, again, processes, own, radius, wanted, held, note, progress)
+    with measuring_mode(model, setup.batch_norm) as held:
+        while True:  # with whole batches if the batch is part of f, and with smaller ones if memory runs out
+            try:
+                second = join_second_passes(processes.gathered(second_pass))
+                return Passes(setup, first, noise_radii(first, norm, setup), second)
+            except BatchTooLargeError as error:
+                setup = _with_half_the_batch(setup, error.size, processes, note)
+            except MixesImagesError as error:
+                setup = _with_whole_batches(setup, error.share, held, processes, note)
 
 
 def _with_whole_batches(setup: Setup, share: float, held: Held, processes: Processes, note: Note) -> Setup:
@@ -129,10 +111,3 @@ def _with_half_the_batch(setup: Setup, size: int, processes: Processes, note: No
         raise ValueError(f"out of memory with {size} images at once, which the network needs whole; take fewer")
     note(f"out of memory with {size} images at once; whole batches have {half} now")
     return replace(setup, settings=replace(setup.settings, batch_size=half))
-
-
-def _note_amp(count: int, lowered: float, full: float, setup: Setup, note: Note) -> None:
-    note(
-        f"{setup.precision}: on the first {count} images R_f is {lowered:.3g}, and {full:.3g} in "
-        f"{str(setup.dtype).removeprefix('torch.')} ({lowered / full - 1:+.1%}); leave amp out to have that"
-    )

@@ -4,7 +4,8 @@ The norm r is an average over the images, so that other images would have anothe
 G and R need this growth. It comes from running a few images again with larger noise.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -13,8 +14,8 @@ from torch import Tensor
 
 from ..precision import sent
 from ..statistics import Array
-from .batches import Batch
-from .forward import at_once, flat, network_output
+from .batches import Batch, Radius
+from .forward import at_once, flat, flat_output
 from .memory import Memory
 from .network_state import Network
 from .setup import Setup
@@ -59,23 +60,17 @@ class RaisedNoise:
         if places and self.wanted is not None:
             self.kept.append(Batch(*(column[places] for column in batch)))
 
-    def run(self, model: Network, setup: Setup, memory: Memory, radius: Callable[[Batch], Tensor]) -> Raised:
+    def run(self, model: Network, setup: Setup, memory: Memory, radius: Radius) -> Raised:
         """Returns b at the noise norm and at the larger one; empty if no image was wanted, or none can be run."""
-        if self.first is None:
+        if self.first is None or (self.wanted is not None and not self.kept):
             return {}
-        if self.wanted is None:
-            return self._run(self.first, model, setup, memory, radius)
-        if not self.kept:
-            return {}
-        chosen = Batch(*(torch.cat(column) for column in zip(*self.kept, strict=True)))
-        try:
-            return self._run(chosen, model, setup, memory, radius)
-        except (RuntimeError, AssertionError):  # a network may be made for one size of batch
-            return self._run(self.first, model, setup, memory, radius)
+        if self.kept:
+            chosen = Batch(*(torch.cat(column) for column in zip(*self.kept, strict=True)))
+            with suppress(RuntimeError, AssertionError):  # a network may be made for one size of batch
+                return self._run(chosen, model, setup, memory, radius)
+        return self._run(self.first, model, setup, memory, radius)
 
-    def _run(
-        self, batch: Batch, model: Network, setup: Setup, memory: Memory, radius: Callable[[Batch], Tensor]
-    ) -> Raised:
+    def _run(self, batch: Batch, model: Network, setup: Setup, memory: Memory, radius: Radius) -> Raised:
         work = self._of_output if setup.layers is None else _of_layers
         return joined_raised(memory.run(lambda part: work(model, part, setup, radius(part)[:, 0]), batch))
 
@@ -83,7 +78,7 @@ class RaisedNoise:
         """Runs images with the larger noise only; the other outputs were measured before."""
         images = setup.base(setup.placed(batch))
         noisy = setup.noisy(images, setup.keys(batch, 0), LARGER * radii)
-        output = flat(network_output(model, noisy, setup)[0])
+        output = flat_output(model, noisy, setup)
         outputs, before = zip(*(self.measured[key] for key in batch.keys.tolist()), strict=True)
         reference = sent(torch.from_numpy(np.stack(outputs)), output.device)
         larger = (output - reference).square().sum(1).cpu().numpy()
@@ -94,10 +89,11 @@ def _of_layers(model: Network, batch: Batch, setup: Setup, radii: Tensor) -> Rai
     """Runs image, noise and larger noise at once, since outputs of layers are not kept."""
     images = setup.base(setup.placed(batch))
     noisy = [setup.noisy(images, setup.keys(batch, 0), factor * radii) for factor in (1, LARGER)]
-    outputs, layers = at_once(model, [images, *noisy], setup)
+    outputs, layers = at_once(model, [images, *noisy], batch, setup)
+    assert layers is not None
     reference, *changed = (flat(output) for output, _ in outputs)
     squares = torch.stack([(one - reference).square().sum(1) for one in changed], dim=1)
-    by_layer = {layer.name: layers.squares[:, place] for place, layer in enumerate(layers.layers)}
+    by_layer = {layer.name: layers.squares[0][:, place] for place, layer in enumerate(layers.layers or ())}
     return {OUTPUT: squares.cpu().numpy(), **by_layer}
 
 

@@ -3,7 +3,7 @@
 Both passes see the same fields and noise, since these are pure functions of (seed, image, draw).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,6 @@ from ..streams import StreamKeys, sphere_noise
 from .batches import Batch
 from .network_state import Network, batch_norm_used
 
-LabelOutputs = Callable[[int], Sequence[int] | None]
-
 
 @dataclass(frozen=True)
 class Setup:
@@ -33,8 +31,6 @@ class Setup:
         statistic: Average over images and draws, with the convention's rules.
         device: Device of the images.
         dtype: Floating dtype of the network and images.
-        label_outputs: Function from the number of outputs to the output for each label; None if labels can't be
-            matched.
         layers: Modules that are observed, by name; None for none.
         mixes: True if f(x) depends on the other images of its batch by other means than batch norm.
     """
@@ -45,7 +41,6 @@ class Setup:
     statistic: Statistic
     device: torch.device
     dtype: torch.dtype
-    label_outputs: LabelOutputs
     layers: Mapping[str, nn.Module] | None = None
     mixes: bool = False
 

@@ -6,7 +6,7 @@ the library that a name means; `building` builds the network, with `from_timm`, 
 """
 
 from .alpha import AlphaNetwork
-from .card import Override
+from .card import LoadedModel, Override
 from .checkpoints import fill, read_manifest
 from .kept_folder import PREPROCESSING, WEIGHTS_FILE
 from .labels import label_map
@@ -14,7 +14,7 @@ from .listing import matching, named_models
 from .load import load_model
 from .own_files import code_file
 from .paper import FC_WIDTH, PAPER_NETS, Traits, traits_of
-from .resolve import LoadedModel, resolve_model
+from .resolve import resolve_model
 from .sources import Shape
 from .transfer import read_out, start_from_imagenet
 from .weight_files import is_swelling

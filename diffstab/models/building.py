@@ -1,7 +1,6 @@
 """Builds a network with its weights, and notes which of its parts have no weights."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 from torch import nn
 
 from ..options import HUB, LOCAL, OWN, base_and_width
-from .card import Architecture, Asked, Card
+from .card import Asked, Card, LoadedModel
 from .checkpoints import fill, load_checkpoint, pretrained_weights
 from .from_timm import build_timm, key_in_folder
 from .from_torchvision import build_torchvision
@@ -19,19 +18,7 @@ from .random_parts import INIT, head_left, random_names
 from .sources import Shape
 
 
-@dataclass
-class Built:
-    """A network, the name of its weights, and notes for the user; see `LoadedModel`."""
-
-    network: Any
-    weights: str
-    options: dict[str, Any]
-    head: str | None = None
-    weights_key: str | None = None
-    notes: list[str] = field(default_factory=list)
-
-
-def build(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> Built:
+def build(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> LoadedModel:
     """Builds the network `name` of a source with the weights that are asked for.
 
     Args:
@@ -45,12 +32,12 @@ def build(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> Bui
             than the head random.
         TypeError: If the user's code returns no network, or a checkpoint is given for one that is no `nn.Module`.
     """
-    architecture = _architecture(source, shape, asked)
+    wanted = _shaped(source, shape, asked)
 
     def fresh(seed: int) -> Any:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every GPU too
-            return _built(source, name, architecture, card, shape, asked.published)
+            return _built(source, name, wanted, card, shape)
 
     def again() -> Any:
         return fresh((asked.seed + 1) % 2**64)
@@ -58,7 +45,8 @@ def build(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> Bui
     if source == OWN:
         built = _own(name, asked, fresh(asked.seed), again)
     else:
-        built = Built(fresh(asked.seed), asked.weights, asked.options())
+        options = {option: value for option, value in asked.given().items() if value is not None}
+        built = LoadedModel(fresh(asked.seed), name, source, asked.weights, options=options or None)
     if asked.checkpoint is not None:
         _fill_from_file(built, asked, asked.num_classes or shape.classes)
     elif asked.published and source == "paper":
@@ -72,72 +60,73 @@ def build(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> Bui
     return built
 
 
-def _architecture(source: str, shape: Shape, asked: Asked) -> Architecture:
-    """Chooses channels and classes: as asked, else the data set's; published weights and own code keep theirs."""
-    in_chans, num_classes = asked.in_chans, asked.num_classes
-    if source != OWN and not asked.published:
-        in_chans = shape.channels if in_chans is None else in_chans
-        num_classes = (shape.classes or None) if num_classes is None else num_classes
-    return Architecture(
-        size=(shape.height, shape.width), in_chans=in_chans, num_classes=num_classes, arguments=asked.arguments
+def _shaped(source: str, shape: Shape, asked: Asked) -> Asked:
+    """Fills in the data set's channels and classes; published weights and own code keep theirs."""
+    if source == OWN or asked.published:
+        return asked
+    in_chans = shape.channels if asked.in_chans is None else asked.in_chans
+    return asked._replace(
+        in_chans=in_chans, num_classes=(shape.classes or None) if asked.num_classes is None else asked.num_classes
     )
 
 
-def _built(source: str, name: str, architecture: Architecture, card: Card, shape: Shape, published: bool) -> Any:
+def _built(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> Any:
     if source == "paper":
-        return _paper_net(name, shape, architecture)
+        return _paper_net(name, shape, asked)
     if source == OWN:
-        return build_own(name, architecture.arguments, architecture.named())
+        return build_own(name, asked.arguments, asked.named())
     own = card.preprocessing.channels if card.preprocessing is not None else 3
-    if published and architecture.in_chans is None and shape.channels != own:  # of images that came as tensors
+    if asked.published and asked.in_chans is None and shape.channels != own:  # of images that came as tensors
         raise ValueError(
             f"pretrained {source}:{name} takes {own} channels and the images have {shape.channels}; "
             "use --weights init or a --checkpoint trained on them"
         )
+    size = (shape.height, shape.width)
     if source == "torchvision":
-        return build_torchvision(name, architecture, card, pretrained=published)
+        return build_torchvision(name, asked, card, size)
     assert source in ("timm", HUB, LOCAL), source
-    return build_timm(source, name, architecture, card, pretrained=published)
+    return build_timm(source, name, asked, card, size)
 
 
-def _paper_net(name: str, shape: Shape, architecture: Architecture) -> nn.Module:
-    if architecture.arguments:
-        raise ValueError(f"model_kwargs are {dict(architecture.arguments)}; the paper's nets take none")
+def _paper_net(name: str, shape: Shape, asked: Asked) -> nn.Module:
+    if asked.arguments:
+        raise ValueError(f"model_kwargs are {dict(asked.arguments)}; the paper's nets take none")
     if shape.height != shape.width:
         raise ValueError(f"images have {shape.height} x {shape.width} pixels; the paper's nets take square ones")
     base, width = base_and_width(name)
-    channels, classes = architecture.in_chans or shape.channels, architecture.num_classes or shape.classes or 10
+    channels, classes = asked.in_chans or shape.channels, asked.num_classes or shape.classes or 10
     return PAPER_NETS[base](channels, shape.height, classes, width=width)
 
 
-def _own(name: str, asked: Asked, made: OwnNetwork, again: Callable[[], OwnNetwork]) -> Built:
-    built = Built(made.network, "own" if asked.published else asked.weights, {**made.taken, **asked.arguments})
+def _own(name: str, asked: Asked, made: OwnNetwork, again: Callable[[], OwnNetwork]) -> LoadedModel:
+    options = {**made.taken, **asked.arguments}
+    built = LoadedModel(made.network, name, OWN, "own" if asked.published else asked.weights, options=options or None)
     if asked.num_classes is not None and "num_classes" not in made.taken:
-        built.notes.append(
-            f"num_classes is {asked.num_classes}, which {name} does not take; its number of outputs stays"
-        )
+        built.notes += (f"num_classes is {asked.num_classes}, which {name} does not take; its number of outputs stays",)
     fresh = asked.weights == "init" and asked.checkpoint is None and isinstance(made.network, nn.Module)
     if fresh and not random_names(made.network, again().network):
-        built.notes.append(
+        built.notes += (
             f"{name} gives the same weights for every seed, so they may be trained ones; if your code has an argument "
-            "for fresh weights, give it by --model-kwargs"
+            "for fresh weights, give it by --model-kwargs",
         )
     return built
 
 
-def _tell_of_published(built: Built, spec: str, folder: Path | None, seed: int, again: Callable[[], nn.Module]) -> None:
+def _tell_of_published(
+    built: LoadedModel, spec: str, folder: Path | None, seed: int, again: Callable[[], nn.Module]
+) -> None:
     built.head = head_left(spec, built.network, again)
     if built.head == INIT:
-        built.notes.append(
+        built.notes += (
             f"the weights of {spec} are for another number of outputs, so its head is random, from the seed {seed}, "
-            "and only the layers before it are trained"
+            "and only the layers before it are trained",
         )
     if folder is not None:
         built.weights_key, note = key_in_folder(folder)
-        built.notes += [note] if note else []
+        built.notes += (note,) if note else ()
 
 
-def _fill_from_file(built: Built, asked: Asked, classes: int) -> None:
+def _fill_from_file(built: LoadedModel, asked: Asked, classes: int) -> None:
     assert asked.checkpoint is not None
     if not isinstance(built.network, nn.Module):
         kind = type(built.network).__name__
@@ -146,4 +135,4 @@ def _fill_from_file(built: Built, asked: Asked, classes: int) -> None:
     built.network, built.weights_key, notes = load_checkpoint(
         built.network, Path(asked.checkpoint), key=asked.weights_key, dataset=whose, classes=classes
     )
-    built.weights, built.notes = str(asked.checkpoint), [*built.notes, *notes]
+    built.weights, built.notes = str(asked.checkpoint), (*built.notes, *notes)

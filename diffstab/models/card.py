@@ -1,7 +1,7 @@
-"""Facts about a network before it is built, and the user's request for it."""
+"""Facts about a network before it is built, the user's request for it, and the network that comes of both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,32 +27,6 @@ class Card:
     published: bool = False
     fixed_size: bool = False
     label_names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """Arguments that a network is built with.
-
-    Attributes:
-        size: Height and width of its input, pixels.
-        in_chans: Number of channels of its input; None keeps the network's default.
-        num_classes: Number of outputs; None keeps the network's default.
-        arguments: Further arguments of its constructor.
-    """
-
-    size: tuple[int, int]
-    in_chans: int | None = None
-    num_classes: int | None = None
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-    def named(self) -> dict[str, int]:
-        """Channels and classes that are given, by name."""
-        named = {"num_classes": self.num_classes, "in_chans": self.in_chans}
-        return {name: value for name, value in named.items() if value is not None}
-
-    def given(self) -> dict[str, Any]:
-        """Channels, classes and further arguments that are given, by name."""
-        return {**self.named(), **self.arguments}
 
 
 class Override(NamedTuple):
@@ -83,7 +57,45 @@ class Asked(NamedTuple):
         """True if the published weights of the network's name are wanted."""
         return self.weights == "pretrained" and self.checkpoint is None
 
-    def options(self) -> dict[str, Any]:
-        """Channels, classes and further arguments that are given, by name."""
-        named = {"num_classes": self.num_classes, "in_chans": self.in_chans, **self.arguments}
+    def named(self) -> dict[str, int]:
+        """Channels and classes that are given, by name."""
+        named = {"num_classes": self.num_classes, "in_chans": self.in_chans}
         return {name: value for name, value in named.items() if value is not None}
+
+    def given(self) -> dict[str, Any]:
+        """Channels, classes and further arguments that are given, by name."""
+        return {**self.named(), **self.arguments}
+
+
+@dataclass
+class LoadedModel:
+    """A network with its name, source, weights and preprocessing.
+
+    Attributes:
+        network: Network from `[B, C, H, W]` in its input space to logits `[B, classes]`, in evaluation mode.
+        name: Name that was asked for.
+        source: Source of the network: `paper`, `timm`, `torchvision`, `hf-hub`, `local-dir` or `python`.
+        weights: Name of the weights: `pretrained`, `init`, `own` (made by the user's code), or the checkpoint's path.
+        tag: Name of published weights in their library (a1_in1k, IMAGENET1K_V1); otherwise None.
+        preprocessing: Preprocessing from images to the network's input; None if images are tensors already.
+        options: Channels, classes and further arguments that were given to build it.
+        label_names: Names of its outputs, if the weights have them.
+        head: State of the classifier: `init` if it is random while the rest is trained, `none` if it is missing and
+            outputs are features; otherwise None.
+        weights_key: Key of the weights in the checkpoint, such as `state_dict_ema`; None if they are at its top.
+        notes: Notes for the user about the weights, one line each.
+        assumed: Note that the preprocessing of the weights is unknown, and which one is assumed; None if it is known.
+    """
+
+    network: Any
+    name: str
+    source: str
+    weights: str
+    tag: str | None = None
+    preprocessing: Preprocessing | None = None
+    options: Mapping[str, Any] | None = None
+    label_names: tuple[str, ...] = ()
+    head: str | None = None
+    weights_key: str | None = None
+    notes: tuple[str, ...] = ()
+    assumed: str | None = None

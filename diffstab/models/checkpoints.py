@@ -1,6 +1,5 @@
 """Loads weights into networks, after checking all of them; also finds the checkpoints kept with the package."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..reading import LARGEST_TEXT, open_regular, read_text
+from ..checks import some
+from ..reading import LARGEST_TEXT, file_sha256, read_text
 from .alpha import AlphaNetwork, alpha_in
 from .state_dicts import State, state_dicts, told_of, weights_for
 from .weight_files import read_file
@@ -40,7 +40,7 @@ def pretrained_weights(name: str, dataset: str) -> State:
     for entry in entries:
         if (entry["model"], entry["dataset"]) == (name, dataset):
             path = pretrained_folder() / entry["file"]
-            if not path.exists() or _sha256(path) != entry["sha256"]:
+            if not path.exists() or file_sha256(path) != entry["sha256"]:
                 raise ValueError(f"{str(path)!r} is missing or damaged (sha256 differs from the manifest's)")
             return read_checkpoint(path)
     kept = ", ".join(f"{entry['model']} on {entry['dataset']}" for entry in entries) or "none"
@@ -48,11 +48,6 @@ def pretrained_weights(name: str, dataset: str) -> State:
         f"no pretrained {name} on {dataset} is kept with the package (kept: {kept}); "
         "use --weights init or --checkpoint FILE"
     )
-
-
-def _sha256(path: Path) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_checkpoint(path: Path) -> State:
@@ -82,15 +77,14 @@ def load_checkpoint(
     if alpha is not None:
         network = AlphaNetwork(network, alpha)
     own = network.state_dict()
-    chosen = weights_for(content, own, origin, key)
-    weights = chosen.weights
+    weights, others = weights_for(content, own, origin, key)
     for name, tensor in weights.state.items():
         if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized:
             kind = f"{tensor.dtype}, {tensor.layout}"
             raise ValueError(f"checkpoint {origin} holds {name} as {kind}; dense real tensors are needed")
     where = f"{path} (under {weights.key!r})" if weights.key else str(path)
     fill(network, weights.state, where, dataset=dataset, classes=classes)
-    told = told_of(chosen, own, origin)
+    told = told_of(weights, others, own, origin)
     return network, weights.key or None, (told,) if told else ()
 
 
@@ -103,7 +97,7 @@ def fill(network: nn.Module, state: State, origin: str, *, dataset: str, classes
     own = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
     absent, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     if absent or extra:
-        parts = [f"lacks {_some(absent)}"] * bool(absent) + [f"has {_some(extra)}, unknown to it"] * bool(extra)
+        parts = [f"lacks {some(absent)}"] * bool(absent) + [f"has {some(extra)}, unknown to it"] * bool(extra)
         raise ValueError(f"{origin} is not for this network: it {' and '.join(parts)}")
     differing = [name for name in own if own[name].shape != state[name].shape]
     # read-outs, in any place, differ only in their first dimension: the number of classes
@@ -125,7 +119,3 @@ def fill(network: nn.Module, state: State, origin: str, *, dataset: str, classes
 
 def _is_head(own: Tensor, other: Tensor, classes: int) -> bool:
     return own.ndim == other.ndim > 0 and len(own) == classes and own.shape[1:] == other.shape[1:]
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -12,7 +12,7 @@ from ..checks import in_short
 from ..data import Preprocessing
 from ..options import HUB, LOCAL
 from ..reading import LARGEST_TEXT, read_text, refuse_special
-from .card import Architecture, Card
+from .card import Asked, Card
 from .fetching import fetched, hub_url, is_in_hub_cache, torch_hub_file
 from .weight_files import read_file
 
@@ -139,7 +139,7 @@ def _preprocessing(config: Mapping[str, Any], source: str) -> Preprocessing:
     ).with_channels(channels)
 
 
-def build_timm(source: str, name: str, architecture: Architecture, card: Card, *, pretrained: bool) -> nn.Module:
+def build_timm(source: str, name: str, asked: Asked, card: Card, size: tuple[int, int]) -> nn.Module:
     """Builds a network of timm, of its hub or of a folder, with or without its weights.
 
     Raises:
@@ -147,14 +147,14 @@ def build_timm(source: str, name: str, architecture: Architecture, card: Card, *
     """
     import timm
 
-    arguments = architecture.given()
-    if card.fixed_size and card.preprocessing is not None and architecture.size != card.preprocessing.size:
-        arguments = {"img_size": architecture.size, **arguments}
+    arguments = asked.given()
+    if card.fixed_size and card.preprocessing is not None and size != card.preprocessing.size:
+        arguments = {"img_size": size, **arguments}
     spec = name if source == "timm" else f"{source}:{name}"
     shown = f"timm:{name}" if source == "timm" else spec
-    if not pretrained or source == LOCAL:
+    if not asked.published or source == LOCAL:
         try:
-            network: nn.Module = timm.create_model(spec, pretrained=pretrained, **arguments)
+            network: nn.Module = timm.create_model(spec, pretrained=asked.published, **arguments)
             if any(value.is_meta for value in network.state_dict().values()):
                 raise ValueError("its weights are on the device meta; one that holds numbers is needed")
         except Exception as error:  # each network raises its own kinds

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..checks import in_short, near
 from ..data import Preprocessing
-from .card import Architecture, Card
+from .card import Asked, Card
 from .fetching import fetched, torch_hub_file
 from .sources import names
 
@@ -64,7 +64,7 @@ def _published(name: str) -> Any:
     return members[tag or "DEFAULT"] if len(members) else None
 
 
-def build_torchvision(name: str, architecture: Architecture, card: Card, *, pretrained: bool) -> nn.Module:
+def build_torchvision(name: str, asked: Asked, card: Card, size: tuple[int, int]) -> nn.Module:
     """Builds a network, with or without its weights.
 
     Raises:
@@ -74,15 +74,14 @@ def build_torchvision(name: str, architecture: Architecture, card: Card, *, pret
     import torchvision.models
 
     network_name = name.partition("@")[0]
-    arguments = architecture.given()
+    arguments = asked.given()
     channels = arguments.pop("in_chans", 3)
     if channels != 3:
         raise ValueError(f"torchvision:{network_name} takes 3 channels and not {channels}; use timm:, or leave it at 3")
     size_argument = _size_argument(network_name)
-    if size_argument is not None and (card.preprocessing is None or architecture.size != card.preprocessing.size):
-        size = architecture.size if size_argument == "input_size" else architecture.size[0]
-        arguments = {size_argument: size, **arguments}
-    weights = _published(name) if pretrained else None
+    if size_argument is not None and (card.preprocessing is None or size != card.preprocessing.size):
+        arguments = {size_argument: size if size_argument == "input_size" else size[0], **arguments}
+    weights = _published(name) if asked.published else None
     if weights is not None and {"num_classes", size_argument} & arguments.keys():
         raise ValueError(
             f"torchvision:{network_name} is built with {arguments}, which its published weights don't fit; use "

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..checks import some
 from .transfer import read_out
 
 INIT, FEATURES = "init", "none"  # states of a head: random while the rest is trained; missing, so outputs are features
@@ -32,9 +33,8 @@ def head_left(model: str, network: nn.Module, again: Callable[[], nn.Module]) ->
     heads = tuple(f"{name}." for name in _classifiers(network))
     others = [name for name in random if not name.startswith(heads)]
     if others:
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         raise ValueError(
-            f"the weights of {model} lack {', '.join(others[:3])}{more}, so these would be random; leave out the "
+            f"the weights of {model} lack {some(others)}, so these would be random; leave out the "
             "options that its weights don't fit, use --weights init, or --checkpoint FILE"
         )
     return INIT

@@ -1,7 +1,7 @@
 """Turns a model's name into the network with its weights and the preprocessing that they expect."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,46 +10,12 @@ from ..data import Preprocessing
 from ..options import HUB, LOCAL, OWN, WEIGHTS, leads_out
 from ..processes import taking_turns
 from .building import build
-from .card import Asked, Card, Override
+from .card import Asked, Card, LoadedModel, Override
 from .fetching import refuse_if_unreachable
 from .from_timm import folder_card, hub_card, refuse_without_weights, timm_card
 from .from_torchvision import torchvision_card
 from .kept_folder import KeptNetwork, fitted, kept_network
 from .sources import Shape, find, is_known_without_timm, is_library_net
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A network with its name, source, weights and preprocessing.
-
-    Attributes:
-        network: Network from `[B, C, H, W]` in its input space to logits `[B, classes]`, in evaluation mode.
-        name: Name that was asked for.
-        source: Source of the network: `paper`, `timm`, `torchvision`, `hf-hub`, `local-dir` or `python`.
-        weights: Name of the weights: `pretrained`, `init`, `own` (made by the user's code), or the checkpoint's path.
-        tag: Name of published weights in their library (a1_in1k, IMAGENET1K_V1); otherwise None.
-        preprocessing: Preprocessing from images to the network's input; None if images are tensors already.
-        options: Channels, classes and further arguments that were given to build it.
-        label_names: Names of its outputs, if the weights have them.
-        head: State of the classifier: `init` if it is random while the rest is trained, `none` if it is missing and
-            outputs are features; otherwise None.
-        weights_key: Key of the weights in the checkpoint, such as `state_dict_ema`; None if they are at its top.
-        notes: Notes for the user about the weights, one line each.
-        assumed: Note that the preprocessing of the weights is unknown, and which one is assumed; None if it is known.
-    """
-
-    network: Any
-    name: str
-    source: str
-    weights: str
-    tag: str | None = None
-    preprocessing: Preprocessing | None = None
-    options: Mapping[str, Any] | None = None
-    label_names: tuple[str, ...] = ()
-    head: str | None = None
-    weights_key: str | None = None
-    notes: tuple[str, ...] = ()
-    assumed: str | None = None
 
 
 @taking_turns()
@@ -129,19 +95,11 @@ def _resolved(
     preprocessing = _chosen(source, card, usual, asked, told)
     if preprocessing is not None:
         shape = Shape(*preprocessing.shape, shape.classes)
-    built = build(source, name, asked, card, shape)
-    return LoadedModel(
-        network=built.network,
-        name=name,
-        source=source,
-        weights=built.weights,
+    return replace(
+        build(source, name, asked, card, shape),
         tag=card.tag if published else None,
         preprocessing=preprocessing,
-        options=built.options or None,
         label_names=card.label_names if published else (),
-        head=built.head,
-        weights_key=built.weights_key,
-        notes=tuple(built.notes),
         assumed=_assumed(name, source, asked, preprocessing, told),
     )
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from ..checks import some
+
 State = dict[str, Tensor]
 # Parts of names that wrappers add: torch.compile, DataParallel, FSDP and activation checkpointing.
 WRAPPING = ("_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -41,13 +43,6 @@ class Weights(NamedTuple):
         return ".".join(filter(None, [self.path, *_plain(self.prefix.rstrip("."))]))
 
 
-class Chosen(NamedTuple):
-    """The chosen weights, and the keys of others in the file that fit as well."""
-
-    weights: Weights
-    others: tuple[str, ...]
-
-
 def state_dicts(content: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, State]]:
     """Yields (path, tensors) of every dictionary in a checkpoint that holds tensors.
 
@@ -66,8 +61,12 @@ def state_dicts(content: Any, path: str = "", depth: int = 0) -> Iterator[tuple[
         yield from state_dicts(value, f"{path}.{name}" if path else name, depth + 1)
 
 
-def weights_for(content: Any, own: Mapping[str, Tensor], origin: str, key: str | None = None) -> Chosen:
+def weights_for(
+    content: Any, own: Mapping[str, Tensor], origin: str, key: str | None = None
+) -> tuple[Weights, list[str]]:
     """Chooses the weights in a checkpoint that fit a network; if none fit, those with most of its names.
+
+    Returns them, and the keys of others in the file that fit as well.
 
     Args:
         content: Content of the checkpoint.
@@ -91,14 +90,19 @@ def weights_for(content: Any, own: Mapping[str, Tensor], origin: str, key: str |
         beside = [part.key for part in fitting if part.path == taken.path]
         if len(beside) > 1:
             raise ValueError(
-                f"checkpoint {origin} holds several weights that fit, under {_some(beside)}; choose by --weights-key"
+                f"checkpoint {origin} holds several weights that fit, under {some(map(repr, beside), SHOWN)}; choose "
+                "by --weights-key"
             )
-        return Chosen(taken, tuple(part.key for part in fitting[1:]))
+        return taken, [part.key for part in fitting[1:]]
     if key is not None and not wanted:
         known = {part.key for part in parts if _fits(part, own)} or {path for path, state in held if path}
-        there = f"under {_some(sorted(known - {''}))}" if known - {""} else "at its top alone; leave weights_key out"
+        there = (
+            f"under {some(map(repr, sorted(known - {''})), SHOWN)}"
+            if known - {""}
+            else "at its top alone; leave weights_key out"
+        )
         raise ValueError(f"weights_key is {key!r}; checkpoint {origin} holds weights {there}")
-    return Chosen(max(wanted, key=lambda part: len(part.state.keys() & own.keys())), ())
+    return max(wanted, key=lambda part: len(part.state.keys() & own.keys())), []
 
 
 def _rank(part: Weights) -> int:
@@ -171,18 +175,13 @@ def _common(names: list[str]) -> str:
     return prefix if all(name.startswith(prefix) for name in names) else ""
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:SHOWN])) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-
-
-def told_of(chosen: Chosen, own: Mapping[str, Tensor], origin: str) -> str | None:
+def told_of(part: Weights, others: list[str], own: Mapping[str, Tensor], origin: str) -> str | None:
     """Describes in one line which weights of a checkpoint were used; None if it is just the network's state dict."""
-    part = chosen.weights
     told = [f"read under {part.path!r}"] * bool(part.path) + [f"prefix {part.prefix!r} taken off"] * bool(part.prefix)
     told += ["parts that wrappers add to names taken out or put in"] if part.renamed else []
     told += [f"left out: {', '.join(part.outside[:SHOWN])}" + " ..." * (len(part.outside) > SHOWN)] * bool(part.outside)
     narrow = sorted({str(t.dtype) for n, t in part.state.items() if own[n].dtype.itemsize > t.dtype.itemsize})
     told += [f"stored in half precision ({', '.join(narrow)})"] if narrow and told else []
-    if chosen.others:
-        told.append(f"others fit as well, under {_some(list(chosen.others))}: --weights-key chooses")
+    if others:
+        told.append(f"others fit as well, under {some(map(repr, others), SHOWN)}: --weights-key chooses")
     return f"weights of {origin}: {'; '.join(told)}" if told else None

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import some
-from ..reading import open_regular, read_bytes
+from ..reading import file_sha256, open_regular, read_bytes
 from ..results import RawValues
 from ..writing import make_folder, refuse_links, write_atomically
 
@@ -74,7 +74,7 @@ def write(folder: Path, kind: str, content: bytes) -> str:
     path = path_of(folder, kind, digest)
     refuse_links(folder, path.parent)
     there = stamp(folder, kind, digest)
-    if there is None or there[0] != len(content) or sha256_of(path, kind) != digest:
+    if there is None or there[0] != len(content) or file_sha256(path, most=LARGEST[kind]) != digest:
         make_folder(path.parent)
         write_atomically(path, content, within=folder)
     return digest
@@ -94,22 +94,13 @@ def is_whole(folder: Path, kind: str, digest: str) -> bool:
     try:
         path = path_of(folder, kind, digest)
         if kind == WEIGHTS:
-            return sha256_of(path, kind) == digest
+            return file_sha256(path, most=LARGEST[kind]) == digest
         with open_regular(path) as stream:
             begins = stream.read(len(ZIP_BEGINS)) == ZIP_BEGINS
             stream.seek(-ZIP_END, os.SEEK_END)
             return begins and stream.read().startswith(ZIP_ENDS)
     except (OSError, ValueError):
         return False
-
-
-def sha256_of(path: Path, kind: str) -> str:
-    """Returns the sha256 of a sidecar's file. Raises the errors of `open_regular`."""
-    digest = hashlib.sha256()
-    with open_regular(path, most=LARGEST[kind]) as stream:
-        while block := stream.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def read(folder: Path, kind: str, digest: str) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from ..reading import is_regular, open_regular
+from ..reading import file_sha256, is_regular
 
 READ_UP_TO = 10**9  # bytes of a folder; of a larger one names and sizes are hashed
 
@@ -77,8 +77,4 @@ def _stamp(path: str) -> tuple[int, int]:
 @cache
 def _file_sha256(path: str, size: int, modified: int) -> str:
     """Returns the sha256 of a file. Size and time of change are for the cache: many jobs share one file."""
-    with open_regular(path) as stream:
-        digest = hashlib.sha256()
-        while block := stream.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+    return file_sha256(path)

@@ -53,9 +53,8 @@ def prepare_images(options: TrainOptions) -> Images:
         index = torch.from_numpy(indices)
         return TensorImageSet(whole.name, name, whole.images[index], torch.from_numpy(noisy[indices]), whole.classes)
 
-    if options.select == VALIDATION:
-        return Images(part(chosen, "train"), part(held, VALIDATION), test, len(every))
-    return Images(part(chosen, "train"), test, test, len(every))
+    watched = part(held, VALIDATION) if options.select == VALIDATION else test
+    return Images(part(chosen, "train"), watched, test, len(every))
 
 
 def _labelled_splits(options: TrainOptions) -> tuple[TensorImageSet, TensorImageSet]:

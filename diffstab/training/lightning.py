@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .probe import ProbeCallback
+from .probe import ProbeCallback, Values
 
 try:
     from lightning.pytorch import Callback
@@ -36,25 +36,24 @@ class StabilityCallback(ProbeCallback, Callback):  # type: ignore[misc]
     'epoch'
     """
 
-    _last = 0  # last measured step: global_step stays the same while gradients are accumulated
+    _last = 0  # last step: global_step stays the same while gradients are accumulated
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Measures before the first step."""
-        if trainer.global_step == 0:
-            self._measure(trainer, pl_module, 0)
+        self.started(trainer, pl_module)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Measures after an optimiser step."""
-        if self.unit == "step" and trainer.global_step > self._last:
+        if trainer.global_step > self._last:
             self._last = trainer.global_step
-            self._measure(trainer, pl_module, trainer.global_step)
+            self.reached("step", trainer.global_step, trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Measures after an epoch."""
-        if self.unit == "epoch":
-            self._measure(trainer, pl_module, trainer.current_epoch + 1)
+        self.reached("epoch", trainer.current_epoch + 1, trainer, pl_module)
 
-    def _measure(self, trainer: Any, module: Any, step: int) -> None:
-        values = {name: value for name, value in self.measured(module, step).items() if value is not None}
-        for logger in trainer.loggers if values else ():
-            logger.log_metrics(values, step=trainer.global_step)
+    def record(self, at: Any, values: Values) -> None:
+        """Passes the values that were measured to the trainer's loggers."""
+        known = {name: value for name, value in values.items() if value is not None}
+        for logger in at.loggers if known else ():
+            logger.log_metrics(known, step=at.global_step)

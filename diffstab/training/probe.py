@@ -160,17 +160,7 @@ def _check_alone(network: Network, batch_norm: str | None) -> None:
 
 
 class ProbeCallback:
-    """Base of callbacks for other libraries' trainers.
-
-    Args:
-        probe: Probe, which has the images, the schedule and the settings.
-        network: Function from the trainer's model to the network to measure; None takes the model.
-        unit: Unit of the schedule: `epoch` or `step`.
-        prefix: Text before each name in the log.
-
-    Raises:
-        ValueError: If the unit is another text.
-    """
+    """Base of the callbacks for other libraries' trainers, with their arguments; they say where values are logged."""
 
     def __init__(
         self,
@@ -183,7 +173,18 @@ class ProbeCallback:
         self.probe, self.network, self.prefix = probe, network, prefix
         self.unit = one_of("unit", unit, UNITS)
 
-    def measured(self, model: Any, step: int) -> Values:
-        """Returns the probe's values by their names in the log; an empty dict if the step is not on the schedule."""
-        found = self.probe(model if self.network is None else self.network(model), step)
-        return {f"{self.prefix}{name}": value for name, value in found.items()}
+    def record(self, at: Any, values: Values) -> None:
+        """Logs values by name; `at` is what has the training's `global_step`."""
+        raise NotImplementedError
+
+    def started(self, at: Any, model: Any) -> None:
+        """Measures before the first step, unless the training continues from a checkpoint."""
+        if at.global_step == 0:
+            self.reached(self.unit, 0, at, model)
+
+    def reached(self, unit: str, step: int, at: Any, model: Any) -> None:
+        """Measures after an epoch or a step, if that is the unit of the schedule and the schedule has it."""
+        if unit == self.unit:
+            found = self.probe(model if self.network is None else self.network(model), step)
+            if found:
+                self.record(at, {f"{self.prefix}{name}": value for name, value in found.items()})

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .probe import ProbeCallback
+from .probe import ProbeCallback, Values
 
 try:
     from transformers import TrainerCallback
@@ -35,20 +35,16 @@ class StabilityCallback(ProbeCallback, TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Measures before the first step."""
-        if state.global_step == 0:
-            self._measure(kwargs["model"], state, 0)
+        self.started(state, kwargs["model"])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Measures after an optimiser step."""
-        if self.unit == "step":
-            self._measure(kwargs["model"], state, state.global_step)
+        self.reached("step", state.global_step, state, kwargs["model"])
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Measures after an epoch."""
-        if self.unit == "epoch":
-            self._measure(kwargs["model"], state, round(state.epoch))
+        self.reached("epoch", round(state.epoch), state, kwargs["model"])
 
-    def _measure(self, model: Any, state: Any, step: int) -> None:
-        values = self.measured(model, step)
-        if values:
-            state.log_history.append({"epoch": state.epoch, "step": state.global_step, **values})
+    def record(self, at: Any, values: Values) -> None:
+        """Adds a line to the state's `log_history`."""
+        at.log_history.append({"epoch": at.epoch, "step": at.global_step, **values})

@@ -181,7 +181,7 @@ def test_a_class_folder_may_be_a_link_and_empty_ones_are_no_classes(tmp_path):
 def array_images(preprocessing, labels=(2, 0, 1)):
     shape = (3, 17, 11) if preprocessing is GRAY else (3, 17, 11, 3)
     pixels = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
-    return ArrayImages("digits", "test", pixels, labels, 3, preprocessing, ["x", "y", "z"])
+    return ArrayImages("digits", "test", labels, 3, preprocessing, ["x", "y", "z"], pixels=pixels)
 
 
 @pytest.mark.parametrize("usual", [GRAY, COLOUR], ids=["gray", "colour"])
@@ -241,7 +241,7 @@ def test_images_and_labels_are_as_many():
 
 def test_files_are_opened_when_they_are_asked_for(tmp_path):
     write_image(tmp_path / "1.png", size=(11, 17))
-    raw = FileImages("x", "val", [tmp_path / "1.png", tmp_path / "none.png"], [0, 1], 2, COLOUR)
+    raw = FileImages("x", "val", [0, 1], 2, COLOUR, files=[tmp_path / "1.png", tmp_path / "none.png"])
     assert (raw.open(0).getpixel((3, 4)), raw.title(1)) == ((200, 100, 50), repr(str(tmp_path / "none.png")))
     with pytest.raises(ValueError, match=r"none.png' can't be read as an image"):
         raw.open(1)

@@ -30,7 +30,7 @@ def setup_of(dtype=torch.float32, **settings):
     statistic = Statistic(settings.get("average", "median"), settings.pop("median_rule", "norm"))
     transformation = settings.pop("transformation", ENSEMBLE)
     rules = convention_named("paper")
-    return Setup(transformation, MeasureSettings(**settings), rules, statistic, META, dtype, range)
+    return Setup(transformation, MeasureSettings(**settings), rules, statistic, META, dtype)
 
 
 @pytest.fixture
@@ -69,10 +69,10 @@ def test_the_pass_through_the_network_stays_on_its_device(network, batch, interp
     for module in network.modules():
         module.training = batch_norm == "batch" and isinstance(module, nn.BatchNorm2d)
     with torch.no_grad():
-        columns = batch_columns(network, batch, setup, torch.ones(6, 2, dtype=torch.float64))
-    assert {part.device for part in columns.parts.values()} == {META}
-    assert {part.dtype for part in columns.parts.values()} == {torch.float64}
-    widths = [part.shape[1] for part in columns.parts.values()]
+        columns, *_ = batch_columns(network, batch, setup, torch.ones(6, 2, dtype=torch.float64))
+    assert {part.device for part in columns.values()} == {META}
+    assert {part.dtype for part in columns.values()} == {torch.float64}
+    widths = [part.shape[1] for part in columns.values()]
     assert widths == [7, 7, 7, 7, 7, 4, 1]  # f(x), two changes a draw, whether they flip the class, the class
 
 
@@ -84,9 +84,9 @@ def test_layers_are_reduced_on_their_device(network, batch_norm):
     with torch.no_grad(), batch_norm_by_group(network, 3), observing(network, layers, 4, 3) as seen:
         network(torch.ones(12, 3, *SIZE, device=META))
     assert [one.name for one in seen.layers] == list(layers)
-    for one in seen.layers:
-        assert {value.device for value in one.moments} == {META}
-        assert [tuple(value.shape) for value in one.moments][:2] == [(4, 2), (6,)]
+    for found in seen.layers.values():
+        assert {value.device for value in found} == {META}
+        assert [tuple(value.shape) for value in found][:2] == [(4, 2), (6,)]
 
 
 def test_fields_and_all_that_is_read_off_them_stay_on_their_device(images):

@@ -121,3 +121,14 @@ def test_which_images_were_measured_has_a_hash(network, images):
     other = measure(network, images, ENSEMBLE, indices=torch.tensor([3, 7, 8]))
     assert other.indices_sha256 != found[0].indices_sha256
     assert measure(network, images[[3, 7, 9]], ENSEMBLE).indices_sha256 != found[0].indices_sha256
+
+
+@pytest.mark.parametrize("order", [{"layers": "0"}, {"batch_norm": "batch"}], ids=["layers", "whole batches"])
+def test_the_test_error_does_not_depend_on_the_order_of_the_images(images, order):
+    """With layers or whole batches, the seed orders the images; the network's own classes are then right labels."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3 * 17 * 11, affine=False), nn.Linear(3 * 17 * 11, 5))
+    classes = torch.from_numpy(measure(network, images, ENSEMBLE, **order).raw.outputs).argmax(1)
+    labels = torch.cat([classes[:30], (classes[30:] + 1) % 5])
+    assert len(classes.unique()) > 2
+    assert measure(network, images, ENSEMBLE, labels=labels, **order).test_error.value == 10 / 40

@@ -12,84 +12,21 @@ from ...precision import sent
 from ...results import LayerValues
 from ...statistics import Array
 from .moments import neighbours
-from .observe import Observed, Seen
+from .observe import Layer, Observed
 
 NOT_ALWAYS = "it was there for some batches and not for others"
 
 
-@dataclass(frozen=True)
-class Layer:
-    """The properties of a layer that stay the same from batch to batch; see `observe.Seen`."""
-
-    name: str
-    matrices: int
-    shape: tuple[int, ...]
-    part: str | None
-
-
-@dataclass(frozen=True)
-class BatchOfLayers:
-    """Per-layer values of one batch. Arrays are on the host, running sums on the network's device.
-
-    Attributes:
-        layers: The L layers that were measured, in the order of execution.
-        skipped: Reasons why other layers were not measured, by name.
-        outputs: Names of layers whose output is the network's own.
-        matrices: Number of layers with weights that ran.
-        squares: Squared changes `[B, L, G - 1]` of B images in G - 1 changes: by deformation and by noise in turn.
-        pairs: Squared distances of P pairs of images, `[L, P]`.
-        totals: Sum of the layer's outputs over the images, by layer.
-        spreads: Sum of squared distances from the mean output, `[L]`.
-    """
-
-    layers: tuple[Layer, ...]
-    skipped: dict[str, str]
-    outputs: frozenset[str]
-    matrices: int
-    squares: Array
-    pairs: Array
-    totals: list[Tensor]
-    spreads: Tensor
-
-
-def batch_of_layers(seen: Observed, output: Tensor) -> BatchOfLayers:
-    """Makes the values of one batch, in one copy to the host; sums stay. Layers with non-finite values are skipped."""
-    if not seen.layers:
-        squares, pairs = np.empty((0, 0, 0)), np.empty((0, 0))
-        return BatchOfLayers((), seen.skipped, frozenset(), seen.matrices, squares, pairs, [], output.new_zeros(0))
-    moments = [one.moments for one in seen.layers]
-    table = torch.stack([torch.cat([one.squares.flatten(), one.pairs]) for one in moments]).cpu().numpy()
-    images, changes = moments[0].squares.shape
-    squares = table[:, : images * changes].reshape(-1, images, changes).swapaxes(0, 1)
-    finite = np.asarray(np.isfinite(squares).all((0, 2)))
-    kept = [one for one, good in zip(seen.layers, finite, strict=True) if good]
-    skipped = {one.name: "its values are not finite" for one, good in zip(seen.layers, finite, strict=True) if not good}
-    return BatchOfLayers(
-        tuple(_described(one) for one in kept),
-        {**seen.skipped, **skipped},
-        seen.gave(output),
-        seen.matrices,
-        squares[:, finite],
-        table[finite, images * changes :],
-        [one.moments.total for one in kept],
-        torch.stack([one.moments.spread for one in kept]) if kept else output.new_zeros(0),
-    )
-
-
-def _described(one: Seen) -> Layer:
-    return Layer(one.name, one.matrices, one.shape, one.part)
-
-
 @dataclass
 class LayerChanges:
-    """Per-layer values of all batches so far, or of all processes; h(x) is a layer's output.
+    """Per-layer values of B images in a batch, in all batches so far, or in all processes; h(x) is a layer's output.
 
     Attributes:
         layers: The L layers seen in every batch, in the order of execution; None before the first batch.
         skipped: Reasons why other layers can't be measured, by name.
         outputs: Names of layers whose output is the network's own.
         matrices: Number of layers with weights that ran in a forward pass.
-        squares: Squared changes `[B, L, G - 1]` of each batch.
+        squares: Squared changes `[B, L, G - 1]` of each batch in G - 1 changes: by deformation and by noise in turn.
         keys: Indices of the images of each batch.
         distances: Squared distances `[L, P]` of pairs of images of each batch.
         totals: Sum of h(x) over the images, by layer, on the network's device.
@@ -105,21 +42,6 @@ class LayerChanges:
     distances: list[Array] = field(default_factory=list)
     totals: list[Tensor] = field(default_factory=list)
     spreads: Tensor = field(default_factory=lambda: torch.zeros(0))
-
-    def add(self, keys: NDArray[np.int64], batch: BatchOfLayers) -> None:
-        """Adds a batch."""
-        one = LayerChanges(
-            batch.layers,
-            dict(batch.skipped),
-            batch.outputs,
-            batch.matrices,
-            [batch.squares],
-            [keys],
-            [batch.pairs],
-            [total.clone() for total in batch.totals],
-            batch.spreads,
-        )
-        self.join(one)
 
     def join(self, other: "LayerChanges") -> None:
         """Adds the values that another `LayerChanges` gathered."""
@@ -188,6 +110,28 @@ class LayerChanges:
             2 * self.spreads.cpu().numpy() / (len(here) - 1),
             _in_order(exponents, self.layers or ()),
         )
+
+
+def changes_of(seen: Observed, output: Tensor, keys: Tensor) -> LayerChanges:
+    """Makes the values of one batch, in one copy to the host; sums stay. Layers with non-finite values are skipped."""
+    every = list(seen.layers.values())
+    rows = [torch.cat([one.squares.flatten(), one.pairs]) for one in every]
+    table = torch.stack(rows).cpu().numpy() if rows else np.empty((0, 0))
+    images, changes = every[0].squares.shape if every else (0, 0)
+    squares = table[:, : images * changes].reshape(len(every), images, changes).swapaxes(0, 1)
+    finite = np.asarray(np.isfinite(squares).all((0, 2)))
+    kept = {layer: own for (layer, own), good in zip(seen.layers.items(), finite, strict=True) if good}
+    return LayerChanges(
+        layers=tuple(kept),
+        skipped=seen.skipped | {one.name: "its values are not finite" for one in seen.layers if one not in kept},
+        outputs=seen.gave(output),
+        matrices=seen.matrices,
+        squares=[squares[:, finite]],
+        keys=[keys.numpy()],
+        distances=[table[finite, images * changes :]],
+        totals=[own.total for own in kept.values()],
+        spreads=torch.stack([own.spread for own in kept.values()]) if kept else output.new_zeros(0),
+    )
 
 
 def _in_order(exponents: Mapping[str, float | None], layers: Sequence[Layer]) -> Array | None:

@@ -20,22 +20,20 @@ from ..outputs import measured_output
 from .moments import Moments, moments
 
 
-class Seen(NamedTuple):
-    """One run of one layer.
+class Layer(NamedTuple):
+    """One run of one layer: its properties that stay the same from batch to batch.
 
     Attributes:
         name: Name of the layer; `:2` is added at its second run in a forward pass.
         matrices: Number of layers with weights in two or more dimensions (convolutions, linear maps) that ran so far.
         shape: Shape of the output for one image.
         part: Place among several outputs; None if there is one.
-        moments: Moments of the output over the batch.
     """
 
     name: str
     matrices: int
     shape: tuple[int, ...]
     part: str | None
-    moments: Moments
 
 
 @dataclass
@@ -43,12 +41,12 @@ class Observed:
     """The layers seen in one forward pass.
 
     Attributes:
-        layers: Runs of layers, in the order of execution.
+        layers: Moments of the outputs over the batch, by layer in the order of execution.
         skipped: Reasons why layers could not be measured, by name.
         matrices: Number of layers with weights in two or more dimensions that ran.
     """
 
-    layers: list[Seen] = field(default_factory=list)
+    layers: dict[Layer, Moments] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     matrices: int = 0
     _runs: dict[str, int] = field(default_factory=dict)
@@ -84,8 +82,8 @@ def observing(network: nn.Module, layers: Mapping[str, nn.Module], images: int, 
     >>> network = nn.Sequential(nn.Linear(3, 2), nn.ReLU(inplace=True))
     >>> with observing(network, {"0": network[0]}, images=4, groups=2) as seen:
     ...     output = network(torch.rand(8, 3))
-    >>> seen.layers[0].name, seen.layers[0].moments.squares.shape
-    ('0', torch.Size([4, 1]))
+    >>> [(layer.name, found.squares.shape) for layer, found in seen.layers.items()]
+    [('0', torch.Size([4, 1]))]
     """
     seen = Observed()
     within_norms = {id(part) for norm in batch_norms(network) for part in norm.modules() if part is not norm}
@@ -139,8 +137,8 @@ class _Reducer:
             self.seen.skipped[run] = f"it gives {part} for {rows} images, not floats for each"
             return
         self.seen.remember(run, values)
-        found = moments(values, self.groups)
-        self.seen.layers.append(Seen(run, self.seen.matrices, tuple(values.shape[1:]), part, found))
+        layer = Layer(run, self.seen.matrices, tuple(values.shape[1:]), part)
+        self.seen.layers[layer] = moments(values, self.groups)
 
 
 def _per_image(output: Any, rows: int) -> tuple[Tensor, str | None] | tuple[None, str]:

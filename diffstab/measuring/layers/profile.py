@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...checks import some
 from ...options import ALL, AUTO
 from ...results import LayerStability, LayerValues, RawValues
 from ...statistics import Interval
@@ -44,7 +45,8 @@ def layer_profile(
     found = _measured(changes, raw, exponents, estimates, setup)
     _tell_skipped(changes, setup, note)
     if setup.settings.layers in (AUTO, ALL) and not any(layer.is_output for layer in found):
-        found.append(_layer(OUTPUT, 1.0, estimates, raw.outputs.shape[1:], is_output=True))
+        shape = raw.outputs.shape[1:]
+        found.append(LayerStability(OUTPUT, 1.0, **estimates, shape=shape, part=None, is_output=True))
     return tuple(found), changes.values(raw.indices.tolist(), exponents)
 
 
@@ -75,14 +77,8 @@ def _measured(
         except ValueError as error:
             changes.leave_out(layer.name, str(error).replace("the network's output", "its output"))
             continue
-        found.append(_layer(layer.name, depth, numbers, layer.shape, part=layer.part, is_output=own))
+        found.append(LayerStability(layer.name, depth, **numbers, shape=layer.shape, part=layer.part, is_output=own))
     return found
-
-
-def _layer(
-    name: str, depth: float, numbers: dict[str, Interval], shape: tuple[int, ...], **more: Any
-) -> LayerStability:
-    return LayerStability(name, depth, numbers["D"], numbers["G"], numbers["R"], shape, **more)
 
 
 def _tell_skipped(changes: LayerChanges, setup: Setup, note: Note) -> None:
@@ -97,8 +93,7 @@ def _tell_skipped(changes: LayerChanges, setup: Setup, note: Note) -> None:
         raise ValueError(f"no layer can be measured ({told}); choose others, or auto")
     for why in dict.fromkeys(skipped.values()):
         names = [name for name, own in skipped.items() if own == why]
-        more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
-        note(f"layers without numbers: {', '.join(names[:MOST_TOLD])}{more}: {why}")
+        note(f"layers without numbers: {some(names, MOST_TOLD)}: {why}")
 
 
 def relative_depths(matrices: Sequence[int], total: int) -> list[float]:
