@@ -31,8 +31,8 @@ class CommandOptions:
         for key, value in mapping.items():
             name = str(key).replace("-", "_")
             if name not in known:
-                hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
-                raise ValueError(f"{key!r} is not an option{hint}")
+                hint = did_you_mean(name, known)[2:] or f"known: {', '.join(known)}"
+                raise ValueError(f"{key!r} is not an option; {hint}")
             if name in options:
                 raise ValueError(f"{key!r} is given twice")
             options[name] = value

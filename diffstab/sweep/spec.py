@@ -83,7 +83,7 @@ def _spec(content: Mapping[str, Node], confirm_above: int | None) -> Spec:
     if TRAIN in grids:
         trainings = [train_job(_options(TrainOptions, cell)) for cell, _ in grids[TRAIN].cells(notes)]
     jobs = list(trainings)
-    for kind in grids.keys() - {TRAIN, MEASURE}:
+    for kind in (kind for kind in grids if kind in OPTIONS):
         jobs += [experiment_job(_options(OPTIONS[kind], cell)) for cell, _ in grids[kind].cells(notes)]
     taken = _Trainings(trainings, MOST_CELLS if confirm_above is None else confirm_above)
     for cell, trained_by in grids[MEASURE].cells(notes, taken.spread) if MEASURE in grids else []:

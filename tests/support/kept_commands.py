@@ -41,6 +41,7 @@ stripe: {train_size: 50, dimension: 3, width: 10, until_loss: 0.5, test_points: 
 FILES = {
     "sweep.yaml": SPEC,
     "regime.yaml": "regime: {train_size: 50, width: 10, layers: 1, turn: 0.1, until_loss: 0.5, images: 20}\n",
+    "defaults.yaml": "train: {model: nonsuch}\nmeasure: {model: nonsuch, weights: pretrained}\n",
     "misspelt.yaml": "measure: {model: fc_l2, cutof: 3}\n",
     "twice.yaml": "measure: {model: fc_l2, delta: 1, temperature: 0.1}\n",
     "grid.yaml": "train: {model: [fc_l2, lenet], epochs: [1, 2]}\nmeasure: {weights: [init, train], seed: [0, 1]}\n",
@@ -59,8 +60,9 @@ diffstab figure fig05-error --help
 diffstab field --help
 diffstab deform --help
 diffstab report --help
+diffstab measure fc_l2 --device cpu --json
 diffstab measure fc_l2 {SMALL}
-diffstab measure fc_l2 {SMALL} --with-init --layers auto --draws 2 --transform rotation --delta 0.7
+diffstab measure fc_l2 {SMALL} --with-init --layers all --draws 2 --transform rotation --delta 0.7
 diffstab measure fc_l2 {SMALL} --convention both --json
 diffstab measure fc_l2 {SMALL} --average mean --layers 2,5 --transform translation --store store --json
 diffstab measure fc_l2 {SMALL} --convention reference --with-init --temperature 0.002 --cutoff 4 --store store --json
@@ -69,7 +71,7 @@ diffstab measure fc_l2 {SMALL} --weights init --seed 3 --noise-norm 3 --precisio
 diffstab measure fc_l2 --images 20 --resamples 100 --device cpu --until-precision 1.5 --seed 5 --store store
 diffstab measure lenet {SMALL} --weights init --img-size 32 --crop-pct 0.9 --mean 0.2 --std 0.4 --num-classes 7 \
 --batch-size 7 --channels-last --noise-radius per-image --store store --json
-diffstab measure fc_l2 {SMALL} --draws 2 --layers all --store store --output measured.json
+diffstab measure fc_l2 {SMALL} --draws 2 --layers 1,4* --store store --output measured.json
 cat measured.json
 diffstab measure --from-row KEY --store store --device cpu
 diffstab train fc_l2 --recipe laptop --optimizer sgd --lr 0.01 --train-size 1000 --epochs 1 --label-noise 0.1 \
@@ -83,6 +85,8 @@ diffstab sweep sweep.yaml --store store --jobs 1
 diffstab sweep sweep.yaml --store store --json
 diffstab sweep grid.yaml --store store --dry-run
 diffstab sweep regime.yaml --store store --jobs 1 --json
+diffstab sweep defaults.yaml --store defaults --jobs 1 --json
+diffstab results list --store defaults --json
 diffstab results list --store store
 diffstab results list --store store --json model=fc_l2 'draws>1'
 diffstab results show KEY --store store
@@ -118,6 +122,7 @@ TIMES = (  # and what stands for them
     (r"  \d+\.\d s, \d+ s left$", "  SECONDS"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00", "TIME"),
     (r"(seconds\"?:? +)\d[\d.e-]*", r"\1SECONDS"),
+    (r"(\"checksum\": ?)\"\w{64}\"", r'\1"CHECKSUM"'),
     (r"^\d+ done, \d+ running, .* left\n", ""),  # printed after some seconds
 )
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?!\w)")
@@ -176,17 +181,17 @@ def changing(rows):
     found = {text: f"<{package}>" for package, text in versions().items()} | {git_commit() or "-": "COMMIT"}
     for row in map(json.loads, rows.splitlines()):
         found |= {row["checksum"]: "CHECKSUM", json.dumps(row.get("seconds")): "SECONDS"}
-        if row.get("model") == "local-dir:run" and "job" in row:
-            found[row["job"]] = "JOB"  # it knows of the folder's path
+        if row.get("model") == "local-dir:run":
+            found[row.get("job", "-")] = "JOB"  # it knows of the folder's path
     return {text: name for text, name in found.items() if text not in ("-", "null")}
 
 
 def of_bits(rows):
-    """Names for the hashes of raw values and of trained weights, and for the keys that follow from these."""
+    """Names for hashes of raw values and of trained or random weights, and for the keys that follow from these."""
     found = {}
     for row in map(json.loads, rows.splitlines()):
         found |= {row.get("raw"): "RAW", row.get("checkpoint_sha256"): "CHECKPOINT"}
-        if row.get("weights") == "train" or row.get("model") == "local-dir:run":
+        if row.get("weights") in ("train", "init") or row.get("model") == "local-dir:run":
             found |= {row["weights_sha256"]: "WEIGHTS", row["key"]: "KEY", row["key"][:12]: "KEY"}
     found.pop(None)
     return found
