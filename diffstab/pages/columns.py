@@ -51,8 +51,8 @@ def layers_of(rows: Sequence[Row]) -> dict[str, Any]:
     profiles: dict[str, int] = {}
     found = []
     for place, row in enumerate(rows):
-        layers = row.get("layers") or []
-        if layers:
+        layers = row.get("layers")
+        if layers and isinstance(layers, list):
             names = [f"{layer['name']} {layer['part']}" if layer.get("part") else layer["name"] for layer in layers]
             depths = [rounded(layer["depth"]) for layer in layers]
             profile = profiles.setdefault(json.dumps({"names": names, "depths": depths}), len(profiles))

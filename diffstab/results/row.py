@@ -49,5 +49,8 @@ def flat(row: Row) -> Flat:
 
 
 def without_layers(row: Row) -> Row:
-    """Returns the row without its list of layers, so that it fits into one line of a table."""
-    return {name: value for name, value in row.items() if name != "layers"}
+    """Returns the row without its list of layers, so that it fits into one line of a table.
+
+    The row of an experiment has a number of layers, which stays.
+    """
+    return {name: value for name, value in row.items() if name != "layers" or isinstance(value, int)}

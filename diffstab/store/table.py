@@ -37,7 +37,8 @@ def layer_lines(row: Row) -> list[Flat]:
     >>> layer_lines({"layers": [{"name": "fc", "depth": 1.0, "R": {"value": 0.1}}]})[0]["R.value"]
     0.1
     """
-    named = [flat({"layer": layer["name"], **layer}) for layer in row.get("layers") or ()]
+    layers = row.get("layers")  # a number in the row of an experiment
+    named = [flat({"layer": layer["name"], **layer}) for layer in layers] if isinstance(layers, list) else []
     return [{column: line.get(column) for column in LAYER_COLUMNS} for line in named]
 
 

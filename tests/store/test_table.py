@@ -6,8 +6,10 @@ import io
 import pytest
 from support.measured_stores import failed, measured
 
+from diffstab.pages.columns import layers_of
+from diffstab.results import without_layers
 from diffstab.store.export import exported
-from diffstab.store.table import columns_of, flat, order_of, select, value_at
+from diffstab.store.table import columns_of, flat, layer_lines, order_of, select, value_at
 
 
 def test_filters_choose_by_number_and_pattern(store):
@@ -99,3 +101,11 @@ def test_the_csv_for_timm_joins_on_its_names(store):
 def test_an_unknown_format_is_named(store):
     with pytest.raises(ValueError, match="format is 'xls'; allowed: csv, parquet, timm"):
         exported(store.rows(), "xls")
+
+
+def test_the_number_of_layers_of_an_experiment_is_no_list_of_layers():
+    row = {"kind": "regime", "layers": 3}
+    assert layer_lines(row) == []
+    assert without_layers(row) == row
+    assert without_layers({"layers": [], "seed": 1}) == without_layers({"layers": None, "seed": 1}) == {"seed": 1}
+    assert layers_of([row]) == {"profiles": [], "rows": []}

@@ -187,3 +187,10 @@ def test_a_file_that_can_not_be_read(tmp_path):
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="no UTF-8 text"):
         read_spec(tmp_path / "binary.yaml")
+
+
+@pytest.mark.parametrize("kinds", [("stripe", "regime"), ("regime", "stripe")])
+def test_experiments_come_in_the_order_of_the_file(tmp_path, kinds):
+    path = tmp_path / "sweep.yaml"
+    path.write_text("".join(f"{kind}: {{seed: [0, 1]}}\n" for kind in kinds))
+    assert [job.kind for job in read_spec(path).jobs] == [kind for kind in kinds for _ in range(2)]
