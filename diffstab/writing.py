@@ -21,24 +21,20 @@ PART = ".diffstab-part"  # ending of temporary names, which no other program use
 NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
 LONGEST = 100  # bytes of a target's name that its temporary's name repeats; systems allow 143 to 255 in all
 
-if sys.platform == "win32":
 
-    def try_lock(handle: int) -> bool | None:
-        """Locks an open file for this process alone; False if another holds it, None where there are no locks."""
+def try_lock(handle: int) -> bool | None:
+    """Locks an open file for this process alone; False if another holds it, None where there are no locks."""
+    if sys.platform == "win32":
         return None
-
-else:
     import fcntl
 
-    def try_lock(handle: int) -> bool | None:
-        """Locks an open file for this process alone; False if another holds it, None where there are no locks."""
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # a disk without locks
-            return None
-        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a disk without locks
+        return None
+    return True
 
 
 def check_writable(path: Path, *, within: Path | None = None) -> None:

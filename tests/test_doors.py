@@ -43,7 +43,7 @@ ALLOWED = {
     ("training/state.py", "torch.load"): HELD,
     ("training/state.py", "torch.save"): HELD,
     ("training/state.py", "zipfile.ZipFile"): HELD,
-    ("store/claims.py", "os.unlink"): "a lock that this process made",
+    ("store/locks.py", "os.unlink"): "a lock that this process made",
     ("store/locks.py", "os.open"): "locks, which are no links and no pipes",
     ("store/parts.py", "os.ftruncate"): "its own part file",
     ("store/parts.py", "os.open"): "its own part file, which was not there",

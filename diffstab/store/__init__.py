@@ -18,10 +18,10 @@ counts. It also has a `job`, the sha256 of the options that were asked for: a jo
 """
 
 from .check import check
-from .claims import Claims
 from .entry import DONE, FAILED, Entry, Row, checksum, is_measured, measured_entry
 from .export import exported
 from .from_row import CHANGES_NOTHING, asked_of, differences, options_of
+from .locks import Claims
 from .pairing import compare_rows, networks_of
 from .recompute import recompute_all
 from .sidecar import WEIGHTS

@@ -230,6 +230,7 @@ def _imported() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # Ray's default has no limit
     try:
+        import grpc  # noqa: F401  # for `ray_address`
         import ray
     except ImportError as error:
         raise ValueError(f"the executor ray needs the package ray: pip install 'diffstab[ray]' ({error})") from error

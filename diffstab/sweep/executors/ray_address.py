@@ -1,22 +1,19 @@
 """Check within seconds that a Ray cluster answers at an address: `ray.init` tries for minutes, or aborts."""
 
-import importlib.util
 import os
 import re
-import socket
 import subprocess
 import sys
 import textwrap
-from queue import Empty, SimpleQueue
-from threading import Thread
+from typing import Any
+
+from ...reading import LARGEST_TEXT, read_bytes
 
 AUTO, CLIENT = "auto", "ray://"
-ANSWER = 2.5  # seconds, for a server to show that it speaks HTTP/2
+ANSWER = 2.5  # seconds, for a gRPC server to answer
 FIND = 8.5  # seconds, to find and join the cluster that `auto` means
 JOIN = 30.0  # seconds, to join a cluster that answers
-# First bytes of an HTTP/2 client (RFC 9113, section 3.4), with empty settings; Ray's gRPC runs on HTTP/2.
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
-FRAME_HEADER, SETTINGS = 9, 4  # bytes of a frame's header; the type that it names in the server's answer
+HEALTH = "/grpc.health.v1.Health/Check"  # gRPC's usual question; Ray's servers answer it
 JOIN_CODE = """
 import sys, ray
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
@@ -36,26 +33,32 @@ def endpoint(address: str) -> tuple[str, int]:
 
 def silence(host: str, port: int) -> str | None:
     """Returns the reason why no gRPC server answers at an address; None if one does. Takes at most 2.5 s."""
-    answer: SimpleQueue[str | None] = SimpleQueue()
-    Thread(target=lambda: answer.put(_handshake(host, port)), daemon=True).start()
+    import grpc
+
     try:
-        return answer.get(timeout=ANSWER)
-    except Empty:
-        return f"nothing within {ANSWER:g} s"
+        with _channel(f"[{host}]:{port}" if ":" in host else f"{host}:{port}") as channel:
+            channel.unary_unary(HEALTH)(b"", timeout=ANSWER)
+    except OSError as error:  # a certificate's file
+        return str(error)
+    except grpc.RpcError as error:  # every other status is an answer: no such service, no token, ...
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return f"nothing within {ANSWER:g} s"
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            problem = error.details().rpartition(": ")[2]  # the first parts name the address again
+            return "what listens there is no Ray cluster" if "HTTP" in problem else textwrap.shorten(problem, 300)
+    return None
 
 
-def _handshake(host: str, port: int) -> str | None:
-    header = b""
-    try:
-        with socket.create_connection((host, port), timeout=ANSWER) as link:
-            if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
-                return None
-            link.sendall(PREFACE)
-            while len(header) < FRAME_HEADER and (part := link.recv(FRAME_HEADER - len(header))):
-                header += part
-    except (OSError, UnicodeError) as error:  # UnicodeError: the name can be no host's
-        return getattr(error, "strerror", None) or str(error)
-    return None if len(header) == FRAME_HEADER and header[3] == SETTINGS else "what listens there is no Ray cluster"
+def _channel(address: str) -> Any:
+    """Opens a gRPC channel as Ray does, with its certificates if it uses TLS."""
+    import grpc
+
+    options = [("grpc.enable_http_proxy", 0)]
+    if os.environ.get("RAY_USE_TLS", "0").lower() not in ("1", "true"):
+        return grpc.insecure_channel(address, options)
+    files = (os.environ.get(f"RAY_TLS_{name}", "") for name in ("CA_CERT", "SERVER_KEY", "SERVER_CERT"))
+    keys = (read_bytes(file, most=LARGEST_TEXT) if file else None for file in files)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(*keys), options)
 
 
 def check_address(address: str) -> None:
@@ -70,8 +73,6 @@ def check_address(address: str) -> None:
             raise ValueError(f"no Ray cluster is found on this machine ({problem}); see ray status")
         return
     host, port = endpoint(address)
-    if address.startswith(CLIENT) and importlib.util.find_spec("grpc") is None:
-        raise ValueError(f"the Ray address is {address!r}; addresses of this kind need pip install 'ray[client]'")
     problem = silence(host, port)
     if problem is not None:
         raise ValueError(f"no Ray cluster answers at {address} ({problem}); see ray status on its head node")
