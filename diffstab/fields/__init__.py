@@ -11,4 +11,4 @@ from .ensemble import LEAST_DELTA, MaxEntropyEnsemble, image_size, largest_xi, t
 from .field import DisplacementField
 from .folding import LEAST_SHARE, diffeomorphism_share, largest_temperature, reduced_size
 from .inverse import compose, inverse_error
-from .modes import sides
+from .modes import draw_coefficients, sides
