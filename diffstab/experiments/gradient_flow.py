@@ -7,12 +7,14 @@ the change of F and the turn of the gradient allow. The flow ends when every exa
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..options import SOFT_HINGE_BETA
+from ..statistics import binomial_interval
 
 MOST_CHANGE = 0.1  # largest change of F in a step (Eq. 8)
 GROW, SHRINK = 1.1, 0.5  # factors of the step's length, after a short enough step and after a too long one
@@ -129,9 +131,16 @@ def _is_short(old: _Point, new: _Point, turn: float) -> bool:
     """Returns True if a step fulfils Eqs. 8 and 9."""
     if not float((new.predicted - old.predicted).abs().max()) < MOST_CHANGE:  # NaN is too long as well
         return False
-    change = _norm([slope - other for slope, other in zip(old.slopes, new.slopes, strict=True)]) ** 2
-    return change <= turn * _norm(old.slopes) * _norm(new.slopes)
+    change = norm([slope - other for slope, other in zip(old.slopes, new.slopes, strict=True)]) ** 2
+    return change <= turn * norm(old.slopes) * norm(new.slopes)
 
 
-def _norm(tensors: Sequence[Tensor]) -> float:
+def norm(tensors: Sequence[Tensor]) -> float:
+    """Returns the Euclidean norm of all entries of the tensors together."""
     return math.sqrt(sum(float(tensor.square().sum()) for tensor in tensors))
+
+
+def error_of(values: Tensor, labels: Tensor) -> dict[str, Any]:
+    """Returns the share of values whose sign is not that of their label, its 95 % interval and the number of images."""
+    wrong, count = int((values * labels <= 0).sum()), len(values)
+    return {**binomial_interval(wrong, count)._asdict(), "images": count}

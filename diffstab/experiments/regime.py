@@ -16,9 +16,8 @@ from ..data import ImageSet, load_dataset
 from ..fields import MaxEntropyEnsemble
 from ..measuring import measure
 from ..options import RegimeOptions
-from ..statistics import binomial_interval
 from ..streams import choose
-from .gradient_flow import gradient_flow
+from .gradient_flow import error_of, gradient_flow, norm
 
 SHARPNESS, GAIN = 5.0, 1.404  # of the activation, so that preactivations have unit variance at initialisation
 
@@ -54,16 +53,16 @@ def run_regime(options: RegimeOptions) -> dict[str, Any]:
     before = Predictor(start, [torch.zeros_like(weight) for weight in start], 1.0)
     found, fresh = (_measured(network, asked, options) for network in (predictor, before))
     with torch.no_grad():
-        wrong = int((predictor(asked)[:, 0] * answers <= 0).sum())
+        error = error_of(predictor(asked)[:, 0], answers)
     return {
         **found,
         "R_init": fresh["R"],
-        "test_error": {**binomial_interval(wrong, len(asked))._asdict(), "images": len(asked)},
+        "test_error": error,
         "loss": flow.loss,
         "steps": flow.steps,
         "time": flow.time,
         "fitted": flow.fitted,
-        "moved": _norm([w - w0 for w, w0 in zip(flow.weights, start, strict=True)]) / _norm(start),
+        "moved": norm([w - w0 for w, w0 in zip(flow.weights, start, strict=True)]) / norm(start),
     }
 
 
@@ -118,7 +117,3 @@ def _measured(network: nn.Module, images: Tensor, options: RegimeOptions) -> dic
     ensemble = MaxEntropyEnsemble((images.shape[-2], images.shape[-1]), options.cutoff, delta=options.delta)
     result = measure(network, images, ensemble, seed=options.seed)
     return {name: getattr(result, name)._asdict() for name in "DGR"}
-
-
-def _norm(tensors: Sequence[Tensor]) -> float:
-    return math.sqrt(sum(float(tensor.square().sum()) for tensor in tensors))

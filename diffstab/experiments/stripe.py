@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ..options import FIRST_LOSS, StripeOptions
-from ..statistics import Statistic, binomial_interval, stability
-from .gradient_flow import Flow, gradient_flow
+from ..statistics import Statistic, stability
+from .gradient_flow import Flow, error_of, gradient_flow
 
 PLANES = (-0.3, 1.18549)  # Paccolat et al. (2021): half of a standard normal law lies between
 RESAMPLES = 1000
@@ -134,7 +134,5 @@ class Probe:
             name: stability(a[:, None, None], b[:, None, None], None, Statistic(average), **how)["R"]._asdict()
             for name, average in (("R", "median"), ("R_mean", "mean"))
         }
-        wrong, count = int((outputs * self._labels <= 0).sum()), len(outputs)
-        error = {**binomial_interval(wrong, count)._asdict(), "images": count}
         told = {"alignment": alignment_of(flow.weights), "loss": flow.loss, "steps": flow.steps, "fitted": flow.fitted}
-        return {**numbers, "test_error": error, **told}
+        return {**numbers, "test_error": error_of(outputs, self._labels), **told}

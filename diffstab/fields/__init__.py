@@ -6,9 +6,9 @@ gaussian, deformation, inverse and ensemble, folding. The room imports options, 
 """
 
 from .deformation import deform, deform_labels, identity_field
-from .displacement import clamped_fraction, operator_norm
+from .displacement import clamped_fraction, operator_norm, pixel_determinant
 from .ensemble import LEAST_DELTA, MaxEntropyEnsemble, image_size, largest_xi, temperature_range
 from .field import DisplacementField
 from .folding import LEAST_SHARE, diffeomorphism_share, largest_temperature, reduced_size
 from .inverse import compose, inverse_error
-from .modes import sides
+from .modes import draw_coefficients, sides

@@ -1,5 +1,7 @@
 """Functions of a displacement `[..., 2, H, W]` in pixels or its gradient: sources, clamped pixels, operator norm."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -27,6 +29,17 @@ def clamped_fraction(displacement: Tensor) -> Tensor:
     x, y = sources_of(displacement)
     outside = (x < 0) | (x > width - 1) | (y < 0) | (y > height - 1)
     return outside.to(displacement.dtype).mean((-2, -1))
+
+
+def pixel_determinant(gradient: Sequence[Tensor], stretch: tuple[float, float] = (1, 1)) -> Tensor:
+    """Jacobian determinant of the map (k, l) -> (k - dx, l - dy), dimensionless, `[...]`; <= 0 where the field folds.
+
+    Args:
+        gradient: Gradient of (dx, dy) in pixels per pixel, row by row: xx, xy, yx and yy, `[...]` each.
+        stretch: Factors of the gradient's x and y components, if it isn't in pixels per pixel.
+    """
+    (xx, xy, yx, yy), (x, y) = gradient, stretch
+    return (1 - x * xx) * (1 - y * yy) - x * y * xy * yx
 
 
 def operator_norm(gradient: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from ..precision import sent
 from ..streams import StreamKeys, mode_normals
 from .deformation import deform
 from .field import DisplacementField
-from .modes import mode_numbers
+from .modes import draw_coefficients, mode_numbers
 
 MONTE_CARLO_FIELDS = 1000  # fields for T_max and the probability of a diffeomorphism
 MONTE_CARLO_SEED = 0
@@ -179,21 +179,19 @@ class MaxEntropyEnsemble:
         Returns:
             A `DisplacementField` of batch shape `[B]`.
         """
+        count = len(keys.images) if isinstance(keys, StreamKeys) else positive_integer("count", keys, least=0)
+        if self.spread.ndim == 4 and len(self.spread) != count:
+            raise ValueError(f"{len(self.spread)} temperatures for {count} fields; one for each field is needed")
         if isinstance(keys, StreamKeys):
             if generator is not None:
                 raise ValueError("generator given with stream keys; stream keys alone determine the fields")
             i, j = self.mode_numbers  # few numbers: drawn on the CPU, so that they are the same for any device
-            normals = torch.zeros(len(keys.images), 2, *self._shape, dtype=torch.float64)
+            normals = torch.zeros(count, 2, *self._shape, dtype=torch.float64)
             normals[:, :, i - 1, j - 1] = mode_normals(keys, i, j)
+            coefficients = normals * self.spread
         else:
-            positive_integer("count", keys, least=0)
-            where = generator.device if generator is not None else device
-            normals = torch.randn(keys, 2, *self._shape, generator=generator, device=where, dtype=torch.float32)
-        normals = normals.cpu() if normals.device.type == "mps" else normals  # mps has no float64
-        spread = sent(self.spread, normals.device)
-        if spread.ndim == 4 and len(spread) != len(normals):
-            raise ValueError(f"{len(spread)} temperatures for {len(normals)} fields; one for each field is needed")
-        return DisplacementField(sent((normals * spread).to(dtype), device), self.size)
+            coefficients = draw_coefficients(count, self.spread, generator, device)
+        return DisplacementField(sent(coefficients.to(dtype), device), self.size)
 
     def apply(self, images: Tensor, field: DisplacementField, interpolation: str = "bilinear") -> Tensor:
         """Deforms images `[B, C, H, W]` along their fields. Calls `deform` and raises its errors.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..precision import ieee_float32
-from .displacement import clamped_fraction, operator_norm, sources_of
+from .displacement import clamped_fraction, operator_norm, pixel_determinant, sources_of
 from .modes import basis, sides
 from .points import TOLERANCE, Destinations, destination_of, displacement_at, inverse_displacement, source_of
 
@@ -129,10 +129,8 @@ class DisplacementField:
             gradient: Result of `gradient()`, to save the time of computing it again. Computed if None.
         """
         height, width = self.size
-        stretch_x, stretch_y = width / (width - 1), height / (height - 1)
         known = self.gradient() if gradient is None else gradient
-        xx, xy, yx, yy = known.flatten(-4, -3).unbind(-3)
-        return (1 - stretch_x * xx) * (1 - stretch_y * yy) - stretch_x * stretch_y * xy * yx
+        return pixel_determinant(known.flatten(-4, -3).unbind(-3), (width / (width - 1), height / (height - 1)))
 
     def folds(self, gradient: Tensor | None = None) -> Tensor:
         """True where a field folds: the Jacobian determinant is <= 0 at some pixel. bool `[...]`.

@@ -1,10 +1,12 @@
-"""Modes (i, j) of a displacement field: the ones below the cutoff (Eq. 2), and their sines on a row of pixels."""
+"""Modes (i, j) of a displacement field: those kept (Eq. 2), their sines on a row of pixels, random coefficients."""
 
 import math
 from functools import lru_cache
 
 import torch
 from torch import Tensor
+
+from ..precision import sent
 
 
 @lru_cache(maxsize=64)
@@ -48,6 +50,23 @@ def basis(kind: str, n: int, modes: int, dtype: torch.dtype, device: torch.devic
         else:
             wave = torch.where(phase % (n - 1) == 0, 0.0, torch.sin(angle))
         return wave.to(device=device, dtype=dtype)
+
+
+def draw_coefficients(
+    count: int, spread: Tensor, generator: torch.Generator | None, device: torch.device | str | None
+) -> Tensor:
+    """Draws normal numbers in float32 and scales them in float64: coefficients `[count, 2, I, J]`.
+
+    Args:
+        count: Number of fields.
+        spread: Standard deviations, float64 `[I, J]` or `[count, 1, I, J]`.
+        generator: Source of random numbers, on its own device; torch's global one on `device` if None.
+        device: Device of the global generator.
+    """
+    where = generator.device if generator is not None else device
+    normals = torch.randn(count, 2, *spread.shape[-2:], generator=generator, device=where, dtype=torch.float32)
+    normals = normals.cpu() if normals.device.type == "mps" else normals  # mps has no float64
+    return normals * sent(spread, normals.device)
 
 
 @lru_cache(maxsize=128)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..precision import doubled
+from .displacement import pixel_determinant
 from .modes import sides
 
 TOLERANCE = 1e-3  # pixels
@@ -48,8 +49,8 @@ class _Series(NamedTuple):
         tau = self._sum(*waves)
         return torch.where(_inside(points, self.size).unsqueeze(-1), tau * sides(self.size, tau.dtype, tau.device), 0.0)
 
-    def jacobian(self, points: Tensor) -> Tensor:
-        """Jacobian of the pixel map q - d(q) at points `[B, P, 2]`: `[B, P, 2 (component), 2 (direction)]`."""
+    def gradient(self, points: Tensor) -> Tensor:
+        """Gradient of d in pixels per pixel at points `[B, P, 2]`: `[B, P, 2 (component), 2 (direction)]`."""
         height, width = self.size
         phases = [self._phase(points, axis) for axis in (0, 1)]
         sines = [torch.sin(phase) for phase in phases]
@@ -59,8 +60,7 @@ class _Series(NamedTuple):
         ]
         moved = torch.stack([self._sum(slopes[0], sines[1]), self._sum(sines[0], slopes[1])], dim=-1)
         moved = moved * sides(self.size, moved.dtype, moved.device).unsqueeze(-1)
-        moved = torch.where(_inside(points, self.size)[..., None, None], moved, 0.0)
-        return torch.eye(2, dtype=moved.dtype, device=moved.device) - moved
+        return torch.where(_inside(points, self.size)[..., None, None], moved, 0.0)
 
     def _phase(self, points: Tensor, axis: int) -> Tensor:
         """Phases i pi u of each mode and point, `[B, P, I]`, for axis 0; j pi v, `[B, P, J]`, for axis 1."""
@@ -101,8 +101,7 @@ def destination_of(
         own = _Series(series.coefficients[field], size)
         better, distance = _search(own, flat[field, place], found[field, place], AIM * tolerance)
         found[field, place], residual[field, place] = better, distance
-    J = series.jacobian(found)
-    folded = (J[..., 0, 0] * J[..., 1, 1] - J[..., 0, 1] * J[..., 1, 0] <= 0) | (residual > tolerance)
+    folded = (pixel_determinant(series.gradient(found).flatten(-2).unbind(-1)) <= 0) | (residual > tolerance)
     lead = shape[:-1]
     device = points.device
     return Destinations(found.view(shape).to(points), residual.view(lead).to(points), folded.view(lead).to(device))
@@ -211,8 +210,9 @@ def _newton(series: _Series, points: Tensor, guess: Tensor, aim: float) -> tuple
 
 def _newton_step(series: _Series, guess: Tensor, off: Tensor) -> Tensor:
     """Newton's step: J^-1 times the distance, by damped least squares, since J may be singular."""
-    J = series.jacobian(guess)
-    damped = J.mT @ J + 1e-12 * torch.eye(2, dtype=J.dtype, device=J.device)
+    one = torch.eye(2, dtype=guess.dtype, device=guess.device)
+    J = one - series.gradient(guess)  # of the pixel map q - d(q)
+    damped = J.mT @ J + 1e-12 * one
     step: Tensor = torch.linalg.solve(damped, (J.mT @ off.unsqueeze(-1))).squeeze(-1)
     return step
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..checks import finite_at_least_zero
-from ..fields import clamped_fraction, deform, image_size, operator_norm, sides
+from ..fields import clamped_fraction, deform, image_size, operator_norm, pixel_determinant, sides
 from ..precision import sent
 from ..streams import StreamKeys, uniforms
 
@@ -122,7 +122,7 @@ class AffineTransformation(ABC):
         corner = sample[..., 0, 0]
         xx, yx = ((sample[..., 0, -1] - corner) / (width - 1)).unbind(-1)
         xy, yy = ((sample[..., -1, 0] - corner) / (height - 1)).unbind(-1)
-        return (1 - xx) * (1 - yy) - xy * yx <= 0
+        return pixel_determinant((xx, xy, yx, yy)) <= 0
 
     def clamped_fraction(self, sample: Tensor) -> Tensor:
         """Share of the pixels whose source lies outside the frame and is clamped to it, `[B]`."""

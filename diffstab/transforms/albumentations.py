@@ -1,5 +1,6 @@
 """RandomDiffeomorphism as an albumentations transform: numpy images `[H, W, C]`, masks, boxes and keypoints."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -87,13 +88,9 @@ class RandomDiffeomorphism(DualTransform):  # type: ignore[misc]
             delta_rule=delta_rule,
         )
         super().__init__(p=chosen.p)
-        self.law, self.rejected = chosen.law, 0
+        self.law, self.interpolation, self.rejected = chosen.law, chosen.interpolation, 0
         # albumentations saves and prints attributes that have an argument's name.
-        self.cutoff, self.temperature, self.delta = self.law.cutoff, self.law.temperature, self.law.delta
-        self.interpolation, self.only_diffeomorphisms = chosen.interpolation, only_diffeomorphisms
-        self.cutoff_shape, self.temperature_shape = self.law.cutoff_shape, self.law.temperature_shape
-        self.temperature_rule, self.convention = temperature_rule, convention
-        self.cutoff_rule, self.delta_rule = cutoff_rule, delta_rule
+        self.__dict__.update(asdict(chosen.law))
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """Draws the field of a call: `coefficients` `[2, I, J]`, float32."""

@@ -9,18 +9,18 @@ pixels; its edges, which `boxes` deforms, lie half a pixel further out.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
 from torchvision import tv_tensors
 
 from ..fields import DisplacementField
-from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF
+from ..options import DEFAULT_CUTOFF
 from . import random_diffeomorphism
 from .apply import apply_field, deform_points, moved_by
 from .boxes import deform_boxes
-from .law import DEFAULT_P, UNIFORM, Amount, Shape
+from .law import DEFAULT_P, Amount, Rules
 
 try:
     from kornia.augmentation import GeometricAugmentationBase2D
@@ -76,27 +76,10 @@ class RandomDiffeomorphism(GeometricAugmentationBase2D):  # type: ignore[misc]
         same_on_batch: bool = False,
         p: float = DEFAULT_P,
         keepdim: bool = False,
-        *,
-        cutoff_shape: Shape = UNIFORM,
-        temperature_shape: Shape = UNIFORM,
-        temperature_rule: str = "monte-carlo",
-        convention: str = DEFAULT_CONVENTION,
-        cutoff_rule: str | None = None,
-        delta_rule: str | None = None,
+        **rules: Unpack[Rules],
     ) -> None:
         chosen = random_diffeomorphism.RandomDiffeomorphism(
-            cutoff,
-            temperature,
-            delta,
-            p,
-            interpolation,
-            only_diffeomorphisms=only_diffeomorphisms,
-            cutoff_shape=cutoff_shape,
-            temperature_shape=temperature_shape,
-            temperature_rule=temperature_rule,
-            convention=convention,
-            cutoff_rule=cutoff_rule,
-            delta_rule=delta_rule,
+            cutoff, temperature, delta, p, interpolation, only_diffeomorphisms=only_diffeomorphisms, **rules
         )
         super().__init__(p=chosen.p, same_on_batch=same_on_batch, keepdim=keepdim)
         self.law, self.interpolation, self.rejected = chosen.law, chosen.interpolation, 0

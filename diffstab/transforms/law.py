@@ -8,7 +8,7 @@ upper end. A cutoff from a range is a whole number, low + floor((high - low + 1)
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from ..fields import (
     DisplacementField,
     MaxEntropyEnsemble,
     diffeomorphism_share,
+    draw_coefficients,
     largest_temperature,
     reduced_size,
     temperature_range,
@@ -47,6 +48,17 @@ class Drawn(NamedTuple):
 
     field: DisplacementField
     rejected: int
+
+
+class Rules(TypedDict, total=False):
+    """Further arguments of `FieldLaw`, as the transforms of every library take them."""
+
+    cutoff_shape: Shape
+    temperature_shape: Shape
+    temperature_rule: str
+    convention: str
+    cutoff_rule: str | None
+    delta_rule: str | None
 
 
 @dataclass(frozen=True)
@@ -138,9 +150,7 @@ class FieldLaw:
         deviation = (spread[place] * root.view(-1, 1, 1)).unsqueeze(1)
 
         def coefficients(places: Tensor) -> Tensor:
-            own = deviation[places]
-            normals = torch.randn(len(own), 2, *own.shape[2:], generator=generator, device=device)
-            return (normals * own).float()
+            return draw_coefficients(len(places), deviation[places], generator, device).float()
 
         if self.only_diffeomorphisms:
             found, rejected = draw_until_none_folds(coefficients, count, size)

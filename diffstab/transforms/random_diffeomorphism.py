@@ -1,6 +1,6 @@
 """RandomDiffeomorphism, a torchvision v2 transform: maximum-entropy diffeomorphisms as an augmentation."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import PIL.Image
 import torch
@@ -11,9 +11,9 @@ from torchvision.transforms.v2.functional import get_size
 
 from ..checks import finite_at_least_zero, one_of
 from ..fields import DisplacementField
-from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF, INTERPOLATIONS
+from ..options import DEFAULT_CUTOFF, INTERPOLATIONS
 from .apply import apply_field, batch_of, moved_by
-from .law import DEFAULT_P, DEFAULT_TEMPERATURE, UNIFORM, Amount, FieldLaw, Shape
+from .law import DEFAULT_P, DEFAULT_TEMPERATURE, Amount, FieldLaw, Rules
 from .scripted import ScriptedDiffeomorphism
 
 KINDS = (torch.Tensor, PIL.Image.Image)
@@ -81,26 +81,16 @@ class RandomDiffeomorphism(v2.Transform):  # type: ignore[misc]
         per_image: bool = True,
         only_diffeomorphisms: bool = False,
         *,
-        cutoff_shape: Shape = UNIFORM,
-        temperature_shape: Shape = UNIFORM,
-        temperature_rule: str = "monte-carlo",
-        convention: str = DEFAULT_CONVENTION,
-        cutoff_rule: str | None = None,
-        delta_rule: str | None = None,
         generator: torch.Generator | None = None,
+        **rules: Unpack[Rules],
     ) -> None:
         super().__init__()
         self.law = FieldLaw(
             cutoff=cutoff,
             temperature=DEFAULT_TEMPERATURE if temperature is None and delta is None else temperature,
             delta=delta,
-            cutoff_shape=cutoff_shape,
-            temperature_shape=temperature_shape,
-            temperature_rule=temperature_rule,
             only_diffeomorphisms=only_diffeomorphisms,
-            convention=convention,
-            cutoff_rule=cutoff_rule,
-            delta_rule=delta_rule,
+            **rules,
         )
         self.p = finite_at_least_zero("p", p)
         if self.p > 1:

@@ -42,11 +42,12 @@ def phase_diagram(side: int) -> Drawn:
     >>> sorted(drawn.table[0])
     ['T', 'cutoff', 'delta', 'probability']
     """
-    at_one = {c: MaxEntropyEnsemble(side, c, delta=1.0).temperature for c in CUTOFFS}
+    ensembles = {c: MaxEntropyEnsemble(side, c, delta=1.0) for c in CUTOFFS}
+    at_one = {c: ensemble.temperature for c, ensemble in ensembles.items()}
     limits = {c: temperature_range(side, c) for c in CUTOFFS}
     everything = [t for pair in limits.values() for t in pair] + [float(t) for t in at_one.values()]
     temperatures = np.geomspace(min(everything) / MARGIN, max(everything) * MARGIN, TEMPERATURES)
-    share = np.array([[_probability(side, c, t) for t in temperatures] for c in CUTOFFS])
+    share = np.array([[ensembles[c].probability_of_diffeomorphism(t) for t in temperatures] for c in CUTOFFS])
     with house_style():
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         left, right = list(figure.subfigures(1, 2, width_ratios=[1.25, 1], squeeze=False)[0])
@@ -72,10 +73,6 @@ def phase_diagram(side: int) -> Drawn:
     return Drawn(
         figure, table, [], {"side": side, "cutoff_rule": RULE, "fields": len(largest_xi((side, side), 3, RULE))}
     )
-
-
-def _probability(side: int, cutoff: float, temperature: float) -> float:
-    return float((largest_xi((side, side), cutoff, RULE) * temperature**0.5 < 1).double().mean())
 
 
 def _draw_lines(panel: Axes, at_one: dict[float, Any], limits: dict[float, tuple[float, float]]) -> None:
