@@ -88,7 +88,7 @@ def told_newer(row: Mapping[str, Any]) -> list[str]:
     """
     own_words = ("transform", "noise_norm", "layers")
     newer = [one for name, one in COLUMNS.items() if not one.has(Role.FIRST) and name not in own_words]
-    return [f"{one.name}: {row[one.column]}" for one in newer if row.get(one.column, one.default) != one.default]
+    return [f"{one.name}: {row[one.column]}" for one in newer if row.get(one.column) not in (None, one.default)]
 
 
 def told_setting(setting: Mapping[str, Any], seeds: Sequence[int] = ()) -> str:
