@@ -41,8 +41,8 @@ def gather(
     >>> rates = {name: {"value": 0.5, "low": 0.4, "high": 0.6} for name in "DGR"}
     >>> error = {"value": 0.02, "low": 0.01, "high": 0.04, "images": 500}
     >>> found = gather([{**head, **rates, "test_error": error, "weights_sha256": "a"}])
-    >>> found.points[0]["R"], found.setting
-    (Spread(value=0.5, log_sd=None, low=0.4, high=0.6), {'transform': 'diffeo', 'cutoff': 3.0})
+    >>> found.points[0]["R"], found.setting["cutoff"]
+    (Spread(value=0.5, log_sd=None, low=0.4, high=0.6), 3.0)
     """
     trained, fresh, notes, told = choose(rows, filters)
     if not trained:

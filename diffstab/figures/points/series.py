@@ -56,8 +56,8 @@ def gather_series(chosen: Chosen, sweep: Sweep, unfold: Callable[[Row], Iterable
     >>> head = {"model": "lenet", "weights": "pretrained", "weights_sha256": "a", "cutoff": 3.0, **numbers}
     >>> rows = [{**head, "delta": delta} for delta in (2.0, 1.0)]
     >>> found = gather_series(Chosen(rows, [], [], ""), Sweep("delta", places=("delta",)))
-    >>> [(point.at["delta"], point["R"].value) for point in found.points], found.setting
-    ([(1.0, 0.5), (2.0, 0.5)], {'transform': 'diffeo', 'cutoff': 3.0})
+    >>> [(point.at["delta"], point["R"].value) for point in found.points], found.setting["cutoff"]
+    ([(1.0, 0.5), (2.0, 0.5)], 3.0)
     """
     trained, notes = chosen.trained, list(chosen.notes)
     fresh = [row for row in chosen.fresh if not trained or is_like(row, trained[0], sweep.columns)]

@@ -29,8 +29,9 @@ def together(rows: Iterable[Row], columns: Sequence[str]) -> dict[tuple[Any, ...
 def setting_of(row: Row) -> dict[str, Any]:
     """The measuring setting and task of a row, by column; columns that it lacks are left out.
 
-    >>> setting_of({"cutoff": 3.0, "images": 800, "asked": {"until_precision": 0.05}})
-    {'transform': 'diffeo', 'cutoff': 3.0, 'asked.until_precision': 0.05}
+    >>> found = setting_of({"cutoff": 3.0, "images": 800, "asked": {"until_precision": 0.05}})
+    >>> found["cutoff"], found["transform"], found["asked.until_precision"], "images" in found
+    (3.0, 'diffeo', 0.05, False)
     """
     found = {column: setting_at(row, column) for column in (*SETTINGS, *TASK)}
     return {column: value for column, value in found.items() if value is not None}
