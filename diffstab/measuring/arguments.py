@@ -80,5 +80,6 @@ def _meanings() -> str:
     told = []
     for name, one in settings_of(MeasureSettings).items():
         text = re.sub(r"--([a-z-]+)", lambda found: f"`{found[1].replace('-', '_')}`", one.help)
+        text = re.sub(r" +\[default: ([^;\]]*).*\]", r" None: \1.", text)
         told.append("\n".join(wrap(f"{name}: {text}", 100, subsequent_indent=" " * 12)))
     return ("\n" + " " * 8).join(told)
