@@ -23,7 +23,7 @@ KEPT = {"checkpoint.pt", "checkpoint.previous.pt", "metrics.jsonl", "model.safet
 def test_the_command_has_the_options_of_train_options_and_their_defaults():
     given = {option.name: option.default for option in main.commands["train"].params}
     told = {"network", "output", "resume", "tensorboard", "wandb", "as_json"}
-    usual = {f.name: f.default for f in fields(TrainOptions)}
+    usual = {one.name: one.default for one in signature(TrainOptions).parameters.values()}
     assert given.keys() - told == usual.keys()
     del usual["trust"]  # which can be repeated, so that click has a default of its own
     assert {name: given[name] for name in usual} == usual
