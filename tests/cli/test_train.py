@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import fields
+from inspect import signature
 from types import SimpleNamespace
 
 import pytest
