@@ -31,6 +31,8 @@ def sent(tensor: Tensor, device: torch.device | str | None, dtype: torch.dtype |
 
     Copies to the CPU do wait, since they may be read at once. Copies to Apple's mps wait too.
     """
+    if dtype is None and tensor.device == device:
+        return tensor
     waits = device is None or torch.device(device).type in ("cpu", "mps")
     return tensor.to(device=device, dtype=dtype, non_blocking=not waits)
 

@@ -65,7 +65,8 @@ def draw_coefficients(
     """
     where = generator.device if generator is not None else device
     normals = torch.randn(count, 2, *spread.shape[-2:], generator=generator, device=where, dtype=torch.float32)
-    normals = normals.cpu() if normals.device.type == "mps" else normals  # mps has no float64
+    if normals.is_mps:  # which has no float64
+        normals = normals.cpu()
     return normals * sent(spread, normals.device)
 
 

@@ -110,9 +110,8 @@ def _on_cpu(value: Any) -> Any:
 
 def recipe_of(options: TrainOptions) -> RecipeDict:
     """Returns the options that determine a training: all but those of the machine, such as the device."""
-    return {
-        name: value for name, value in options.to_dict().items() if name not in names_with(TrainOptions, Role.EXECUTION)
-    }
+    aside = names_with(TrainOptions, Role.EXECUTION)
+    return {name: value for name, value in options.to_dict().items() if name not in aside}
 
 
 def prepare(folder: Path) -> Path:
