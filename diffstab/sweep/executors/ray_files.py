@@ -4,6 +4,7 @@ A row still has the paths that the files have on the driver (the process that ru
 """
 
 import contextlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...options import MeasureOptions
-from ...store import Entry
+from ...store import Entry, Row
 from ...writing import temporary_folder
 from .base import Task
 
@@ -32,10 +33,10 @@ class Setting:
     gpus: bool
 
 
-def given_checkpoint(task: Task) -> str | None:
-    """Returns the checkpoint that the job's options name; None if they name none."""
+def checkpoints(task: Task) -> tuple[Path | None, str | None]:
+    """Returns the checkpoint of the job's training, and the one that the job's options name; None for each missing."""
     options = task.job.options
-    return options.checkpoint if isinstance(options, MeasureOptions) else None
+    return task.checkpoint, options.checkpoint if isinstance(options, MeasureOptions) else None
 
 
 def run_shipped(task: Task, setting: Setting, trained: bytes | None, given: bytes | None) -> list[Entry]:
@@ -76,10 +77,9 @@ def _unpacked(task: Task, folder: Path, trained: bytes | None, given: bytes | No
         originals[str(place)] = str(original)
         return str(place)
 
-    job, checkpoint, scratch = task.job, task.checkpoint, task.scratch
+    (checkpoint, name), job, scratch = checkpoints(task), task.job, task.scratch
     if checkpoint is not None and trained is not None:
         checkpoint = Path(written(checkpoint, trained))
-    name = given_checkpoint(task)
     if name is not None and given is not None:
         options: Any = job.options
         job = replace(job, options=replace(options, checkpoint=written(name, given)))
@@ -88,14 +88,10 @@ def _unpacked(task: Task, folder: Path, trained: bytes | None, given: bytes | No
     return replace(task, job=job, checkpoint=checkpoint, scratch=scratch), originals
 
 
-def _renamed(value: Any, originals: Mapping[str, str]) -> Any:
-    """Returns a row's values, messages included, with the driver's paths in place of the temporary files' paths."""
-    if isinstance(value, str):
-        for place, original in originals.items():
-            value = value.replace(place, original)
-        return value
-    if isinstance(value, dict):
-        return {name: _renamed(inner, originals) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_renamed(inner, originals) for inner in value]
-    return value
+def _renamed(row: Row, originals: Mapping[str, str]) -> Row:
+    """Returns a row, messages included, with the driver's paths in place of the temporary files' paths."""
+    text = json.dumps(row)
+    for place, original in originals.items():
+        text = text.replace(json.dumps(place)[1:-1], json.dumps(original)[1:-1])
+    renamed: Row = json.loads(text)
+    return renamed
