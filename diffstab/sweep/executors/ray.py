@@ -22,7 +22,7 @@ from ..jobs import failed_entry
 from .base import Executor, Finished, Task
 from .local import usable_cores
 from .ray_address import AUTO, CLIENT, check_address, endpoint, silence
-from .ray_files import Setting, checkpoints, run_shipped
+from .ray_files import checkpoints, run_shipped
 
 RETRIES = 3  # of a task whose worker or node dies, or runs out of memory
 STORE = 256 * 2**20  # bytes of the object store of a cluster started here; larger content goes to disk
@@ -101,7 +101,7 @@ class RayExecutor(Executor):
         self._next_look = time.monotonic() + LOOK
         resources = {"num_cpus": self._cpus, "num_gpus": self._gpus}
         self._run = ray.remote(max_retries=RETRIES, retry_exceptions=False, **resources)(run_shipped)
-        self._setting = Setting(os.getcwd(), max(1, int(self._cpus)), self._gpus > 0)
+        self._setting = {"working": os.getcwd(), "threads": max(1, int(self._cpus)), "gpus": self._gpus > 0}
 
     def _nodes(self) -> list[dict[str, Any]]:
         return [node for node in self._ray.nodes() if node["Alive"]]
@@ -118,7 +118,7 @@ class RayExecutor(Executor):
         """
         try:
             contents = [self._content(path) for path in checkpoints(task)]
-            self._running[self._run.remote(task, self._setting, *contents)] = task
+            self._running[self._run.remote(task, *contents, **self._setting)] = task
         except (self._ray.exceptions.RayError, ConnectionError) as error:
             raise ValueError(f"the Ray cluster doesn't take {task.job} ({shorten(str(error), 300)})") from error
 
