@@ -12,6 +12,7 @@ from PIL import Image
 from diffstab.cli.figure import summary
 from diffstab.figures.paper import catalogue
 from diffstab.figures.paper.catalogue import FIGURES, FOLDER, NAMES, PRESETS, FigureKind, figure_named
+from diffstab.sweep.run import Progress
 from diffstab.sweep.spec import read_spec
 
 pytestmark = pytest.mark.slow
@@ -90,6 +91,16 @@ def test_cells_are_run_once_and_a_figure_of_some_says_what_is_missing(cli, tiny)
     again = cli("figure", NAME, "--run", "-o", "again")
     assert points("again") == points("figures")
     assert "done " not in again.stderr
+
+
+def test_shards_run_the_cells_between_them(cli, tiny, monkeypatch):
+    ran = []
+    monkeypatch.setattr("diffstab.sweep.run_sweep", lambda jobs, *_, **__: ran.append(jobs) or Progress(total=0))
+    for shard in ("1/2", "2/2"):
+        cli("figure", NAME, "--run", "--shard", shard)
+    wanted = read_spec(tiny / "datasets.laptop.yaml").jobs
+    assert len(ran) == 2
+    assert sorted(job.id for jobs in ran for job in jobs) == sorted(job.id for job in wanted)
 
 
 def points(folder):
