@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -111,24 +112,19 @@ class PartReader:
 
     def rows_of(self, lines: Iterable[Line]) -> Iterator[Row]:
         """Reads the rows of lines again from their files. Raises ValueError if a file has changed."""
-        name, stream = "", None
+        place = str(self.folder)
         try:
-            for line in lines:
-                if stream is None or line.file != name:
-                    if stream is not None:
-                        stream.close()
-                    name, stream = line.file, open_regular(self.folder / line.file)
-                stream.seek(line.start)
-                row = row_in(stream.read(line.length))
-                if row is None or row.get("key") != line.key:
-                    raise ValueError(f"{str(self.folder / name)!r} was changed while it was read; open the store again")
-                yield row
+            for name, of_file in groupby(lines, key=lambda line: line.file):
+                place = str(self.folder / name)
+                with open_regular(place) as stream:
+                    for line in of_file:
+                        stream.seek(line.start)
+                        row = row_in(stream.read(line.length))
+                        if row is None or row.get("key") != line.key:
+                            raise ValueError(f"{place!r} was changed while it was read; open the store again")
+                        yield row
         except OSError as error:
-            place = str(self.folder / name)
             raise ValueError(f"{place!r} can't be read again ({error.strerror}); open the store again") from error
-        finally:
-            if stream is not None:
-                stream.close()
 
     def _added(self, path: Path, stream: BinaryIO) -> Iterator[RawLine]:
         rest = b""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from diffstab.sweep.executors import ray_address
 from diffstab.sweep.executors.ray import RayExecutor
 from diffstab.sweep.executors.ray_address import endpoint, silence
 
@@ -76,8 +77,21 @@ def test_an_address_where_no_ray_answers(server: Any, words: str, kind: str, mon
 
 def test_a_name_that_can_not_be_looked_up() -> None:
     start = time.monotonic()
-    assert silence("head.invalid", 6379) is not None
+    problem = silence("head.invalid", 6379)
+    assert problem
+    assert problem[-1].isalnum()
     assert time.monotonic() - start < 5
+
+
+def test_a_name_server_that_never_answers_is_not_waited_for(monkeypatch: Any) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        channel, names = ray_address._channel, f"dns://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setattr(ray_address, "_channel", lambda address: channel(f"{names}/{address}"))
+        start = time.monotonic()
+        assert silence("head.example", 6379) == "nothing within 2.5 s"
+        assert time.monotonic() - start < 5
+        assert b"head\x07example" in server.recv(512)  # it was asked
 
 
 @pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:port", "head:99999", "ray://head", "local"])

@@ -16,12 +16,13 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+from ...checks import positive_integer
 from ...reading import open_regular
 from ..jobs import failed_entry
 from .base import Executor, Finished, Task
 from .local import usable_cores
 from .ray_address import AUTO, CLIENT, check_address, endpoint, silence
-from .ray_files import Setting, given_checkpoint, run_shipped
+from .ray_files import checkpoints, run_shipped
 
 RETRIES = 3  # of a task whose worker or node dies, or runs out of memory
 STORE = 256 * 2**20  # bytes of the object store of a cluster started here; larger content goes to disk
@@ -100,7 +101,7 @@ class RayExecutor(Executor):
         self._next_look = time.monotonic() + LOOK
         resources = {"num_cpus": self._cpus, "num_gpus": self._gpus}
         self._run = ray.remote(max_retries=RETRIES, retry_exceptions=False, **resources)(run_shipped)
-        self._setting = Setting(os.getcwd(), max(1, int(self._cpus)), self._gpus > 0)
+        self._setting = {"working": os.getcwd(), "threads": max(1, int(self._cpus)), "gpus": self._gpus > 0}
 
     def _nodes(self) -> list[dict[str, Any]]:
         return [node for node in self._ray.nodes() if node["Alive"]]
@@ -116,8 +117,8 @@ class RayExecutor(Executor):
             ValueError: If Ray refuses it.
         """
         try:
-            contents = [self._content(path) for path in (task.checkpoint, given_checkpoint(task))]
-            self._running[self._run.remote(task, self._setting, *contents)] = task
+            contents = [self._content(path) for path in checkpoints(task)]
+            self._running[self._run.remote(task, *contents, **self._setting)] = task
         except (self._ray.exceptions.RayError, ConnectionError) as error:
             raise ValueError(f"the Ray cluster doesn't take {task.job} ({shorten(str(error), 300)})") from error
 
@@ -143,19 +144,19 @@ class RayExecutor(Executor):
             ValueError: If the cluster is lost, or has had no node that can run a task for ten minutes.
         """
         deadline = time.monotonic() + seconds
+        finished: list[Finished] = []
         while self._running:
             left = max(0.0, deadline - time.monotonic())
-            ready = self._ready(min(left, LOOK))
-            finished = self._collected(ready)
-            if time.monotonic() >= self._next_look:
-                try:
+            try:
+                finished.extend(self._finished(reference) for reference in self._ready(min(left, LOOK)))
+                if time.monotonic() >= self._next_look:
                     self._look()
-                except ValueError:
-                    if not finished:
-                        raise  # otherwise return what ended; the next call raises the error again
+            except ValueError:
+                if not finished:
+                    raise  # otherwise return what ended; the next call raises the error again
             if finished or left == 0:
-                return finished
-        return []
+                break
+        return finished
 
     def _ready(self, seconds: float) -> list[Any]:
         references = list(self._running)
@@ -166,15 +167,6 @@ class RayExecutor(Executor):
         except (self._ray.exceptions.RayError, ConnectionError) as error:
             raise ValueError(_lost(self._head, shorten(str(error), 300))) from error
         return list(ready)
-
-    def _collected(self, ready: list[Any]) -> list[Finished]:
-        finished: list[Finished] = []
-        try:
-            finished.extend(self._finished(reference) for reference in ready)
-        except ValueError:
-            if not finished:
-                raise
-        return finished
 
     def _look(self, patience: float | None = None) -> None:
         """Counts the slots again, since nodes come and go. Raises ValueError if the cluster is lost."""
@@ -206,7 +198,7 @@ class RayExecutor(Executor):
             self._look(patience=0)  # ... or a lost cluster, which raises here and fails no task
             entries = [failed_entry(job, type(error).__name__, shorten(str(error), 600))]
         task = self._running.pop(reference)
-        needed = {str(path) for other in self._running.values() for path in _files(other)}
+        needed = {str(path) for other in self._running.values() for path in checkpoints(other)}
         self._shipped = {path: content for path, content in self._shipped.items() if path in needed}
         return Finished(task, entries)
 
@@ -247,12 +239,8 @@ def _check_request(cpus: float, gpus: float, jobs: int | None) -> None:
         raise ValueError(f"cpus is {cpus}; a task needs more than 0")
     if not (math.isfinite(gpus) and gpus >= 0) or (gpus > 1 and gpus != int(gpus)):
         raise ValueError(f"gpus is {gpus}; it must be a fraction of one, or a whole number")
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs is {jobs}; it must be at least 1")
-
-
-def _files(task: Task) -> list[str | Path]:
-    return [path for path in (task.checkpoint, given_checkpoint(task)) if path is not None]
+    if jobs is not None:
+        positive_integer("jobs", jobs)
 
 
 def _slots(nodes: list[dict[str, Any]], cpus: float, gpus: float) -> int:

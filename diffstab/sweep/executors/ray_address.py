@@ -44,7 +44,7 @@ def silence(host: str, port: int) -> str | None:
         if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
             return f"nothing within {ANSWER:g} s"
         if error.code() is grpc.StatusCode.UNAVAILABLE:
-            problem = error.details().rpartition(": ")[2]  # the first parts name the address again
+            problem = error.details().rpartition(": ")[2].rstrip("]")  # the first parts name the address again
             return "what listens there is no Ray cluster" if "HTTP" in problem else textwrap.shorten(problem, 300)
     return None
 

@@ -3,11 +3,11 @@
 A row still has the paths that the files have on the driver (the process that runs the sweep).
 """
 
-import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from contextlib import ExitStack, chdir, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,52 +17,33 @@ from ...writing import temporary_folder
 from .base import Task
 
 
-@dataclass(frozen=True)
-class Setting:
-    """Settings with which tasks run on a node.
-
-    Attributes:
-        folder: Working folder of the driver; relative paths mean the same if the node has that folder.
-        threads: Number of torch's threads, on which numbers may depend.
-        gpus: True if the task may see GPUs.
-    """
-
-    folder: str
-    threads: int
-    gpus: bool
-
-
-def given_checkpoint(task: Task) -> str | None:
-    """Returns the checkpoint that the job's options name; None if they name none."""
+def checkpoints(task: Task) -> tuple[Path | None, str | None]:
+    """Returns the checkpoint of the job's training, and the one that the job's options name; None for each missing."""
     options = task.job.options
-    return options.checkpoint if isinstance(options, MeasureOptions) else None
+    return task.checkpoint, options.checkpoint if isinstance(options, MeasureOptions) else None
 
 
-def run_shipped(task: Task, setting: Setting, trained: bytes | None, given: bytes | None) -> list[Entry]:
+def run_shipped(
+    task: Task, trained: bytes | None, given: bytes | None, *, working: str, threads: int, gpus: bool
+) -> list[Entry]:
     """Runs a task on a node and returns its rows.
 
     Args:
         task: Task with the driver's paths.
-        setting: Working folder, threads and GPUs.
         trained: Content of `task.checkpoint`; None leaves the path as it is.
         given: Content of the checkpoint that the job's options name; None leaves the path as it is.
+        working: Working folder of the driver; relative paths mean the same if the node has that folder.
+        threads: Number of torch's threads, on which numbers may depend.
+        gpus: True if the task may see GPUs.
     """
-    if not setting.gpus:
+    if not gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # else tasks that asked for none would share the node's GPUs
-    with _working_in(setting.folder), temporary_folder(Path(tempfile.gettempdir()), "diffstab") as folder:
+    with ExitStack() as stack:
+        with suppress(OSError):
+            stack.enter_context(chdir(working))
+        folder = stack.enter_context(temporary_folder(Path(tempfile.gettempdir()), "diffstab"))
         local, originals = _unpacked(task, folder, trained, given)
-        return [Entry(_renamed(entry.row, originals), entry.sidecars) for entry in local.run(setting.threads)]
-
-
-@contextlib.contextmanager
-def _working_in(folder: str) -> Iterator[None]:
-    before = os.getcwd()
-    with contextlib.suppress(OSError):
-        os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
+        return [Entry(_renamed(entry.row, originals), entry.sidecars) for entry in local.run(threads)]
 
 
 def _unpacked(task: Task, folder: Path, trained: bytes | None, given: bytes | None) -> tuple[Task, dict[str, str]]:
@@ -76,10 +57,9 @@ def _unpacked(task: Task, folder: Path, trained: bytes | None, given: bytes | No
         originals[str(place)] = str(original)
         return str(place)
 
-    job, checkpoint, scratch = task.job, task.checkpoint, task.scratch
+    (checkpoint, name), job, scratch = checkpoints(task), task.job, task.scratch
     if checkpoint is not None and trained is not None:
         checkpoint = Path(written(checkpoint, trained))
-    name = given_checkpoint(task)
     if name is not None and given is not None:
         options: Any = job.options
         job = replace(job, options=replace(options, checkpoint=written(name, given)))
