@@ -20,6 +20,8 @@ import torch
 from torch import Tensor
 
 from .checks import LARGEST_SEED, positive_integer
+from .native.library import OFF, running
+from .native.philox import philox as native_philox
 from .precision import doubled, sent
 
 FIELD, NOISE, CHOICE, TRANSFORM = 0, 1, 2, 3  # purposes, each with separate streams
@@ -57,6 +59,9 @@ def philox(counter: Words, seed: int) -> Words:
     >>> [hex(int(word)) for word in philox((zero, zero, zero, zero), seed=0)]
     ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
+    if all(isinstance(word, Tensor) and word.is_cpu for word in counter) and running() != OFF:
+        a, b, c, d = native_philox(counter, seed)
+        return a, b, c, d
     c0, c1, c2, c3 = counter
     k0, k1 = seed & MASK, seed >> 32
     for _ in range(10):
@@ -119,9 +124,11 @@ def uniforms(keys: StreamKeys, count: int) -> Tensor:
 
 def _pairs(keys: StreamKeys, positions: Tensor, purpose: int) -> Tensor:
     """Two 52-bit numbers uniform in (0, 1) for each position: float64 `[B, 2, P]`, on the CPU."""
-    counter = _counter(keys, positions, purpose)
-    a, b, c, d = philox(tuple(word.cpu().numpy() for word in counter), keys.seed)  # type: ignore[arg-type]
-    bits = torch.from_numpy(np.stack([(a << 20) + (b >> 12), (c << 20) + (d >> 12)], axis=1))
+    counter = tuple(word.cpu() for word in _counter(keys, positions, purpose))
+    if running() == OFF:
+        counter = tuple(word.numpy() for word in counter)
+    a, b, c, d = (torch.as_tensor(word) for word in philox(counter, keys.seed))  # type: ignore[arg-type]
+    bits = torch.stack([(a << 20) + (b >> 12), (c << 20) + (d >> 12)], dim=1)
     return (bits.to(torch.float64) + 0.5) * 2.0**-52
 
 

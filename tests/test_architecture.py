@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "diffstab"
 FLOORS = (
-    "checks reading writing precision processes provenance",
+    "checks reading writing precision processes provenance native",
     "options streams",
     "fields statistics data",
     "perturbations transforms models results",
@@ -28,7 +28,12 @@ HOMES |= {"ray": "sweep", "grpc": "sweep", "yaml": "sweep", "pyarrow": "store", 
 HOMES |= {"kornia": "transforms", "albumentations": "transforms"}
 HOMES |= {"lightning": "training", "pytorch_lightning": "training", "transformers": "training"}
 BY_NAME = {"by_name.py", "conventions.py"}  # of measuring/: alone take data and models
-DOORS = {"experiments.stripe"}  # imported from their file: their room is imported without torch
+DOORS = {
+    "experiments.stripe",
+    "native.library",
+    "native.deform",
+    "native.philox",
+}  # imported from their file: their room is imported without torch
 DOORS |= {"figures.points", "figures.drawing", "sweep.executors"}  # rooms within rooms
 MOST_FILES_AT_THE_TOP, MOST_LINES, MOST_LINES_OF_A_FUNCTION = 9, 300, 40
 

@@ -27,6 +27,7 @@ ALLOWED = {
     ("data/layout.py", "os.replace"): "what was fetched, into the user's folder",
     ("figures/drawing/parts.py", "Image.open"): OWN,
     ("figures/drawing/files.py", "Image.open"): HELD,
+    ("native/library.py", "(folder / name).read_bytes"): OWN,
     ("models/sources.py", "module.read_text"): OWN,
     ("models/weight_files.py", "load_file"): "a regular file, by its path: it is mapped into memory",
     ("models/weight_files.py", "torch.load"): HELD,

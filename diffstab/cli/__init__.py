@@ -4,6 +4,8 @@ Open `measure` first. `options` has the options that commands share; `errors` tu
 status 2. Commands import every room but `options` inside their functions, so that `diffstab --help` answers at once.
 """
 
+from importlib.metadata import version
+
 import click
 
 from .compare import compare
@@ -21,8 +23,24 @@ from .tables import print_columns
 from .train import train
 
 
+def print_version(context: click.Context, option: click.Parameter, asked: bool) -> None:
+    """Prints the version, and what deforms images on the CPU."""
+    from ..native.library import status
+
+    if asked and not context.resilient_parsing:
+        click.echo(f"diffstab, version {version('diffstab')}\n{status()}")
+        context.exit()
+
+
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="diffstab")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=print_version,
+    help="Show the version and exit.",
+)
 def main() -> None:
     """Measure how stable a vision network is to smooth deformations, relative to noise.
 

@@ -1,7 +1,8 @@
-"""Bilinear interpolation (Eq. 15) along a field: grid_sample on a sampling grid from one matrix product.
+"""Bilinear interpolation (Eq. 15) along a field: by the compiled kernel, or grid_sample on a grid from one product.
 
-The product writes the sampling grid in the layout that grid_sample reads. It includes the identity grid, as two more
-rows beside the modes. For few modes the identity grid is one more coefficient.
+The kernel takes what needs no gradient on the CPU; `native.deform.takes` says exactly what. For everything else the
+product writes the sampling grid in the layout that grid_sample reads. It includes the identity grid, as two more rows
+beside the modes. For few modes the identity grid is one more coefficient.
 """
 
 from functools import lru_cache, partial
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from ..native.deform import deform, takes
 from .displacement import sources_of
 from .field import DisplacementField
 from .modes import basis
@@ -19,6 +21,14 @@ from .modes import basis
 FEW_COEFFICIENTS = 8
 FEW_PIXELS = 64 * 64
 APART_FROM = 128 * 128  # pixels from which a single image is divided among threads
+
+
+def interpolated_natively(images: Tensor, field: DisplacementField | Tensor) -> Tensor | None:
+    """Samples images `[B, C, H, W]`, also of bytes, each along one field; None if the compiled kernel can't."""
+    if not isinstance(field, DisplacementField) or not takes(images, field.coefficients):
+        return None
+    i, j = field.coefficients.shape[-2:]
+    return deform(images, field.coefficients, *_sines(field.size, (i, j)))
 
 
 def interpolate_bilinear(images: Tensor, field: DisplacementField | Tensor) -> Tensor:
@@ -65,6 +75,13 @@ def _grid_of_series(field: DisplacementField) -> Tensor:
     rows = rows.view(-1, modes_y, 2 * width)
     rows = torch.cat([rows, bases.identity.expand(len(rows), 2, 2 * width)], dim=1)
     return (bases.along_y @ rows).view(-1, height, width, 2)
+
+
+@lru_cache(maxsize=64)
+def _sines(size: tuple[int, int], modes: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Sines along x `[I, W]` and along y `[H, J]`, float64 on the CPU."""
+    exact = (torch.float64, torch.device("cpu"))
+    return basis("sin", size[1], modes[0], *exact).mT.contiguous(), basis("sin", size[0], modes[1], *exact)
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..checks import one_of
 from ..options import INTERPOLATIONS
 from ..precision import ieee_float32, sent
-from .bilinear import interpolate_bilinear
+from .bilinear import interpolate_bilinear, interpolated_natively
 from .field import DisplacementField
 from .gaussian import interpolate_gaussian
 
@@ -55,15 +55,18 @@ def deform(images: Tensor, field: DisplacementField | Tensor, interpolation: str
     lead = _common_lead(images.shape[:-3], field_shape)
     dtype = torch.float64 if images.dtype in (torch.float64, torch.int32) else torch.float32
     interpolate = interpolate_bilinear if interpolation == "bilinear" else interpolate_gaussian
-    interpolate = partial(_in_whole_numbers, interpolate) if images.dtype in WHOLE else interpolate
     one_for_all = field_shape.numel() == 1
     flat = images if images.dtype in WHOLE else images.to(dtype)
     if one_for_all:  # one grid: the images become channels
         flat = flat.reshape(1, -1, *size)
     elif images.shape[:-3] != lead or images.ndim != 4:
         flat = flat.expand(*lead, *images.shape[-3:]).reshape(-1, *images.shape[-3:])
-    with ieee_float32(images.device, matmul_only=True):
-        deformed = interpolate(flat, _flat_field(field, field_shape if one_for_all else lead, dtype, images.device))
+    own = _flat_field(field, field_shape if one_for_all else lead, dtype, images.device)
+    deformed = interpolated_natively(flat, own) if interpolation == "bilinear" else None
+    if deformed is None:
+        interpolate = partial(_in_whole_numbers, interpolate) if images.dtype in WHOLE else interpolate
+        with ieee_float32(images.device, matmul_only=True):
+            deformed = interpolate(flat, own)
     if deformed.shape != images.shape or deformed.dtype != images.dtype:
         deformed = deformed.view(*lead, *images.shape[-3:]).to(images.dtype)
     return deformed

@@ -65,7 +65,7 @@ def assemble(
         pairs=setup.statistic.pairs,
         device=str(setup.device),
         batch_order=_order(images) if setup.whole(model) else None,
-        versions=versions(),
+        versions={**versions(), "kernel": setup.kernel},
         git_commit=git_commit(),
         seconds=time.perf_counter() - start,
         layers=layers,

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ..fields import deform, identity_field
-from ..options import Convention, MeasureSettings, chosen
+from ..native.library import OFF, TORCH, running
+from ..options import DIFFEO, INTERPOLATIONS, Convention, MeasureSettings, chosen
 from ..perturbations import Transformation
 from ..precision import sent
 from ..statistics import Statistic
@@ -59,6 +60,13 @@ class Setup:
         if self.settings.amp:
             return f"amp-{torch.get_autocast_dtype(self.device.type)}".replace("torch.", "")
         return str(self.dtype).removeprefix("torch.")
+
+    @property
+    def kernel(self) -> str:
+        """Name of what deforms the images: `torch`, or a level of the compiled kernel."""
+        settings = (self.transformation.name, self.settings.interpolation, self.device.type, self.dtype)
+        usual = settings == (DIFFEO, INTERPOLATIONS[0], "cpu", torch.float32)
+        return running() if usual and running() != OFF else TORCH
 
     def images_at_once(self, whole: bool) -> int:
         """Returns the number of images in a batch, at least 2, since images are compared.

@@ -21,7 +21,7 @@ PAGE, CURES = ROOT / "docs" / "errors.md", ROOT / "docs" / "cures.yaml"
 PLACES = {
     "Options and settings": "__init__ checks reading writing options results",
     "Measuring": "measuring processes perturbations streams",
-    "Fields and deformation": "fields",
+    "Fields and deformation": "fields native",
     "Networks and weights": "models",
     "Images and data sets": "data",
     "Statistics, comparing and correlating": "statistics",

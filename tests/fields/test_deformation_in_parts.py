@@ -7,6 +7,13 @@ import torch
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys, deform
 from diffstab.fields import bilinear, deformation
+from diffstab.native.library import using
+
+
+@pytest.fixture(autouse=True)
+def _torch_alone():
+    with using("off"):
+        yield
 
 
 @pytest.fixture

@@ -180,6 +180,8 @@ def changing(rows):
     """Names for the values in rows that change from run to run, from commit to commit, or with what is installed."""
     found = {text: f"<{package}>" for package, text in versions().items()} | {git_commit() or "-": "COMMIT"}
     for row in map(json.loads, rows.splitlines()):
+        kernel = json.dumps(row.get("versions", {}).get("kernel"))
+        found |= {f'"kernel":{space}{kernel}': f'"kernel":{space}"KERNEL"' for space in ("", " ")}
         found |= {row["checksum"]: "CHECKSUM", json.dumps(row.get("seconds")): "SECONDS"}
         if row.get("model") == "local-dir:run":
             found[row.get("job", "-")] = "JOB"  # it knows of the folder's path

@@ -1,0 +1,195 @@
+/* Deforms images on the CPU: the displacement of a sine series and bilinear sampling in one pass, without a stored grid.
+
+   Pixel (k, l) of the result is the image at (k - dx, l - dy), clamped to the frame, as in Eq. 15. rows.h computes a few
+   neighbouring pixels together. Threads come from the caller. The value of a pixel depends only on its image, its field
+   and the level, so it is the same for any number of threads and in any batch. */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef DIFFSTAB_SOURCE
+#define DIFFSTAB_SOURCE "unknown"
+#endif
+#define INLINE static inline __attribute__((always_inline))
+#define EXPORT __attribute__((visibility("default")))
+#define JOIN_(a, b) a##_##b
+#define JOIN(a, b) JOIN_(a, b)
+#define FN(name) JOIN(name, LEVEL)
+#define VECTORS(level, lanes)                                              \
+  typedef float Floats_##level __attribute__((vector_size(4 * (lanes)))); \
+  typedef double Doubles_##level __attribute__((vector_size(4 * (lanes)))); \
+  typedef int32_t Whole_##level __attribute__((vector_size(4 * (lanes))));
+
+enum { FLOATS, BYTES, PIXELS }; /* [C, H, W] of float32 or of bytes, [H, W, C] of bytes */
+enum { PLAIN, AVX2, AVX512 };   /* levels, in the order of library.py */
+enum { MOST_ROWS = 12 };        /* of a window */
+enum { LANES_MOST = 16, WINDOW_AVX2 = 16, WINDOW_AVX512 = 32 };
+static const double FAR = 1e6;  /* pixels; beyond every frame, and below the largest int32 */
+
+/* One call. Coefficients [B, 2, I, J] are dimensionless; sines along_x [I, W] and along_y [H, J]. */
+typedef struct {
+  const char *images;
+  char *out;
+  const float *coefficients;
+  const double *along_x, *along_y;
+  int64_t count, channels, height, width, modes_x, modes_y, kind, level;
+  int64_t padded; /* floats in a row of waves */
+  int failed;     /* for want of memory */
+} Job;
+
+/* One call for random numbers. */
+typedef struct {
+  const int64_t *in[4];
+  int64_t *out[4];
+  uint64_t seed;
+  int64_t level;
+} Words;
+
+/* n pixels of a row from column w on, by cells and shares. The weight of a pixel outside the frame is 0; it is left out,
+   since it would make 0 times infinity. */
+typedef struct {
+  const int32_t *x0, *y0;
+  const float *fx, *fy;
+  int64_t b, y, w, n;
+} Places;
+
+typedef float Four __attribute__((vector_size(16)));
+typedef int32_t FourWhole __attribute__((vector_size(16)));
+typedef uint8_t FourBytes __attribute__((vector_size(4)));
+
+INLINE float number(const char *place, const int kind) {
+  float value;
+  if (kind == BYTES) return *(const uint8_t *)place;
+  memcpy(&value, place, 4);
+  return value;
+}
+
+INLINE void one_by_one(const Job *job, const Places at, const int kind) {
+  const int64_t W = job->width, H = job->height, size = kind == FLOATS ? 4 : 1, down = W * size, plane = H * down;
+  const char *image = job->images + at.b * job->channels * plane;
+  char *out = job->out + at.b * job->channels * plane + at.y * down + at.w * size;
+  for (int64_t k = 0; k < at.n; k++) {
+    const float right = at.fx[k], left = 1 - right, lower = at.fy[k], upper = 1 - lower;
+    const int inside_x = at.x0[k] < W - 1, inside_y = at.y0[k] < H - 1;
+    const char *from = image + at.y0[k] * down + at.x0[k] * size;
+    char *to = out + k * size;
+    for (int64_t c = 0; c < job->channels; c++, from += plane, to += plane) {
+      float sum = upper * left * number(from, kind);
+      if (inside_x) sum += upper * right * number(from + size, kind);
+      if (inside_y) sum += lower * left * number(from + down, kind);
+      if (inside_x && inside_y) sum += lower * right * number(from + down + size, kind);
+      if (kind == FLOATS) memcpy(to, &sum, 4);
+      else *(uint8_t *)to = (uint8_t)lrintf(sum);
+    }
+  }
+}
+
+INLINE Four colours(const char *place, const int channels) {
+  FourBytes bytes = {0};
+  memcpy(&bytes, place, channels);
+  return __builtin_convertvector(bytes, Four);
+}
+
+/* The same for pictures [H, W, 3] and [H, W, 4] of bytes. */
+INLINE void in_colour(const Job *job, const Places at, const int channels) {
+  const int64_t W = job->width, H = job->height, down = W * channels;
+  const char *image = job->images + at.b * H * down;
+  char *to = job->out + (at.b * H + at.y) * down + at.w * channels;
+  for (int64_t k = 0; k < at.n; k++, to += channels) {
+    const float right = at.fx[k], left = 1 - right, lower = at.fy[k], upper = 1 - lower;
+    const int64_t across = at.x0[k] < W - 1 ? channels : 0, below = at.y0[k] < H - 1 ? down : 0;
+    const char *from = image + at.y0[k] * down + at.x0[k] * channels;
+    const Four sum = upper * left * colours(from, channels) + upper * right * colours(from + across, channels) +
+                     lower * left * colours(from + below, channels) + lower * right * colours(from + below + across, channels);
+    const Four rounded = (sum + 12582912.0f) - 12582912.0f; /* 1.5 2^23: to the nearest whole number, halves to even */
+    const FourBytes bytes = __builtin_convertvector(__builtin_convertvector(rounded, FourWhole), FourBytes);
+    memcpy(to, &bytes, channels);
+  }
+}
+
+#define LEVEL plain
+#define TARGET
+#define LANES 8
+VECTORS(plain, LANES)
+
+INLINE void split_plain(Doubles_plain low, Doubles_plain high, Whole_plain *whole, Floats_plain *share) {
+  for (int k = 0; k < LANES; k++) {
+    double d = k < LANES / 2 ? low[k] : high[k - LANES / 2];
+    d = d > -FAR ? d : -FAR; /* NaN too */
+    d = d < FAR ? d : FAR;
+    const int32_t zero = (int32_t)d, least = zero - (zero > d);
+    (*whole)[k] = least;
+    (*share)[k] = (float)(d - least);
+  }
+}
+
+#include "rows.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define X86
+#include <immintrin.h>
+#include "avx2.h"
+#include "avx512.h"
+#endif
+
+typedef void (*Part)(Job *, int64_t, int64_t);
+
+/* Rows begin ... end - 1, numbered through all images. */
+static void rows(int64_t begin, int64_t end, void *context) {
+  Job *job = context;
+  Part part = rows_plain;
+#ifdef X86
+  if (job->level >= AVX2 && job->width >= WINDOW_AVX2) part = rows_avx2;
+  if (job->level >= AVX512 && job->width >= WINDOW_AVX512) part = rows_avx512;
+#endif
+  part(job, begin, end);
+}
+
+/* torch_parallel_for of libtorch: begin, end, least number in a part, function and its argument. */
+typedef int32_t (*ParallelFor)(int64_t, int64_t, int64_t, void (*)(int64_t, int64_t, void *), void *);
+
+/* Deforms a batch; returns 0, or 1 for want of memory. Numbers: B, C, H, W, I, J, kind, level. */
+EXPORT int32_t diffstab_deform(const void *images, void *out, const float *coefficients, const double *along_x,
+                               const double *along_y, const int64_t *numbers, ParallelFor parallel_for) {
+  Job job = {images,     out,        coefficients, along_x,    along_y,    numbers[0], numbers[1],
+             numbers[2], numbers[3], numbers[4],   numbers[5], numbers[6], numbers[7], 0,          0};
+  job.padded = (job.width + LANES_MOST - 1) / LANES_MOST * LANES_MOST;
+  const int64_t total = job.count * job.height, least = 32768 / (job.width * (job.channels + 1)) + 1;
+  if (parallel_for) parallel_for(0, total, least, rows, &job);
+  else rows(0, total, &job);
+  return job.failed;
+}
+
+static void some_words(int64_t begin, int64_t end, void *context) {
+  const Words *words = context;
+#ifdef X86
+  if (words->level == AVX512) { philox_avx512(words, begin, end); return; }
+  if (words->level == AVX2) { philox_avx2(words, begin, end); return; }
+#endif
+  philox_plain(words, begin, end);
+}
+
+/* Random words for n counters, in the memory of one call: four arrays of counters, then four of words. */
+EXPORT void diffstab_philox(int64_t *const *arrays, int64_t n, uint64_t seed, int64_t level, ParallelFor parallel_for) {
+  Words words = {{0}, {0}, seed, level};
+  for (int word = 0; word < 4; word++) words.in[word] = arrays[word], words.out[word] = arrays[4 + word];
+  if (parallel_for) parallel_for(0, n, 16384, some_words, &words);
+  else some_words(0, n, &words);
+}
+
+/* Digest of the files that this was compiled from. */
+EXPORT const char *diffstab_source(void) { return DIFFSTAB_SOURCE; }
+
+/* The best level of this processor. */
+EXPORT int32_t diffstab_level(void) {
+#ifdef X86
+  __builtin_cpu_init();
+  const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const int wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  return avx2 && wide ? AVX512 : avx2 ? AVX2 : PLAIN;
+#else
+  return PLAIN;
+#endif
+}
