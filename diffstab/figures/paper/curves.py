@@ -12,8 +12,8 @@ from ..drawing.codes import AXES, Look, appearance, cutoff_look, cutoff_name, ne
 from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, look_keys
 from ..drawing.style import FAINT, INK, SMALL, WIDTH
 from ..points.choice import Chosen, choose
+from ..points.networks import QUANTITIES, Sweep, gather_series
 from ..points.point import Gathered, Point, split, table_of
-from ..points.series import QUANTITIES, Sweep, gather_series
 from ..points.spread import Spread, exactly
 
 OVER_NOISE = Sweep("noise_radius", places=("noise_radius_rule", "noise_norm", "delta"), follows=("temperature",))

@@ -13,8 +13,8 @@ from ..drawing.axes import KEYS, UNIT, draw_unit, figure_of, name_places, networ
 from ..drawing.codes import AXES, cutoff_look, cutoff_name, network_looks
 from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, look_keys
 from ..points.choice import Chosen, choose
+from ..points.networks import QUANTITIES, Sweep, gather_series
 from ..points.point import Point, split, table_of
-from ..points.series import QUANTITIES, Sweep, gather_series
 from ..points.setting import grouped
 from ..points.spread import columns_of, spread_of
 

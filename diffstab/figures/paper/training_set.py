@@ -16,10 +16,9 @@ from ..drawing.lines import SIZE, Drawn, draw_legend, draw_points, key, look_key
 from ..drawing.names import Label, write_labels
 from ..drawing.style import FAINT, INK
 from ..points.choice import choose, of_sizes
-from ..points.networks import labels_of
+from ..points.networks import QUANTITIES, Sweep, gather_series, labels_of
 from ..points.point import Gathered, Point, points_of, split, table_of
 from ..points.relation import values_of
-from ..points.series import QUANTITIES, Sweep, gather_series
 from ..points.setting import refuse_several_settings, setting_at, setting_of
 from ..points.spread import exactly
 
