@@ -9,17 +9,15 @@ from importlib.metadata import version
 import click
 
 from .compare import compare
-from .deform import deform
+from .echo import print_columns
 from .errors import OneLineErrors, OneLineGroup
-from .explore import explore
-from .field import field
+from .fields import deform, field
 from .figure import figure, figure_command
 from .measure import measure
 from .models import models
-from .report import report
+from .pages import explore, report
 from .results import results
 from .sweep import sweep
-from .tables import print_columns
 from .train import train
 
 

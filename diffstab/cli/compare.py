@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .echo import echo, echo_json, echo_lines
+from .echo import echo, echo_json, echo_lines, print_columns
 from .help import Command
 from .options import resampling_options, where_option
 from .progress import saying
 from .stores import opened
-from .tables import print_columns
 
 if TYPE_CHECKING:
     from ..results import Comparison

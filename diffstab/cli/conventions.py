@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..options import MeasureOptions
-from .echo import echo, echo_json
-from .tables import print_columns
+from .echo import echo, echo_json, print_columns
 
 if TYPE_CHECKING:
     from ..measuring import BothConventions, Reporter

@@ -7,7 +7,7 @@ print only through this file.
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,13 @@ def echo_lines(texts: Iterable[str]) -> None:
     """Prints lines on stdout, a thousand at a time."""
     for some in batched(texts):
         click.echo("\n".join(map(escaped, some)))
+
+
+def print_columns(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Prints a header and one line per row, numbers to the right, never cut to the terminal's width."""
+    from ..results import columns
+
+    echo_lines(columns(names, rows))
 
 
 def echo_json(value: Any) -> None:

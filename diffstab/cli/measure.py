@@ -9,13 +9,12 @@ import click
 
 from ..options import CONVENTIONS, MeasureOptions, settings_of
 from .conventions import BOTH, both_conventions, refuse_beside_both, tell_both
-from .echo import echo, echo_json
+from .echo import echo, echo_json, echo_lines
 from .gate import Gate, gate_options, gate_taken
 from .help import MEASURE_GROUPS, Command
 from .options import model_argument, option_of, options_of, output_option, store_option
 from .progress import watched
 from .remeasure import asked_by_row, mend, tell_differences
-from .tables import print_results
 
 if TYPE_CHECKING:
     from ..results import StabilityResult
@@ -124,11 +123,13 @@ def write_files(
 
 
 def show(results: "list[StabilityResult]", as_json: bool) -> None:
-    """Prints the results on stdout, as JSON or as a table."""
+    """Prints the results on stdout, as JSON or as a table, of the network beside the one at initialisation if any."""
+    from ..results import table_of
+
     if as_json:
         echo_json(together(results))
     else:
-        print_results(results[0], results[1] if len(results) > 1 else None)
+        echo_lines(table_of(results[0], results[1] if len(results) > 1 else None).split("\n"))
 
 
 def together(results: "list[StabilityResult]") -> dict[str, Any]:

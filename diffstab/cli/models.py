@@ -2,10 +2,9 @@
 
 import click
 
-from .echo import echo, echo_json
+from .echo import echo, echo_json, print_columns
 from .help import Command
 from .progress import saying
-from .tables import print_columns
 
 FIRST = "paper:"
 WEIGHTS = ("kept", "cached", "published", "none")

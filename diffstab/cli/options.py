@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..options import DIFFEO, CommandOptions, MeasureOptions, Setting, settings_of
+from ..options import CommandOptions, MeasureOptions, Setting, settings_of
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -82,10 +82,3 @@ def output_option(*names: str, help: str = "File to write instead of stdout.") -
         return Path(value)
 
     return click.option(*names, metavar="FILE", callback=checked, help=help)
-
-
-def make_ensemble(size: tuple[int, int], **options: Any) -> Any:
-    """Makes the ensemble that the options describe; delta is 1 pixel if neither delta nor T is given."""
-    from ..perturbations import perturbation
-
-    return perturbation(DIFFEO, size, **options)

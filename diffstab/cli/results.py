@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..options import AVERAGES, EXPORTS, MEDIAN_RULES, PAIR_RULES
-from .echo import echo, echo_file, echo_json, echo_lines
+from .echo import echo, echo_file, echo_json, echo_lines, print_columns
 from .errors import OneLineGroup
 from .help import Command
 from .options import output_option, store_option
 from .progress import saying
 from .stores import chosen, one_row, opened
-from .tables import print_columns
 
 if TYPE_CHECKING:
     from ..store import Row

@@ -12,7 +12,7 @@ from ..options import DIFFEO, MeasureOptions
 from ..perturbations import Transformation, perturbation
 from ..processes import ALONE, Processes, chosen_device, local_device, taking_turns
 from ..provenance import network_sha256, weights_sha256
-from ..results import weights_shown
+from ..results import OF_DEFORMATIONS, weights_shown
 from ..streams import choose
 from .adaptive import until_precise
 from .arguments import Given
@@ -133,18 +133,9 @@ def _model(options: MeasureOptions, dataset: ImageSet) -> LoadedModel:
 
 
 def _transformation(options: MeasureOptions, images: ImageSet) -> Transformation:
-    if options.transform != DIFFEO:
-        return perturbation(options.transform, images.shape[1:], delta=options.delta)
-    return perturbation(
-        DIFFEO,
-        images.shape[1:],
-        cutoff=options.cutoff,
-        delta=options.delta,
-        temperature=options.temperature,
-        convention=options.convention,
-        cutoff_rule=options.cutoff_rule,
-        delta_rule=options.delta_rule,
-    )
+    """Makes the transformation; those that are no deformations take delta alone of what the options fill in."""
+    names = ("delta", "convention", *OF_DEFORMATIONS) if options.transform == DIFFEO else ("delta",)
+    return perturbation(options.transform, images.shape[1:], **{name: getattr(options, name) for name in names})
 
 
 def _placed(loaded: LoadedModel, options: MeasureOptions, device: torch.device) -> Any:

@@ -15,14 +15,14 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
 from ..checks import a_text, positive_integer
-from ..options import DEFAULT_CONVENTION, DIFFEO, Convention, MeasureSettings, chosen, convention_named
+from ..options import DEFAULT_CONVENTION, DIFFEO, Convention, MeasureSettings, called_with, chosen, convention_named
 from ..perturbations import Transformation, perturbation
 from ..precision import ieee_float32
 from ..processes import Processes, taking_turns
 from ..results import StabilityResult
 from ..statistics import Statistic
 from ..streams import choose, untouched_global_state
-from .arguments import Arguments, Given, called_with
+from .arguments import Arguments, Given
 from .assemble import assemble
 from .batches import Batches, Images, as_batches
 from .given_images import as_images, image_size
@@ -128,15 +128,14 @@ def measure_given(given: Given, transformation: Transformation, settings: Measur
 
 def _perturbation(given: Arguments, images: Images) -> Transformation:
     """Returns the given transformation, or makes the named one for the size of the images."""
-    asked: dict[str, Any] = {"delta": given.delta, "cutoff": given.cutoff, "temperature": given.temperature}
-    rules: dict[str, Any] = {"cutoff_rule": given.cutoff_rule, "delta_rule": given.delta_rule}
+    asked = {name: getattr(given, name) for name in ("delta", "cutoff", "temperature", "cutoff_rule", "delta_rule")}
     named = given.transformation
     if named is not None and given.transform != DIFFEO:
         raise ValueError(f"transform is {given.transform!r} and a transformation is given; give one of them")
     if named is None or isinstance(named, str):
         convention = chosen(given.convention, DEFAULT_CONVENTION)
-        return perturbation(named or given.transform, image_size(images), **asked, **rules, convention=convention)
-    for option, value in {**asked, **rules}.items():
+        return perturbation(named or given.transform, image_size(images), **asked, convention=convention)
+    for option, value in asked.items():
         if value is not None:
             raise ValueError(
                 f"{option} is {value!r} and a transformation is given, which has its own; give one of them"

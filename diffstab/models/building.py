@@ -1,6 +1,7 @@
 """Builds a network with its weights, and notes which of its parts have no weights."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +16,27 @@ from .from_torchvision import build_torchvision
 from .own_code import OwnNetwork, build_own
 from .paper import PAPER_NETS
 from .random_parts import INIT, head_left, random_names
-from .sources import Shape
 
 
-def build(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> LoadedModel:
+def build(source: str, name: str, asked: Asked, card: Card) -> LoadedModel:
     """Builds the network `name` of a source with the weights that are asked for.
 
     Args:
         source, name: Source and name of the network, from `find`.
-        asked: Request for the network.
+        asked: Request for the network, with the shape of its images and the data set's number of classes.
         card: Card of the network from its source.
-        shape: Shape of its images, and the data set's number of classes.
 
     Raises:
         ValueError: If the network can't be built with these arguments, its weights can't be loaded, or they leave more
             than the head random.
         TypeError: If the user's code returns no network, or a checkpoint is given for one that is no `nn.Module`.
     """
-    wanted = _shaped(source, shape, asked)
+    wanted = _shaped(source, asked)
 
     def fresh(seed: int) -> Any:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every GPU too
-            return _built(source, name, wanted, card, shape)
+            return _built(source, name, wanted, card)
 
     def again() -> Any:
         return fresh((asked.seed + 1) % 2**64)
@@ -48,11 +47,10 @@ def build(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> Loa
         options = {option: value for option, value in asked.given().items() if value is not None}
         built = LoadedModel(fresh(asked.seed), name, source, asked.weights, options=options or None)
     if asked.checkpoint is not None:
-        _fill_from_file(built, asked, asked.num_classes or shape.classes)
+        _fill_from_file(built, asked)
     elif asked.published and source == "paper":
         state = pretrained_weights(name, asked.dataset)
-        classes = asked.num_classes or shape.classes
-        fill(built.network, state, f"pretrained {name}", dataset=asked.dataset, classes=classes)
+        fill(built.network, state, f"pretrained {name}", dataset=asked.dataset, classes=asked.classes)
     elif asked.published and source != OWN:
         _tell_of_published(built, f"{source}:{name}", Path(name) if source == LOCAL else None, asked.seed, again)
     if isinstance(built.network, nn.Module):
@@ -60,42 +58,40 @@ def build(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> Loa
     return built
 
 
-def _shaped(source: str, shape: Shape, asked: Asked) -> Asked:
+def _shaped(source: str, asked: Asked) -> Asked:
     """Fills in the data set's channels and classes; published weights and own code keep theirs."""
     if source == OWN or asked.published:
         return asked
-    in_chans = shape.channels if asked.in_chans is None else asked.in_chans
-    return asked._replace(
-        in_chans=in_chans, num_classes=(shape.classes or None) if asked.num_classes is None else asked.num_classes
-    )
+    in_chans = asked.shape.channels if asked.in_chans is None else asked.in_chans
+    num_classes = (asked.shape.classes or None) if asked.num_classes is None else asked.num_classes
+    return replace(asked, in_chans=in_chans, num_classes=num_classes)
 
 
-def _built(source: str, name: str, asked: Asked, card: Card, shape: Shape) -> Any:
+def _built(source: str, name: str, asked: Asked, card: Card) -> Any:
     if source == "paper":
-        return _paper_net(name, shape, asked)
+        return _paper_net(name, asked)
     if source == OWN:
         return build_own(name, asked.arguments, asked.named())
     own = card.preprocessing.channels if card.preprocessing is not None else 3
-    if asked.published and asked.in_chans is None and shape.channels != own:  # of images that came as tensors
+    if asked.published and asked.in_chans is None and asked.shape.channels != own:  # of images that came as tensors
         raise ValueError(
-            f"pretrained {source}:{name} takes {own} channels and the images have {shape.channels}; "
+            f"pretrained {source}:{name} takes {own} channels and the images have {asked.shape.channels}; "
             "use --weights init or a --checkpoint trained on them"
         )
-    size = (shape.height, shape.width)
     if source == "torchvision":
-        return build_torchvision(name, asked, card, size)
+        return build_torchvision(name, asked, card)
     assert source in ("timm", HUB, LOCAL), source
-    return build_timm(source, name, asked, card, size)
+    return build_timm(source, name, asked, card)
 
 
-def _paper_net(name: str, shape: Shape, asked: Asked) -> nn.Module:
+def _paper_net(name: str, asked: Asked) -> nn.Module:
+    shape = asked.shape
     if asked.arguments:
         raise ValueError(f"model_kwargs are {dict(asked.arguments)}; the paper's nets take none")
     if shape.height != shape.width:
         raise ValueError(f"images have {shape.height} x {shape.width} pixels; the paper's nets take square ones")
     base, width = base_and_width(name)
-    channels, classes = asked.in_chans or shape.channels, asked.num_classes or shape.classes or 10
-    return PAPER_NETS[base](channels, shape.height, classes, width=width)
+    return PAPER_NETS[base](asked.in_chans or shape.channels, shape.height, asked.classes or 10, width=width)
 
 
 def _own(name: str, asked: Asked, made: OwnNetwork, again: Callable[[], OwnNetwork]) -> LoadedModel:
@@ -126,13 +122,13 @@ def _tell_of_published(
         built.notes += (note,) if note else ()
 
 
-def _fill_from_file(built: LoadedModel, asked: Asked, classes: int) -> None:
+def _fill_from_file(built: LoadedModel, asked: Asked) -> None:
     assert asked.checkpoint is not None
     if not isinstance(built.network, nn.Module):
         kind = type(built.network).__name__
         raise TypeError(f"a checkpoint is given, and the network is a {kind}, no torch.nn.Module")
     whose = asked.dataset if asked.num_classes is None else f"{asked.dataset}, by --num-classes,"
     built.network, built.weights_key, notes = load_checkpoint(
-        built.network, Path(asked.checkpoint), key=asked.weights_key, dataset=whose, classes=classes
+        built.network, Path(asked.checkpoint), key=asked.weights_key, dataset=whose, classes=asked.classes
     )
     built.weights, built.notes = str(asked.checkpoint), (*built.notes, *notes)

@@ -1,11 +1,12 @@
 """Facts about a network before it is built, the user's request for it, and the network that comes of both."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..data import Preprocessing
+from .sources import Shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,23 +40,39 @@ class Override(NamedTuple):
     exif_orientation: bool | None = None
 
 
-class Asked(NamedTuple):
-    """The user's request for a network: the arguments of `resolve_model`."""
+@dataclass(frozen=True)
+class Asked:
+    """The user's request for a network: the arguments of `resolve_model`, which says what each is."""
 
+    spec: str
+    shape: Shape
+    _: KW_ONLY
     dataset: str
-    weights: str
-    checkpoint: str | Path | None
-    weights_key: str | None
-    num_classes: int | None
-    in_chans: int | None
-    arguments: Mapping[str, Any]
-    override: Override
-    seed: int
+    weights: str = "pretrained"
+    checkpoint: str | Path | None = None
+    weights_key: str | None = None
+    num_classes: int | None = None
+    in_chans: int | None = None
+    model_kwargs: Mapping[str, Any] | None = None
+    usual: Preprocessing | None = None
+    override: Override = Override()  # noqa: RUF009
+    seed: int = 0
+    trust: Iterable[str] = ()
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Further arguments of the network's constructor, by name."""
+        return self.model_kwargs or {}
 
     @property
     def published(self) -> bool:
         """True if the published weights of the network's name are wanted."""
         return self.weights == "pretrained" and self.checkpoint is None
+
+    @property
+    def classes(self) -> int:
+        """Number of classes, as given or of the data set; 0 if neither is known."""
+        return self.num_classes or self.shape.classes
 
     def named(self) -> dict[str, int]:
         """Channels and classes that are given, by name."""

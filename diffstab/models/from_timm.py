@@ -139,7 +139,7 @@ def _preprocessing(config: Mapping[str, Any], source: str) -> Preprocessing:
     ).with_channels(channels)
 
 
-def build_timm(source: str, name: str, asked: Asked, card: Card, size: tuple[int, int]) -> nn.Module:
+def build_timm(source: str, name: str, asked: Asked, card: Card) -> nn.Module:
     """Builds a network of timm, of its hub or of a folder, with or without its weights.
 
     Raises:
@@ -147,7 +147,7 @@ def build_timm(source: str, name: str, asked: Asked, card: Card, size: tuple[int
     """
     import timm
 
-    arguments = asked.given()
+    arguments, size = asked.given(), asked.shape[1:3]
     if card.fixed_size and card.preprocessing is not None and size != card.preprocessing.size:
         arguments = {"img_size": size, **arguments}
     spec = name if source == "timm" else f"{source}:{name}"

@@ -64,7 +64,7 @@ def _published(name: str) -> Any:
     return members[tag or "DEFAULT"] if len(members) else None
 
 
-def build_torchvision(name: str, asked: Asked, card: Card, size: tuple[int, int]) -> nn.Module:
+def build_torchvision(name: str, asked: Asked, card: Card) -> nn.Module:
     """Builds a network, with or without its weights.
 
     Raises:
@@ -74,7 +74,7 @@ def build_torchvision(name: str, asked: Asked, card: Card, size: tuple[int, int]
     import torchvision.models
 
     network_name = name.partition("@")[0]
-    arguments = asked.given()
+    arguments, size = asked.given(), asked.shape[1:3]
     channels = arguments.pop("in_chans", 3)
     if channels != 3:
         raise ValueError(f"torchvision:{network_name} takes 3 channels and not {channels}; use timm:, or leave it at 3")

@@ -1,13 +1,11 @@
 """Turns a model's name into the network with its weights and the preprocessing that they expect."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..checks import one_of, refuse_untrusted
 from ..data import Preprocessing
-from ..options import HUB, LOCAL, OWN, WEIGHTS, leads_out
+from ..options import HUB, LOCAL, OWN, WEIGHTS, called_with, leads_out
 from ..processes import taking_turns
 from .building import build
 from .card import Asked, Card, LoadedModel, Override
@@ -19,22 +17,8 @@ from .sources import Shape, find, is_known_without_timm, is_library_net
 
 
 @taking_turns()
-def resolve_model(
-    spec: str,
-    shape: Shape,
-    *,
-    dataset: str,
-    weights: str = "pretrained",
-    checkpoint: str | Path | None = None,
-    weights_key: str | None = None,
-    num_classes: int | None = None,
-    in_chans: int | None = None,
-    model_kwargs: Mapping[str, Any] | None = None,
-    usual: Preprocessing | None = None,
-    override: Override = Override(),  # noqa: B008
-    seed: int = 0,
-    trust: Iterable[str] = (),
-) -> LoadedModel:
+@called_with(Asked)
+def resolve_model(asked: Asked) -> LoadedModel:
     """Loads a network as `load_model` does, and returns its source, weights and preprocessing with it.
 
     Args:
@@ -49,42 +33,34 @@ def resolve_model(
         ValueError: If `load_model` raises it, the weights lack their preprocessing, or it can't be applied.
         TypeError: If the user's code returns no network, or a checkpoint is given for one that is no `nn.Module`.
     """
-    one_of("weights", weights, WEIGHTS)
-    if weights_key is not None and checkpoint is None:
-        raise ValueError(f"weights_key is {weights_key!r} and no checkpoint is given; give --checkpoint FILE too")
-    asked = Asked(dataset, weights, checkpoint, weights_key, num_classes, in_chans, model_kwargs or {}, override, seed)
+    one_of("weights", asked.weights, WEIGHTS)
+    if asked.weights_key is not None and asked.checkpoint is None:
+        raise ValueError(f"weights_key is {asked.weights_key!r} and no checkpoint is given; give --checkpoint FILE too")
     for name in {"num_classes", "in_chans"} & asked.arguments.keys():
         raise ValueError(f"model_kwargs has {name}; give it as --{name.replace('_', '-')}")
-    if asked.published and is_library_net(spec, shape) and is_known_without_timm(spec):
-        refuse_if_unreachable(spec)
-    source, name = find(spec, shape)
+    if asked.published and is_library_net(asked.spec, asked.shape) and is_known_without_timm(asked.spec):
+        refuse_if_unreachable(asked.spec)
+    source, name = find(asked.spec, asked.shape)
     kept = kept_network(Path(name)) if source == LOCAL else None
     if kept is None:
-        made = _resolved(source, name, shape, usual, asked)
-        return made if source == OWN else replace(made, name=spec)
+        made = _resolved(source, name, asked)
+        return made if source == OWN else replace(made, name=asked.spec)
     if leads_out(kept.spec):
-        refuse_untrusted(f"{str(Path(name) / 'config.json')!r}", {kept.spec: "the network"}, trust)
-    made = _of_kept(kept, usual, asked)
-    return replace(made, name=spec, source=source, weights="pretrained" if asked.published else made.weights)
+        refuse_untrusted(f"{str(Path(name) / 'config.json')!r}", {kept.spec: "the network"}, asked.trust)
+    made = _of_kept(kept, asked)
+    return replace(made, name=asked.spec, source=source, weights="pretrained" if asked.published else made.weights)
 
 
-def _of_kept(kept: KeptNetwork, usual: Preprocessing | None, asked: Asked) -> LoadedModel:
+def _of_kept(kept: KeptNetwork, asked: Asked) -> LoadedModel:
     """Builds the network of a folder that `diffstab train` wrote, for the shape of its training images."""
     source, name = find(kept.spec, kept.shape)
     if asked.published:
-        asked = asked._replace(checkpoint=kept.checkpoint)
-    told = None if usual is None else fitted(kept.preprocessing, usual)
-    return _resolved(source, name, kept.shape, usual, asked, told)
+        asked = replace(asked, checkpoint=kept.checkpoint)
+    told = None if asked.usual is None else fitted(kept.preprocessing, asked.usual)
+    return _resolved(source, name, replace(asked, shape=kept.shape), told)
 
 
-def _resolved(
-    source: str,
-    name: str,
-    shape: Shape,
-    usual: Preprocessing | None,
-    asked: Asked,
-    told: Preprocessing | None = None,
-) -> LoadedModel:
+def _resolved(source: str, name: str, asked: Asked, told: Preprocessing | None = None) -> LoadedModel:
     """Builds a network from its source; `told` is the preprocessing that its weights were trained with, if known."""
     published = asked.published
     if published and source == LOCAL:
@@ -92,11 +68,11 @@ def _resolved(
     card = _card(source, name)
     if published and source not in ("paper", OWN):
         _refuse_unpublished(f"{source}:{name}", card, asked.override)
-    preprocessing = _chosen(source, card, usual, asked, told)
+    preprocessing = _chosen(source, card, asked, told)
     if preprocessing is not None:
-        shape = Shape(*preprocessing.shape, shape.classes)
+        asked = replace(asked, shape=Shape(*preprocessing.shape, asked.shape.classes))
     return replace(
-        build(source, name, asked, card, shape),
+        build(source, name, asked, card),
         tag=card.tag if published else None,
         preprocessing=preprocessing,
         label_names=card.label_names if published else (),
@@ -145,13 +121,12 @@ def _refuse_unpublished(model: str, card: Card, override: Override) -> None:
         raise ValueError(f"the weights of {model} don't record their preprocessing; give {', '.join(missing)}")
 
 
-def _chosen(
-    source: str, card: Card, usual: Preprocessing | None, asked: Asked, told: Preprocessing | None
-) -> Preprocessing | None:
+def _chosen(source: str, card: Card, asked: Asked, told: Preprocessing | None) -> Preprocessing | None:
     """Chooses the preprocessing: that of published weights, or the data set's for networks trained on it.
 
     A data set whose images are resized anyway gets that of the architecture's published weights, for any weights.
     """
+    usual = asked.usual
     if usual is None:
         if any(value is not None for value in asked.override):
             raise ValueError(f"images of {asked.dataset} came as tensors; their size, mean and std can't be changed")

@@ -5,15 +5,22 @@ comparison of rows and the schemas read these fields; none of them keeps a list 
 heavy.
 """
 
+import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Flag, auto
+from functools import wraps
+from textwrap import wrap
 from types import NoneType
-from typing import Any, TypeVar, get_args
+from typing import Any, ParamSpec, TypeVar, get_args, get_type_hints
 
 from ..checks import a_text, one_of, positive_integer
 
 T = TypeVar("T")
+P = ParamSpec("P")
+Made = TypeVar("Made")
+Result = TypeVar("Result")
 Check = Callable[[str, Any], Any]
 ABOUT = "about"  # key of a setting in the metadata of its field
 DIALECT = "https://json-schema.org/draft/2020-12/schema"  # of JSON Schema
@@ -156,3 +163,32 @@ def settings_of(options: type) -> Mapping[str, Setting]:
 def names_with(options: type, roles: Role) -> tuple[str, ...]:
     """Returns the names of the settings that have one of these roles."""
     return tuple(name for name, one in settings_of(options).items() if one.has(roles))
+
+
+def called_with(arguments: Callable[P, Made]) -> Callable[[Callable[[Made], Result]], Callable[P, Result]]:
+    """Makes a function of one object take that object's own arguments, with their types, defaults and meanings.
+
+    The line `{settings}` of its docstring becomes the meanings of the settings.
+    """
+
+    def decorate(function: Callable[[Made], Result]) -> Callable[P, Result]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> Result:
+            return function(arguments(*args, **kwargs))
+
+        signature = inspect.signature(arguments).replace(return_annotation=get_type_hints(function)["return"])
+        setattr(call, "__signature__", signature)  # noqa: B010 -- functions have no such attribute for a type checker
+        call.__doc__ = (function.__doc__ or "").replace("{settings}", _meanings(arguments))
+        return call
+
+    return decorate
+
+
+def _meanings(arguments: Any) -> str:
+    """Returns a line of a docstring's arguments for each setting, with the names that Python has for options."""
+    told = []
+    for name, one in settings_of(arguments).items():
+        text = re.sub(r"--([a-z-]+)", lambda found: f"`{found[1].replace('-', '_')}`", one.help)
+        text = re.sub(r" +\[default: ([^;\]]*).*\]", r" None: \1.", text)
+        told.append("\n".join(wrap(f"{name}: {text}", 100, subsequent_indent=" " * 12)))
+    return ("\n" + " " * 8).join(told)

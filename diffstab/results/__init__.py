@@ -7,8 +7,8 @@ The room imports statistics, options and the ground floor.
 from .aligned import Columns, columns, shown
 from .comparison import Comparison, RawOf, compare, compare_shared
 from .layers import LayerStability
-from .log_axis import log_ticks, set_log_axis, tick_text
 from .outcome import ErrorRate, Outcome
+from .plot import log_ticks, set_log_axis, tick_text
 from .printed import answer_of, table_of
 from .raw_values import LayerValues, RawValues
 from .result import StabilityResult, weights_shown

@@ -9,8 +9,7 @@ from ..checks import LARGEST_SEED, positive_integer, some
 from ..options import DEFAULTS, MOST_RESAMPLES
 from ..statistics import Interval, PairedComparison, PairedSample, Ranked, Statistic, compare_all, rank
 from .aligned import columns
-from .log_axis import optional
-from .plot import plotted_ranking
+from .plot import optional, plotted_ranking
 from .raw_values import RawValues
 from .result import StabilityResult
 from .row import Row

@@ -12,9 +12,8 @@ from ..reading import read_bytes
 from ..statistics import Interval
 from ..writing import write_atomically
 from .layers import LayerStability
-from .log_axis import optional
 from .outcome import ErrorRate, Outcome
-from .plot import plotted
+from .plot import optional, plotted
 from .printed import RATES, html_of, table_of
 from .raw_values import RawValues
 from .row import flat, without_layers

@@ -17,7 +17,7 @@ from .correlation import (
     log_correlation,
     power_law,
 )
-from .estimates import Pairs, largest_ratio, stability
+from .estimates import Pairs, SampledRadius, largest_ratio, stability
 from .intervals import (
     LEVEL,
     Array,
@@ -31,5 +31,4 @@ from .intervals import (
 from .mean_ratio import MeanRatioErrors, mean_ratio_errors, mean_ratio_interval
 from .pairs import KeptPairs, OutputPairs
 from .partial import left_out_residuals, partial_correlation
-from .radius import SampledRadius
 from .samples import PairedSample

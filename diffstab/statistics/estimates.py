@@ -9,6 +9,7 @@ taken per output coordinate and then summed (the rule of the published code).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 from .averages import Statistic, average, by_image, generator, resampled_average
 from .intervals import Array, Interval, percentile_interval
 from .mean_ratio import mean_ratio_interval
-from .radius import SampledRadius
 
 
 class Pairs(Protocol):
@@ -35,6 +35,36 @@ class Pairs(Protocol):
 
         Their mean is half of the mean of c, up to the factor N / (N - 1).
         """
+
+
+@dataclass(frozen=True, eq=False)
+class SampledRadius:
+    """The noise radius r = <||tau x - x||> (Eq. 4) of a sample, and the power of r with which <b> grows.
+
+    A sample with large changes of the images has a large <a> and, through r, a large <b>. An interval of R = <a> / <b>
+    that treats r as fixed is therefore too wide. If r changes by a factor over other images, <b> changes by a power of
+    it.
+
+    Attributes:
+        norms: Norms ||tau x - x|| of the images' changes, `[N, draws]`.
+        exponent: Power d log <b> / d log r, dimensionless; 2 for a linear network.
+        average: `median` or `mean`, the average that defines r.
+    """
+
+    norms: Array
+    exponent: float
+    average: str
+
+    def change_of_noise(self, weights: NDArray[np.int64]) -> Array:
+        """Factor by which <b> changes in each resample through its radius: `[resamples, N]` to `[resamples]`.
+
+        >>> radius = SampledRadius(np.array([[1.0], [3.0]]), 2.0, "mean")
+        >>> radius.change_of_noise(np.array([[1, 1], [0, 2]]))
+        array([1.  , 2.25])
+        """
+        rule = Statistic(self.average)
+        whole = average(self.norms.reshape(-1, 1), rule)
+        return np.asarray((resampled_average(self.norms[..., None], weights, rule) / whole) ** self.exponent)
 
 
 def stability(

@@ -1,13 +1,16 @@
 """Decisions of the gates: R_f is above a limit, or a network is worse than its baseline.
 
-The command line and the assertions for tests share them. A gate fails only if the lower end of a 95 % interval lies
-beyond the limit. So if the true value is exactly at the limit, the choice of images alone makes a gate fail in about
-2.5 % of cases.
+`diffstab measure` with --fail-above or --baseline and the assertions for a test suite share them. A gate fails only if
+the lower end of a 95 % interval lies beyond the limit. So if the true value is exactly at the limit, the choice of
+images alone makes a gate fail in about 2.5 % of cases.
 """
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from ..measuring import measure
 from ..results import StabilityResult, compare
 from ..statistics import Interval
 
@@ -97,3 +100,71 @@ def checked_margin(margin: float) -> None:
 
 def _times(ratio: Interval) -> str:
     return f"{ratio.value:.2g} times ({ratio.low:.2g} to {ratio.high:.2g}) that of the baseline"
+
+
+def assert_stable(network: Any, images: Any, at_most: float, **measuring: Any) -> StabilityResult:
+    """Raises AssertionError if R_f of a network is above a limit; see `above`.
+
+    Args:
+        network: Network, as for `measure`.
+        images: Images, as for `measure`.
+        at_most: Largest R_f that passes.
+        measuring: Further arguments of `measure`, such as delta and cutoff.
+
+    Returns:
+        The measurement.
+
+    Raises:
+        AssertionError: If R_f is above the limit, with the sentence of the command line.
+        ValueError: If `measure` raises it, or the limit is not a number above 0.
+
+    >>> import torch
+    >>> images = torch.rand(100, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    >>> assert_stable(torch.nn.Flatten(), images, at_most=2.0, delta=1.0, cutoff=3).images
+    100
+    """
+    checked_limit(at_most)
+    result = measure(network, images, **measuring)
+    _pass_or_raise(above(result, at_most))
+    return result
+
+
+def assert_not_worse(
+    network: Any, baseline: Any, images: Any, *, margin: float = MARGIN, **measuring: Any
+) -> StabilityResult:
+    """Raises AssertionError if a network is worse than its baseline on the same images; see `worse`.
+
+    Args:
+        network: Network, as for `measure`.
+        baseline: Another network, a `StabilityResult`, or the path of a result that `save` wrote.
+        images: Images, as for `measure`.
+        margin: Largest ratio of the two R_f that counts as equal.
+        measuring: Further arguments of `measure`, such as delta and cutoff. A baseline that was measured before needs
+            the same ones.
+
+    Returns:
+        The network's measurement.
+
+    Raises:
+        AssertionError: If the network is worse, with the sentence of the command line.
+        ValueError: If `measure`, `StabilityResult.load` or `worse` raises it.
+
+    >>> import torch
+    >>> images = torch.rand(100, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    >>> pooled = torch.nn.Sequential(torch.nn.AvgPool2d(2), torch.nn.Flatten())
+    >>> assert_not_worse(pooled, torch.nn.Flatten(), images, delta=1.0, cutoff=3).images
+    100
+    """
+    checked_margin(margin)
+    if isinstance(baseline, (str, Path)):
+        baseline = StabilityResult.load(baseline)
+    elif not isinstance(baseline, StabilityResult):
+        baseline = measure(baseline, images, **measuring)
+    result = measure(network, images, **measuring)
+    _pass_or_raise(worse(result, baseline, margin))
+    return result
+
+
+def _pass_or_raise(decision: Decision) -> None:
+    if decision.failed:
+        raise AssertionError(decision.sentence)

@@ -35,7 +35,8 @@ CORE = {
     "fields/gaussian": "fields/deformation fields/deformation_in_parts",
     "fields/deformation": "fields/deformation fields/deformation_in_parts fields/deform_labels fields/inverse",
     "statistics/averages": "statistics/estimates statistics/mean_ratio statistics/comparison statistics/samples",
-    "statistics/estimates": "statistics/estimates statistics/mean_ratio measuring/closed_forms results/result",
+    "statistics/estimates": "statistics/estimates statistics/radius statistics/mean_ratio measuring/closed_forms "
+    "results/result",
     "statistics/correlation": "statistics/correlation statistics/estimates",
     "statistics/mean_ratio": "statistics/mean_ratio statistics/comparison statistics/estimates",
     "statistics/intervals": "statistics/intervals statistics/mean_ratio statistics/correlation statistics/estimates",

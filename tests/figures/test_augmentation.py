@@ -9,8 +9,8 @@ from support.measured_rows import AUGMENTATIONS, LEVELS, all_augmented, augmente
 
 from diffstab import Store
 from diffstab.figures.drawing.codes import cutoff_look
-from diffstab.figures.paper.augmentation import augmentation_figure, augmentation_of
 from diffstab.figures.paper.catalogue import sweep_file
+from diffstab.figures.paper.groups import augmentation_figure, augmentation_of
 from diffstab.figures.points.rows import read_rows
 from diffstab.sweep.executors.base import InlineExecutor
 from diffstab.sweep.run import run_sweep

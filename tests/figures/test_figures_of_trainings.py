@@ -7,15 +7,12 @@ import pytest
 from support.measured_rows import interval, row
 
 from diffstab import MaxEntropyEnsemble
+from diffstab.figures.paper.against_one import BEFORE, alpha_figure, learning_figure, width_figure
 from diffstab.figures.paper.correlations import correlations
-from diffstab.figures.paper.datasets import datasets_figure
-from diffstab.figures.paper.error_by_size import error_by_size_figure
 from diffstab.figures.paper.error_grid import by_dataset, by_field
-from diffstab.figures.paper.learning import BEFORE, learning_figure
-from diffstab.figures.paper.regimes import alpha_figure
+from diffstab.figures.paper.groups import datasets_figure
 from diffstab.figures.paper.stripe import stripe_figure
-from diffstab.figures.paper.training_set import stabilities_figure, training_set_figure
-from diffstab.figures.paper.width import width_figure
+from diffstab.figures.paper.training_set import errors, stabilities_figure, training_set_figure
 from diffstab.options.experiments import REGIME, STRIPE
 
 pytestmark = pytest.mark.slow
@@ -73,7 +70,7 @@ def test_bands_hold_all_three_quantities():
 
 def test_errors_by_size_are_curves_and_others_stand_behind():
     rows = [*by_size(), *(row("vgg16", seed, R=3.0, **PLAIN) for seed in range(2))]
-    drawn = error_by_size_figure(rows)
+    drawn = errors(rows)
     x, y = curves(drawn.figure)["lenet"].get_data()
     np.testing.assert_allclose(x, [LOG_MEAN, LOG_MEAN / 10])
     np.testing.assert_allclose(y, [0.1, 0.01])
@@ -82,7 +79,7 @@ def test_errors_by_size_are_curves_and_others_stand_behind():
         ("vgg16", None),
     ]
     with pytest.raises(ValueError, match="no training with train_size"):
-        error_by_size_figure(rows[-1:])
+        errors(rows[-1:])
 
 
 def test_each_data_set_has_its_points():

@@ -17,9 +17,8 @@ from support.profiles import (
 
 from diffstab.figures.drawing.codes import FAMILIES
 from diffstab.figures.drawing.files import table_csv
-from diffstab.figures.paper.curves import delta_figure, noise_figure
-from diffstab.figures.paper.depth import depth_figure
-from diffstab.figures.paper.transformations import transformations_figure
+from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure
+from diffstab.figures.paper.groups import transformations_figure
 
 pytestmark = pytest.mark.slow
 

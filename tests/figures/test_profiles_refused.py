@@ -4,9 +4,8 @@ import pytest
 from support.measured_rows import all_augmented, augmented, row
 from support.profiles import AFFINE, FIGURES, at_deltas, at_norms, deep, layers, with_layers
 
-from diffstab.figures.paper.augmentation import augmentation_figure
-from diffstab.figures.paper.curves import delta_figure, noise_figure
-from diffstab.figures.paper.depth import depth_figure
+from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure
+from diffstab.figures.paper.groups import augmentation_figure
 from diffstab.figures.points.rows import read_rows
 from diffstab.store.export import exported
 

@@ -7,8 +7,7 @@ import torch
 from support.in_node import in_node, needs_node
 
 from diffstab import MaxEntropyEnsemble, StreamKeys
-from diffstab.cli.deform import deform
-from diffstab.cli.options import make_ensemble
+from diffstab.cli.fields import deform, make_ensemble
 from diffstab.fields import DisplacementField
 
 pytestmark = [pytest.mark.slow, needs_node]

@@ -10,7 +10,7 @@ from torch import nn
 
 from diffstab import StabilityResult, measure
 from diffstab.results import LOWER, cautions, in_words, value_at
-from diffstab.results.log_axis import optional
+from diffstab.results.plot import optional
 from diffstab.results.words import compared
 from diffstab.statistics import Interval
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from diffstab.statistics.averages import Statistic, average
-from diffstab.statistics.estimates import stability
+from diffstab.statistics.estimates import SampledRadius, stability
 from diffstab.statistics.pairs import OutputPairs
-from diffstab.statistics.radius import SampledRadius
 
 COUNT = 61  # odd, so that a median is one of the values
 MEDIAN, MEAN = Statistic(), Statistic("mean")

@@ -5,9 +5,8 @@ from support.measured_stores import failed, measured
 
 from diffstab import Store
 from diffstab.statistics.averages import Statistic
-from diffstab.statistics.estimates import stability
+from diffstab.statistics.estimates import SampledRadius, stability
 from diffstab.statistics.pairs import OutputPairs
-from diffstab.statistics.radius import SampledRadius
 from diffstab.store.check import check
 from diffstab.store.recompute import estimated, recompute
 

@@ -7,10 +7,8 @@ import fig14_depth
 import transformations
 from support.measured_rows import all_augmented, interval, row
 
-from diffstab.figures.paper.augmentation import augmentation_figure
-from diffstab.figures.paper.curves import delta_figure, noise_figure
-from diffstab.figures.paper.depth import depth_figure
-from diffstab.figures.paper.transformations import transformations_figure
+from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure
+from diffstab.figures.paper.groups import augmentation_figure, transformations_figure
 
 FACTORS = {"trained": (1.0, 2.0, 8.0), "init": (1.0, 1.5, 0.5)}  # of R, by seed
 DEPTHS = {"conv1": 0.0, "pool": 0.0, "conv2": 0.5, "fc": 1.0}

@@ -4,8 +4,7 @@ Bars are the standard deviation of the logarithm over seeds, or with one seed it
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -14,8 +13,7 @@ from matplotlib.lines import Line2D
 
 from ..points.point import Point
 from ..points.spread import Spread, exactly
-from .axes import UNIT, draw_unit, panels_of, set_log
-from .codes import AXES, Look, cutoff_look
+from .codes import Look
 from .style import INK, SMALL
 
 SIZE = 4.0  # of markers, points
@@ -80,66 +78,6 @@ def draw_points(
     panel.plot(
         [one.value for one in along], [one.value for one in up], gid=name or points[0].curve, zorder=zorder, **style
     )
-
-
-def draw_beside(
-    panel: Axes, points: Sequence[Point], column: str, places: Sequence[str], cutoffs: Sequence[float], apart: float
-) -> None:
-    """R of points at the places of what stands in a column, side by side by rising cutoff.
-
-    Args:
-        panel: Axes to draw in.
-        points: Points that have a cutoff.
-        column: Column along the axis.
-        places: Texts in the column, from 0 on.
-        cutoffs: All cutoffs of the figure.
-        apart: Share of a place's width that its points take.
-    """
-    for point in points:
-        cutoff = point.at["cutoff"]
-        x = places.index(str(point.at[column])) + beside(cutoffs.index(cutoff), len(cutoffs), apart)
-        draw_points(panel, [point], [x], "R", cutoff_look(cutoff), name=f"{point.curve} {cutoff:g}", joined=False)
-
-
-def beside(place: int, count: int, apart: float) -> float:
-    """Offset of one of `count` places, which are centred about 0 and take `apart`.
-
-    >>> [beside(place, 2, 0.5) for place in (0, 1)]
-    [-0.125, 0.125]
-    """
-    return (place - (count - 1) / 2) * (apart / count)
-
-
-@contextmanager
-def draw_quantities(
-    curves: Mapping[str, tuple[Sequence[Point], Look]],
-    quantities: Sequence[str],
-    x: str,
-    xlabel: str,
-    more: Sequence[Spread] = (),
-) -> Iterator[tuple[Figure, dict[str, Axes]]]:
-    """A figure with a panel for each quantity over a column, two in a row; a point may lack a quantity.
-
-    Args:
-        curves: Points and look of each, by its name in the picture.
-        quantities: Quantities of the points.
-        x: Column along the axes.
-        xlabel: Below each panel.
-        more: Further values that the axis of R holds.
-    """
-    with panels_of(len(quantities), 2, keys=0.4) as (figure, panels):
-        for quantity, panel in zip(quantities, panels, strict=True):
-            panel.set(xlabel=xlabel, ylabel=AXES[quantity])
-            if quantity == "R":
-                draw_unit(panel)
-            shown = []
-            for name, (points, look) in curves.items():
-                own = sorted((one for one in points if quantity in one.spreads), key=lambda one: float(one.at[x]))
-                draw_points(panel, own, x, quantity, look, name=f"{name} {quantity}", zorder=2)
-                shown += own
-            set_log(panel, "x", shown, x)
-            set_log(panel, "y", shown, quantity, more=[*more, UNIT] if quantity == "R" else [])
-        yield figure, dict(zip(quantities, panels, strict=True))
 
 
 def marks(look: Look, fresh: bool = False) -> dict[str, Any]:

@@ -73,7 +73,7 @@ TABLE = """
 fig01-phase-diagram | Temperatures and cutoffs at which deformations are diffeomorphisms | phase_diagram:phase_diagram |
 fig02-sphere | Deformations and noise of one norm | perturbations:sphere_of_perturbations |
 fig03-delta | Relative stability against displacement | curves:delta_figure | delta
-fig03-datasets | Relative stability by data set | datasets | datasets
+fig03-datasets | Relative stability by data set | groups:datasets_figure | datasets
 fig03-training-set | Relative stability against the size of the training set | training_set | training-set
 fig05-error | Test error against stability | error_vs_stability:error_figure | zoo
 fig06-training-set | Stabilities against the size of the training set | training_set:stabilities_figure | training-set
@@ -82,19 +82,19 @@ fig08-asymptotics | Displacement and Xi against their asymptotic laws | asymptot
 fig09-folding | A deformation with and without folds | folding:folding |
 fig10-interpolation | Both interpolations between pixels | pixel_grid:pixel_grid |
 fig11-noise | Stability against the norm of noise and deformations | curves:noise_figure | noise
-fig12-augmentation | Relative stability by augmentation | augmentation | augmentation
+fig12-augmentation | Relative stability by augmentation | groups:augmentation_figure | augmentation
 fig13-mnist | Relative stability against P on MNIST | training_set | training-set-mnist
 fig13-fashionmnist | Relative stability against P on FashionMNIST | training_set | training-set-fashionmnist
-fig14-depth | Relative stability against depth | depth | depth
+fig14-depth | Relative stability against depth | curves:depth_figure | depth
 fig17-mean | Test error against stability, of means | error_vs_stability:error_figure | zoo-mean
-fig18-sizes | Test error against relative stability for several training sets | error_by_size | training-set zoo
+fig18-sizes | Test error against relative stability for several training sets | training_set:errors | training-set zoo
 fig20-datasets | Test error against stability by data set | error_grid:by_dataset | zoo zoo-datasets
 fig21-deformations | Test error against R over delta and cutoff | error_grid:by_field | fields
 table2-correlations | Correlations of test error with stability | correlations:correlations | zoo zoo-datasets
-lazy-alpha | Stability and error from the feature to the lazy regime | regimes:alpha_figure | regimes
-width | Stability and error against width | width | width
-learning | Stability while networks learn | learning | learning
-transformations | Relative stability under transformations | transformations | transformations
+lazy-alpha | Stability and error from the feature to the lazy regime | against_one:alpha_figure | regimes
+width | Stability and error against width | against_one:width_figure | width
+learning | Stability while networks learn | against_one:learning_figure | learning
+transformations | Relative stability under transformations | groups:transformations_figure | transformations
 """
 FIGURES = tuple(
     FigureKind(*fields, sides=FEW.get(fields[0], SIDES))

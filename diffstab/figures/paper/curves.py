@@ -1,6 +1,7 @@
-"""Curves over a size: G_f and D_f against the norm of noise and deformations (Fig. 11), R_f against delta (Fig. 3)."""
+"""Curves: G_f and D_f against the norm of noise and deformations (Fig. 11), R_f against delta (3), depth (14)."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 from matplotlib.axes import Axes
 
@@ -9,19 +10,21 @@ from ...store import Row
 from ..drawing.axes import HEIGHT, KEYS, figure_of, network_panels, set_log
 from ..drawing.codes import AXES, Look, appearance, cutoff_look, cutoff_name, network_looks
 from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, look_keys
-from ..drawing.style import FAINT, INK, WIDTH
-from ..points.choice import choose
+from ..drawing.style import FAINT, INK, SMALL, WIDTH
+from ..points.choice import Chosen, choose
+from ..points.networks import QUANTITIES, Sweep, gather_series
 from ..points.point import Gathered, Point, split, table_of
-from ..points.series import QUANTITIES, Sweep, gather_series
 from ..points.spread import Spread, exactly
 
 OVER_NOISE = Sweep("noise_radius", places=("noise_radius_rule", "noise_norm", "delta"), follows=("temperature",))
 OVER_DELTA = Sweep("delta", places=("delta",), by=("transform", "cutoff", "interpolation"), follows=("temperature",))
+OVER_LAYERS = Sweep("depth", places=("layer", "depth"))
 PANELS = {
     "G": "norm of the noise $\\|\\eta\\|$",
     "D": "average norm of the deformation $\\|\\tau x - x\\|$",
 }
 SLOPE, REACH, BELOW = 2, 3.0, 4.0  # of the guide: exponent, length along x, how far below the lowest curve
+MOST_NAMES, MOST_LETTERS = 18, 45  # of layers in a panel, and in one line below it
 
 
 def noise_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
@@ -117,3 +120,66 @@ def _draw_slope(panel: Axes, points: Sequence[Point], quantity: str) -> list[Spr
     panel.plot([start, end, end, start], [bottom, bottom, top, bottom], color=FAINT, linewidth=0.7, gid="slope")
     panel.annotate(f"{SLOPE}", (end, (bottom * top) ** 0.5), (3, 0), textcoords="offset points", va="center", color=INK)
     return [exactly(bottom), exactly(top)]
+
+
+def depth_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
+    """R_f of each layer's output, a panel for each network; layers in their order from the first one with weights on.
+
+    A store's CSV export has no layers.
+
+    Raises:
+        ValueError: If no row has layers; if rows differ in a setting, or those of a network in how it was trained; if
+            R_f of a layer has no logarithm.
+
+    >>> numbers = {name: {"value": 0.5, "low": 0.4, "high": 0.6} for name in "DGR"}
+    >>> layers = [{"name": name, "depth": depth, **numbers} for name, depth in (("conv", 0.0), ("fc", 1.0))]
+    >>> head = {"status": "done", "kind": "measure", "model": "lenet", "weights": "pretrained", "weights_sha256": "a"}
+    >>> drawn = depth_figure([{**head, "layers": layers}])
+    >>> [(line["layer"], line["depth"], line["R"]) for line in drawn.table]
+    [('conv', 0.0, 0.5), ('fc', 1.0, 0.5)]
+    """
+    points, setting, notes = gather_series(_with_layers(choose(rows, filters)), OVER_LAYERS, unfold=layer_rows)
+    looks = network_looks(split(points, "label"))
+    with network_panels(points, "layer, from the first to the last", "R", shared_x=False) as (figure, panels):
+        for panel, own in panels:
+            depths = {str(point.at["layer"]): float(point.at["depth"]) for point in own}
+            names = sorted(depths, key=lambda name: depths[name])  # at equal depth in the order of the rows
+            for curve in split(own, "curve").values():
+                x = [names.index(str(point.at["layer"])) for point in curve]
+                draw_points(panel, curve, x, "R", looks[own[0].label])
+            _name_layers(panel, names)
+        draw_legend(figure, fresh_keys(points))
+    return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
+
+
+def _name_layers(panel: Axes, names: Sequence[str]) -> None:
+    """Writes the names below the axis, of many layers only some, the last one among them."""
+    step = math.ceil(len(names) / MOST_NAMES)
+    shown = range((len(names) - 1) % step, len(names), step)
+    upright = 0 if sum(len(names[k]) + 2 for k in shown) < MOST_LETTERS else 90
+    panel.set_xticks(shown, labels=[names[k] for k in shown], rotation=upright, fontsize=SMALL)
+    panel.set_xlim(-0.5, len(names) - 0.5)
+
+
+def layer_rows(row: Row) -> Iterator[Row]:
+    """A row for each layer of a row, with the layer's numbers in place of the network's.
+
+    >>> [(one["layer"], one["R"]["value"]) for one in layer_rows({"layers": [{"name": "fc", "R": {"value": 0.5}}]})]
+    [('fc', 0.5)]
+    """
+    for layer in row["layers"]:
+        name = f"{layer['name']} {layer['part']}" if layer.get("part") else layer["name"]
+        yield {**row, **layer, "layer": name}
+
+
+def _with_layers(chosen: Chosen) -> Chosen:
+    """The measurements that have layers, with a note on the others."""
+    trained, fresh = ([row for row in rows if row.get("layers")] for rows in (chosen.trained, chosen.fresh))
+    if not trained and not fresh and (chosen.trained or chosen.fresh):
+        raise ValueError(
+            f"no row has layers among {chosen.told}; measure with layers: auto, and give the store's folder (a CSV "
+            "export has no layers)"
+        )
+    without = len(chosen.trained) + len(chosen.fresh) - len(trained) - len(fresh)
+    notes = [f"{without} rows without layers are left out"] if without else []
+    return chosen._replace(trained=trained, fresh=fresh, notes=[*chosen.notes, *notes])

@@ -93,11 +93,10 @@ def _measured(
     chosen = choose(rows, filters)
     if len({row["model"] for row in chosen.trained}) < FEWEST:
         raise ValueError(f"fewer than {FEWEST} trained networks are among {chosen.told}; measure more, or filter less")
-    refuse_several_settings(chosen.trained, (*columns, *follows))
-    notes = list(chosen.notes)
+    swept, first, notes = (*columns, *follows), chosen.trained[0], list(chosen.notes)
+    refuse_several_settings(chosen.trained, swept)
     points = points_of(chosen.trained, ["model", *columns], notes)
-    setting = {name: value for name, value in setting_of(chosen.trained[0]).items() if name not in (*columns, *follows)}
-    return Gathered(points, setting, list(dict.fromkeys(notes))), chosen.trained[0]
+    return Gathered(points, setting_of(first, swept), list(dict.fromkeys(notes))), first
 
 
 def side_of(row: Row) -> int:

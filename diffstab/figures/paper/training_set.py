@@ -1,22 +1,25 @@
-"""Stability against P, the number of training images (Figs. 3 right, 4 bottom, 6, 13, 22)."""
+"""Stability and test errors over P, the number of training images (Figs. 3 right, 4 bottom, 6, 13, 18, 22)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from matplotlib.axes import Axes
 
-from ...options import INTERPOLATIONS
+from ...options import DEFAULT_CUTOFF, INTERPOLATIONS
 from ...statistics import power_law
 from ...store import Row
-from ..drawing.axes import network_panels
-from ..drawing.codes import AXES, cutoff_look, cutoff_name
+from ..drawing.axes import draw_unit, figure_of, network_panels, set_log
+from ..drawing.codes import AXES, cutoff_look, cutoff_name, network_looks
 from ..drawing.codes import QUANTITIES as LOOKS
 from ..drawing.lines import SIZE, Drawn, draw_legend, draw_points, key, look_keys
+from ..drawing.names import Label, write_labels
 from ..drawing.style import FAINT, INK
 from ..points.choice import choose, of_sizes
-from ..points.point import Gathered, Point, split, table_of
+from ..points.networks import QUANTITIES, Sweep, gather_series, labels_of
+from ..points.point import Gathered, Point, points_of, split, table_of
 from ..points.relation import values_of
-from ..points.series import QUANTITIES, Sweep, gather_series
+from ..points.setting import refuse_several_settings, setting_at, setting_of
 from ..points.spread import exactly
 
 P = "training.train_size"
@@ -26,6 +29,7 @@ FRESH = Sweep(None, places=KINDS, follows=("temperature",))
 SHOWN = ("R", "D", "G")
 SLOPE, REACH = -1, 4.0  # of the guide, and its length along P
 WIDTHS = (1.4, 0.6)  # of the lines of the least cutoff, and of others
+HEIGHT = 4.6  # inches, of errors
 Fresh = Mapping[tuple[Any, ...], float]  # R at initialisation, by network and kind
 
 
@@ -68,6 +72,45 @@ def stabilities_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Draw
         styles = [key(cutoff_name(cutoff), color=INK, **_style(cutoff, cutoff == cutoffs[0])) for cutoff in cutoffs]
         draw_legend(figure, [*names, *styles])
     return Drawn(figure, _table(points, fresh), notes, setting)
+
+
+def errors(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
+    """Test error against R_f at c = 3, bilinear: curves over P; those trained on everything alone stand behind, grey.
+
+    Raises:
+        ValueError: If no training has a train_size; if rows differ in another setting.
+    """
+    chosen = choose(rows, (*filters, f"cutoff={DEFAULT_CUTOFF:g}", f"interpolation={INTERPOLATIONS[0]}"))
+    sized = of_sizes(chosen)
+    refuse_several_settings(sized, [P])
+    notes = list(chosen.notes)
+    points = points_of(sized, ["model", P], notes)
+    curves = split(points, "model")
+    others = [row for row in chosen.trained if not setting_at(row, P) and row["model"] not in curves]
+    behind = [replace(one, at={**one.at, P: None}) for one in points_of(others, ["model"], notes)]
+    labels = labels_of(curves)
+    looks = network_looks(labels.values())
+    with figure_of(HEIGHT) as (figure, panel):
+        draw_unit(panel, "x")
+        for one in behind:
+            at = one["R"].value, one["error"].value
+            panel.plot(*at, "o", color=FAINT, markersize=3, gid=one.model, zorder=1)
+        ends: list[Label] = []
+        for model, own in curves.items():
+            own.sort(key=lambda point: int(point.at[P]))
+            look = looks[labels[model]]
+            draw_points(panel, own, "R", "error", look, name=model, width=0.5)
+            for one in own if len(own) == 1 else (own[0], own[-1]):
+                at = one["R"].value, one["error"].value
+                ends += [Label(f"$P$ = {one.at[P]}", *at, look.colour)]
+        for axis, quantity in (("x", "R"), ("y", "error")):
+            set_log(panel, axis, [*points, *behind], quantity)
+        panel.set(xlabel=AXES["R"], ylabel=AXES["error"])
+        grey = [key("other networks", linestyle="none", marker="o", color=FAINT, markersize=3)] if behind else []
+        draw_legend(figure, [*look_keys(looks), *grey])
+        notes += [f"the label {text} has no free place; it is left out" for text in write_labels(figure, panel, ends)]
+    table = table_of([*points, *behind], names={P: "train_size"})
+    return Drawn(figure, table, list(dict.fromkeys(notes)), setting_of(sized[0]))
 
 
 def _gathered(rows: Sequence[Row], filters: Sequence[str]) -> tuple[Gathered, Fresh]:

@@ -26,14 +26,14 @@ def together(rows: Iterable[Row], columns: Sequence[str]) -> dict[tuple[Any, ...
     return found
 
 
-def setting_of(row: Row) -> dict[str, Any]:
-    """The measuring setting and task of a row, by column; columns that it lacks are left out.
+def setting_of(row: Row, swept: Collection[str] = ()) -> dict[str, Any]:
+    """The measuring setting and task of a row, by column; columns that it lacks and `swept` ones are left out.
 
     >>> found = setting_of({"cutoff": 3.0, "images": 800, "asked": {"until_precision": 0.05}})
     >>> found["cutoff"], found["transform"], found["asked.until_precision"], "images" in found
     (3.0, 'diffeo', 0.05, False)
     """
-    found = {column: setting_at(row, column) for column in (*SETTINGS, *TASK)}
+    found = {column: setting_at(row, column) for column in (*SETTINGS, *TASK) if column not in swept}
     return {column: value for column, value in found.items() if value is not None}
 
 
