@@ -36,7 +36,7 @@ def takes(images: Tensor, coefficients: Tensor) -> bool:
     )
 
 
-def deform(images: Tensor, coefficients: Tensor, along_x: Tensor, along_y: Tensor) -> Tensor | None:
+def deform(images: Tensor, coefficients: Tensor, along_x: Tensor, along_y: Tensor) -> Tensor:
     """Samples images bilinearly at k - d(k), with the displacement d of a sine series; `takes` says which ones.
 
     Args:
@@ -44,9 +44,6 @@ def deform(images: Tensor, coefficients: Tensor, along_x: Tensor, along_y: Tenso
         coefficients: Coefficients `[B, 2, I, J]` of tau, dimensionless.
         along_x: Sines along x, float64 `[I, W]`, contiguous.
         along_y: Sines along y, float64 `[H, J]`, contiguous.
-
-    Returns:
-        Images as they came; None where a mode such as `FakeTensorMode` makes tensors without memory.
 
     Raises:
         MemoryError: If there is no memory for the sums over a field's modes.
@@ -62,12 +59,12 @@ def deform(images: Tensor, coefficients: Tensor, along_x: Tensor, along_y: Tenso
         images = images.contiguous()
         out = torch.empty_like(images)
     field = coefficients.contiguous()
-    if not all(type(one) in PLAIN for one in (images, out, field)):
-        return None
     modes = field.shape[-2:]
     numbers = (ctypes.c_int64 * 8)(count, channels, height, width, *modes, kind, level_in_use())
     tensors = (images, out, field, along_x, along_y)
     places = [ctypes.c_void_p(one.data_ptr()) for one in tensors]
     if library.diffstab_deform(*places, numbers, parallel_for()):
-        raise MemoryError(f"deforming {tuple(images.shape)} needs {16 * modes[1] * width} bytes a thread; free some memory")
+        raise MemoryError(
+            f"deforming {tuple(images.shape)} needs {16 * modes[1] * width} bytes a thread; free some memory"
+        )
     return out
