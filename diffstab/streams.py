@@ -21,6 +21,7 @@ from torch import Tensor
 
 from .checks import LARGEST_SEED, positive_integer
 from .native.library import OFF, running
+from .native.philox import pairs as native_pairs
 from .native.philox import philox as native_philox
 from .precision import doubled, sent
 
@@ -124,11 +125,12 @@ def uniforms(keys: StreamKeys, count: int) -> Tensor:
 
 def _pairs(keys: StreamKeys, positions: Tensor, purpose: int) -> Tensor:
     """Two 52-bit numbers uniform in (0, 1) for each position: float64 `[B, 2, P]`, on the CPU."""
-    counter = tuple(word.cpu() for word in _counter(keys, positions, purpose))
-    if running() == OFF:
-        counter = tuple(word.numpy() for word in counter)
-    a, b, c, d = (torch.as_tensor(word) for word in philox(counter, keys.seed))  # type: ignore[arg-type]
-    bits = torch.stack([(a << 20) + (b >> 12), (c << 20) + (d >> 12)], dim=1)
+    if running() != OFF:
+        images, positions = (one.cpu().contiguous() for one in (keys.images, positions))
+        return native_pairs(images, positions, seed=keys.seed, draw=keys.draw, purpose=purpose)
+    counter = _counter(keys, positions, purpose)
+    a, b, c, d = philox(tuple(word.cpu().numpy() for word in counter), keys.seed)  # type: ignore[arg-type]
+    bits = torch.from_numpy(np.stack([(a << 20) + (b >> 12), (c << 20) + (d >> 12)], axis=1))
     return (bits.to(torch.float64) + 0.5) * 2.0**-52
 
 

@@ -127,6 +127,12 @@ class MaxEntropyEnsemble:
         return int(i.max()), int(j.max())
 
     @cached_property
+    def _places(self) -> Tensor:
+        """Places of the kept modes among all I J, int64 `[modes]`."""
+        i, j = self.mode_numbers
+        return (i - 1) * self._shape[1] + j - 1
+
+    @cached_property
     def spread(self) -> Tensor:
         """Standard deviation of C_ij, float64 `[I, J]` or `[B, 1, I, J]`, 0 where a mode is cut off."""
         i, j = self.mode_numbers
@@ -186,9 +192,9 @@ class MaxEntropyEnsemble:
             if generator is not None:
                 raise ValueError("generator given with stream keys; stream keys alone determine the fields")
             i, j = self.mode_numbers  # few numbers: drawn on the CPU, so that they are the same for any device
-            normals = torch.zeros(count, 2, *self._shape, dtype=torch.float64)
-            normals[:, :, i - 1, j - 1] = mode_normals(keys, i, j)
-            coefficients = normals * self.spread
+            normals = torch.zeros(count, 2, math.prod(self._shape), dtype=torch.float64)
+            normals.index_copy_(2, self._places, mode_normals(keys, i, j))
+            coefficients = normals.view(count, 2, *self._shape) * self.spread
         else:
             coefficients = draw_coefficients(count, self.spread, generator, device)
         return DisplacementField(sent(coefficients.to(dtype), device), self.size)

@@ -6,13 +6,25 @@
 VECTORS(avx512, LANES)
 typedef __mmask16 Mask_avx512;
 
-/* Whole part, towards minus infinity, and share of 16 numbers; NaN becomes the bound. */
-TARGET INLINE void split_avx512(Doubles_avx512 low, Doubles_avx512 high, Whole_avx512 *whole, Floats_avx512 *share) {
-  const __m512d least = _mm512_set1_pd(-FAR), most = _mm512_set1_pd(FAR);
-  const __m512d p = _mm512_min_pd(_mm512_max_pd((__m512d)low, least), most), q = _mm512_min_pd(_mm512_max_pd((__m512d)high, least), most);
-  const __m512d f = _mm512_roundscale_pd(p, 9), g = _mm512_roundscale_pd(q, 9);
-  *whole = (Whole_avx512)_mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvttpd_epi32(f)), _mm512_cvttpd_epi32(g), 1);
-  *share = (Floats_avx512)_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(_mm512_sub_pd(p, f))), _mm512_cvtpd_ps(_mm512_sub_pd(q, g)), 1);
+/* Whole part, towards minus infinity, and share of 8 numbers; NaN becomes the bound, which is max's second argument. */
+TARGET INLINE void split_avx512(__m512d d, __m256i *whole, __m256 *share) {
+  const __m512d bounded = _mm512_min_pd(_mm512_max_pd(d, _mm512_set1_pd(-FAR)), _mm512_set1_pd(FAR));
+  const __m512d least = _mm512_roundscale_pd(bounded, 9);
+  *whole = _mm512_cvttpd_epi32(least);
+  *share = _mm512_cvtpd_ps(_mm512_sub_pd(bounded, least));
+}
+
+/* As place_plain. */
+TARGET INLINE void place_avx512(Doubles_avx512 low, Doubles_avx512 high, Whole_avx512 at, int32_t last,
+                                Whole_avx512 *cell, Floats_avx512 *share) {
+  __m256i k[2];
+  __m256 f[2];
+  split_avx512((__m512d)low, k, f), split_avx512((__m512d)high, k + 1, f + 1);
+  const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(k[0]), k[1], 1), most = _mm512_set1_epi32(last);
+  const __m512i found = _mm512_add_epi32((__m512i)at, both);
+  const __m512 shares = _mm512_insertf32x8(_mm512_castps256_ps512(f[0]), f[1], 1);
+  *cell = (Whole_avx512)_mm512_min_epi32(_mm512_max_epi32(found, _mm512_setzero_si512()), most);
+  *share = (Floats_avx512)_mm512_maskz_mov_ps(_mm512_cmplt_epu32_mask(found, most), shares);
 }
 
 TARGET INLINE Mask_avx512 equal_avx512(Whole_avx512 cells, int cell) {
@@ -41,19 +53,19 @@ TARGET INLINE __m512 load_avx512(const char *from, const int kind) {
   return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)from)));
 }
 
-/* The values at index and right of it; 0 outside the masks, so that no weight of 0 meets an infinite value. */
-TARGET INLINE void pair_avx512(const char *from, Whole_avx512 index, int near, Mask_avx512 left, Mask_avx512 right,
-                               const int kind, Floats_avx512 *u, Floats_avx512 *v) {
-  const __m512 low = load_avx512(from, kind), high = load_avx512(from + (kind == FLOATS ? 64 : 16), kind);
+TARGET INLINE int has_nan_avx512(Floats_avx512 values) {
+  return _mm512_cmp_ps_mask((__m512)values, (__m512)values, _CMP_UNORD_Q) != 0;
+}
+
+/* The values at index and right of it. */
+TARGET INLINE void pair_avx512(const char *from, Whole_avx512 index, int near, const int kind, Floats_avx512 *u,
+                               Floats_avx512 *v) {
   const __m512i i = (__m512i)index, next = _mm512_add_epi32(i, _mm512_set1_epi32(1));
+  __m512 low = load_avx512(from, kind), high = load_avx512(from + (kind == FLOATS ? 64 : 16), kind);
   (void)near;
-  if (kind == FLOATS) {
-    *u = (Floats_avx512)_mm512_maskz_permutex2var_ps(left, low, i, high);
-    *v = (Floats_avx512)_mm512_maskz_permutex2var_ps(right, low, next, high);
-  } else {
-    *u = (Floats_avx512)_mm512_permutex2var_ps(low, i, high);
-    *v = (Floats_avx512)_mm512_permutex2var_ps(low, next, high);
-  }
+  __asm__("" : "+v"(low), "+v"(high)); /* loads each once: most cross a cache line */
+  *u = (Floats_avx512)_mm512_permutex2var_ps(low, i, high);
+  *v = (Floats_avx512)_mm512_permutex2var_ps(low, next, high);
 }
 
 TARGET INLINE void write_avx512(char *to, Floats_avx512 values, const int kind) {

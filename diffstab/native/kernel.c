@@ -1,8 +1,9 @@
-/* Deforms images on the CPU: the displacement of a sine series and bilinear sampling in one pass, without a stored grid.
+/* Deforms images on the CPU: displacement of a sine series and bilinear sampling in one pass, without a stored grid.
 
-   Pixel (k, l) of the result is the image at (k - dx, l - dy), clamped to the frame, as in Eq. 15. rows.h computes a few
-   neighbouring pixels together. Threads come from the caller. The value of a pixel depends only on its image, its field
-   and the level, so it is the same for any number of threads and in any batch. */
+   Pixel (k, l) of the result is the image at (k - dx, l - dy), clamped to the frame, as in Eq. 15. Positions are
+   float64, so values are right to 24 bits. rows.h computes a few neighbouring pixels together. Threads come from the
+   caller. The value of a pixel depends only on its image, its field and the level, so it is the same for any number of
+   threads and in any batch. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,9 +24,9 @@
 
 enum { FLOATS, BYTES, PIXELS }; /* [C, H, W] of float32 or of bytes, [H, W, C] of bytes */
 enum { PLAIN, AVX2, AVX512 };   /* levels, in the order of library.py */
-enum { MOST_ROWS = 12 };        /* of a window */
-enum { LANES_MOST = 16, WINDOW_AVX2 = 16, WINDOW_AVX512 = 32 };
-static const double FAR = 1e6;  /* pixels; beyond every frame, and below the largest int32 */
+enum { MOST_ROWS = 12, WINDOW_AVX2 = 16, WINDOW_AVX512 = 32 }; /* of windows, in pixels */
+enum { LANES_MOST = 16, AT_ONCE = 16 };
+static const double FAR = 1e6; /* pixels; beyond every frame, and below the largest int32 */
 
 /* One call. Coefficients [B, 2, I, J] are dimensionless; sines along_x [I, W] and along_y [H, J]. */
 typedef struct {
@@ -34,11 +35,11 @@ typedef struct {
   const float *coefficients;
   const double *along_x, *along_y;
   int64_t count, channels, height, width, modes_x, modes_y, kind, level;
-  int64_t padded; /* floats in a row of waves */
+  int64_t padded; /* numbers in a row of waves */
   int failed;     /* for want of memory */
 } Job;
 
-/* One call for random numbers. */
+/* One call for random words. */
 typedef struct {
   const int64_t *in[4];
   int64_t *out[4];
@@ -46,8 +47,16 @@ typedef struct {
   int64_t level;
 } Words;
 
-/* n pixels of a row from column w on, by cells and shares. The weight of a pixel outside the frame is 0; it is left out,
-   since it would make 0 times infinity. */
+/* One call for random numbers: image [images] and position [positions] with draw and purpose are the counters. */
+typedef struct {
+  const int64_t *image, *position;
+  int64_t images, positions;
+  uint64_t seed, draw, purpose;
+  double *out;
+} Pairs;
+
+/* n pixels of a row from column w on, by cells and shares. The weight of a pixel outside the frame is 0; it is left
+   out, since it would make 0 times infinity. */
 typedef struct {
   const int32_t *x0, *y0;
   const float *fx, *fy;
@@ -100,8 +109,9 @@ INLINE void in_colour(const Job *job, const Places at, const int channels) {
     const float right = at.fx[k], left = 1 - right, lower = at.fy[k], upper = 1 - lower;
     const int64_t across = at.x0[k] < W - 1 ? channels : 0, below = at.y0[k] < H - 1 ? down : 0;
     const char *from = image + at.y0[k] * down + at.x0[k] * channels;
+    const char *next = from + below;
     const Four sum = upper * left * colours(from, channels) + upper * right * colours(from + across, channels) +
-                     lower * left * colours(from + below, channels) + lower * right * colours(from + below + across, channels);
+                     lower * left * colours(next, channels) + lower * right * colours(next + across, channels);
     const Four rounded = (sum + 12582912.0f) - 12582912.0f; /* 1.5 2^23: to the nearest whole number, halves to even */
     const FourBytes bytes = __builtin_convertvector(__builtin_convertvector(rounded, FourWhole), FourBytes);
     memcpy(to, &bytes, channels);
@@ -113,14 +123,16 @@ INLINE void in_colour(const Job *job, const Places at, const int channels) {
 #define LANES 8
 VECTORS(plain, LANES)
 
-INLINE void split_plain(Doubles_plain low, Doubles_plain high, Whole_plain *whole, Floats_plain *share) {
+/* Cell 0 ... last and share 0 ... 1 of the positions at + d, clamped; NaN becomes the first cell. */
+INLINE void place_plain(Doubles_plain low, Doubles_plain high, Whole_plain at, int32_t last, Whole_plain *cell,
+                        Floats_plain *share) {
   for (int k = 0; k < LANES; k++) {
     double d = k < LANES / 2 ? low[k] : high[k - LANES / 2];
     d = d > -FAR ? d : -FAR; /* NaN too */
     d = d < FAR ? d : FAR;
-    const int32_t zero = (int32_t)d, least = zero - (zero > d);
-    (*whole)[k] = least;
-    (*share)[k] = (float)(d - least);
+    const int32_t zero = (int32_t)d, least = zero - (zero > d), found = at[k] + least;
+    (*cell)[k] = found < 0 ? 0 : found < last ? found : last;
+    (*share)[k] = found < 0 || found >= last ? 0 : (float)(d - least);
   }
 }
 
@@ -164,10 +176,10 @@ EXPORT int32_t diffstab_deform(const void *images, void *out, const float *coeff
 static void some_words(int64_t begin, int64_t end, void *context) {
   const Words *words = context;
 #ifdef X86
-  if (words->level == AVX512) { philox_avx512(words, begin, end); return; }
-  if (words->level == AVX2) { philox_avx2(words, begin, end); return; }
+  if (words->level == AVX512) { words_avx512(words, begin, end); return; }
+  if (words->level == AVX2) { words_avx2(words, begin, end); return; }
 #endif
-  philox_plain(words, begin, end);
+  words_plain(words, begin, end);
 }
 
 /* Random words for n counters, in the memory of one call: four arrays of counters, then four of words. */
@@ -176,6 +188,19 @@ EXPORT void diffstab_philox(int64_t *const *arrays, int64_t n, uint64_t seed, in
   for (int word = 0; word < 4; word++) words.in[word] = arrays[word], words.out[word] = arrays[4 + word];
   if (parallel_for) parallel_for(0, n, 16384, some_words, &words);
   else some_words(0, n, &words);
+}
+
+/* Two random numbers in (0, 1) for each of B images and P positions: [B, 2, P]. Keys: seed, draw, purpose. */
+EXPORT void diffstab_pairs(const int64_t *image, int64_t B, const int64_t *position, int64_t P, const uint64_t *keys,
+                           int64_t level, double *out) {
+  const Pairs pairs = {image, position, B, P, keys[0], keys[1], keys[2], out};
+  if (P == 0) return;
+#ifdef X86
+  if (level == AVX512) { pairs_avx512(&pairs); return; }
+  if (level == AVX2) { pairs_avx2(&pairs); return; }
+#endif
+  (void)level;
+  pairs_plain(&pairs);
 }
 
 /* Digest of the files that this was compiled from. */

@@ -3,12 +3,14 @@
     python scripts/bench/bench_deform.py
 
 Bilinear: images per second relative to torch's bare grid_sample on a ready grid, which draws no field. Timed are fields
-from a generator (as in augmentation) and from streams (as in measuring), images of bytes, a copy of the batch, the
-elastic transforms of other libraries (`pip install 'diffstab[bench]'`) and a loop over single images.
+from a generator (as in augmentation) and from streams (as in measuring), images of bytes, the other levels of the
+compiled kernel and torch alone (off), a copy of the batch, the elastic transforms of other libraries
+(`pip install 'diffstab[bench]'`) and a loop over single images.
 Gaussian: speed relative to the dense O(n^4) sum of Eq. 16, image by image, on the same field.
 """
 
 import warnings
+from collections.abc import Callable
 from functools import partial
 
 import click
@@ -19,6 +21,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys, deform
+from diffstab.native.library import LEVELS, OFF, running, using
 from diffstab.options import GAUSSIAN_SIGMA
 
 SHAPES = {"A": (128, 3, 32, 32), "B": (32, 3, 224, 224), "C": (8, 3, 512, 512), "one": (1, 3, 224, 224)}
@@ -50,8 +53,10 @@ def bench_bilinear(device: torch.device, cutoff: float, rounds: int) -> None:
         keys = StreamKeys(0, torch.arange(shape[0]))
         grid = ready_grid(ensemble.sample(shape[0], device=device))
         bare = partial(grid_sample, images, grid, padding_mode="border", align_corners=True)
+        levels = {level: at_level(level, images, ensemble) for level in others(device)}
         seconds = medians(
             {
+                **levels,
                 "ours": lambda e=ensemble, x=images: deform(x, e.sample(len(x), device=x.device)),
                 "streams": lambda e=ensemble, x=images, k=keys: deform(x, e.sample(k, device=x.device)),
                 "bytes": lambda e=ensemble, x=numbers: deform(x, e.sample(len(x), device=x.device)),
@@ -66,7 +71,25 @@ def bench_bilinear(device: torch.device, cutoff: float, rounds: int) -> None:
         print(
             f"bilinear {name:<3} {size:<13} c={cutoff:<3g} {ours:5.2f} of bare grid_sample ({rate:.0f} images/s); "
             f"{keyed:.2f} with draws from streams (seed, image, draw), {whole:.2f} bytes to bytes; a copy {copy:.1f}"
+            + "".join(f"; {level} {seconds['bare'] / seconds[level]:.2f}" for level in levels)
         )
+
+
+def others(device: torch.device) -> list[str]:
+    """Returns the levels of the compiled kernel that are not in use; `off` is torch alone."""
+    if device.type != "cpu" or running() == OFF:
+        return []
+    return [OFF, *LEVELS[: LEVELS.index(running())]]
+
+
+def at_level(level: str, images: Tensor, ensemble: MaxEntropyEnsemble) -> Callable[[], Tensor]:
+    """Returns a function that draws fields and deforms images at a level of the kernel."""
+
+    def run() -> Tensor:
+        with using(level):
+            return deform(images, ensemble.sample(len(images)))
+
+    return run
 
 
 def bench_peers(device: torch.device, cutoff: float, rounds: int) -> None:

@@ -1,5 +1,6 @@
 """Helpers of the bench scripts: times rivals in turn in one process, and describes the machine."""
 
+import os
 import platform
 import random
 import statistics
@@ -8,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
+from diffstab.native.library import status
 from diffstab.provenance import versions
 
 
@@ -31,10 +33,13 @@ def medians(rivals: Mapping[str, Callable[[], object]], *, rounds: int, warmup: 
 
 
 def describe_machine(device: torch.device) -> str:
-    """Returns device, threads and versions, for the first line of a report."""
+    """Returns device, threads, versions, kernel and allocator, for the first lines of a report."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     packages = ", ".join(f"{package} {number}" for package, number in versions().items())
-    return f"{device} ({name}), {torch.get_num_threads()} threads; {packages}"
+    settings = {"LD_PRELOAD", "GLIBC_TUNABLES", *(name for name in os.environ if name.startswith("MALLOC_"))}
+    allocator = ", ".join(f"{name}={os.environ[name]}" for name in sorted(settings) if name in os.environ)
+    told = f"{status()}; allocator: {allocator or 'as the system sets it'}" if device.type == "cpu" else ""
+    return f"{device} ({name}), {torch.get_num_threads()} threads; {packages}\n{told}"
 
 
 def _processor() -> str:

@@ -32,7 +32,13 @@ static void words(int run, int64_t level) {
   for (int k = 0; k < 8; k++) arrays[k] = malloc(8 * n + (n == 0));
   for (int k = 0; k < 4; k++) for (int64_t i = 0; i < n; i++) arrays[k][i] = rand();
   diffstab_philox(arrays, n, (uint64_t)run << 40, level, NULL);
+  const uint64_t keys[3] = {(uint64_t)run, 7, 1};
+  const int64_t images = rand() % 7, positions = rand() % 60;
+  int64_t *image = calloc(images + 1, 8), *position = calloc(positions + 1, 8);
+  double *out = malloc(8 * (2 * images * positions + (images * positions == 0)));
+  diffstab_pairs(image, images, position, positions, keys, level, out);
   for (int k = 0; k < 8; k++) free(arrays[k]);
+  free(image), free(position), free(out);
 }
 
 int main(int count, char **argument) {
