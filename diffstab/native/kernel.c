@@ -55,17 +55,13 @@ typedef struct {
   double *out;
 } Pairs;
 
-/* n pixels of a row from column w on, by cells and shares. The weight of a pixel outside the frame is 0; it is left
+/* Cells and shares of n pixels. The weight of a pixel outside the frame is 0; it is left
    out, since it would make 0 times infinity. */
 typedef struct {
   const int32_t *x0, *y0;
   const float *fx, *fy;
-  int64_t b, y, w, n;
+  int64_t b, n;
 } Places;
-
-typedef float Four __attribute__((vector_size(16)));
-typedef int32_t FourWhole __attribute__((vector_size(16)));
-typedef uint8_t FourBytes __attribute__((vector_size(4)));
 
 INLINE float number(const char *place, const int kind) {
   float value;
@@ -74,16 +70,15 @@ INLINE float number(const char *place, const int kind) {
   return value;
 }
 
-INLINE void one_by_one(const Job *job, const Places at, const int kind) {
+INLINE void one_by_one(const Job *job, const Places at, char *out, int64_t out_plane, const int kind) {
   const int64_t W = job->width, H = job->height, size = kind == FLOATS ? 4 : 1, down = W * size, plane = H * down;
   const char *image = job->images + at.b * job->channels * plane;
-  char *out = job->out + at.b * job->channels * plane + at.y * down + at.w * size;
   for (int64_t k = 0; k < at.n; k++) {
     const float right = at.fx[k], left = 1 - right, lower = at.fy[k], upper = 1 - lower;
     const int inside_x = at.x0[k] < W - 1, inside_y = at.y0[k] < H - 1;
     const char *from = image + at.y0[k] * down + at.x0[k] * size;
     char *to = out + k * size;
-    for (int64_t c = 0; c < job->channels; c++, from += plane, to += plane) {
+    for (int64_t c = 0; c < job->channels; c++, from += plane, to += out_plane) {
       float sum = upper * left * number(from, kind);
       if (inside_x) sum += upper * right * number(from + size, kind);
       if (inside_y) sum += lower * left * number(from + down, kind);
@@ -91,30 +86,6 @@ INLINE void one_by_one(const Job *job, const Places at, const int kind) {
       if (kind == FLOATS) memcpy(to, &sum, 4);
       else *(uint8_t *)to = (uint8_t)lrintf(sum);
     }
-  }
-}
-
-INLINE Four colours(const char *place, const int channels) {
-  FourBytes bytes = {0};
-  memcpy(&bytes, place, channels);
-  return __builtin_convertvector(bytes, Four);
-}
-
-/* The same for pictures [H, W, 3] and [H, W, 4] of bytes. */
-INLINE void in_colour(const Job *job, const Places at, const int channels) {
-  const int64_t W = job->width, H = job->height, down = W * channels;
-  const char *image = job->images + at.b * H * down;
-  char *to = job->out + (at.b * H + at.y) * down + at.w * channels;
-  for (int64_t k = 0; k < at.n; k++, to += channels) {
-    const float right = at.fx[k], left = 1 - right, lower = at.fy[k], upper = 1 - lower;
-    const int64_t across = at.x0[k] < W - 1 ? channels : 0, below = at.y0[k] < H - 1 ? down : 0;
-    const char *from = image + at.y0[k] * down + at.x0[k] * channels;
-    const char *next = from + below;
-    const Four sum = upper * left * colours(from, channels) + upper * right * colours(from + across, channels) +
-                     lower * left * colours(next, channels) + lower * right * colours(next + across, channels);
-    const Four rounded = (sum + 12582912.0f) - 12582912.0f; /* 1.5 2^23: to the nearest whole number, halves to even */
-    const FourBytes bytes = __builtin_convertvector(__builtin_convertvector(rounded, FourWhole), FourBytes);
-    memcpy(to, &bytes, channels);
   }
 }
 
@@ -147,60 +118,71 @@ INLINE void place_plain(Doubles_plain low, Doubles_plain high, Whole_plain at, i
 
 typedef void (*Part)(Job *, int64_t, int64_t);
 
-/* Rows begin ... end - 1, numbered through all images. */
-static void rows(int64_t begin, int64_t end, void *context) {
-  Job *job = context;
-  Part part = rows_plain;
-#ifdef X86
-  if (job->level >= AVX2 && job->width >= WINDOW_AVX2) part = rows_avx2;
-  if (job->level >= AVX512 && job->width >= WINDOW_AVX512) part = rows_avx512;
-#endif
-  part(job, begin, end);
+static void run(Job *job, int64_t begin, int64_t end, const Part parts[3]) {
+  int64_t level = job->level; /* the windows of the better levels need wide images */
+  if (level == AVX512 && job->width < WINDOW_AVX512) level = AVX2;
+  if (level == AVX2 && job->width < WINDOW_AVX2) level = PLAIN;
+  parts[level](job, begin, end);
 }
+
+#ifdef X86
+#define LEVELS(name) {name##_plain, name##_avx2, name##_avx512}
+#else
+#define LEVELS(name) {name##_plain, name##_plain, name##_plain}
+#endif
+
+/* Rows begin ... end - 1, numbered through all images: their pixels, and before that their planes of colours. */
+static void rows(int64_t begin, int64_t end, void *job) { run(job, begin, end, (const Part[])LEVELS(rows)); }
+static void planes(int64_t begin, int64_t end, void *job) { run(job, begin, end, (const Part[])LEVELS(planes)); }
 
 /* torch_parallel_for of libtorch: begin, end, least number in a part, function and its argument. */
 typedef int32_t (*ParallelFor)(int64_t, int64_t, int64_t, void (*)(int64_t, int64_t, void *), void *);
 
+typedef void (*Loop)(int64_t, int64_t, void *);
+
+static void over(int64_t n, int64_t least, Loop part, void *context, ParallelFor parallel) {
+  if (parallel) parallel(0, n, least, part, context);
+  else part(0, n, context);
+}
+
 /* Deforms a batch; returns 0, or 1 for want of memory. Numbers: B, C, H, W, I, J, kind, level. */
 EXPORT int32_t diffstab_deform(const void *images, void *out, const float *coefficients, const double *along_x,
-                               const double *along_y, const int64_t *numbers, ParallelFor parallel_for) {
-  Job job = {images,     out,        coefficients, along_x,    along_y,    numbers[0], numbers[1],
-             numbers[2], numbers[3], numbers[4],   numbers[5], numbers[6], numbers[7], 0,          0};
-  job.padded = (job.width + LANES_MOST - 1) / LANES_MOST * LANES_MOST;
-  const int64_t total = job.count * job.height, least = 32768 / (job.width * (job.channels + 1)) + 1;
-  if (parallel_for) parallel_for(0, total, least, rows, &job);
-  else rows(0, total, &job);
+                               const double *along_y, const int64_t *numbers, ParallelFor parallel) {
+  const int64_t B = numbers[0], C = numbers[1], H = numbers[2], W = numbers[3], kind = numbers[6];
+  const int64_t padded = (W + LANES_MOST - 1) / LANES_MOST * LANES_MOST, least = 32768 / (W * (C + 1)) + 1;
+  Job job = {images, out, coefficients, along_x, along_y, B, C, H, W, numbers[4], numbers[5], kind, numbers[7]};
+  job.padded = padded;
+  char *separate = kind == PIXELS ? malloc((size_t)(B * C * H * W)) : NULL;
+  if (kind == PIXELS && separate == NULL) return 1;
+  if (kind == PIXELS) {
+    job.out = separate; /* of the planes, which are the images of the next loop */
+    over(B * H, least, planes, &job, parallel);
+    job.images = separate, job.out = out;
+  }
+  over(B * H, least, rows, &job, parallel);
+  free(separate);
   return job.failed;
 }
 
 static void some_words(int64_t begin, int64_t end, void *context) {
   const Words *words = context;
-#ifdef X86
-  if (words->level == AVX512) { words_avx512(words, begin, end); return; }
-  if (words->level == AVX2) { words_avx2(words, begin, end); return; }
-#endif
-  words_plain(words, begin, end);
+  void (*const parts[])(const Words *, int64_t, int64_t) = LEVELS(words);
+  parts[words->level](words, begin, end);
 }
 
 /* Random words for n counters, in the memory of one call: four arrays of counters, then four of words. */
-EXPORT void diffstab_philox(int64_t *const *arrays, int64_t n, uint64_t seed, int64_t level, ParallelFor parallel_for) {
+EXPORT void diffstab_philox(int64_t *const *arrays, int64_t n, uint64_t seed, int64_t level, ParallelFor parallel) {
   Words words = {{0}, {0}, seed, level};
   for (int word = 0; word < 4; word++) words.in[word] = arrays[word], words.out[word] = arrays[4 + word];
-  if (parallel_for) parallel_for(0, n, 16384, some_words, &words);
-  else some_words(0, n, &words);
+  over(n, 16384, some_words, &words, parallel);
 }
 
 /* Two random numbers in (0, 1) for each of B images and P positions: [B, 2, P]. Keys: seed, draw, purpose. */
 EXPORT void diffstab_pairs(const int64_t *image, int64_t B, const int64_t *position, int64_t P, const uint64_t *keys,
                            int64_t level, double *out) {
   const Pairs pairs = {image, position, B, P, keys[0], keys[1], keys[2], out};
-  if (P == 0) return;
-#ifdef X86
-  if (level == AVX512) { pairs_avx512(&pairs); return; }
-  if (level == AVX2) { pairs_avx2(&pairs); return; }
-#endif
-  (void)level;
-  pairs_plain(&pairs);
+  void (*const all[])(const Pairs *) = LEVELS(pairs);
+  if (P > 0) all[level](&pairs);
 }
 
 /* Digest of the files that this was compiled from. */

@@ -44,7 +44,8 @@ def use(level: str = AUTO) -> None:
     """Chooses the level that this process uses from now on, in place of the environment variable.
 
     Args:
-        level: `auto` (the processor's best), `off` (torch alone), `plain`, `avx2` or `avx512`.
+        level: `auto` (`avx512`, `avx2`, or else `off`), `off` (torch alone), `plain`, which is slower than torch,
+            `avx2` or `avx512`.
 
     Raises:
         ValueError: If the level is unknown, or the kernel or the processor lacks it.
@@ -87,7 +88,9 @@ def status() -> str:
     >>> "on the CPU" in status()
     True
     """
-    reason = f"{VARIABLE} or use() says so" if find().library is not None else find().reason
+    library, best, reason = find()
+    if library is not None:
+        reason = "the processor lacks AVX2" if best == 0 else f"{VARIABLE} or use() says so"
     return f"deformations on the CPU: {f'torch ({reason})' if running() == OFF else f'native ({running()})'}"
 
 
@@ -96,7 +99,7 @@ def _place(level: str, option: str) -> int:
     library, best, reason = find()
     if level not in CHOICES:
         raise ValueError(f"{option} is {level!r}; allowed: {', '.join(CHOICES)}")
-    if level == OFF or (level == AUTO and library is None):
+    if level == OFF or (level == AUTO and best < LEVELS.index("avx2")):
         return -1
     if library is None:
         raise ValueError(f"{option} is {level!r} and {reason}; allowed: {AUTO}, {OFF}")

@@ -39,8 +39,8 @@ TARGET static void FN(make_waves)(const Job *job, int64_t b, double *waves) {
 
 #ifdef WINDOW
 /* Samples LANES pixels from the rows of their window in up to three channels; returns 1 if a value is NaN. */
-TARGET INLINE int FN(sum)(const FN(Spot) *spot, const char *from, char *to, int64_t down, int64_t plane,
-                          const int channels, const int kind) {
+TARGET INLINE int FN(sum)(const FN(Spot) *spot, const char *from, int64_t down, int64_t plane, char *to,
+                          int64_t to_plane, const int channels, const int kind) {
   const Whole index = spot->x0 - spot->base;
   const Floats left = 1 - spot->fx, upper = 1 - spot->fy;
   const Floats corners[4] = {upper * left, upper * spot->fx, spot->fy * left, spot->fy * spot->fx};
@@ -62,9 +62,9 @@ TARGET INLINE int FN(sum)(const FN(Spot) *spot, const char *from, char *to, int6
   for (int c = 0; c < channels; c++) {
     __builtin_prefetch(from + c * plane + 2 * down);
     __builtin_prefetch(from + c * plane + 2 * down + 64);
-    __builtin_prefetch(to + c * plane + 4 * down, 1);
+    __builtin_prefetch(to + c * to_plane + 4 * down, 1);
     if (kind == FLOATS) nan |= FN(has_nan)(sums[c]);
-    FN(write)(to + c * plane, sums[c], kind);
+    FN(write)(to + c * to_plane, sums[c], kind);
   }
   return nan;
 }
@@ -79,17 +79,17 @@ TARGET INLINE void FN(frame)(const Job *job, FN(Spot) *spot) {
   if (spot->rows > MOST_ROWS || (spot->base < W - WINDOW && right - spot->base > WINDOW - 2)) spot->rows = 0;
 }
 
-/* Samples LANES pixels of row y from column w on; returns 0 if they must be sampled one by one. NaN is such a case,
-   since it may come from 0 times a value that is not finite and does not belong to the pixel. */
-TARGET INLINE int FN(together)(const Job *job, const FN(Spot) *spot, int64_t b, int64_t y, int64_t w, const int kind) {
+/* Samples LANES pixels; returns 0 if they must be sampled one by one. NaN is such a case, since it may come from 0
+   times a value that is not finite and does not belong to the pixel. */
+TARGET INLINE int FN(together)(const Job *job, const FN(Spot) *spot, int64_t b, char *to, int64_t to_plane,
+                               const int kind) {
   const int64_t C = job->channels, size = kind == FLOATS ? 4 : 1, down = job->width * size, plane = job->height * down;
   const char *from = job->images + b * C * plane + spot->top * down + spot->base * size;
-  char *to = job->out + b * C * plane + y * down + w * size;
   int64_t c = 0;
   int nan = 0;
   if (spot->rows == 0) return 0;
-  for (; c + 3 <= C; c += 3) nan |= FN(sum)(spot, from + c * plane, to + c * plane, down, plane, 3, kind);
-  for (; c < C; c++) nan |= FN(sum)(spot, from + c * plane, to + c * plane, down, plane, 1, kind);
+  for (; c + 3 <= C; c += 3) nan |= FN(sum)(spot, from + c * plane, down, plane, to + c * to_plane, to_plane, 3, kind);
+  for (; c < C; c++) nan |= FN(sum)(spot, from + c * plane, down, plane, to + c * to_plane, to_plane, 1, kind);
   return !nan;
 }
 #endif
@@ -115,9 +115,11 @@ TARGET INLINE void FN(locate)(const Job *job, const double *waves, int64_t y, in
   FN(place)(dy[0], dy[1], (Whole){0} + (int32_t)y, (int32_t)job->height - 1, &spot->y0, &spot->fy);
 }
 
-TARGET INLINE void FN(row)(const Job *job, const double *waves, int64_t b, int64_t y, const int kind) {
+/* Samples row y of image b; planes of the result are to_plane bytes apart. */
+TARGET INLINE void FN(row)(const Job *job, const double *waves, int64_t b, int64_t y, char *to, int64_t to_plane,
+                           const int kind) {
   enum { TOGETHER = 8 };
-  const int64_t chunks = (job->width + LANES - 1) / LANES;
+  const int64_t W = job->width, chunks = (W + LANES - 1) / LANES, size = kind == FLOATS ? 4 : 1;
   FN(Spot) spots[TOGETHER];
   for (int64_t start = 0; start < chunks; start += TOGETHER) {
     const int64_t count = chunks - start < TOGETHER ? chunks - start : TOGETHER;
@@ -129,32 +131,58 @@ TARGET INLINE void FN(row)(const Job *job, const double *waves, int64_t b, int64
     }
     for (int64_t k = 0; k < count; k++) {
       const FN(Spot) *spot = spots + k;
-      const int64_t w = FN(column)(job, start + k);
+      char *out = to + FN(column)(job, start + k) * size;
 #ifdef WINDOW
-      if (kind != PIXELS && FN(together)(job, spot, b, y, w, kind)) continue;
+      if (FN(together)(job, spot, b, out, to_plane, kind)) continue;
 #endif
-      const int64_t n = job->width < LANES ? job->width : LANES;
       const int32_t *x0 = (int32_t *)&spot->x0, *y0 = (int32_t *)&spot->y0;
-      const Places at = {x0, y0, (float *)&spot->fx, (float *)&spot->fy, b, y, w, n};
-      if (kind != PIXELS) one_by_one(job, at, kind);
-      else if (job->channels == 3) in_colour(job, at, 3);
-      else in_colour(job, at, 4);
+      const Places at = {x0, y0, (float *)&spot->fx, (float *)&spot->fy, b, W < LANES ? W : LANES};
+      one_by_one(job, at, out, to_plane, kind);
     }
   }
 }
 
+/* Moves n pixels between [n, channels] and planes. */
+TARGET INLINE void FN(separate)(const char *pixels, char *planes, int64_t n, int64_t plane, const int channels) {
+  for (int64_t k = 0; k < n; k++)
+    for (int c = 0; c < channels; c++) planes[c * plane + k] = pixels[k * channels + c];
+}
+
+TARGET INLINE void FN(mix)(const char *planes, char *pixels, int64_t n, int64_t plane, const int channels) {
+  for (int64_t k = 0; k < n; k++)
+    for (int c = 0; c < channels; c++) pixels[k * channels + c] = planes[c * plane + k];
+}
+
+TARGET static void FN(planes)(Job *job, int64_t begin, int64_t end) {
+  const int64_t C = job->channels, H = job->height, W = job->width;
+  for (int64_t n = begin; n < end; n++) {
+    const char *from = job->images + n * W * C;
+    char *to = job->out + n / H * C * H * W + n % H * W;
+    if (C == 3) FN(separate)(from, to, W, H * W, 3);
+    else FN(separate)(from, to, W, H * W, 4);
+  }
+}
+
 TARGET static void FN(rows)(Job *job, int64_t begin, int64_t end) {
-  char *memory = calloc((size_t)(2 * job->modes_y * job->padded) * sizeof(double) + 64, 1);
+  const int64_t C = job->channels, H = job->height, W = job->width, size = job->kind == FLOATS ? 4 : 1;
+  const size_t waves_size = (size_t)(2 * job->modes_y * job->padded) * sizeof(double);
+  char *memory = calloc(waves_size + 64 + (size_t)(C * W), 1);
   double *waves = (double *)(((uintptr_t)memory + 63) / 64 * 64); /* cache lines */
+  char *colours = (char *)waves + waves_size;                     /* a row of pixels, [C, W] */
   int64_t made = -1;
   if (memory == NULL) job->failed = 1;
   for (int64_t n = begin; memory != NULL && n < end; n++) {
-    const int64_t b = n / job->height, y = n % job->height;
+    const int64_t b = n / H, y = n % H;
+    char *to = job->out + (b * C * H + y) * W * size;
     if (b != made) FN(make_waves)(job, b, waves);
     made = b;
-    if (job->kind == FLOATS) FN(row)(job, waves, b, y, FLOATS);
-    else if (job->kind == BYTES) FN(row)(job, waves, b, y, BYTES);
-    else FN(row)(job, waves, b, y, PIXELS);
+    if (job->kind == FLOATS) FN(row)(job, waves, b, y, to, H * W * 4, FLOATS);
+    else if (job->kind == BYTES) FN(row)(job, waves, b, y, to, H * W, BYTES);
+    else {
+      FN(row)(job, waves, b, y, colours, W, BYTES);
+      if (C == 3) FN(mix)(colours, job->out + n * W * C, W, W, 3);
+      else FN(mix)(colours, job->out + n * W * C, W, W, 4);
+    }
   }
   free(memory);
 }
