@@ -14,7 +14,7 @@ from .gate import Gate, gate_options, gate_taken
 from .help import MEASURE_GROUPS, Command
 from .options import model_argument, option_of, options_of, output_option, store_option
 from .progress import watched
-from .remeasure import asked_by_row, mend, tell_differences
+from .remeasure import as_measured, asked_by_row, mend, tell_differences
 
 if TYPE_CHECKING:
     from ..results import StabilityResult
@@ -86,7 +86,7 @@ def measure(
     from ..processes import OtherProcessFailedError, joined
     from ..store import Store
 
-    with joined(torch.device("cpu")) as processes, watched(quiet=not processes.first) as reporter:
+    with as_measured(before), joined(torch.device("cpu")) as processes, watched(quiet=not processes.first) as reporter:
         kept = Store(store, create=True) if store is not None and processes.first else None
         for note in kept.notes if kept else ():
             reporter.notes(f"note: {note}")

@@ -1,11 +1,13 @@
 """`diffstab measure --from-row`: repeats a stored measurement and compares the numbers."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from ..native.library import OFF, TORCH, using
 from .echo import echo
 from .stores import one_row, opened
 
@@ -41,6 +43,13 @@ def asked_by_row(store: Path | None, key: str, options: dict[str, Any]) -> "tupl
     row = one_row(kept, key)
     again = options_of(row, kept, trust=options["trust"] or ())
     return row, replace(again, device=options["device"], workers=options["workers"])
+
+
+def as_measured(row: "Row | None") -> AbstractContextManager[None]:
+    """Returns a context in which torch alone deforms images if it did so for the row; older rows don't tell."""
+    if row is None or (row.get("versions") or {}).get("kernel", TORCH) != TORCH:
+        return nullcontext()
+    return using(OFF)
 
 
 def tell_differences(row: "Row", result: dict[str, Any]) -> bool:

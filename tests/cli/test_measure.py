@@ -10,6 +10,8 @@ from PIL import Image
 
 from diffstab.cli.errors import OneLineErrors
 from diffstab.models.paper import PAPER_NETS
+from diffstab.native.library import using
+from diffstab.store import Store
 
 KEYS = """model weights weights_sha256 dataset split images draws D G R test_error cutoff cutoff_rule temperature delta
 delta_rule interpolation average noise_radius noise_radius_rule convention fold_fraction clamped_fraction batch_norm
@@ -141,3 +143,14 @@ def test_what_does_not_fit_into_memory_is_told_in_one_line(cli, error, told):
         assert found.exit_code == 2
         assert found.stderr.startswith(f"Error: {told}")
         assert found.stderr.count("\n") == 1
+
+
+def test_a_row_of_torch_is_repeated_by_torch(tmp_path, cli):
+    store = str(tmp_path / "store")
+    small = ["fc_l2", "--images", "20", "--store", store]
+    with using("off"):
+        assert cli("measure", *small).exit_code == 0
+    (row,) = Store(store).rows()
+    again = json.loads(cli("measure", "--from-row", row["key"], "--store", store, "--json").stdout)
+    assert row["versions"]["kernel"] == again["versions"]["kernel"] == "torch"
+    assert again["R"] == row["R"]

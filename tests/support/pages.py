@@ -54,7 +54,7 @@ def diffstab_words(page: Path) -> Iterator[list[str]]:
 def understood(words: list[str]) -> None:
     """Raises if the command line does not take these words. Nothing runs."""
     command: click.Command | None = main
-    while isinstance(command, click.Group):
+    while isinstance(command, click.Group) and not words[0].startswith("-"):  # such as --version
         command = command.get_command(click.Context(main), words[0])
         words = words[1:]
     assert command, words
