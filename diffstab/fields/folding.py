@@ -7,11 +7,13 @@ vanishes when sqrt(T) times the largest real eigenvalue of g is 1. So the fields
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..streams import StreamKeys
 from .ensemble import MaxEntropyEnsemble
+from .steepest import AT_ONCE, slopes
 
 FIELDS = 500  # fields per share; the standard error of a share is at most 0.022
 SEED = 0
@@ -53,27 +55,21 @@ def largest_temperature(size: tuple[int, int], cutoff: float, share: float, *, c
     return eigenvalue**-2 if eigenvalue > 0 else float("inf")
 
 
-def reduced_size(size: tuple[int, int], cutoff: float) -> tuple[int, int]:
-    """A smaller grid that resolves fields of this cutoff: tau depends on u, v in [0, 1], not on the number of pixels.
-
-    >>> reduced_size((224, 28), 3)
-    (48, 28)
-    """
-    enough = max(32, int(PIXELS_PER_MODE * cutoff))
-    return min(size[0], enough), min(size[1], enough)
-
-
 @lru_cache(maxsize=64)
 def _largest_eigenvalues(size: tuple[int, int], cutoff: float, cutoff_rule: str) -> Tensor:
-    """The largest real eigenvalue of g over the pixels for each field at T = 1, float64 `[FIELDS]`."""
-    ensemble = MaxEntropyEnsemble(reduced_size(size, cutoff), cutoff, temperature=1.0, cutoff_rule=cutoff_rule)
-    height, width = size
-    stretch = torch.tensor([width / (width - 1), height / (height - 1)], dtype=torch.float64).view(2, 1, 1, 1)
+    """The largest real eigenvalue of g over the pixels for each field at T = 1, float64 `[FIELDS]`.
+
+    Over a smaller grid if that resolves the fields: tau depends on u, v in [0, 1], not on the number of pixels.
+    """
+    enough = max(32, int(PIXELS_PER_MODE * cutoff))
+    height, width = grid = min(size[0], enough), min(size[1], enough)
+    ensemble = MaxEntropyEnsemble(grid, cutoff, temperature=1.0, cutoff_rule=cutoff_rule)
+    field = ensemble.sample(StreamKeys(SEED, torch.arange(FIELDS)), dtype=torch.float64)
+    stretch = torch.tensor([side / (side - 1) for side in (size[1], size[0])], dtype=torch.float64).view(2, 1, 1)
     found = []
-    for images in torch.arange(FIELDS).split(50):
-        field = ensemble.sample(StreamKeys(SEED, images), dtype=torch.float64)
-        xx, xy, yx, yy = (field.gradient() * stretch).flatten(-4, -3).unbind(-3)
-        half, squared = (xx + yy) / 2, ((xx - yy) / 2).square() + xy * yx
-        real = torch.where(squared >= 0, half + squared.clamp_min(0).sqrt(), -torch.inf)
-        found.append(real.amax((-2, -1)))
+    for few in (field.coefficients * stretch).split(max(1, AT_ONCE // (height * width))):
+        xx, xy, yx, yy = slopes(few.numpy(), grid, np.arange(height)[None], np.arange(width)[None])
+        half, squared = (xx + yy) / 2, np.square((xx - yy) / 2) + xy * yx
+        real = np.where(squared >= 0, half + np.sqrt(squared.clip(min=0)), -np.inf)
+        found.append(torch.from_numpy(real.max((1, 2))))
     return torch.cat(found)

@@ -3,7 +3,10 @@
 A draw is one random deformation and one noise vector of an image.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +14,8 @@ from numpy.typing import NDArray
 from ..checks import one_of
 from ..options import AVERAGES, MEDIAN_RULES, PAIR_RULES
 from .intervals import Array
+
+MOST_KEPT = 2**22  # numbers of the last resamples that are kept: 32 MB
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,30 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
     """A random generator for one seed and purpose. Streams of different purposes are independent."""
     tag = {"bootstrap": 1, "pairs": 2, "training images": 3, "label noise": 4}[purpose]
     return np.random.Generator(np.random.Philox(key=seed + (tag << 64)))
+
+
+def drawn_images(count: int, resamples: int, seed: int) -> tuple[NDArray[np.int64], np.random.Generator]:
+    """Draws how often each resample has each image, `[resamples, count]`, read-only; and the generator to go on with.
+
+    The last draw is kept: a network's output, its layers and its largest ratio have the same resamples.
+
+    >>> weights, rng = drawn_images(5, resamples=3, seed=0)
+    >>> weights.sum(1)
+    array([5, 5, 5])
+    """
+    draw = _drawn_images if count * resamples <= MOST_KEPT else _drawn_images.__wrapped__
+    weights, state = draw(count, resamples, seed)
+    rng = generator(seed, "bootstrap")
+    rng.bit_generator.state = state
+    return weights, rng
+
+
+@lru_cache(maxsize=1)
+def _drawn_images(count: int, resamples: int, seed: int) -> tuple[NDArray[np.int64], Mapping[str, Any]]:
+    rng = generator(seed, "bootstrap")
+    weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
+    weights.setflags(write=False)
+    return weights, rng.bit_generator.state
 
 
 def resampled_average(values: Array, weights: NDArray[np.int64], statistic: Statistic) -> Array:

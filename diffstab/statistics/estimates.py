@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .averages import Statistic, average, by_image, generator, resampled_average
+from .averages import Statistic, average, by_image, drawn_images, resampled_average
 from .intervals import Array, Interval, percentile_interval
 from .mean_ratio import mean_ratio_interval
 
@@ -115,8 +115,7 @@ def stability(
         raise ValueError("the network's output is the same for all images (<c> = 0), so D_f and G_f are not defined")
     if radius is not None and (statistic.average, radius.average) == ("mean", "median"):
         radius = None
-    rng = generator(seed, "bootstrap")
-    weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
+    weights, rng = drawn_images(count, resamples, seed)
     own = weights if copies is None else weights[:, copies]
     with np.errstate(divide="ignore", invalid="ignore"):  # a resample may have a single image, or no change at all
         sampled_a, sampled_b = (resampled_average(v, own, statistic) for v in (deformation, noise))
@@ -197,6 +196,6 @@ def largest_ratio(top: Array, bottom: Array, *, resamples: int, seed: int) -> In
     if not np.isfinite(ratios).any():
         return None
     falling, count = (-ratios).argsort(), len(ratios)
-    weights = generator(seed, "bootstrap").multinomial(count, np.full(count, 1 / count), size=resamples)
+    weights, _ = drawn_images(count, resamples, seed)
     sampled = ratios[falling][(weights[:, falling] > 0).argmax(1)]
     return percentile_interval(float(ratios.max()), sampled)

@@ -22,7 +22,6 @@ from ..fields import (
     diffeomorphism_share,
     draw_coefficients,
     largest_temperature,
-    reduced_size,
     temperature_range,
 )
 from ..options import DEFAULT_CONVENTION, DEFAULT_CUTOFF, TEMPERATURE_RULES, convention_named
@@ -222,10 +221,7 @@ def _mild(ensemble: MaxEntropyEnsemble) -> tuple[float, float]:
 def _published(law: FieldLaw, ensemble: MaxEntropyEnsemble) -> tuple[float, float]:
     """The range from T_min to T_max (Sec. 2.2); only T_min where it is larger, as on small images."""
     rules = {"cutoff_rule": ensemble.cutoff_rule, "delta_rule": ensemble.delta_rule}
-    size = ensemble.size if law.temperature_rule == "asymptotic" else reduced_size(ensemble.size, ensemble.cutoff)
-    low, high = temperature_range(size, ensemble.cutoff, rule=law.temperature_rule, **rules)
-    if law.temperature_rule == "monte-carlo" and ensemble.delta:
-        low = _least(ensemble)
+    low, high = temperature_range(ensemble.size, ensemble.cutoff, rule=law.temperature_rule, **rules)
     return low, max(low, high)
 
 

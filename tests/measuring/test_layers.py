@@ -12,6 +12,7 @@ from torch import nn
 
 from diffstab import MaxEntropyEnsemble, Store, StreamKeys, deform, measure
 from diffstab.measuring.layers.profile import relative_depths
+from diffstab.statistics.averages import _drawn_images
 from diffstab.store.check import check
 from diffstab.store.export import exported
 from diffstab.store.recompute import recompute
@@ -77,6 +78,12 @@ def test_the_outputs_numbers_are_those_without_layers(network, images, batch_nor
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=1e-6, err_msg=name)
     assert found.test_error == plain.test_error
     assert plain.layers is plain.raw.layers is None
+
+
+def test_one_set_of_resamples_serves_output_layers_and_largest_ratio(network, images):
+    _drawn_images.cache_clear()
+    profile(network, images)
+    assert _drawn_images.cache_info().misses == 1
 
 
 @pytest.mark.parametrize("chosen", ["6", "auto", "all"])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from support import reference
 
-from diffstab.statistics import pairs
-from diffstab.statistics.averages import Statistic, generator, log_average
+from diffstab.statistics import averages, pairs
+from diffstab.statistics.averages import Statistic, drawn_images, generator, log_average
 from diffstab.statistics.correlation import log_correlation, power_law
 from diffstab.statistics.estimates import largest_ratio, stability
 from diffstab.statistics.mean_ratio import STREAM
@@ -259,6 +259,21 @@ def test_the_largest_ratio_is_resampled_over_images(rng):
     ends = np.quantile([value for value in sampled if math.isfinite(value)], [0.025, 0.975])
     found = largest_ratio(top, bottom, resamples=120, seed=5)
     assert list(found) == pytest.approx([max(largest), *ends], rel=1e-12)
+
+
+@pytest.mark.parametrize("kept", [2**22, 0])
+def test_kept_resamples_are_those_that_would_be_drawn(kept, monkeypatch):
+    """And what is drawn behind them: the pairs of images."""
+    monkeypatch.setattr(averages, "MOST_KEPT", kept)
+    for count, seed in ((9, 5), (9, 5), (9, 6), (8, 6), (9, 5)):
+        plain = generator(seed, "bootstrap")
+        wanted = plain.multinomial(count, np.full(count, 1 / count), size=120)
+        weights, rng = drawn_images(count, 120, seed)
+        assert np.array_equal(weights, wanted)
+        assert rng.integers(0, 2**62, 5).tolist() == plain.integers(0, 2**62, 5).tolist()
+        with pytest.raises(ValueError, match="read-only"):
+            weights[0] = 0
+    assert (drawn_images(9, 120, 5)[0] is weights) == bool(kept)
 
 
 def test_the_log_average_of_one_has_no_spread():

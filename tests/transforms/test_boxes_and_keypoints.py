@@ -176,7 +176,7 @@ def test_any_boxes_hold_where_their_middle_goes(height, width, data, form):
     assert (found[:, :2] <= found[:, 2:] + 1e-9).all()
     inside = (ends >= 0).all((1, 2)) & (ends <= torch.tensor([width, height])).all((1, 2))
     assert (found[inside] >= -1e-9).all()
-    assert (found[inside].view(-1, 2, 2) <= torch.tensor([width, height]) + 1e-9).all()
+    assert (found[inside].view(-1, 2, 2) <= torch.tensor([width, height], dtype=torch.float64) + 1e-9).all()
     middle = params["field"][0].destination_of(ends.mean(1) - 0.5).points + 0.5
     assert (found[:, :2] - 1e-3 <= middle).all()
     assert (middle <= found[:, 2:] + 1e-3).all()

@@ -9,7 +9,7 @@ import torch
 
 from diffstab import MaxEntropyEnsemble, StreamKeys, temperature_range
 from diffstab.fields.folding import diffeomorphism_share, largest_temperature
-from diffstab.transforms.law import FieldLaw, _beta, draw_until_none_folds
+from diffstab.transforms.law import FieldLaw, _beta, _tables, draw_until_none_folds
 
 SIZE = (17, 11)
 CPU = torch.device("cpu")
@@ -114,6 +114,12 @@ def test_range_is_that_of_the_section(rule):
             found = law.draw(4000, size, generator(3)).field.squared_norm().mean()
             expected = MaxEntropyEnsemble(size, 3, temperature=wanted).expected_squared_norm
             assert found == pytest.approx(expected, rel=5 * math.sqrt(0.5 / 4000))
+
+
+def test_range_of_a_large_image_is_its_own():
+    """Not that of a smaller grid."""
+    tables = _tables(FieldLaw(cutoff=3, temperature="range"), (224, 90))
+    assert (float(tables.low[0]), float(tables.high[0])) == temperature_range((224, 90), 3)
 
 
 def test_same_generator_same_fields():
