@@ -37,15 +37,15 @@ class Found(NamedTuple):
     reason: str = ""
 
 
-_chosen: list[str] = []  # what `use` was called with
+_chosen: list[str] = []  # what `use` was called with, unless that was AUTO
 
 
 def use(level: str = AUTO) -> None:
     """Chooses the level that this process uses from now on, in place of the environment variable.
 
     Args:
-        level: `auto` (`avx512`, `avx2`, or else `off`), `off` (torch alone), `plain`, which is slower than torch,
-            `avx2` or `avx512`.
+        level: `auto` (what the environment variable says, or else `avx512`, `avx2` or `off`), `off` (torch alone),
+            `plain`, which is slower than torch, `avx2` or `avx512`.
 
     Raises:
         ValueError: If the level is unknown, or the kernel or the processor lacks it.
@@ -57,7 +57,7 @@ def use(level: str = AUTO) -> None:
     >>> use("auto")
     """
     _place(level, "level")
-    _chosen[:] = [level]
+    _chosen[:] = [] if level == AUTO else [level]
 
 
 def running() -> str:
