@@ -60,8 +60,7 @@ def philox(counter: Words, seed: int) -> Words:
     >>> [hex(int(word)) for word in philox((zero, zero, zero, zero), seed=0)]
     ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
-    plain = torch._C._len_torch_dispatch_stack() == 0 and all(type(word) is Tensor and word.is_cpu for word in counter)
-    if plain and running() != OFF:
+    if all(type(word) is Tensor and word.is_cpu for word in counter) and running() != OFF:
         a, b, c, d = native_philox(counter, seed)
         return a, b, c, d
     c0, c1, c2, c3 = counter

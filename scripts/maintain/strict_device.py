@@ -85,7 +85,8 @@ class Strict(TorchDispatchMode):
             for key, value in kwargs.items()
         }
         found = func(*tree_map(_inner, args), **tree_map(_inner, plain))
-        if name.split(".")[1].endswith("_") and isinstance(args[0], Tensor):  # in place
+        first = func._schema.arguments[0].alias_info if func._schema.arguments else None
+        if first is not None and first.is_write:  # in place; a name such as __rshift__ doesn't tell
             return args[0]
         return tree_map(lambda one: Held(one) if isinstance(one, Tensor) and there else one, found)
 
