@@ -28,12 +28,8 @@ HOMES |= {"ray": "sweep", "grpc": "sweep", "yaml": "sweep", "pyarrow": "store", 
 HOMES |= {"kornia": "transforms", "albumentations": "transforms"}
 HOMES |= {"lightning": "training", "pytorch_lightning": "training", "transformers": "training"}
 BY_NAME = {"by_name.py", "conventions.py"}  # of measuring/: alone take data and models
-DOORS = {
-    "experiments.stripe",
-    "native.library",
-    "native.deform",
-    "native.philox",
-}  # imported from their file: their room is imported without torch
+# imported from their file: their room is imported without torch
+DOORS = {"experiments.stripe", "native.library", "native.deform", "native.philox"}
 DOORS |= {"figures.points", "figures.drawing", "sweep.executors"}  # rooms within rooms
 MOST_FILES_AT_THE_TOP, MOST_LINES, MOST_LINES_OF_A_FUNCTION = 9, 300, 40
 

@@ -2,7 +2,7 @@
 #define LEVEL avx2
 #define TARGET __attribute__((target("avx2,fma,sse4.1")))
 #define LANES 8
-#define WINDOW 16
+#define WINDOW WINDOW_AVX2
 VECTORS(avx2, LANES)
 typedef Whole_avx2 Mask_avx2; /* -1 or 0 in each lane */
 

@@ -2,7 +2,7 @@
 #define LEVEL avx512
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,sse4.1")))
 #define LANES 16
-#define WINDOW 32
+#define WINDOW WINDOW_AVX512
 VECTORS(avx512, LANES)
 typedef __mmask16 Mask_avx512;
 

@@ -55,8 +55,8 @@ typedef struct {
   double *out;
 } Pairs;
 
-/* Cells and shares of n pixels. The weight of a pixel outside the frame is 0; it is left
-   out, since it would make 0 times infinity. */
+/* Cells and shares of n pixels. The weight of a pixel outside the frame is 0; it is left out, since it would make 0
+   times infinity. */
 typedef struct {
   const int32_t *x0, *y0;
   const float *fx, *fy;
@@ -136,9 +136,8 @@ static void rows(int64_t begin, int64_t end, void *job) { run(job, begin, end, (
 static void planes(int64_t begin, int64_t end, void *job) { run(job, begin, end, (const Part[])LEVELS(planes)); }
 
 /* torch_parallel_for of libtorch: begin, end, least number in a part, function and its argument. */
-typedef int32_t (*ParallelFor)(int64_t, int64_t, int64_t, void (*)(int64_t, int64_t, void *), void *);
-
 typedef void (*Loop)(int64_t, int64_t, void *);
+typedef int32_t (*ParallelFor)(int64_t, int64_t, int64_t, Loop, void *);
 
 static void over(int64_t n, int64_t least, Loop part, void *context, ParallelFor parallel) {
   if (parallel) parallel(0, n, least, part, context);
@@ -149,9 +148,10 @@ static void over(int64_t n, int64_t least, Loop part, void *context, ParallelFor
 EXPORT int32_t diffstab_deform(const void *images, void *out, const float *coefficients, const double *along_x,
                                const double *along_y, const int64_t *numbers, ParallelFor parallel) {
   const int64_t B = numbers[0], C = numbers[1], H = numbers[2], W = numbers[3], kind = numbers[6];
-  const int64_t padded = (W + LANES_MOST - 1) / LANES_MOST * LANES_MOST, least = 32768 / (W * (C + 1)) + 1;
-  Job job = {images, out, coefficients, along_x, along_y, B, C, H, W, numbers[4], numbers[5], kind, numbers[7]};
-  job.padded = padded;
+  const int64_t least = 32768 / (W * (C + 1)) + 1;
+  const int64_t padded = (W + LANES_MOST - 1) / LANES_MOST * LANES_MOST;
+  Job job = {images, out,        coefficients, along_x, along_y,    B,      C, H,
+             W,      numbers[4], numbers[5],   kind,    numbers[7], padded, 0};
   char *separate = kind == PIXELS ? malloc((size_t)(B * C * H * W)) : NULL;
   if (kind == PIXELS && separate == NULL) return 1;
   if (kind == PIXELS) {

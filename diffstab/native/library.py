@@ -50,7 +50,6 @@ def use(level: str = AUTO) -> None:
     Raises:
         ValueError: If the level is unknown, or the kernel or the processor lacks it.
 
-    >>> before = running()
     >>> use("off")
     >>> running()
     'off'

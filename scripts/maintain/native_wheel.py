@@ -50,10 +50,10 @@ class NativeWheel(BuildHookInterface):
         spec = spec_from_file_location("library", sources / "library.py")  # it imports nothing but the standard library
         library_file = module_from_spec(spec)
         spec.loader.exec_module(library_file)
-        more = [
-            f'-DDIFFSTAB_SOURCE="{library_file.digest(sources)}"',
-            *([] if platform.startswith("win") else ["-fPIC"]),
-        ]
+        more = [f'-DDIFFSTAB_SOURCE="{library_file.digest(sources)}"']
+        more += [] if platform.startswith("win") else ["-fPIC"]
+        more += [] if platform.startswith("macosx") else ["-s"]  # without names of its own functions
+        more += ["-mtune=skylake-avx512"] if command == [found] and platform.endswith("x86_64") else []
         try:
             subprocess.run([*command, *FLAGS, *more, "-o", library, sources / "kernel.c", "-lm"], check=True)
         except (OSError, subprocess.CalledProcessError, IndexError):
