@@ -9,7 +9,7 @@ from importlib.metadata import version
 import click
 
 from .compare import compare
-from .echo import echo, print_columns
+from .echo import echo_lines, print_columns
 from .errors import OneLineErrors, OneLineGroup
 from .fields import deform, field
 from .figure import figure, figure_command
@@ -26,7 +26,7 @@ def print_version(context: click.Context, option: click.Parameter, asked: bool) 
     from ..native.library import status
 
     if asked and not context.resilient_parsing:
-        echo(f"diffstab, version {version('diffstab')}\n{status()}")
+        echo_lines([f"diffstab, version {version('diffstab')}", status()])
         context.exit()
 
 
