@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from diffstab.figures import sweep_file
+from diffstab.figures.points import read_rows
 from diffstab.store import Store, exported, is_measured
 from diffstab.sweep import Spec, read_spec
 from diffstab.writing import write_atomically
@@ -37,16 +38,20 @@ def keep_rows(stores: Sequence[Store], *, some: bool = False) -> list[str]:
 
     Args:
         stores: Stores that are searched for the cells, in turn.
-        some: Write incomplete tables too, if they have a measurement of a trained network.
+        some: Write incomplete tables too, if they have a measurement of a trained network. Cells that are in no store
+            keep their rows, so that sweeps on several machines add up.
     """
     told = []
     for table in KEPT:
+        path = PRETRAINED / f"{table}.csv"
         jobs = list(dict.fromkeys(job.id for spec in specs_of(table) for job in spec.jobs))
-        rows = [found[0] for job in jobs if (found := [store.row_of(job) for store in stores if store.status(job)])]
+        new = {job: found[0] for job in jobs if (found := [store.row_of(job) for store in stores if store.status(job)])}
+        known = {row["job"]: row for row in read_rows(path)[0]} | new if some and path.exists() else new
+        rows = [known[job] for job in jobs if job in known]
         measured = any(is_measured(row) and row["weights"] != "init" for row in rows)
         keeps = len(rows) == len(jobs) or (some and measured)
-        if keeps:
-            write_atomically(PRETRAINED / f"{table}.csv", exported(rows, "csv"))
-        if rows:
+        if keeps and new:
+            write_atomically(path, exported(rows, "csv"))
+        if new:
             told.append(f"{table}.csv: {len(rows)} of {len(jobs)} cells{'' if keeps else ', not kept'}")
     return told

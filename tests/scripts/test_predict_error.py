@@ -191,6 +191,11 @@ def test_tables_are_kept_once_all_cells_are_there_or_some_are_enough(tmp_path, m
     assert kept_rows.keep_rows([store]) == ["zoo-mnist5k.csv: 3 of 4 cells, not kept"]
     assert not path.exists()
     assert kept_rows.keep_rows([store], some=True) == ["zoo-mnist5k.csv: 3 of 4 cells"]
+    last = Store(tmp_path / "last", create=True)
+    run_sweep(jobs[1::2], last, InlineExecutor())
+    assert kept_rows.keep_rows([last], some=True) == ["zoo-mnist5k.csv: 4 of 4 cells"]
+    assert [row["job"] for row in read_rows(path)[0]] == [job.id for job in jobs]
+    assert kept_rows.keep_rows([last]) == ["zoo-mnist5k.csv: 2 of 4 cells, not kept"]
     other = Store(tmp_path / "other", create=True)
     run_sweep(jobs, other, InlineExecutor())
     assert kept_rows.keep_rows([store, other]) == ["zoo-mnist5k.csv: 4 of 4 cells"]
