@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
+from torch.nn.functional import grid_sample, pad
 
-from ..native.deform import deform, takes
+from ..native.deform import deform, takes, whole_chunks
 from .displacement import sources_of
 from .field import DisplacementField
 from .modes import basis
@@ -79,9 +79,10 @@ def _grid_of_series(field: DisplacementField) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _sines(size: tuple[int, int], modes: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Sines along x `[I, W]` and along y `[H, J]`, float64 on the CPU."""
-    exact = (torch.float64, torch.device("cpu"))
-    return basis("sin", size[1], modes[0], *exact).mT.contiguous(), basis("sin", size[0], modes[1], *exact)
+    """Sines along x `[I, W]`, padded to whole chunks, and along y `[H, J]`, float64 on the CPU."""
+    exact, (height, width) = (torch.float64, torch.device("cpu")), size
+    along_x = basis("sin", width, modes[0], *exact).mT
+    return pad(along_x, (0, whole_chunks(width) - width)).contiguous(), basis("sin", height, modes[1], *exact)
 
 
 @lru_cache(maxsize=64)

@@ -35,15 +35,17 @@ TARGET INLINE Floats_avx512 weight_avx512(Mask_avx512 here, Floats_avx512 a, Mas
   return (Floats_avx512)_mm512_mask_mov_ps(_mm512_maskz_mov_ps(here, (__m512)a), before, (__m512)b);
 }
 
-TARGET INLINE int least_avx512(__m256i cells) { /* all below 2^16 */
-  const __m128i half = _mm_min_epu16(_mm256_castsi256_si128(cells), _mm256_extracti128_si256(cells, 1));
+/* Lowest and highest of cells, all below 2^16. */
+TARGET INLINE int lowest_avx512(Whole_avx512 cells) {
+  const __m256i all = _mm512_cvtepi32_epi16((__m512i)cells);
+  const __m128i half = _mm_min_epu16(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
   return _mm_cvtsi128_si32(_mm_minpos_epu16(half)) & 0xffff;
 }
 
-TARGET INLINE int lowest_avx512(Whole_avx512 cells) { return least_avx512(_mm512_cvtepi32_epi16((__m512i)cells)); }
-
 TARGET INLINE int highest_avx512(Whole_avx512 cells) {
-  return 0xffff - least_avx512(_mm512_cvtepi32_epi16((__m512i)~cells));
+  const __m256i all = _mm512_cvtepi32_epi16((__m512i)cells);
+  const __m128i half = _mm_max_epu16(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+  return 0xffff - (_mm_cvtsi128_si32(_mm_minpos_epu16(_mm_xor_si128(half, _mm_set1_epi16(-1)))) & 0xffff);
 }
 
 TARGET INLINE int near_avx512(Whole_avx512 index) { return (void)index, 1; }

@@ -1,6 +1,7 @@
 """Deforms images along sine series by the compiled kernel (Eq. 15)."""
 
 import ctypes
+import math
 
 import torch
 from torch import Tensor
@@ -13,7 +14,17 @@ FLOATS, BYTES, PIXELS = range(3)  # kinds of images, in the order of kernel.c
 KINDS = {torch.float32: FLOATS, torch.uint8: BYTES}
 LARGEST_SIDE = 2**15 - 1  # pixels: the kernel compares positions in 16 bits
 PLAIN = (Tensor, Parameter)
+CHUNK = 16  # pixels: LANES_MOST of kernel.c
 COLOURS = (3, 4)  # numbers of channels of pictures [H, W, C]
+
+
+def whole_chunks(width: int) -> int:
+    """Returns the numbers in a row of `along_x`: the width, up to whole chunks of any level.
+
+    >>> whole_chunks(28)
+    32
+    """
+    return math.ceil(width / CHUNK) * CHUNK
 
 
 def takes(images: Tensor, coefficients: Tensor) -> bool:
@@ -42,7 +53,7 @@ def deform(images: Tensor, coefficients: Tensor, along_x: Tensor, along_y: Tenso
     Args:
         images: Images `[B, C, H, W]`, float32 or uint8. Pictures `[H, W, C]` of bytes that were permuted stay so.
         coefficients: Coefficients `[B, 2, I, J]` of tau, dimensionless.
-        along_x: Sines along x, float64 `[I, W]`, contiguous.
+        along_x: Sines along x, float64 `[I, whole_chunks(W)]`, contiguous; what stands behind W does not matter.
         along_y: Sines along y, float64 `[H, J]`, contiguous.
 
     Raises:

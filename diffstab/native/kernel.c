@@ -26,16 +26,18 @@ enum { FLOATS, BYTES, PIXELS }; /* [C, H, W] of float32 or of bytes, [H, W, C] o
 enum { PLAIN, AVX2, AVX512 };   /* levels, in the order of library.py */
 enum { MOST_ROWS = 12, WINDOW_AVX2 = 16, WINDOW_AVX512 = 32 }; /* of windows, in pixels */
 enum { LANES_MOST = 16, AT_ONCE = 16 };
+enum { NEARBY = 1 << 15 };       /* bytes: smaller planes are in the nearest cache, and need no fetching ahead */
+enum { EXPONENT = 0x7f800000 }; /* bits of a float32; all of them in infinity and NaN */
 static const double FAR = 1e6; /* pixels; beyond every frame, and below the largest int32 */
 
-/* One call. Coefficients [B, 2, I, J] are dimensionless; sines along_x [I, W] and along_y [H, J]. */
+/* One call. Coefficients [B, 2, I, J] are dimensionless; sines along_x [I, padded] and along_y [H, J]. */
 typedef struct {
   const char *images;
   char *out;
   const float *coefficients;
   const double *along_x, *along_y;
   int64_t count, channels, height, width, modes_x, modes_y, kind, level;
-  int64_t padded; /* numbers in a row of waves */
+  int64_t padded; /* numbers in a row of waves: the width, up to whole chunks of any level */
   int failed;     /* for want of memory */
 } Job;
 

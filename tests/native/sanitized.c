@@ -9,7 +9,8 @@ static void one(int run, int64_t level, int64_t kind) {
   int64_t I = 1 + rand() % 6, J = 1 + rand() % 6, numbers = B * C * H * W, size = kind == FLOATS ? 4 : 1;
   char *images = malloc(numbers * size), *out = malloc(numbers * size); /* exactly as many: one more byte is an error */
   float *c = malloc(4 * B * 2 * I * J);
-  double *x = malloc(8 * I * W), *y = malloc(8 * H * J);
+  const int64_t padded = (W + LANES_MOST - 1) / LANES_MOST * LANES_MOST;
+  double *x = malloc(8 * I * padded), *y = malloc(8 * H * J);
   for (int64_t k = 0; k < numbers; k++) {
     const float value = share();
     if (size == 1) images[k] = (char)rand();
@@ -19,7 +20,7 @@ static void one(int run, int64_t level, int64_t kind) {
   for (int64_t k = 0; k < B * 2 * I * J; k++) c[k] = sizes[run % 6] * (share() - 0.5f);
   if (run % 20 == 7) c[0] = NAN;
   if (run % 20 == 8) c[0] = INFINITY;
-  for (int64_t i = 0; i < I; i++) for (int64_t w = 0; w < W; w++) x[i * W + w] = sin(M_PI * (i + 1) * w / (W - 1));
+  for (int64_t i = 0; i < I; i++) for (int64_t w = 0; w < padded; w++) x[i * padded + w] = sin(M_PI * (i + 1) * w / (W - 1));
   for (int64_t h = 0; h < H; h++) for (int64_t j = 0; j < J; j++) y[h * J + j] = sin(M_PI * (j + 1) * h / (H - 1));
   const int64_t told[8] = {B, C, H, W, I, J, kind, level};
   if (diffstab_deform(images, out, c, x, y, told, NULL)) exit(1);
