@@ -17,6 +17,7 @@ from ..options import (
     DEFAULT_CONVENTION,
     DEFAULT_CUTOFF,
     DELTA_RULES,
+    SHELL,
     TEMPERATURE_RULES,
     chosen,
     convention_named,
@@ -46,7 +47,8 @@ class MaxEntropyEnsemble:
         delta: Root-mean-square displacement in pixels; a number, or a tensor `[B]` with one value per image.
         convention: `paper` (the paper's text) or `reference` (its published code); sets the two rules below if they
             are None.
-        cutoff_rule: Rule for the kept modes: `disk` (i^2 + j^2 <= c^2) or `half-integer` (sqrt(i^2 + j^2) < c + 1/2).
+        cutoff_rule: Rule for the kept modes: `disk` (i^2 + j^2 <= c^2), `half-integer` (sqrt(i^2 + j^2) < c + 1/2), or
+            `shell` (c <= sqrt(i^2 + j^2) < c + 1).
         delta_rule: Formula between T and delta: `exact` (App. B, third line) or `asymptotic` (Eq. 3).
 
     Attributes:
@@ -86,6 +88,8 @@ class MaxEntropyEnsemble:
         self.size = image_size(size)
         self.cutoff = finite_at_least_zero("cutoff", cutoff)
         refuse_no_mode("cutoff", self.cutoff, self.cutoff_rule)
+        if not self.modes:  # a shell beyond the largest i = W, j = H
+            raise ValueError(f"cutoff is {self.cutoff:g}; images of {self.size} pixels have no such mode; lower it")
         if (temperature is None) == (delta is None):
             came = "neither" if delta is None else "both"
             raise ValueError(f"{came} of temperature and delta given; exactly one of them is needed")
@@ -148,6 +152,7 @@ class MaxEntropyEnsemble:
         if self.delta_rule == "exact":
             i, j = self.mode_numbers
             return self._squared_side * float((1 / (i**2 + j**2).to(torch.float64)).sum()) / 2
+        _refuse_asymptotic_shell("delta_rule", self.cutoff_rule)
         if self.cutoff < 1:
             raise ValueError(f"cutoff is {self.cutoff:g}; delta_rule 'asymptotic' needs at least 1")
         return math.pi / 4 * self._squared_side * math.log(self.cutoff)
@@ -240,7 +245,7 @@ def temperature_range(
         rule: `monte-carlo` (T_min from `delta_rule`, T_max from 1,000 seeded fields) or `asymptotic` (Eqs. 8, 14).
             T_min is infinite if ln c = 0, T_max for images of 2 pixels: no temperature meets the condition.
         convention: `paper` or `reference`; sets the two rules below if they are None.
-        cutoff_rule: `disk` or `half-integer`; see `MaxEntropyEnsemble`.
+        cutoff_rule: `disk`, `half-integer` or `shell`; see `MaxEntropyEnsemble`.
         delta_rule: `exact` or `asymptotic`; see `MaxEntropyEnsemble`.
 
     Raises:
@@ -254,6 +259,7 @@ def temperature_range(
         size, cutoff, temperature=1.0, convention=convention, cutoff_rule=cutoff_rule, delta_rule=delta_rule
     )
     if one_of("rule", rule, TEMPERATURE_RULES) == "asymptotic":
+        _refuse_asymptotic_shell("rule", ensemble.cutoff_rule)
         if cutoff <= 1:
             raise ValueError(f"cutoff is {cutoff}; the asymptotic temperatures need more than 1")
         log_c = math.log(cutoff)
@@ -269,6 +275,12 @@ def image_size(size: int | tuple[int, int]) -> tuple[int, int]:
     for name, side in (("height", height), ("width", width)):
         positive_integer(f"image {name} (pixels)", side, least=2, most=LARGEST_SIDE)
     return int(height), int(width)
+
+
+def _refuse_asymptotic_shell(option: str, cutoff_rule: str) -> None:
+    if cutoff_rule == SHELL:
+        exact = {"delta_rule": "exact"}.get(option, "monte-carlo")
+        raise ValueError(f"{option} is 'asymptotic' and cutoff_rule is 'shell', which has no such law; take {exact!r}")
 
 
 def _amount(option: str, value: float | Tensor | None) -> float | Tensor:

@@ -33,7 +33,7 @@ def diffeomorphism_share(
         size: Image size `(H, W)` in pixels.
         cutoff: Largest spatial frequency c.
         temperature: Temperature T, dimensionless.
-        cutoff_rule: `disk` or `half-integer`.
+        cutoff_rule: `disk`, `half-integer` or `shell`; see `MaxEntropyEnsemble`.
 
     Raises:
         ValueError: If `MaxEntropyEnsemble` refuses the arguments.

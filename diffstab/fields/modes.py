@@ -6,6 +6,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from ..options import SHELL
 from ..precision import sent
 
 
@@ -16,19 +17,24 @@ def mode_numbers(size: tuple[int, int], cutoff: float, rule: str) -> tuple[Tenso
     Args:
         size: Image size `(H, W)` in pixels.
         cutoff: Largest spatial frequency c.
-        rule: `disk` (i^2 + j^2 <= c^2) or `half-integer` (sqrt(i^2 + j^2) < c + 1/2).
+        rule: `disk` (i^2 + j^2 <= c^2), `half-integer` (sqrt(i^2 + j^2) < c + 1/2) or `shell` (c <= sqrt(i^2 + j^2)
+            < c + 1).
 
     >>> i, j = mode_numbers((17, 11), 3, "disk")
     >>> list(zip(i.tolist(), j.tolist()))
     [(1, 1), (1, 2), (2, 1), (2, 2)]
     """
     height, width = size
-    reach = min(cutoff if rule == "disk" else cutoff + 0.5, 2.0 * (height + width))
+    reach = min(cutoff + {"disk": 0, "half-integer": 0.5, SHELL: 1}[rule], 2.0 * (height + width))
     i = torch.arange(1, min(width, math.floor(reach)) + 1)
     j = torch.arange(1, min(height, math.floor(reach)) + 1)
     squared = (i[:, None] ** 2 + j**2).to(torch.float64)
-    # c = sqrt(18) must keep (3, 3), but its square in floating point is slightly below 18.
-    kept = squared <= reach**2 * (1 + 1e-12) if rule == "disk" else squared.sqrt() < reach
+    exact = 1 + 1e-12  # c = sqrt(18) must keep (3, 3), but its square in floating point is slightly below 18
+    kept = {
+        "disk": squared <= reach**2 * exact,
+        "half-integer": squared.sqrt() < reach,
+        SHELL: (squared * exact >= cutoff**2) & (squared * exact < reach**2),
+    }[rule]
     first, second = kept.nonzero(as_tuple=True)
     return first + 1, second + 1
 

@@ -32,6 +32,7 @@ from .choices import (
     NOISE_RADIUS_RULES,
     PAIR_RULES,
     PRECISIONS,
+    SHELL,
     TEMPERATURE_RULES,
     TRANSFORMS,
     WEIGHTS,

@@ -10,8 +10,9 @@ from typing import Any
 
 from ..checks import one_of
 
-CUTOFF_RULES = ("disk", "half-integer")
-LEAST_CUTOFF = {"disk": "sqrt(2)", "half-integer": "0.915"}  # smallest cutoff that keeps a mode, for messages
+SHELL = "shell"
+CUTOFF_RULES = ("disk", "half-integer", SHELL)
+LEAST_CUTOFF = {"disk": "sqrt(2)", "half-integer": "0.915", SHELL: "0.415"}  # that keeps a mode, for messages
 DELTA_RULES = ("exact", "asymptotic")
 TEMPERATURE_RULES = ("monte-carlo", "asymptotic")
 NOISE_RADIUS_RULES = ("ensemble", "per-image")
@@ -51,7 +52,7 @@ class Convention:
     Attributes:
         name: Name in results, `paper` or `reference`.
         cutoff_rule: Rule for the modes (i, j) that a cutoff c keeps: `disk` (i^2 + j^2 <= c^2) or `half-integer`
-            (sqrt(i^2 + j^2) < c + 1/2).
+            (sqrt(i^2 + j^2) < c + 1/2). A shell (c <= sqrt(i^2 + j^2) < c + 1) is of no convention.
         delta_rule: Formula between the temperature T and the displacement delta: `exact` (App. B, third line) or
             `asymptotic` (Eq. 3).
         noise_radius: Norm of the noise: `ensemble` (one norm for all images, Eq. 4) or `per-image` (each image's own
@@ -85,10 +86,11 @@ def refuse_no_mode(option: str, cutoff: float, cutoff_rule: str) -> None:
     Traceback (most recent call last):
     ValueError: cutoff is 1; the rule disk keeps no mode below sqrt(2), half-integer keeps one from 0.915 on
     """
-    keeping = {"disk": cutoff**2 * (1 + 1e-12) >= 2, "half-integer": cutoff + 0.5 > sqrt(2)}
+    keeping = {rule: cutoff + more > sqrt(2) for rule, more in (("half-integer", 0.5), (SHELL, 1))}
+    keeping["disk"] = cutoff**2 * (1 + 1e-12) >= 2
     if keeping[cutoff_rule]:
         return
-    others = [f", {rule} keeps one from {LEAST_CUTOFF[rule]} on" for rule, keeps in keeping.items() if keeps]
+    others = [f", {rule} keeps one from {LEAST_CUTOFF[rule]} on" for rule in CUTOFF_RULES[:2] if keeping[rule]]
     least = LEAST_CUTOFF[cutoff_rule]
     raise ValueError(f"{option} is {cutoff:g}; the rule {cutoff_rule} keeps no mode below {least}{''.join(others)}")
 

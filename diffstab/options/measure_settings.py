@@ -63,7 +63,8 @@ class MeasureSettings(CommandOptions):
         allowed=tuple(CONVENTIONS), usual=DEFAULT_CONVENTION, after="pairs",
         roles=Role.RULES | Role.COMPARED | Role.FIRST)
     cutoff_rule: str | None = setting(None,
-        "Modes (i, j) that the cutoff keeps: i^2 + j^2 <= c^2 (disk), or sqrt(i^2 + j^2) < c + 1/2 (half-integer).  "
+        "Modes (i, j) that the cutoff keeps: i^2 + j^2 <= c^2 (disk), sqrt(i^2 + j^2) < c + 1/2 (half-integer), or "
+        "only c <= sqrt(i^2 + j^2) < c + 1 (shell).  "
         f"{BY_CONVENTION}",
         allowed=CUTOFF_RULES, after="cutoff", roles=Role.COMPARED | Role.DEFORMS | Role.KEY | Role.FIRST)
     delta_rule: str | None = setting(None,

@@ -69,8 +69,8 @@ class Recipe(CommandOptions):
         a_number)
     diffeo_cutoff: float = first(3.0, "Cutoff c of the random deformations that augment the training images.", a_number)
     diffeo_cutoff_rule: str = setting("disk",
-        "Modes (i, j) that --diffeo-cutoff keeps: i^2 + j^2 <= c^2 (disk), or sqrt(i^2 + j^2) < c + 1/2 "
-        "(half-integer).",
+        "Modes (i, j) that --diffeo-cutoff keeps: i^2 + j^2 <= c^2 (disk), sqrt(i^2 + j^2) < c + 1/2 (half-integer), "
+        "or only c <= sqrt(i^2 + j^2) < c + 1 (shell).",
         allowed=CUTOFF_RULES)
     loss: str = first("cross-entropy",
         "Loss to minimise: cross-entropy, or the soft hinge of one class against the others.",

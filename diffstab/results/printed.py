@@ -9,7 +9,7 @@ from ..options import DIFFEO
 from ..statistics import Interval
 from .aligned import Right, columns
 from .layers import LayerStability
-from .row_columns import told_newer
+from .row_columns import told_cutoff, told_newer
 from .words import LOWER, cautions, in_words
 
 Result = Any  # a StabilityResult, whose module imports this one
@@ -97,7 +97,8 @@ def _below(result: Result) -> Iterable[str]:
         why = "the interval is as narrow as asked" if result.stopped == "precision" else "more data would be needed"
         yield f"{result.images} images, {result.draws} draws each: {why}"
     moved = f"delta = {result.delta:.3g} px, " if result.delta is not None else ""
-    drawn = f"c = {result.cutoff:g}, {moved}T = {result.temperature:.3g}, " if result.temperature is not None else moved
+    cutoff = None if result.cutoff is None else told_cutoff(result.cutoff, result.cutoff_rule, result.convention)
+    drawn = f"{cutoff}, {moved}T = {result.temperature:.3g}, " if result.temperature is not None else moved
     noise = f"||eta|| = {result.noise_norm:.3g}, " if result.noise_norm is not None else ""
     newer = "".join(f", {text}" for text in told_newer(result.settings.columns()))
     folds = f"{result.fold_fraction:.1%} of fields fold; " if result.temperature is not None else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
-from ..options import COLUMNS, DIFFEO, MeasureOptions, Role, settings_of
+from ..options import COLUMNS, CONVENTIONS, DEFAULT_CONVENTION, DIFFEO, MeasureOptions, Role, settings_of
 from .outcome import ROLES, Outcome
 from .row import Row
 
@@ -91,6 +91,16 @@ def told_newer(row: Mapping[str, Any]) -> list[str]:
     return [f"{one.name}: {row[one.column]}" for one in newer if row.get(one.column) not in (None, one.default)]
 
 
+def told_cutoff(cutoff: Any, rule: str | None, convention: str | None) -> str:
+    """Returns a cutoff as text, with its rule if that is not the convention's.
+
+    >>> told_cutoff(3.0, "disk", "paper"), told_cutoff(3.0, "shell", "paper")
+    ('c = 3', 'c = 3 (shell)')
+    """
+    usual = CONVENTIONS[convention or DEFAULT_CONVENTION].cutoff_rule
+    return f"c = {cutoff:g}{'' if rule in (None, usual) else f' ({rule})'}"
+
+
 def told_setting(setting: Mapping[str, Any], seeds: Sequence[int] = ()) -> str:
     """Returns a setting as one line of text.
 
@@ -103,7 +113,7 @@ def told_setting(setting: Mapping[str, Any], seeds: Sequence[int] = ()) -> str:
     transform = named("transform")
     parts = [
         None if transform == DIFFEO else transform,
-        None if named("cutoff") is None else f"c = {named('cutoff'):g}",
+        None if named("cutoff") is None else told_cutoff(named("cutoff"), named("cutoff_rule"), named("convention")),
         None if named("delta") is None else f"delta = {named('delta'):.3g} px",
         None if named("noise_norm") is None else f"||eta|| = {named('noise_norm'):.3g}",
         *(named(name) for name in ("interpolation", "average")),

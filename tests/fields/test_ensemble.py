@@ -10,9 +10,9 @@ from diffstab import MaxEntropyEnsemble, StreamKeys, deform, temperature_range
 from diffstab.fields.ensemble import largest_xi
 
 
-@pytest.mark.parametrize("rule", ["disk", "half-integer"])
+@pytest.mark.parametrize("rule", ["disk", "half-integer", "shell"])
 @pytest.mark.parametrize(
-    ("cutoff", "size"), [(3, (17, 11)), (1.5, (17, 11)), (4.5, (17, 11)), (12.5, (9, 7)), (10, (32, 32))]
+    ("cutoff", "size"), [(3, (17, 11)), (1.5, (17, 11)), (4.5, (17, 11)), (11.2, (9, 7)), (10, (32, 32))]
 )
 def test_kept_modes_are_those_of_the_rule(rule, cutoff, size):
     ensemble = MaxEntropyEnsemble(size, cutoff, temperature=1.0, cutoff_rule=rule)
@@ -29,11 +29,42 @@ def test_a_cutoff_on_a_mode_keeps_it_whatever_the_default_dtype():
     assert modes == (len(reference.kept_modes(4.2427, "disk", 32, 32)), len(reference.kept_modes(20, "disk", 31, 31)))
 
 
-@pytest.mark.parametrize(("rule", "least"), [("disk", math.sqrt(2)), ("half-integer", math.sqrt(2) - 0.5)])
+@pytest.mark.parametrize(
+    ("rule", "least"), [("disk", math.sqrt(2)), ("half-integer", math.sqrt(2) - 0.5), ("shell", math.sqrt(2) - 1)]
+)
 def test_the_least_cutoff_keeps_one_mode(rule, least):
     assert MaxEntropyEnsemble((17, 11), least + 1e-9, temperature=1.0, cutoff_rule=rule).modes == 1
     with pytest.raises(ValueError, match=f"the rule {rule} keeps no mode"):
         MaxEntropyEnsemble((17, 11), least - 1e-9, temperature=1.0, cutoff_rule=rule)
+
+
+def test_whole_shells_share_out_the_modes_and_their_fields():
+    """Every mode is in one shell, and a shell's field has the coefficients that the whole field has there."""
+    keys, size = StreamKeys(3, torch.arange(4)), (17, 11)
+    whole = MaxEntropyEnsemble(size, 9 - 1e-9, temperature=1e-3)
+    parts = [MaxEntropyEnsemble(size, k, temperature=1e-3, cutoff_rule="shell") for k in range(1, 9)]
+    assert sum(one.modes for one in parts) == whole.modes
+    expected = whole.sample(keys, dtype=torch.float64).coefficients
+    found = torch.zeros_like(expected)
+    for one in parts:
+        own = one.sample(keys, dtype=torch.float64).coefficients
+        found[..., : own.shape[-2], : own.shape[-1]] += own
+    assert torch.equal(found, expected)
+    assert sum(one.delta**2 for one in parts) == pytest.approx(whole.delta**2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"cutoff": 100}, r"cutoff is 100; images of \(17, 11\) pixels have no such mode; lower it"),
+        ({"delta_rule": "asymptotic"}, "delta_rule is 'asymptotic' and cutoff_rule is 'shell', .* take 'exact'"),
+    ],
+)
+def test_shells_without_modes_or_law_are_refused(asked, message):
+    with pytest.raises(ValueError, match=message):
+        MaxEntropyEnsemble((17, 11), **{"cutoff": 3, "delta": 1.0, "cutoff_rule": "shell", **asked})
+    with pytest.raises(ValueError, match=r"rule is 'asymptotic' and cutoff_rule is 'shell'.* take 'monte-carlo'"):
+        temperature_range((17, 11), 3, rule="asymptotic", cutoff_rule="shell")
 
 
 def test_mode_counts_of_the_paper_and_of_its_code():

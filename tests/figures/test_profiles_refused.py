@@ -2,9 +2,9 @@
 
 import pytest
 from support.measured_rows import all_augmented, augmented, row
-from support.profiles import AFFINE, FIGURES, at_deltas, at_norms, deep, layers, with_layers
+from support.profiles import AFFINE, FIGURES, at_deltas, at_norms, deep, in_shells, layers, with_layers
 
-from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure
+from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure, spectrum_figure
 from diffstab.figures.paper.groups import augmentation_figure
 from diffstab.figures.points.rows import read_rows
 from diffstab.store.export import exported
@@ -49,6 +49,7 @@ def test_nothing_after_the_filters_is_said(name):
         ("depth", {"transform": "scale", **AFFINE}, "transform is diffeo and scale"),
         ("delta", {"average": "mean"}, "average is median and mean"),
         ("delta", {"cutoff_rule": "y"}, "cutoff_rule is x and y"),
+        ("spectrum", {"cutoff_rule": "shell", "delta": 2.0}, "delta is 1 and 2"),
         ("noise", {"cutoff": 5.0}, "cutoff is 3 and 5"),
         ("noise", {"images": 200}, "images is 500 and 200"),
         ("transformations", {"delta": 2.0}, "delta is 1 and 2; choose one with a filter such as delta=1"),
@@ -80,6 +81,7 @@ def test_batch_norm_in_two_ways_at_initialisation_is_refused():
 
 def test_a_curve_needs_two_points():
     refused(delta_figure, at_deltas(), r"delta is 1 in all rows; .* delta: \[0.3, 1, 3\]", "delta=1")
+    refused(spectrum_figure, in_shells(), "cutoff is 4 in all rows", "cutoff=4")
     refused(noise_figure, at_norms(), "noise_radius is 10 in all rows", "noise_norm=10")
 
 

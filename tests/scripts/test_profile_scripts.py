@@ -31,7 +31,8 @@ def run(cli, script, store, *arguments):
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_script_writes_all_files_whole(cli, name, tmp_path):
     draw, rows, script = FIGURES[name]
-    broken = {**row("broken"), "status": "failed", "error": {"type": "ValueError", "message": "no"}}
+    broken = row("broken", cutoff_rule=rows()[0]["cutoff_rule"])
+    broken |= {"status": "failed", "error": {"type": "ValueError", "message": "no"}}
     store = kept([*rows(), broken], tmp_path / "store")
     answer = run(cli, script, store, "-o", tmp_path / "f", "--where", "model!=vgg11")
     name = script.main.name

@@ -4,10 +4,11 @@ import fig03_delta
 import fig11_noise
 import fig12_augmentation
 import fig14_depth
+import spectrum
 import transformations
 from support.measured_rows import all_augmented, interval, row
 
-from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure
+from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure, spectrum_figure
 from diffstab.figures.paper.groups import augmentation_figure, transformations_figure
 
 FACTORS = {"trained": (1.0, 2.0, 8.0), "init": (1.0, 1.5, 0.5)}  # of R, by seed
@@ -47,6 +48,14 @@ def at_deltas():
     ]
 
 
+def in_shells():
+    return [
+        one
+        for k in (1.0, 4.0)
+        for one in each("lenet", k, cutoff=k, cutoff_rule="shell", temperature=1 / k, noise_radius=k)
+    ]
+
+
 def at_norms():
     given = [
         one
@@ -72,6 +81,7 @@ def transformed():
 FIGURES = {
     "depth": (depth_figure, deep, fig14_depth),
     "delta": (delta_figure, at_deltas, fig03_delta),
+    "spectrum": (spectrum_figure, in_shells, spectrum),
     "noise": (noise_figure, at_norms, fig11_noise),
     "transformations": (transformations_figure, transformed, transformations),
     "augmentation": (augmentation_figure, all_augmented, fig12_augmentation),

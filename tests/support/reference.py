@@ -63,6 +63,8 @@ def kept_modes(cutoff: float, rule: str, height: int, width: int) -> list[tuple[
     everything = [(i, j) for i in range(1, width + 1) for j in range(1, height + 1)]
     if rule == "disk":
         return [(i, j) for i, j in everything if i * i + j * j <= cutoff**2]
+    if rule == "shell":
+        return [(i, j) for i, j in everything if cutoff**2 <= i * i + j * j < (cutoff + 1) ** 2]
     return [(i, j) for i, j in everything if math.sqrt(i * i + j * j) < cutoff + 0.5]
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from ...fields import MaxEntropyEnsemble, largest_xi
-from ...options import CUTOFF_RULES
 from ...streams import StreamKeys
 from ..drawing.axes import figure_of, set_log
 from ..drawing.codes import Look
@@ -18,7 +17,7 @@ from ..points.spread import exactly
 CUTOFFS = (2, 3, 4, 5, 7, 10, 14, 20)
 FIELDS = 500  # behind the measured delta
 HEIGHT = 3.2  # inches
-LOOKS = dict(zip(CUTOFF_RULES, (Look(INK, "o"), Look(ACCENT, "s")), strict=True))
+LOOKS = {"disk": Look(INK, "o"), "half-integer": Look(ACCENT, "s")}
 
 
 def asymptotics(side: int) -> Drawn:
@@ -31,7 +30,7 @@ def asymptotics(side: int) -> Drawn:
     >>> len(drawn.table), drawn.table[0]["cutoff_rule"]
     (16, 'disk')
     """
-    table = [_line(side, c, rule) for rule in CUTOFF_RULES for c in CUTOFFS]
+    table = [_line(side, c, rule) for rule in LOOKS for c in CUTOFFS]
     with figure_of(HEIGHT, 1, 2) as (figure, (left, right)):
         for rule, look in LOOKS.items():
             own = [line for line in table if line["cutoff_rule"] == rule]

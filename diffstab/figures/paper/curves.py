@@ -1,13 +1,13 @@
-"""Curves: G_f and D_f against the norm of noise and deformations (Fig. 11), R_f against delta (3), depth (14)."""
+"""Curves: G_f and D_f against the norm of changes (Fig. 11), R_f against delta (3), frequency and depth (14)."""
 
 import math
 from collections.abc import Iterator, Sequence
 
 from matplotlib.axes import Axes
 
-from ...options import DIFFEO, GIVEN
+from ...options import DIFFEO, GIVEN, SHELL
 from ...store import Row
-from ..drawing.axes import HEIGHT, KEYS, figure_of, network_panels, set_log
+from ..drawing.axes import HEIGHT, KEYS, UNIT, draw_unit, figure_of, network_panels, set_log
 from ..drawing.codes import AXES, Look, appearance, cutoff_look, cutoff_name, network_looks
 from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, look_keys
 from ..drawing.style import FAINT, INK, SMALL, WIDTH
@@ -18,6 +18,7 @@ from ..points.spread import Spread, exactly
 
 OVER_NOISE = Sweep("noise_radius", places=("noise_radius_rule", "noise_norm", "delta"), follows=("temperature",))
 OVER_DELTA = Sweep("delta", places=("delta",), by=("transform", "cutoff", "interpolation"), follows=("temperature",))
+OVER_SHELLS = Sweep("cutoff", places=("cutoff",), follows=("temperature",))
 OVER_LAYERS = Sweep("depth", places=("layer", "depth"))
 PANELS = {
     "G": "norm of the noise $\\|\\eta\\|$",
@@ -79,6 +80,36 @@ def delta_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
         for panel, own in panels:
             for curve in split(own, "curve").values():
                 draw_points(panel, curve, "delta", "R", looks[_kind(curve[0])])
+        draw_legend(figure, [*look_keys(looks), *fresh_keys(points)])
+    return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
+
+
+def spectrum_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
+    """R_f and D_f under deformations of a single shell of modes, k <= sqrt(i^2 + j^2) < k + 1, against k.
+
+    Rows of other cutoff rules than `shell` are left out.
+
+    Raises:
+        ValueError: If no row is of a shell, or all have one cutoff; otherwise as for `noise_figure`.
+
+    >>> numbers = {name: {"value": 0.5, "low": 0.4, "high": 0.6} for name in "DGR"}
+    >>> head = {"status": "done", "kind": "measure", "model": "lenet", "weights": "pretrained", "weights_sha256": "a"}
+    >>> head |= {**numbers, "cutoff_rule": "shell"}
+    >>> drawn = spectrum_figure([{**head, "cutoff": cutoff} for cutoff in (1.0, 2.0)])
+    >>> [(line["cutoff"], line["R"]) for line in drawn.table]
+    [(1.0, 0.5), (2.0, 0.5)]
+    """
+    points, setting, notes = _curves(rows, [*filters, f"cutoff_rule={SHELL}"], OVER_SHELLS, "cutoff: [1, 2, 4, 8]")
+    looks = network_looks(split(points, "label"))
+    with figure_of(HEIGHT + 0.7 + KEYS, 1, 2, width=WIDTH) as (figure, panels):
+        for panel, quantity in zip(panels, "RD", strict=True):
+            for curve in split(points, "curve").values():
+                draw_points(panel, curve, "cutoff", quantity, looks[curve[0].label])
+            if quantity == "R":
+                draw_unit(panel)
+            set_log(panel, "x", points, "cutoff")
+            set_log(panel, "y", points, quantity, more=[UNIT] if quantity == "R" else [])
+            panel.set(xlabel="shell $k$ (half-waves per side)", ylabel=AXES[quantity])
         draw_legend(figure, [*look_keys(looks), *fresh_keys(points)])
     return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
 
