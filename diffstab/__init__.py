@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .results import compare as compare
     from .store import Store as Store
     from .streams import StreamKeys as StreamKeys
+    from .training import StabilityLoss as StabilityLoss
     from .training import StabilityProbe as StabilityProbe
     from .transforms import RandomDiffeomorphism as RandomDiffeomorphism
 
@@ -30,6 +31,7 @@ _HOMES = {
     "DisplacementField": "fields",
     "MaxEntropyEnsemble": "fields",
     "RandomDiffeomorphism": "transforms",
+    "StabilityLoss": "training",
     "StabilityProbe": "training",
     "StabilityResult": "results",
     "Store": "store",

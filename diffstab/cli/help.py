@@ -29,7 +29,7 @@ MEASURE_GROUPS = {
 TRAIN_GROUPS = {
     "Network": "model start trust",
     "Data": f"{DATA} train_size label_noise translate flip diffeo_temperature diffeo_cutoff diffeo_cutoff_rule",
-    "Training": "recipe epochs seed loss alpha select holdout ema stability_images",
+    "Training": "recipe epochs seed loss penalty alpha select holdout ema stability_images",
     "Optimiser": "optimizer lr head_lr momentum weight_decay decay_vectors batch_size schedule cosine_span gamma",
     "Speed": "device bfloat16 channels_last compile",
     "Output": "output resume tensorboard wandb as_json",

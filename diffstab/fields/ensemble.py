@@ -88,8 +88,6 @@ class MaxEntropyEnsemble:
         self.size = image_size(size)
         self.cutoff = finite_at_least_zero("cutoff", cutoff)
         refuse_no_mode("cutoff", self.cutoff, self.cutoff_rule)
-        if not self.modes:  # a shell beyond the largest i = W, j = H
-            raise ValueError(f"cutoff is {self.cutoff:g}; images of {self.size} pixels have no such mode; lower it")
         if (temperature is None) == (delta is None):
             came = "neither" if delta is None else "both"
             raise ValueError(f"{came} of temperature and delta given; exactly one of them is needed")

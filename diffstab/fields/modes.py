@@ -20,6 +20,9 @@ def mode_numbers(size: tuple[int, int], cutoff: float, rule: str) -> tuple[Tenso
         rule: `disk` (i^2 + j^2 <= c^2), `half-integer` (sqrt(i^2 + j^2) < c + 1/2) or `shell` (c <= sqrt(i^2 + j^2)
             < c + 1).
 
+    Raises:
+        ValueError: If no mode is kept.
+
     >>> i, j = mode_numbers((17, 11), 3, "disk")
     >>> list(zip(i.tolist(), j.tolist()))
     [(1, 1), (1, 2), (2, 1), (2, 2)]
@@ -35,6 +38,8 @@ def mode_numbers(size: tuple[int, int], cutoff: float, rule: str) -> tuple[Tenso
         "half-integer": squared.sqrt() < reach,
         SHELL: (squared * exact >= cutoff**2) & (squared * exact < reach**2),
     }[rule]
+    if not kept.any():  # a shell beyond i = W, j = H
+        raise ValueError(f"cutoff is {cutoff:g}; images of {size} pixels have no such mode; lower it")
     first, second = kept.nonzero(as_tuple=True)
     return first + 1, second + 1
 

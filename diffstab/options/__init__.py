@@ -30,6 +30,7 @@ from .choices import (
     MOST_OUTPUTS,
     MOST_RESAMPLES,
     NOISE_RADIUS_RULES,
+    OUTPUT_FORMS,
     PAIR_RULES,
     PRECISIONS,
     SHELL,

@@ -22,6 +22,7 @@ AVERAGES = ("median", "mean")
 INTERPOLATIONS = ("bilinear", "gaussian")
 BATCH_NORMS = ("running", "batch")
 WEIGHTS = ("pretrained", "init")
+OUTPUT_FORMS = ("logits", "probabilities")
 PRECISIONS = ("float32", "float64")
 DIFFEO = "diffeo"
 TRANSFORMS = (DIFFEO, "translation", "whole-translation", "rotation", "scale")

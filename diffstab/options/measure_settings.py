@@ -23,6 +23,7 @@ from .choices import (
     MOST_DRAWS,
     MOST_RESAMPLES,
     NOISE_RADIUS_RULES,
+    OUTPUT_FORMS,
     TRANSFORMS,
     layer_text,
 )
@@ -100,10 +101,10 @@ class MeasureSettings(CommandOptions):
         Whole(), after="batch_norm", roles=Role.FIRST)
     resamples: int = setting(1000, "Number of bootstrap resamples behind the 95 % intervals.",
         Whole(100, MOST_RESAMPLES), after="batch_size", roles=Role.KEY | Role.FIRST)
-    of: str = setting("logits",
+    of: str = setting(OUTPUT_FORMS[0],
         "Form of the output that is compared: as the network returns it, for a classifier its logits (logits), or the "
         "softmax over its classes (probabilities).",
-        allowed=("logits", "probabilities"), section="Network", roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET)
+        allowed=OUTPUT_FORMS, section="Network", roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET)
     amp: bool = setting(False, "Run the network in mixed precision (autocast), and print the error it adds.",
         true_or_false)
     # fmt: on

@@ -72,6 +72,10 @@ class Recipe(CommandOptions):
         "Modes (i, j) that --diffeo-cutoff keeps: i^2 + j^2 <= c^2 (disk), sqrt(i^2 + j^2) < c + 1/2 (half-integer), "
         "or only c <= sqrt(i^2 + j^2) < c + 1 (shell).",
         allowed=CUTOFF_RULES)
+    penalty: float = setting(0.0,
+        "Weight of D_f of each batch in the loss, which trains for stability: the change of the output by random "
+        "deformations of one pixel and --diffeo-cutoff, relative to other images; 0 adds none.",
+        a_number)
     loss: str = first("cross-entropy",
         "Loss to minimise: cross-entropy, or the soft hinge of one class against the others.",
         allowed=LOSSES)
@@ -183,7 +187,7 @@ class TrainOptions(Recipe):
         self._check_each()
         if self.flip is None:
             self._set(flip=self.dataset not in DIGITS)
-        if self.diffeo_temperature:
+        if self.diffeo_temperature or self.penalty:
             refuse_no_mode("diffeo_cutoff", self.diffeo_cutoff, self.diffeo_cutoff_rule)
         if self.stability_images == 1:
             raise ValueError("stability_images is 1; it must be 0 or at least 2")

@@ -11,6 +11,7 @@ from .images import darkest, prepare_images
 from .loop import EpochReport, fresh_state, train
 from .metrics import Logger, TensorBoardLogger, WandbLogger
 from .optimisation import make_optimizer
+from .penalty import StabilityLoss
 from .probe import StabilityProbe
 from .state import CHECKPOINT, checkpoints_in
 from .trained import Trained, write_network

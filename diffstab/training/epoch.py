@@ -13,18 +13,20 @@ import torch
 from torch import Tensor, nn
 
 from ..data import TensorImageSet
-from ..options import Recipe, TrainOptions
+from ..fields import MaxEntropyEnsemble
+from ..options import DEFAULT_DELTA, Recipe, TrainOptions
 from ..precision import sent
 from ..processes import ALONE, Processes
 from .augment import Augmentation
 from .optimisation import Loss, loss_of
+from .penalty import StabilityLoss
 from .state import TrainingState
 
 TEST_BATCH = 250  # images
 LOOK_EVERY = 16  # steps between two readings of the loss, each of which waits for the device
 LEAST_PART = 0.1  # smallest last batch, as a share of batch_size; with 4 of 128 an EfficientNet hardly learns
 
-ORDER, AUGMENTATION, MASKS = "order", "augmentation", "masks"
+ORDER, AUGMENTATION, MASKS, PENALTY = "order", "augmentation", "masks", "penalty"
 
 
 class NotFiniteError(ValueError):
@@ -49,6 +51,7 @@ class Trainer:
         stop: Function called after each step; True stops the training.
         recipe: Options with the recipe's values filled in.
         loss: Loss of outputs and labels.
+        penalty: Penalty that is added to it for stability; None adds nothing.
         generator: Random generator on the CPU, seeded anew for each purpose.
     """
 
@@ -61,6 +64,7 @@ class Trainer:
     stop: Callable[[], bool] | None = None
     recipe: Recipe = field(init=False)
     loss: Loss = field(init=False)
+    penalty: StabilityLoss | None = field(init=False, default=None)
     generator: torch.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,6 +75,10 @@ class Trainer:
                 "raise it or start fewer"
             )
         self.loss, self.generator = loss_of(self.options), torch.Generator()
+        if self.recipe.penalty:
+            rule, size = self.recipe.diffeo_cutoff_rule, self.images.shape[1:]
+            tau = MaxEntropyEnsemble(size, self.recipe.diffeo_cutoff, delta=DEFAULT_DELTA, cutoff_rule=rule)
+            self.penalty = StabilityLoss(tau, self.recipe.penalty)
 
     @property
     def steps(self) -> int:
@@ -129,7 +137,7 @@ class Trainer:
         if self.recipe.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.recipe.bfloat16):
-            loss = self.loss(self.network(images), labels)
+            loss = self._loss(state, images, labels, step)
         if self.processes.count > 1:
             loss = loss * (len(labels) * self.processes.count / len(batch))
         state.optimizer.zero_grad()
@@ -138,6 +146,17 @@ class Trainer:
         if state.average is not None:
             state.average.update_parameters(state.model)
         return loss.detach()
+
+    def _loss(self, state: TrainingState, images: Tensor, labels: Tensor, step: int) -> Tensor:
+        """Returns the loss of a batch, with its penalty."""
+        outputs = self.network(images)
+        loss = self.loss(outputs, labels)
+        if self.penalty is None:
+            return loss
+        purpose = f"{PENALTY} {self.processes.rank}"
+        self.generator.manual_seed(stream(self.options.seed, state.epochs_done, step, purpose))
+        total: Tensor = loss + self.penalty(self.network, images, outputs, self.generator)
+        return total
 
     def _account(self, state: TrainingState, losses: list[Tensor]) -> None:
         """Adds the losses of the last steps to the state. Raises NotFiniteError if one is not finite."""

@@ -65,6 +65,7 @@ def commands(group=main, path=()):
 
 SECTIONED = {name for name, one in settings_of(MeasureOptions).items() if one.section}  # newer settings
 NEW = SECTIONED | {
+    "penalty",
     "example",
     "shard",
     "fail_above",

@@ -67,7 +67,7 @@ def test_every_option_reaches_the_training(cli, tmp_path):
              "label_noise": 0.1, "seed": 3, "batch_size": 90, "optimizer": "sgd", "lr": 0.05, "head_lr": 0.01,
              "momentum": 0.5, "weight_decay": 0.01, "schedule": "exponential", "cosine_span": 0.5, "gamma": 0.5,
              "start": "init", "translate": 2, "diffeo_temperature": 1e-3, "diffeo_cutoff": 5.0, "loss": "soft-hinge",
-             "diffeo_cutoff_rule": "half-integer",
+             "diffeo_cutoff_rule": "half-integer", "penalty": 0.01,
              "alpha": 2.0, "select": "test", "holdout": 0.2, "ema": 0.5, "stability_images": 20}  # fmt: skip
     flags = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", value)]
     on = ("decay_vectors", "flip", "bfloat16", "channels_last")

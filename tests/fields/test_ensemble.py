@@ -46,8 +46,7 @@ def test_whole_shells_share_out_the_modes_and_their_fields():
     assert sum(one.modes for one in parts) == whole.modes
     expected = whole.sample(keys, dtype=torch.float64).coefficients
     found = torch.zeros_like(expected)
-    for one in parts:
-        own = one.sample(keys, dtype=torch.float64).coefficients
+    for own in (one.sample(keys, dtype=torch.float64).coefficients for one in parts):
         found[..., : own.shape[-2], : own.shape[-1]] += own
     assert torch.equal(found, expected)
     assert sum(one.delta**2 for one in parts) == pytest.approx(whole.delta**2)
