@@ -13,7 +13,7 @@ from error_numbers import (
     settling,
     trained_networks,
 )
-from error_page import SURE, SYMBOLS, Study, chance, listed, missing, percent, rivalry, table, test_told, told
+from error_page import NOT_YET, SURE, SYMBOLS, Study, chance, listed, missing, percent, rivalry, table, test_told, told
 
 from diffstab.statistics import correlation_interval, fitted_power_law
 
@@ -60,7 +60,8 @@ def seed_section(studies: Sequence[Study]) -> Iterator[str]:
         "fields, so even a factor of 1 would mean that they differ. The table has the factor over all networks, and "
         "the networks with the smallest and the largest."
     )
-    found = [(one, name, *seeds_agree(one.rows, name)) for one in studies for name in ("R", "test_error")]
+    seeded = [one for one in studies if max(one.points.seeds) > 1]
+    found = [(one, name, *seeds_agree(one.rows, name)) for one in seeded for name in ("R", "test_error")]
     lines = []
     for one, name, whole, own in found:
         ends = [min(own, key=own.get), max(own, key=own.get)]
@@ -76,6 +77,9 @@ def seed_section(studies: Sequence[Study]) -> Iterator[str]:
                 else f"do not agree: they lie {whole.factor:.1f} times as far apart as their intervals say"
             )
             yield f"{one.title}: seeds of the same network {agree}. Intervals over images don't include that."
+    for one in studies:
+        if one not in seeded:
+            yield f"{one.title}: further seeds {NOT_YET}."
 
 
 def epoch_section(studies: Sequence[Study]) -> Iterator[str]:
