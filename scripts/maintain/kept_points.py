@@ -94,7 +94,8 @@ def measured(lines: Sequence[Line], setting: Line) -> list[Row]:
         weights = WEIGHTS[line.get("weights")]
         shared = nested({**setting, **size, **head, **own, "weights": weights})
         if "delta" in shared and "cutoff" in shared:
-            shared["temperature"] = MaxEntropyEnsemble(SIDE, shared["cutoff"], delta=shared["delta"]).temperature
+            own = {"delta": shared["delta"], "cutoff_rule": shared.get("cutoff_rule")}
+            shared["temperature"] = MaxEntropyEnsemble(SIDE, shared["cutoff"], **own).temperature
         training = {**shared.pop("training", {}), **augmentation(line.get("augmentation", ""))}
         losses = seeds_of(line, "loss", int(line["seeds"])) if line.get("loss") else []
         for seed, numbers in enumerate(numbers_of(line, setting.get("images", IMAGES))):

@@ -79,7 +79,7 @@ def test_what_can_not_be_compared_is_noted(cli, store, tmp_path):
 def test_ways_of_measuring_that_read_alike_are_told_apart():
     rows = [row(pairs="all"), row(pairs="distinct"), row(cutoff=7.0), row(pairs="all", images=100)]
     data = data_of(report_page(rows, title=""))
-    line = "mnist5k/test; c = {}, delta = 1 px, x, median, paper convention"
+    line = "mnist5k/test; c = {} (x), delta = 1 px, x, median, paper convention"
     assert data["ways"] == [f"{line.format(3)} (pairs all)", f"{line.format(3)} (pairs distinct)", line.format(7)]
     assert data["way"] == [0, 1, 2, 0]
 
