@@ -150,7 +150,7 @@ class MaxEntropyEnsemble:
         if self.delta_rule == "exact":
             i, j = self.mode_numbers
             return self._squared_side * float((1 / (i**2 + j**2).to(torch.float64)).sum()) / 2
-        _refuse_asymptotic_shell("delta_rule", self.cutoff_rule)
+        _refuse_asymptotic_shell("delta_rule", "exact", self.cutoff_rule)
         if self.cutoff < 1:
             raise ValueError(f"cutoff is {self.cutoff:g}; delta_rule 'asymptotic' needs at least 1")
         return math.pi / 4 * self._squared_side * math.log(self.cutoff)
@@ -257,7 +257,7 @@ def temperature_range(
         size, cutoff, temperature=1.0, convention=convention, cutoff_rule=cutoff_rule, delta_rule=delta_rule
     )
     if one_of("rule", rule, TEMPERATURE_RULES) == "asymptotic":
-        _refuse_asymptotic_shell("rule", ensemble.cutoff_rule)
+        _refuse_asymptotic_shell("rule", "monte-carlo", ensemble.cutoff_rule)
         if cutoff <= 1:
             raise ValueError(f"cutoff is {cutoff}; the asymptotic temperatures need more than 1")
         log_c = math.log(cutoff)
@@ -275,10 +275,9 @@ def image_size(size: int | tuple[int, int]) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _refuse_asymptotic_shell(option: str, cutoff_rule: str) -> None:
+def _refuse_asymptotic_shell(option: str, other: str, cutoff_rule: str) -> None:
     if cutoff_rule == SHELL:
-        exact = {"delta_rule": "exact"}.get(option, "monte-carlo")
-        raise ValueError(f"{option} is 'asymptotic' and cutoff_rule is 'shell', which has no such law; take {exact!r}")
+        raise ValueError(f"{option} is 'asymptotic' and cutoff_rule is 'shell', which has no such law; take {other!r}")
 
 
 def _amount(option: str, value: float | Tensor | None) -> float | Tensor:
