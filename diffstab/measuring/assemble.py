@@ -41,14 +41,12 @@ def assemble(
     exponents = {name: noise_exponent(second.raised, name, settings.average) for name in second.raised}
     raw = _raw(first, second, order, exponents.get(OUTPUT))
     chosen = {"resamples": settings.resamples, "seed": settings.seed}
-    estimates = raw.estimates(setup.statistic, radius_average=settings.average, **chosen)
-    layers, values = layer_profile(second.layers, raw, exponents, estimates, setup, note)
+    numbers = raw.numbers(setup.statistic, radius_average=settings.average, **chosen)
+    layers, values = layer_profile(second.layers, raw, exponents, numbers, setup, note)
     return StabilityResult(
         **_named(model, images),
         settings=_used(setup, model),
-        D=estimates["D"],
-        G=estimates["G"],
-        R=estimates["R"],
+        **numbers,
         **_rates(raw, _count_wrong(first, second, label_outputs), setup),
         weights_sha256=weights_sha256(model),
         network_sha256=network_sha256(model),
@@ -108,7 +106,7 @@ def _raw(first: FirstPass, second: SecondPass, order: NDArray[np.int64], exponen
     own = second.keys.argsort()
     outputs, deformation, noise = (v[own] for v in (second.outputs, second.deformation, second.noise))
     by_output = deformation.shape[-1] == outputs.shape[1]
-    flips = None if second.flips is None else second.flips[own]
+    flips, moved, floor = (None if v is None else v[own] for v in (second.flips, second.moved, second.floor))
     return RawValues(
         indices=first.keys[order],
         deformation=deformation.sum(-1),
@@ -123,6 +121,9 @@ def _raw(first: FirstPass, second: SecondPass, order: NDArray[np.int64], exponen
         gradient_norm=first.gradients[order],
         noise_exponent=None if exponent is None else np.array(exponent),
         copies=_copies(first, order),
+        moved=None if moved is None else moved.sum(-1),
+        moved_by_output=moved if by_output else None,
+        floor=floor,
     )
 
 

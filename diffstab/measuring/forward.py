@@ -7,25 +7,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..precision import doubled
 from .batches import Batch
+from .equivariance import Following
 from .layers.gather import LayerChanges, changes_of
 from .layers.observe import observing
 from .network_state import Network, batch_norm_by_group
-from .outputs import measured_output
+from .outputs import flat, measured_output
 from .setup import Setup
 
 # The output `[B, ...]` of each input with its place in what the network returned, and the changes of observed layers.
 Outputs = tuple[Iterator[tuple[Tensor, str | None]], LayerChanges | None]
 
 
-def in_turn(model: Network, inputs: Iterable[Tensor], batch: Batch, setup: Setup) -> Outputs:
+def in_turn(
+    model: Network, inputs: Iterable[Tensor], batch: Batch, setup: Setup, following: Following | None
+) -> Outputs:
     """Runs one input after the other."""
     return (network_output(model, images, setup) for images in inputs), None
 
 
-def at_once(model: Network, inputs: Iterable[Tensor], batch: Batch, setup: Setup) -> Outputs:
-    """Runs all inputs in one batch, to observe the layers.
+def at_once(
+    model: Network, inputs: Iterable[Tensor], batch: Batch, setup: Setup, following: Following | None
+) -> Outputs:
+    """Runs all inputs in one batch, to observe the layers, and how far they follow the image.
 
     Batch norm that uses batch statistics treats each input as a batch of its own.
     """
@@ -34,7 +38,7 @@ def at_once(model: Network, inputs: Iterable[Tensor], batch: Batch, setup: Setup
     parts = list(inputs)
     with (
         batch_norm_by_group(model, len(parts)),
-        observing(model, setup.layers, len(parts[0]), len(parts)) as seen,
+        observing(model, setup.layers, len(parts[0]), len(parts), following) as seen,
     ):
         output, where = network_output(model, torch.cat(parts), setup)
     return ((part, where) for part in output.chunk(len(parts))), changes_of(seen, output, batch.keys)
@@ -78,11 +82,6 @@ def _returned(model: Network, images: Tensor) -> Any:
 def flat_output(model: Network, images: Tensor, setup: Setup) -> Tensor:
     """Returns the network's output as float64 `[B, outputs]`."""
     return flat(network_output(model, images, setup)[0])
-
-
-def flat(output: Tensor) -> Tensor:
-    """Returns a float64 copy `[B, outputs]` of the output, since a network may reuse its output's memory."""
-    return doubled(output.reshape(len(output), -1))
 
 
 @contextmanager

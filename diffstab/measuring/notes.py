@@ -71,16 +71,19 @@ def _of_images(labels: NDArray[np.int64], result: StabilityResult, images: Image
 
 
 def _of_maps(second: SecondPass) -> Iterator[str]:
-    """Warns of outputs with spatial extent, whose values are compared place by place."""
+    """Tells of outputs with spatial extent, whose values D compares place by place, and whether E was measured."""
     shapes = {"the output": second.shape} if second.shape else {}
     if second.layers is not None:
         shapes |= {layer.name: layer.shape for layer in second.layers.layers or ()}
     maps = [f"{name} ({'x'.join(map(str, shape))})" for name, shape in shapes.items() if is_map(shape)]
     if maps:
-        more = f" and {len(maps) - 1} more" if len(maps) > 1 else ""
+        has = f" and {len(maps) - 1} more have" if len(maps) > 1 else " has"
+        compared = f"{maps[0]}{has} spatial extent, where D_f and R_f compare values place by place"
+        followed = second.moved is not None or (second.layers is not None and second.layers.follow)
         yield (
-            f"{maps[0]}{more} has spatial extent, where D_f compares values place by place: a network whose map moves "
-            "along with the image has a large D_f and R_f, however well it follows"
+            f"{compared}; E_f compares with the map moved along with the image"
+            if followed
+            else (f"{compared}: a network whose map moves along with the image has large ones, however well it follows")
         )
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ..precision import doubled
+
 LOGITS = ("logits", "out")  # names in classifiers and in torchvision's segmentation networks
 
 
@@ -30,6 +32,11 @@ def measured_output(output: Any) -> tuple[Tensor, str | None]:
             if isinstance(one, Tensor):
                 return one, f"tensor {place + 1} of {len(output)} in a {type(output).__name__}"
     raise TypeError(f"the network returned a {type(output).__name__}; wrap it to return one tensor [B, ...]")
+
+
+def flat(output: Tensor) -> Tensor:
+    """Returns a float64 copy `[B, outputs]` of the output, since a network may reuse its output's memory."""
+    return doubled(output.reshape(len(output), -1))
 
 
 def _named(output: Any) -> Mapping[str, Any] | None:

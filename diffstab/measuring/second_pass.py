@@ -15,13 +15,15 @@ from ..precision import doubled
 from ..provenance import image_digests
 from ..statistics import Array
 from .batches import Batch, Batches, Radius
+from .equivariance import FLOOR, FOLLOWED, Following
 from .first_pass import FirstPass
-from .forward import at_once, flat, flat_output, in_turn
+from .forward import at_once, flat_output, in_turn
 from .inspection import Inspected, inspect
 from .layers.gather import LayerChanges
 from .memory import Memory, Note
 from .modules import finding_hidden
 from .network_state import Network
+from .outputs import flat
 from .raised_noise import Raised, RaisedNoise, joined_raised
 from .setup import Setup
 
@@ -42,6 +44,8 @@ class SecondPass:
         classes: Predicted class of each image before any smoothing, `[N]`; None without classes.
         output: Place of f(x) in what the network returned; None if it is all of it.
         shape: Shape of f(x) for one image.
+        moved: Squared differences of f(tau x) and f(x) moved along by tau, in the same shape; None if not measured.
+        floor: Squared difference of the pooled images in the same way, and their change, `[N, draws, 2]`; or None.
         layers: Changes of the layers; None if no layers are observed.
         raised: Squared change by noise of a few images, also with larger noise.
         inspected: Outcome of the inspection with a few images.
@@ -55,6 +59,8 @@ class SecondPass:
     classes: Array | None
     output: str | None
     shape: tuple[int, ...]
+    moved: Array | None
+    floor: Array | None
     layers: LayerChanges | None
     raised: Raised = field(default_factory=dict)
     inspected: Inspected = field(default_factory=Inspected)
@@ -116,7 +122,8 @@ def run_second_pass(
 def join_second_passes(parts: Sequence[SecondPass | None]) -> SecondPass:
     """Joins the passes of several batches, or of several processes."""
     whole = [part for part in parts if part is not None]
-    names = ("keys", "outputs", "deformation", "noise", *((FLIPS, CLASSES) if whole[0].flips is not None else ()))
+    optional = (name for name in (FLIPS, CLASSES, "moved", "floor") if getattr(whole[0], name) is not None)
+    names = ("keys", "outputs", "deformation", "noise", *optional)
     arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in whole]) for name in names}
     layers = LayerChanges()
     for part in whole:
@@ -155,11 +162,17 @@ def _batch_changes(model: Network, batch: Batch, setup: Setup, radii: Tensor) ->
         bad = np.flatnonzero(~np.isfinite(part).all(1))
         if len(bad):
             raise ValueError(f"the network's output for image {int(batch.keys[bad[0]])} is not finite, at {stage}")
+    moved, floor = (
+        np.stack(of_one, axis=1)
+        if (of_one := [found.pop(name) for name in [*found] if name.startswith(stage)])
+        else None
+        for stage in (FOLLOWED, FLOOR)
+    )
     outputs, *squares = found.values()
     by_tau, by_eta = (np.stack(squares[first::2], axis=1) for first in (0, 1))
     classes = None if classes is None else classes[:, 0]
-    shape = tuple(output.shape[1:])
-    return SecondPass(batch.keys.numpy(), outputs, by_tau, by_eta, flips, classes, where, shape, layers)
+    rates = flips, classes, where, tuple(output.shape[1:])
+    return SecondPass(batch.keys.numpy(), outputs, by_tau, by_eta, *rates, moved, floor, layers)
 
 
 def batch_columns(
@@ -175,15 +188,18 @@ def batch_columns(
 
     Returns:
         Tensors `[B, ...]` by name: f(x); per draw the squared changes by deformation and by noise; 1 or 0 for each
-        change of class, and the class before any smoothing, if f has classes. Then f(x) as it came, its place in what
-        the network returned, and the changes of the layers.
+        change of class, and the class before any smoothing, if f has classes; for maps the differences from f(x) moved
+        along, and their floor. Then f(x) as it came, its place in what the network returned, and the changes of the
+        layers.
     """
     images = setup.placed(batch)
     inputs = setup.inputs(batch, images, radii)
+    following = Following(setup, batch, images)
     run = in_turn if setup.layers is None else at_once
-    outputs, layers = run(model, inputs, batch, setup)
+    outputs, layers = run(model, inputs, batch, setup, following)
     output, where = next(outputs)
     reference = flat(output)
+    first = output.clone() if following.measures(output) else None  # a network may reuse its output's memory
     parts, flips = {"f(x)": reference}, []
     classes = reference.argmax(1, keepdim=True) if output.ndim == 2 and output.shape[1] > 1 else None
     for number, (changed, _) in enumerate(outputs):
@@ -192,8 +208,11 @@ def batch_columns(
             flips.append(doubled(values.argmax(1, keepdim=True) != classes))
         squares = (values - reference).square()
         by_output = setup.statistic.per_coordinate or squares.shape[1] <= KEEP_OUTPUTS_UP_TO
-        stage = f"{('f(tau x)', 'f(x + eta)')[number % 2]}, draw {number // 2}"
+        draw, by_noise = divmod(number, 2)
+        stage = f"{('f(tau x)', 'f(x + eta)')[by_noise]}, draw {draw}"
         parts[stage] = squares if by_output else squares.sum(1, keepdim=True)
+        if first is not None and not by_noise:
+            parts |= following.columns(first, changed, draw, by_output=by_output)
     if classes is not None:
         parts[FLIPS] = torch.cat(flips, dim=1)
         if setup.settings.interpolation != "bilinear" and int(batch.labels.min()) >= 0:  # f(x) is of smoothed images

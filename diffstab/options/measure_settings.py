@@ -10,6 +10,7 @@ from typing import Any
 from ..checks import LARGEST_SEED, a_number, above_zero, true_or_false
 from .base import CommandOptions
 from .choices import (
+    AGAINST,
     AVERAGES,
     BATCH_NORMS,
     CONVENTIONS,
@@ -105,6 +106,10 @@ class MeasureSettings(CommandOptions):
         "Form of the output that is compared: as the network returns it, for a classifier its logits (logits), or the "
         "softmax over its classes (probabilities).",
         allowed=OUTPUT_FORMS, section="Network", roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET)
+    against: str | None = setting(None,
+        "Output that f(tau x) is compared with: f(x) as it is (still: D_f alone), or f(x) moved along by tau as well "
+        "(moved: E_f too, the equivariance error).  [default: moved for outputs and layers that are maps]",
+        allowed=AGAINST, section="Network", roles=Role.COLUMN | Role.KEY_IF_SET)
     amp: bool = setting(False, "Run the network in mixed precision (autocast), and print the error it adds.",
         true_or_false)
     # fmt: on

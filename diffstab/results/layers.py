@@ -6,6 +6,8 @@ from typing import Any
 
 from ..statistics import Interval
 
+INTERVALS = (*"DGR", "E", "E_over_G")
+
 
 @dataclass(frozen=True)
 class LayerStability:
@@ -16,6 +18,8 @@ class LayerStability:
         depth: Position between 0 (output of the first layer with weights) and 1 (output of the last one), by the share
             of such layers that have run (Fig. 14). Weights of two or more dimensions count: convolutions, linear maps.
         D, G, R: The quantities of a `StabilityResult` for this layer's output, with 95 % intervals.
+        E, E_over_G: Equivariance error of a map and its ratio to G, as of a `StabilityResult`; None if not measured.
+        E_floor: Part of E that interpolation on the map's grid alone leaves; None if not measured.
         shape: Shape of the layer's output for one image.
         part: Name of the tensor if the layer returns several; None if it returns one.
         is_output: True for the network's output; then D, G and R are those of the result.
@@ -28,17 +32,21 @@ class LayerStability:
     R: Interval
     shape: tuple[int, ...]
     part: str | None = None
+    E: Interval | None = None
+    E_over_G: Interval | None = None
+    E_floor: float | None = None
     is_output: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the JSON form; `part` and `is_output` are left out if they are unset."""
+        """Returns the JSON form; what is unset, such as `part` and E, is left out."""
         row: dict[str, Any] = {"name": self.name, "depth": self.depth}
-        row |= {letter: getattr(self, letter)._asdict() for letter in "DGR"}
+        row |= {name: own._asdict() for name in INTERVALS if (own := getattr(self, name)) is not None}
+        row |= {} if self.E_floor is None else {"E_floor": self.E_floor}
         row |= {"shape": list(self.shape)} | ({"part": self.part} if self.part else {})
         return row | ({"is_output": True} if self.is_output else {})
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "LayerStability":
         """Makes a layer from its JSON form."""
-        intervals = {letter: Interval(**row[letter]) for letter in "DGR"}
+        intervals = {name: Interval(**row[name]) for name in INTERVALS if name in row}
         return cls(**{**row, **intervals, "shape": tuple(row["shape"])})

@@ -69,6 +69,11 @@ class Outcome:
         lipschitz: Largest ||f(tau x) - f(x)|| / (||grad tau||_inf ||x||) of all images and draws, dimensionless: a
             lower bound of the constant in scattering theory. Its bootstrap interval can't exceed the value. None if
             the gradient is 0 or not known.
+        E: Equivariance error of an output that is a map, with its 95 % interval: <||f(tau x) - tau f(x)||^2> /
+            <||f(x) - f(z)||^2>, where tau f(x) is the map moved along with the image. It is far below D if the map
+            moves along. None if it was not measured.
+        E_over_G: The same error relative to noise, E / G, with its 95 % interval; None if it was not measured.
+        E_floor: Part of E that interpolation on the map's grid alone leaves; None if not measured, or not defined.
         batch_order: Order of the images if the batch is part of f: `seeded`, or `given` by a loader; otherwise None.
         copies: Number of images that are copies of others; an image and its copies count once in the intervals.
         images_left: Number of images that a loader left out by dropping its last batch.
@@ -108,6 +113,9 @@ class Outcome:
     flips_deformation: ErrorRate | None = None
     flips_noise: ErrorRate | None = None
     lipschitz: Interval | None = None
+    E: Interval | None = None
+    E_over_G: Interval | None = None
+    E_floor: float | None = None
     precision: str = field(metadata={ROLES: Role.KEY})
     device: str
     versions: dict[str, str]

@@ -76,6 +76,10 @@ def _numbers(result: Result) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for name, meaning in MEANINGS.items():
         rows.append((f"{name}_f", *_cells(getattr(result, name)), meaning.replace("deformation", noun)))
+    if result.E is not None:
+        floor = "" if result.E_floor is None else f"; interpolation alone: {result.E_floor:.3g}"
+        rows.append(("E_f", *_cells(result.E), f"{noun}, map moved along / other image{floor}"))
+        rows.append(("E_f / G_f", *_cells(result.E_over_G), f"{noun}, map moved along / noise"))
     for name, told in RATES.items():
         rate = getattr(result, name)
         if rate is not None:
@@ -110,12 +114,15 @@ def _below(result: Result) -> Iterable[str]:
 
 
 def _layers(layers: Sequence[LayerStability], init: Sequence[LayerStability] | None) -> list[str]:
-    """Returns a table with R, D and G of each layer, and R at initialisation if it was measured."""
-    names = ["layer", "depth", "R", "95 % interval", "D", "G"] + (["R at init.", "95 % interval"] if init else [])
+    """Returns a table with R, D and G of each layer, E of maps, and R at initialisation, as far as measured."""
+    maps = any(layer.E is not None for layer in layers)
+    names = ["layer", "depth", "R", "95 % interval", "D", "G", *(["E", "floor"] if maps else [])]
+    names += ["R at init.", "95 % interval"] if init else []
     before = {layer.name: layer.R for layer in init or ()}
     rows: list[Sequence[Any]] = []
     for layer in layers:
-        others = [Right(f"{value.value:.3g}") for value in (layer.D, layer.G)]
+        values = [layer.D.value, layer.G.value, *([layer.E and layer.E.value, layer.E_floor] if maps else [])]
+        others = [None if value is None else Right(f"{value:.3g}") for value in values]
         found = _cells(before[layer.name]) if layer.name in before else (None, None) if init else ()
         rows.append((layer.name, Right(f"{layer.depth:.2f}"), *_cells(layer.R), *others, *found))
     return columns(names, rows)

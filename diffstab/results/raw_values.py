@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..statistics import Interval, KeptPairs, OutputPairs, SampledRadius, Statistic, stability
+from ..statistics import Interval, KeptPairs, OutputPairs, SampledRadius, Statistic, average, stability
 
 LAYER = "layer_"  # prefix of the names of the layers' arrays
 
@@ -22,6 +22,8 @@ class LayerValues:
         distances: ||h(x) - h(z)||^2 of the kept pairs, `[L, P]`.
         mean_distance: Mean of ||h(x) - h(z)||^2 over all pairs of distinct images, `[L]`.
         noise_exponent: d log <b> / d log r of each layer, `[L]`; see `RawValues`.
+        followed: ||h(tau x) - tau h(x)||^2 for a map h(x) moved along with the image by tau, and the two values of
+            `RawValues.floor`, `[N, L, draws, 3]`; NaN for layers where they were not measured.
     """
 
     deformation: NDArray[np.float64]
@@ -31,6 +33,7 @@ class LayerValues:
     distances: NDArray[np.float64]
     mean_distance: NDArray[np.float64]
     noise_exponent: NDArray[np.float64] | None = None
+    followed: NDArray[np.float64] | None = None
 
     def pairs(self, layer: int, copies: NDArray[np.int64] | None = None) -> KeptPairs:
         """Returns the kept pairs of one layer, without pairs of an image and its copy.
@@ -68,6 +71,10 @@ class RawValues:
         layers: Raw values of the layers, if layers were measured.
         noise_exponent: d log <b> / d log r, dimensionless `[]`, if the noise radius r is an average over the images.
         copies: Number of the different image that each image shows, int64 `[N]`, if some images are copies of others.
+        moved: ||f(tau x) - tau f(x)||^2 for a map f(x) moved along with the image by tau, `[N, draws]`.
+        moved_by_output: The part of each output in it, in the cases of `deformation_by_output`.
+        floor: ||P tau x - tau P x||^2 and ||P tau x - P x||^2, P x the image averaged over the cells of the map's grid,
+            `[N, draws, 2]`: the change that interpolation leaves, and the whole one.
     """
 
     indices: NDArray[np.int64]
@@ -84,6 +91,9 @@ class RawValues:
     layers: LayerValues | None = None
     noise_exponent: NDArray[np.float64] | None = None
     copies: NDArray[np.int64] | None = None
+    moved: NDArray[np.float64] | None = None
+    moved_by_output: NDArray[np.float64] | None = None
+    floor: NDArray[np.float64] | None = None
 
     def estimates(
         self, statistic: Statistic, *, radius_average: str, resamples: int, seed: int, layer: int | None = None
@@ -102,28 +112,66 @@ class RawValues:
         Raises:
             ValueError: If the output does not change under noise, or is the same for all images.
         """
-        exponent = self.noise_exponent
-        if layer is None:
-            changes = self.changes(statistic)
-            pairs: Any = OutputPairs(self.outputs if self.copies is None else self.outputs[_first_of(self.copies)])
-        else:
-            assert self.layers is not None
-            changes = self.layers.deformation[:, layer, :, None], self.layers.noise[:, layer, :, None]
-            pairs = self.layers.pairs(layer, self.copies)
-            exponent = None if self.layers.noise_exponent is None else self.layers.noise_exponent[layer]
-        known = exponent is not None and bool(np.isfinite(exponent))
-        radius = SampledRadius(self.displacement_norm, float(exponent), radius_average) if known else None  # type: ignore[arg-type]
-        a, b = changes
-        return stability(a, b, pairs, statistic, resamples=resamples, seed=seed, radius=radius, copies=self.copies)
+        a, b = self.changes(statistic, layer)
+        chosen: dict[str, Any] = {"resamples": resamples, "seed": seed, "copies": self.copies}
+        return stability(a, b, self._pairs(layer), statistic, radius=self._radius(radius_average, layer), **chosen)
 
-    def changes(self, statistic: Statistic) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def numbers(self, statistic: Statistic, **chosen: Any) -> dict[str, Any]:
+        """Returns `estimates` and `equivariance` together; `chosen` are their further arguments."""
+        return {**self.estimates(statistic, **chosen), **self.equivariance(statistic, **chosen)}
+
+    def equivariance(
+        self, statistic: Statistic, *, radius_average: str, resamples: int, seed: int, layer: int | None = None
+    ) -> dict[str, Any]:
+        """Returns E and E / G with 95 % intervals and the floor of E; empty if they were not measured.
+
+        The floor is D times the share of the change that interpolation alone leaves, None if that is 0 / 0. The
+        arguments and errors are those of `estimates`.
+        """
+        followed = None if self.layers is None else self.layers.followed
+        if layer is None:
+            moved, floor = self.moved_by_output if statistic.per_coordinate else self.moved, self.floor
+        else:
+            moved, floor = (None, None) if followed is None else (followed[:, layer, :, 0], followed[:, layer, :, 1:])
+        if moved is None or floor is None or np.isnan(moved).any():
+            return {}
+        deformation, noise = self.changes(statistic, layer)
+        chosen: dict[str, Any] = {"resamples": resamples, "seed": seed, "copies": self.copies}
+        radius, pairs = self._radius(radius_average, layer), self._pairs(layer)
+        error = stability(moved.reshape(deformation.shape), noise, pairs, statistic, radius=radius, **chosen)
+        whole, left = (float(average(v.reshape(-1, 1), statistic)) for v in (floor[..., 1], floor[..., 0]))
+        D = stability(deformation, noise, pairs, statistic, **chosen)["D"].value
+        return {"E": error["D"], "E_over_G": error["R"], "E_floor": D * left / whole if whole else None}
+
+    def _pairs(self, layer: int | None) -> Any:
+        if layer is not None:
+            assert self.layers is not None
+            return self.layers.pairs(layer, self.copies)
+        return OutputPairs(self.outputs if self.copies is None else self.outputs[_first_of(self.copies)])
+
+    def _radius(self, radius_average: str, layer: int | None) -> SampledRadius | None:
+        """Returns the noise radius with the growth of the noise's effect; None if that is not known."""
+        known = self.noise_exponent
+        if layer is not None:
+            assert self.layers is not None
+            known = None if self.layers.noise_exponent is None else self.layers.noise_exponent[layer]
+        if known is None or not np.isfinite(known):
+            return None
+        return SampledRadius(self.displacement_norm, float(known), radius_average)
+
+    def changes(
+        self, statistic: Statistic, layer: int | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Returns the changes by deformation and by noise as the statistic averages them, `[N, draws, K]` each.
 
-        K is 1, or the number of outputs if the median is taken per output coordinate.
+        K is 1, or the number of outputs if the median of the network's output is taken per output coordinate.
 
         Raises:
             ValueError: If the median is taken per output coordinate and the changes of each output were not kept.
         """
+        if layer is not None:
+            assert self.layers is not None
+            return self.layers.deformation[:, layer, :, None], self.layers.noise[:, layer, :, None]
         if not statistic.per_coordinate:
             return self.deformation[..., None], self.noise[..., None]
         if self.deformation_by_output is None or self.noise_by_output is None:

@@ -11,7 +11,7 @@ from ..options import MeasureSettings
 from ..reading import read_bytes
 from ..statistics import Interval
 from ..writing import write_atomically
-from .layers import LayerStability
+from .layers import INTERVALS, LayerStability
 from .outcome import ErrorRate, Outcome
 from .plot import optional, plotted
 from .printed import RATES, html_of, table_of
@@ -116,7 +116,7 @@ class StabilityResult(Outcome):
         own |= {name: row[name] for name in OUTCOMES if name in row}
         if own["model"] is None or own["dataset"] is None:
             raise KeyError("model and dataset are needed")
-        intervals = {name: Interval(**own[name]) for name in ("D", "G", "R", "lipschitz") if own.get(name) is not None}
+        intervals = {name: Interval(**own[name]) for name in (*INTERVALS, "lipschitz") if own.get(name) is not None}
         rates = {name: ErrorRate(**own[name]) for name in RATES if own.get(name) is not None}
         layers = own.get("layers")
         known = {"layers": None if layers is None else tuple(map(LayerStability.of, layers))}

@@ -1,4 +1,4 @@
-"""D, G and R by another statistic, computed from the stored raw values without running a network."""
+"""D, G, R and E by another statistic, computed from the stored raw values without running a network."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -50,12 +50,12 @@ def recompute(
         raise ValueError(f"the row {row['key']} has that statistic already")
     settings = {**row, **{name: value for name, value in asked.items() if value is not None}}
     raw = store.raw(row)
-    estimates = estimated(raw, settings)
-    layers = _layers(row, raw, settings, estimates)
+    numbers = numbers_of(raw, settings)
+    layers = _layers(row, raw, settings, numbers)
     dropped = ("time", "checksum", "job", "asked", "stopped", *(() if layers else ("layers", "layers_asked")))
     new: dict[str, Any] = {name: value for name, value in settings.items() if name not in dropped}
     new |= {"layers": layers} if layers else {}
-    new |= {name: interval._asdict() for name, interval in estimates.items()}
+    new |= {name: value._asdict() if isinstance(value, Interval) else value for name, value in numbers.items()}
     new |= {"schema": SCHEMA, "job": None, "recomputed_from": row["key"], "key": None}
     return Entry({**new, "key": content_key(new)})
 
@@ -65,13 +65,13 @@ def _has_statistic(row: Row, asked: Mapping[str, Any]) -> bool:
     return all(value is None or row[name] == value for name, value in asked.items())
 
 
-def estimated(raw: RawValues, row: Row) -> dict[str, Interval]:
-    """Returns D, G and R with intervals from raw values, by the statistic, resamples and seed that a row names."""
+def numbers_of(raw: RawValues, row: Row) -> dict[str, Any]:
+    """Returns the numbers of raw values by the statistic, resamples and seed that a row names."""
     statistic = Statistic(row["average"], row["median_rule"], row["pairs"])
-    return raw.estimates(statistic, **{name: row[name] for name in ("radius_average", "resamples", "seed")})
+    return raw.numbers(statistic, **{name: row[name] for name in ("radius_average", "resamples", "seed")})
 
 
-def _layers(row: Row, raw: RawValues, settings: Row, estimates: dict[str, Interval]) -> list[dict[str, Any]] | None:
+def _layers(row: Row, raw: RawValues, settings: Row, estimates: dict[str, Any]) -> list[dict[str, Any]] | None:
     """Returns the layers by another statistic.
 
     None if no layers were measured, or if the median is taken per output coordinate.
@@ -82,8 +82,8 @@ def _layers(row: Row, raw: RawValues, settings: Row, estimates: dict[str, Interv
     found = []
     for place, layer in enumerate(map(LayerStability.of, row["layers"])):
         chosen = {name: settings[name] for name in ("radius_average", "resamples", "seed")}
-        numbers = estimates if layer.is_output else raw.estimates(statistic, layer=place, **chosen)
-        found.append(replace(layer, D=numbers["D"], G=numbers["G"], R=numbers["R"]).to_dict())
+        numbers = estimates if layer.is_output else raw.numbers(statistic, layer=place, **chosen)
+        found.append(replace(layer, **numbers).to_dict())
     return found
 
 

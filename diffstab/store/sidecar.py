@@ -34,11 +34,13 @@ ZIP_BEGINS, ZIP_ENDS, ZIP_END = b"PK\x03\x04", b"PK\x05\x06", 22  # the last is 
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, MemoryError)
 DIMENSIONS: dict[str, tuple[str, ...]] = {  # by array: N images, K outputs, L layers, P pairs
     **dict.fromkeys(("indices", "image_norm", "copies"), ("N",)),
-    **dict.fromkeys(("deformation", "noise", "displacement_norm", "gradient_norm"), ("N", "draws")),
+    **dict.fromkeys(("deformation", "noise", "displacement_norm", "gradient_norm", "moved"), ("N", "draws")),
     **dict.fromkeys(("flips_deformation", "flips_noise"), ("N", "draws")),
     "outputs": ("N", "K"),
-    **dict.fromkeys(("deformation_by_output", "noise_by_output"), ("N", "draws", "K")),
+    **dict.fromkeys(("deformation_by_output", "noise_by_output", "moved_by_output"), ("N", "draws", "K")),
     "noise_exponent": (),
+    "floor": ("N", "draws", "2"),
+    "layer_followed": ("N", "L", "draws", "3"),
     **dict.fromkeys(("layer_deformation", "layer_noise"), ("N", "L", "draws")),
     **dict.fromkeys(("layer_first", "layer_second"), ("P",)),
     "layer_distances": ("L", "P"),
@@ -173,8 +175,9 @@ def _refuse_large(archive: zipfile.ZipFile, packed_size: int) -> None:
 
 def _refuse_other(name: str, array: NDArray[Any], row: Mapping[str, Any]) -> None:
     """Raises ValueError if an array's shape or type does not fit the row."""
-    known = {"N": row["images"], "draws": row["draws"]}
     wanted = DIMENSIONS[name]
+    known = {letter: int(letter) for letter in wanted if letter.isdigit()}
+    known |= {"N": row["images"], "draws": row["draws"]}
     fits = len(array.shape) == len(wanted) and all(
         known.get(letter, size) == size for letter, size in zip(wanted, array.shape, strict=True)
     )

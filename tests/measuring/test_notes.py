@@ -126,4 +126,4 @@ def test_maps_are_told(network, images):
         _, notes = told(network, images)
         assert [one.partition(",")[0] for one in notes] == ([text] if text else [])
     _, notes = told(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Flatten()), images, layers="all")
-    assert [one.partition(",")[0] for one in notes] == ["0 (4x15x9) and 1 more has spatial extent"]
+    assert [one.partition(",")[0] for one in notes] == ["0 (4x15x9) and 1 more have spatial extent"]

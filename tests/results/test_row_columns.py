@@ -67,9 +67,9 @@ def test_older_rows_have_the_key_that_they_had(row):
 def test_columns_stand_where_they_first_stood():
     assert row_order(["images", "test_error"]) == (
         *("images", "draws", "test_error", "transform", "cutoff", "cutoff_rule", "temperature", "delta", "delta_rule"),
-        *("interpolation", "average", "of"),
+        *("interpolation", "average", "of", "against"),
     )
-    assert ROW[-2:] == ("few_classes", "of")
+    assert ROW[-3:] == ("few_classes", "of", "against")
     told = "dataset split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation average"
     told += " noise_radius_rule noise_norm radius_average median_rule pairs convention of"
     assert tuple(told.split()) == SETTING

@@ -8,7 +8,7 @@ from diffstab.statistics.averages import Statistic
 from diffstab.statistics.estimates import SampledRadius, stability
 from diffstab.statistics.pairs import OutputPairs
 from diffstab.store.check import check
-from diffstab.store.recompute import estimated, recompute
+from diffstab.store.recompute import numbers_of, recompute
 
 
 @pytest.mark.parametrize("average", ["median", "mean"])
@@ -16,7 +16,7 @@ def test_recomputing_the_same_statistic_gives_the_same_numbers(store, average):
     result = measured(4, average=average)
     store.add(result)
     row = store.rows()[-1]
-    assert estimated(store.raw(row), row) == {"D": result.D, "G": result.G, "R": result.R}
+    assert numbers_of(store.raw(row), row) == {"D": result.D, "G": result.G, "R": result.R}
 
 
 def test_another_average_is_that_of_a_measurement_with_the_same_noise(store):

@@ -27,6 +27,8 @@ class LayerChanges:
         outputs: Names of layers whose output is the network's own.
         matrices: Number of layers with weights that ran in a forward pass.
         squares: Squared changes `[B, L, G - 1]` of each batch in G - 1 changes: by deformation and by noise in turn.
+        followed: Squared differences of maps moved along, and their floors, `[B, L, draws, 3]` of each batch; NaN for
+            layers where they are not measured.
         keys: Indices of the images of each batch.
         distances: Squared distances `[L, P]` of pairs of images of each batch.
         totals: Sum of h(x) over the images, by layer, on the network's device.
@@ -38,10 +40,16 @@ class LayerChanges:
     outputs: frozenset[str] = frozenset()
     matrices: int = 0
     squares: list[Array] = field(default_factory=list)
+    followed: list[Array] = field(default_factory=list)
     keys: list[NDArray[np.int64]] = field(default_factory=list)
     distances: list[Array] = field(default_factory=list)
     totals: list[Tensor] = field(default_factory=list)
     spreads: Tensor = field(default_factory=lambda: torch.zeros(0))
+
+    @property
+    def follow(self) -> bool:
+        """True if some layer was compared with its map moved along."""
+        return any(bool(np.isfinite(part).any()) for part in self.followed)
 
     def join(self, other: "LayerChanges") -> None:
         """Adds the values that another `LayerChanges` gathered."""
@@ -66,6 +74,7 @@ class LayerChanges:
         for mine, theirs in both:
             mine += theirs
         self.squares += other.squares
+        self.followed += other.followed
         self.keys += other.keys
         self.distances += other.distances
 
@@ -73,7 +82,7 @@ class LayerChanges:
         assert self.layers is not None
         places = [place for place, one in enumerate(self.layers) if one in wanted]
         self.layers = tuple(self.layers[place] for place in places)
-        self.squares = [squares[:, places] for squares in self.squares]
+        self.squares, self.followed = ([part[:, places] for part in parts] for parts in (self.squares, self.followed))
         self.distances = [distances[places] for distances in self.distances]
         self.totals, self.spreads = [self.totals[place] for place in places], self.spreads[places]
 
@@ -96,8 +105,7 @@ class LayerChanges:
         """
         place = {key: n for n, key in enumerate(order)}
         here = np.concatenate([[place[int(key)] for key in keys] for keys in self.keys])
-        squares = np.empty_like(whole := np.concatenate(self.squares))
-        squares[here] = whole
+        squares, followed = (_in_place(np.concatenate(parts), here) for parts in (self.squares, self.followed))
         starts = np.cumsum([0, *(len(keys) for keys in self.keys)])
         pairs = [neighbours(len(keys)).numpy() + start for keys, start in zip(self.keys, starts, strict=False)]
         first, second = (here[one] for one in np.concatenate(pairs, axis=1))
@@ -109,17 +117,25 @@ class LayerChanges:
             np.concatenate(self.distances, axis=1),
             2 * self.spreads.cpu().numpy() / (len(here) - 1),
             _in_order(exponents, self.layers or ()),
+            None if np.isnan(followed).all() else followed,
         )
 
 
 def changes_of(seen: Observed, output: Tensor, keys: Tensor) -> LayerChanges:
     """Makes the values of one batch, in one copy to the host; sums stay. Layers with non-finite values are skipped."""
     every = list(seen.layers.values())
-    rows = [torch.cat([one.squares.flatten(), one.pairs]) for one in every]
-    table = torch.stack(rows).cpu().numpy() if rows else np.empty((0, 0))
     images, changes = every[0].squares.shape if every else (0, 0)
+    unknown = torch.full((images, changes // 2, 3), torch.nan, dtype=torch.float64)
+    followed = [seen.followed.get(layer, unknown) for layer in seen.layers]
+    rows = [
+        torch.cat([one.squares.flatten(), sent(own, one.squares.device).flatten(), one.pairs])
+        for one, own in zip(every, followed, strict=True)
+    ]
+    table = torch.stack(rows).cpu().numpy() if rows else np.empty((0, 0))
     squares = table[:, : images * changes].reshape(len(every), images, changes).swapaxes(0, 1)
     finite = np.asarray(np.isfinite(squares).all((0, 2)))
+    ends = np.cumsum([images * changes, unknown.numel()])
+    moved = table[:, ends[0] : ends[1]].reshape(len(every), *unknown.shape).swapaxes(0, 1)
     kept = {layer: own for (layer, own), good in zip(seen.layers.items(), finite, strict=True) if good}
     return LayerChanges(
         layers=tuple(kept),
@@ -127,11 +143,19 @@ def changes_of(seen: Observed, output: Tensor, keys: Tensor) -> LayerChanges:
         outputs=seen.gave(output),
         matrices=seen.matrices,
         squares=[squares[:, finite]],
+        followed=[moved[:, finite]],
         keys=[keys.numpy()],
-        distances=[table[finite, images * changes :]],
+        distances=[table[finite, ends[1] :]],
         totals=[own.total for own in kept.values()],
         spreads=torch.stack([own.spread for own in kept.values()]) if kept else output.new_zeros(0),
     )
+
+
+def _in_place(values: Array, places: NDArray[np.int64]) -> Array:
+    """Returns values `[N, ...]` with row k at places[k]."""
+    sorted_values = np.empty_like(values)
+    sorted_values[places] = values
+    return sorted_values
 
 
 def _in_order(exponents: Mapping[str, float | None], layers: Sequence[Layer]) -> Array | None:

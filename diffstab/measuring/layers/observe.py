@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from ..equivariance import Following
 from ..network_state import batch_norms
 from ..outputs import measured_output
 from .moments import Moments, moments
@@ -42,11 +43,14 @@ class Observed:
 
     Attributes:
         layers: Moments of the outputs over the batch, by layer in the order of execution.
+        followed: Squared difference from the map moved along with the image, and the two values of its floor (see
+            `equivariance`), `[B, draws, 3]`, by layer.
         skipped: Reasons why layers could not be measured, by name.
         matrices: Number of layers with weights in two or more dimensions that ran.
     """
 
     layers: dict[Layer, Moments] = field(default_factory=dict)
+    followed: dict[Layer, Tensor] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     matrices: int = 0
     _runs: dict[str, int] = field(default_factory=dict)
@@ -69,7 +73,9 @@ class Observed:
 
 
 @contextmanager
-def observing(network: nn.Module, layers: Mapping[str, nn.Module], images: int, groups: int) -> Iterator[Observed]:
+def observing(
+    network: nn.Module, layers: Mapping[str, nn.Module], images: int, groups: int, following: Following | None = None
+) -> Iterator[Observed]:
     """Observes layers while a network runs on images and their changes.
 
     Args:
@@ -77,6 +83,7 @@ def observing(network: nn.Module, layers: Mapping[str, nn.Module], images: int, 
         layers: Modules to observe, by name.
         images: Number B of images.
         groups: Number of times that the images are in the input: once unchanged, then once for each change.
+        following: Moves maps along with the images; None if the changes are no deformations.
 
     >>> import torch
     >>> network = nn.Sequential(nn.Linear(3, 2), nn.ReLU(inplace=True))
@@ -93,7 +100,7 @@ def observing(network: nn.Module, layers: Mapping[str, nn.Module], images: int, 
             if module is not network and any(p is not None and p.ndim > 1 for p in module._parameters.values()):
                 handles += [module.register_forward_hook(_counter(seen))]
         for name, module in layers.items():
-            reducer = _Reducer(seen, name, images, groups, in_parts=id(module) in within_norms)
+            reducer = _Reducer(seen, name, images, groups, following, in_parts=id(module) in within_norms)
             handles += [module.register_forward_hook(reducer)]
         yield seen
     finally:
@@ -116,12 +123,16 @@ class _Reducer:
         name: Name of the layer.
         images: Number B of images.
         groups: Number of times that the images are in the input.
+        following: Moves maps along with the images, or None.
         in_parts: True if the layer may run once for each group, as an activation inside a batch norm with batch
             statistics does.
     """
 
-    def __init__(self, seen: Observed, name: str, images: int, groups: int, *, in_parts: bool) -> None:
+    def __init__(
+        self, seen: Observed, name: str, images: int, groups: int, following: Following | None, *, in_parts: bool
+    ) -> None:
         self.seen, self.name, self.images, self.groups, self.in_parts = seen, name, images, groups, in_parts
+        self.following = following
         self.parts: list[Tensor] = []
 
     def __call__(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -139,6 +150,9 @@ class _Reducer:
         self.seen.remember(run, values)
         layer = Layer(run, self.seen.matrices, tuple(values.shape[1:]), part)
         self.seen.layers[layer] = moments(values, self.groups)
+        followed = None if self.following is None else self.following.of_layer(values, self.groups)
+        if followed is not None:
+            self.seen.followed[layer] = followed
 
 
 def _per_image(output: Any, rows: int) -> tuple[Tensor, str | None] | tuple[None, str]:

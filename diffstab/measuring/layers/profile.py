@@ -7,7 +7,6 @@ from typing import Any
 from ...checks import some
 from ...options import ALL, AUTO
 from ...results import LayerStability, LayerValues, RawValues
-from ...statistics import Interval
 from ..memory import Note
 from ..setup import Setup
 from .gather import LayerChanges
@@ -20,7 +19,7 @@ def layer_profile(
     changes: LayerChanges | None,
     raw: RawValues,
     exponents: Mapping[str, float | None],
-    estimates: dict[str, Interval],
+    estimates: dict[str, Any],
     setup: Setup,
     note: Note,
 ) -> tuple[tuple[LayerStability, ...] | None, LayerValues | None]:
@@ -33,7 +32,7 @@ def layer_profile(
         changes: Values of the observed layers.
         raw: Raw values of the network's output.
         exponents: Growth d log <b> / d log r of the change by noise, of each layer by name.
-        estimates: D, G and R of the network's output.
+        estimates: D, G, R and, if it was measured, E of the network's output.
         setup: Setup of the measurement.
         note: Function that is called with the layers that could not be measured, and the reason.
 
@@ -54,7 +53,7 @@ def _measured(
     changes: LayerChanges,
     raw: RawValues,
     exponents: Mapping[str, float | None],
-    estimates: dict[str, Interval],
+    estimates: dict[str, Any],
     setup: Setup,
 ) -> list[LayerStability]:
     """Returns the layers for which D, G and R are defined, and removes the others from the changes."""
@@ -73,7 +72,7 @@ def _measured(
     for place, (layer, depth) in enumerate(zip(layers, depths, strict=True)):
         own = layer.name in changes.outputs
         try:
-            numbers = estimates if own else raw.estimates(setup.statistic, layer=place, **chosen)
+            numbers = estimates if own else raw.numbers(setup.statistic, layer=place, **chosen)
         except ValueError as error:
             changes.leave_out(layer.name, str(error).replace("the network's output", "its output"))
             continue
