@@ -151,8 +151,9 @@ class Following:
         found = []
         for k in range(0, len(first), step):
             own = first[k : k + step]
+            own = own if own.dtype == torch.float64 else own.float()  # autocast gives half precision
             moved = own if grid is None else grid.values(self._moved(grid.maps(own), draw, k), own)
-            squares = (flat(changed[k : k + step]) - flat(moved)).square_()
+            squares = flat(changed[k : k + step].to(own.dtype) - moved).square_()
             found.append(squares if by_output else squares.sum(1, keepdim=True))
         return torch.cat(found)
 
