@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .fields import deform as deform
     from .fields import inverse_error as inverse_error
     from .fields import temperature_range as temperature_range
+    from .measuring import certify as certify
     from .measuring import measure as measure
     from .models import load_model as load_model
     from .results import Comparison as Comparison
@@ -36,6 +37,7 @@ _HOMES = {
     "StabilityResult": "results",
     "Store": "store",
     "StreamKeys": "streams",
+    "certify": "measuring",
     "compare": "results",
     "compose": "fields",
     "deform": "fields",

@@ -56,8 +56,7 @@ def assemble(
         noise_exponent=exponents.get(OUTPUT),
         few_classes=are_of_few_classes(first.labels, classes_of(images)),
         noise_radius=float(averaged(radii.reshape(-1, 1), Statistic(settings.average))),
-        fold_fraction=_mean(first.folds),
-        clamped_fraction=_mean(first.clamped),
+        **_of_fields(first, second),
         radius_average=settings.average,
         median_rule=setup.statistic.median_rule,
         pairs=setup.statistic.pairs,
@@ -97,6 +96,14 @@ def _copies(first: FirstPass, order: NDArray[np.int64]) -> NDArray[np.int64] | N
     return np.array(found) if len(numbers) < len(found) else None
 
 
+def _of_fields(first: FirstPass, second: SecondPass) -> dict[str, Any]:
+    """Fields about folds and steepness: of the random transformations, or of the worst ones if those were searched."""
+    if second.fields is None:
+        return {"fold_fraction": _mean(first.folds), "clamped_fraction": _mean(first.clamped)}
+    folds, clamped, _, xi = np.moveaxis(second.fields, -1, 0)
+    return {"fold_fraction": _mean(folds), "clamped_fraction": _mean(clamped), "xi": float(np.median(xi))}
+
+
 def _mean(values: Array) -> float | None:
     """The mean; None if the values are NaN, since the transformation doesn't know them."""
     return None if np.isnan(values).any() else float(values.mean())
@@ -118,7 +125,7 @@ def _raw(first: FirstPass, second: SecondPass, order: NDArray[np.int64], exponen
         flips_deformation=None if flips is None else flips[:, 0::2],
         flips_noise=None if flips is None else flips[:, 1::2],
         image_norm=first.sizes[order],
-        gradient_norm=first.gradients[order],
+        gradient_norm=first.gradients[order] if second.fields is None else second.fields[own][..., 2],
         noise_exponent=None if exponent is None else np.array(exponent),
         copies=_copies(first, order),
         moved=None if moved is None else moved.sum(-1),

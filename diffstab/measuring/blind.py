@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from ..checks import some
 from .batches import Batch
-from .forward import flat_output, network_output
 from .modules import modules_in
 from .network_state import Network
+from .outputs import flat_output, network_output
 from .setup import Setup
 
 IMAGES = 2  # at a time

@@ -14,9 +14,8 @@ from torch.nn.functional import interpolate
 
 from ..fields import DisplacementField, deform
 from ..options import MOVED, STILL
-from .batches import Batch
+from .drawn import Drawn
 from .outputs import flat
-from .setup import Setup
 
 MOST_TOKENS_APART = 9  # a class token and eight registers, in front of those of the grid
 AT_ONCE = 2**20  # values of a map that are moved at a time
@@ -93,14 +92,11 @@ class Following:
     """Moves the maps of one batch along with its images, and measures what is left.
 
     Args:
-        setup: Setup of the measurement.
-        batch: The batch.
-        images: Images of the batch on the device, `[B, C, H, W]`.
+        drawn: Transformations of the batch.
     """
 
-    def __init__(self, setup: Setup, batch: Batch, images: Tensor) -> None:
-        self.setup, self.batch, self.images = setup, batch, images
-        self._samples: dict[int, Any] = {}
+    def __init__(self, drawn: Drawn) -> None:
+        self.drawn, self.setup = drawn, drawn.setup
         self._floors: dict[tuple[tuple[int, int], int], Tensor] = {}
 
     def measures(self, values: Tensor) -> bool:
@@ -108,7 +104,7 @@ class Following:
         against = self.setup.settings.against
         if against == STILL or (against is None and self._grid(values) is None):
             return False
-        possible = is_displacement(self._sample(0), self.images)
+        possible = is_displacement(self.drawn.sample(0), self.drawn.images)
         if against == MOVED and not possible:
             raise ValueError(
                 f"against is {MOVED!r} and the samples of the transformation {self.setup.transformation.name} are no "
@@ -162,8 +158,8 @@ class Following:
         grid = self._grid(values)
         size = (1, 1) if grid is None else grid.size
         if (size, draw) not in self._floors:
-            base = self.setup.base(self.images)
-            still, changed = (interpolate(x, size, mode="area") for x in (base, self._changed(draw)))
+            base = self.setup.base(self.drawn.images)
+            still, changed = (interpolate(x, size, mode="area") for x in (base, self.drawn.transformed(draw)))
             moved = still if grid is None else self._moved(still, draw, 0)
             both = [(flat(changed) - flat(x)).square().sum(1) for x in (moved, still)]
             self._floors[size, draw] = torch.stack(both, dim=1)
@@ -172,18 +168,10 @@ class Following:
     def _grid(self, values: Tensor) -> Grid | None:
         return grid_of(tuple(values.shape[1:]), self.setup.transformation.size)
 
-    def _changed(self, draw: int) -> Tensor:
-        return self.setup.transformed(self.images, self._sample(draw))
-
     def _moved(self, maps: Tensor, draw: int, start: int) -> Tensor:
         """Moves maps `[b, C, h, w]` of the images from `start` on."""
-        sample = self._sample(draw)[start : start + len(maps)]
+        sample = self.drawn.sample(draw)[start : start + len(maps)]
         return deform(maps.contiguous(), on_grid(sample, (maps.shape[-2], maps.shape[-1])))
-
-    def _sample(self, draw: int) -> Any:
-        if draw not in self._samples:
-            self._samples[draw] = self.setup.sample(self.setup.keys(self.batch, draw))
-        return self._samples[draw]
 
 
 def is_displacement(sample: Any, images: Tensor) -> bool:

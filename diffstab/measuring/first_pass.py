@@ -66,18 +66,18 @@ def run_first_pass(batches: Batches, setup: Setup, memory: Memory) -> FirstPass:
 
 
 def first_pass_batch(batch: Batch, setup: Setup) -> torch.Tensor:
-    """Computes ||x||, then per draw ||tau x - x|| and the columns of `_described`: `[B, 1 + 4 draws]`."""
+    """Computes ||x||, then per draw ||tau x - x|| and the columns of `described`: `[B, 1 + 4 draws]`."""
     images = setup.placed(batch)
     base = setup.base(images)
     parts = [doubled(base.flatten(1)).norm(dim=1)]
     for draw in range(setup.settings.draws):
         sample = setup.sample(setup.keys(batch, draw))
         norm = doubled((setup.transformed(images, sample) - base).flatten(1)).norm(dim=1)
-        parts += [norm, *_described(sample, setup.transformation, norm)]
+        parts += [norm, *described(sample, setup.transformation, norm)]
     return torch.stack(parts, 1)
 
 
-def _described(sample: Any, transformation: Transformation, like: torch.Tensor) -> list[torch.Tensor]:
+def described(sample: Any, transformation: Transformation, like: torch.Tensor) -> list[torch.Tensor]:
     """Returns folds (1 or 0), clamped share and ||grad tau||_inf of each sample, `[B]` each; NaN if unknown."""
     if isinstance(sample, DisplacementField):
         gradient = sample.gradient()

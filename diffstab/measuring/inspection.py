@@ -19,10 +19,10 @@ from ..precision import sent
 from ..statistics import Array
 from .batches import Batch
 from .blind import blind_part
-from .forward import flat_output
 from .memory import Memory
 from .modules import is_compiled
 from .network_state import Network
+from .outputs import flat_output
 from .setup import Setup
 
 SAME_IMAGES = 4  # images that are run again, to see whether the network repeats its outputs

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
 from ..checks import a_text, positive_integer
+from ..fields import MaxEntropyEnsemble
 from ..options import DEFAULT_CONVENTION, DIFFEO, Convention, MeasureSettings, called_with, chosen, convention_named
 from ..perturbations import Transformation, perturbation
 from ..precision import ieee_float32
@@ -192,6 +193,8 @@ def _check(model: Network, setup: Setup, own: torch.device | None) -> None:
         )
     if own is not None and (device.type != own.type or device.index not in (None, own.index)):
         raise ValueError(f"device is {device} but the network is on {own}; move it first (network.to({str(device)!r}))")
+    if setup.settings.worst is not None:
+        _check_worst(setup)
     if setup.layers is not None and setup.statistic.per_coordinate:
         raise ValueError(
             "layers are asked for and the median is taken per output coordinate, for which every value of every layer "
@@ -204,3 +207,12 @@ def _check(model: Network, setup: Setup, own: torch.device | None) -> None:
         )
     if setup.settings.amp and setup.dtype == torch.float64:
         raise ValueError("amp is on and the network is in float64; take one of the two")
+
+
+def _check_worst(setup: Setup) -> None:
+    """Refuses a search among anything but smooth deformations, and for outputs that images share."""
+    told = f"worst is {setup.settings.worst!r} and"
+    if not isinstance(setup.transformation, MaxEntropyEnsemble):
+        raise ValueError(f"{told} the transformation is {setup.transformation.name}; a MaxEntropyEnsemble is needed")
+    if setup.batch_norm == "batch":
+        raise ValueError(f"{told} batch_norm is 'batch', under which an output depends on other images; take 'running'")

@@ -1,11 +1,15 @@
-"""Picks the one tensor that is measured from what a network returns: its logits, or its first tensor."""
+"""Runs a network, and picks the one tensor that is measured from what it returns: its logits, or its first tensor."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..precision import doubled
+from .network_state import Network
+from .setup import Setup
 
 LOGITS = ("logits", "out")  # names in classifiers and in torchvision's segmentation networks
 
@@ -32,6 +36,46 @@ def measured_output(output: Any) -> tuple[Tensor, str | None]:
             if isinstance(one, Tensor):
                 return one, f"tensor {place + 1} of {len(output)} in a {type(output).__name__}"
     raise TypeError(f"the network returned a {type(output).__name__}; wrap it to return one tensor [B, ...]")
+
+
+def network_output(model: Network, images: Tensor, setup: Setup) -> tuple[Tensor, str | None]:
+    """Returns the network's output `[B, ...]`, with shape and type checked, and its place in what was returned."""
+    with torch.autocast(setup.device.type) if setup.settings.amp else nullcontext():
+        output, where = measured_output(_returned(model, images))
+    if output.layout != torch.strided or output.is_nested or output.is_quantized:
+        kind = "nested" if output.is_nested else "quantised" if output.is_quantized else str(output.layout)
+        raise ValueError(
+            f"the network returned a {kind} tensor; wrap it to return a plain one, as output.to_dense() or "
+            "output.dequantize() gives"
+        )
+    if output.ndim < 1 or len(output) != len(images) or not output.numel() or not output.is_floating_point():
+        came = f"{output.dtype} {tuple(output.shape)}"
+        raise ValueError(f"the network returned {came} for {len(images)} images; floats [B, ...] are needed")
+    return output if setup.settings.of == "logits" else _probabilities(output), where
+
+
+def _probabilities(output: Tensor) -> Tensor:
+    """Returns the softmax over the classes of `[B, classes, ...]`. Raises ValueError if there are not several."""
+    if output.ndim < 2 or output.shape[1] < 2:
+        raise ValueError(
+            f"of is 'probabilities' and the network has an output of {tuple(output.shape[1:])} for an image; several "
+            "classes are needed, or of='logits'"
+        )
+    return output.softmax(1)
+
+
+def _returned(model: Network, images: Tensor) -> Any:
+    """Calls the network; re-raises its error with the shape of the images."""
+    try:
+        return model(images.clone())  # a network may change its input in place
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        shape = "x".join(map(str, images.shape))
+        raise ValueError(f"the network fails on images of {shape} ({type(error).__name__}: {error})") from error
+
+
+def flat_output(model: Network, images: Tensor, setup: Setup) -> Tensor:
+    """Returns the network's output as float64 `[B, outputs]`."""
+    return flat(network_output(model, images, setup)[0])
 
 
 def flat(output: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from ..options import BOTH
 from ..processes import Processes
 from ..statistics import Array
 from .batches import Batches
@@ -59,6 +60,7 @@ def two_passes(
     first, own = join_first_passes(parts), parts[processes.rank]
     norm = noise_radius(first, setup)
     sampled = setup.settings.noise_radius == "ensemble" and setup.settings.noise_norm is None
+    sampled = sampled and setup.settings.worst != BOTH  # whose growth with the radius would need further searches
     wanted = spread_over(first.keys) if sampled else frozenset()
     radius = by_batch(own, noise_radii(own, norm, setup))
 
@@ -98,6 +100,8 @@ def _with_whole_batches(setup: Setup, share: float, held: Held, processes: Proce
             f"{told}, and it changes its own {changed[0]}: it runs in training mode, which can't be switched off from "
             "outside; hand over the module, or one that was traced or scripted in evaluation mode"
         )
+    if setup.settings.worst is not None:
+        raise ValueError(f"{told}; the worst deformation of one image is then not defined, so leave worst out")
     if processes.count > 1:
         raise ValueError(f"{told}; measure it in one process, which keeps batches whole")
     note(f"{told}; batches of {setup.settings.batch_size} are kept whole, and are part of what is measured")

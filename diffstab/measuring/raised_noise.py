@@ -15,10 +15,10 @@ from torch import Tensor
 from ..precision import sent
 from ..statistics import Array
 from .batches import Batch, Radius
-from .forward import at_once, flat_output
+from .forward import at_once
 from .memory import Memory
 from .network_state import Network
-from .outputs import flat
+from .outputs import flat, flat_output
 from .setup import Setup
 
 IMAGES = 12  # spread over all images; more would cost more time than the intervals gain

@@ -15,20 +15,21 @@ from ..precision import doubled
 from ..provenance import image_digests
 from ..statistics import Array
 from .batches import Batch, Batches, Radius
+from .drawn import Drawn
 from .equivariance import FLOOR, FOLLOWED, Following
-from .first_pass import FirstPass
-from .forward import at_once, flat_output, in_turn
+from .first_pass import FirstPass, described
+from .forward import at_once, in_turn
 from .inspection import Inspected, inspect
 from .layers.gather import LayerChanges
 from .memory import Memory, Note
 from .modules import finding_hidden
 from .network_state import Network
-from .outputs import flat
+from .outputs import flat, flat_output
 from .raised_noise import Raised, RaisedNoise, joined_raised
 from .setup import Setup
 
 Progress = Callable[[int, int], None]
-FLIPS, CLASSES = "flips", "classes"
+FLIPS, CLASSES, FIELDS = "flips", "classes", "fields"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class SecondPass:
         shape: Shape of f(x) for one image.
         moved: Squared differences of f(tau x) and f(x) moved along by tau, in the same shape; None if not measured.
         floor: Squared difference of the pooled images in the same way, and their change, `[N, draws, 2]`; or None.
+        fields: Folds, clamped share, gradient norm (see `described`) and largest Xi of worst fields, `[N, draws, 4]`;
+            None for random ones.
         layers: Changes of the layers; None if no layers are observed.
         raised: Squared change by noise of a few images, also with larger noise.
         inspected: Outcome of the inspection with a few images.
@@ -61,6 +64,7 @@ class SecondPass:
     shape: tuple[int, ...]
     moved: Array | None
     floor: Array | None
+    fields: Array | None
     layers: LayerChanges | None
     raised: Raised = field(default_factory=dict)
     inspected: Inspected = field(default_factory=Inspected)
@@ -122,7 +126,7 @@ def run_second_pass(
 def join_second_passes(parts: Sequence[SecondPass | None]) -> SecondPass:
     """Joins the passes of several batches, or of several processes."""
     whole = [part for part in parts if part is not None]
-    optional = (name for name in (FLIPS, CLASSES, "moved", "floor") if getattr(whole[0], name) is not None)
+    optional = (name for name in (FLIPS, CLASSES, "moved", "floor", "fields") if getattr(whole[0], name) is not None)
     names = ("keys", "outputs", "deformation", "noise", *optional)
     arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in whole]) for name in names}
     layers = LayerChanges()
@@ -162,17 +166,17 @@ def _batch_changes(model: Network, batch: Batch, setup: Setup, radii: Tensor) ->
         bad = np.flatnonzero(~np.isfinite(part).all(1))
         if len(bad):
             raise ValueError(f"the network's output for image {int(batch.keys[bad[0]])} is not finite, at {stage}")
-    moved, floor = (
+    moved, floor, fields = (
         np.stack(of_one, axis=1)
         if (of_one := [found.pop(name) for name in [*found] if name.startswith(stage)])
         else None
-        for stage in (FOLLOWED, FLOOR)
+        for stage in (FOLLOWED, FLOOR, FIELDS)
     )
     outputs, *squares = found.values()
     by_tau, by_eta = (np.stack(squares[first::2], axis=1) for first in (0, 1))
     classes = None if classes is None else classes[:, 0]
     rates = flips, classes, where, tuple(output.shape[1:])
-    return SecondPass(batch.keys.numpy(), outputs, by_tau, by_eta, *rates, moved, floor, layers)
+    return SecondPass(batch.keys.numpy(), outputs, by_tau, by_eta, *rates, moved, floor, fields, layers)
 
 
 def batch_columns(
@@ -193,10 +197,10 @@ def batch_columns(
         layers.
     """
     images = setup.placed(batch)
-    inputs = setup.inputs(batch, images, radii)
-    following = Following(setup, batch, images)
+    drawn = Drawn(setup, batch, images, model)
+    following = Following(drawn)
     run = in_turn if setup.layers is None else at_once
-    outputs, layers = run(model, inputs, batch, setup, following)
+    outputs, layers = run(model, drawn.inputs(radii), batch, setup, following)
     output, where = next(outputs)
     reference = flat(output)
     first = output.clone() if following.measures(output) else None  # a network may reuse its output's memory
@@ -213,9 +217,22 @@ def batch_columns(
         parts[stage] = squares if by_output else squares.sum(1, keepdim=True)
         if first is not None and not by_noise:
             parts |= following.columns(first, changed, draw, by_output=by_output)
+    if setup.settings.worst is not None:
+        parts |= _described_worst(drawn, setup)
     if classes is not None:
         parts[FLIPS] = torch.cat(flips, dim=1)
         if setup.settings.interpolation != "bilinear" and int(batch.labels.min()) >= 0:  # f(x) is of smoothed images
             classes = flat_output(model, images, setup).argmax(1, keepdim=True)
         parts[CLASSES] = doubled(classes)
     return parts, output, where, layers
+
+
+def _described_worst(drawn: Drawn, setup: Setup) -> dict[str, Tensor]:
+    """Returns folds, clamped share, gradient norm and largest Xi of the worst fields, `[B, 4]` by draw."""
+    found = {}
+    for draw in range(setup.settings.draws):
+        field = drawn.sample(draw)
+        largest_xi = doubled(field.xi().amax((-2, -1)))
+        columns = [*described(field, setup.transformation, largest_xi), largest_xi]
+        found[f"{FIELDS}, draw {draw}"] = torch.stack(columns, dim=1)
+    return found

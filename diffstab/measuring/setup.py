@@ -3,7 +3,7 @@
 Both passes see the same fields and noise, since these are pure functions of (seed, image, draw).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,15 +105,6 @@ class Setup:
                 "its apply must return images of the same shape and dtype"
             )
         return changed
-
-    def inputs(self, batch: Batch, images: Tensor, radii: Tensor) -> Iterator[Tensor]:
-        """Yields x, then per draw tau x and x + eta, made one by one; `radii` are ||eta||, `[B, draws]`."""
-        base = self.base(images)
-        yield base
-        for draw in range(self.settings.draws):
-            keys = self.keys(batch, draw)
-            yield self.transformed(images, self.sample(keys))
-            yield self.noisy(base, keys, radii[:, draw])
 
     def noisy(self, base: Tensor, keys: StreamKeys, radii: Tensor) -> Tensor:
         """Returns x + eta, with ||eta|| = `radii`, `[B]`."""

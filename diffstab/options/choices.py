@@ -24,6 +24,8 @@ BATCH_NORMS = ("running", "batch")
 WEIGHTS = ("pretrained", "init")
 OUTPUT_FORMS = ("logits", "probabilities")
 STILL, MOVED = "still", "moved"
+WORST_DEFORMATION, BOTH = "deformation", "both"
+WORST = (WORST_DEFORMATION, BOTH)  # what is the worst that is found, instead of random
 AGAINST = (STILL, MOVED)  # what f(tau x) is compared with: f(x) as it is, or moved along by tau
 PRECISIONS = ("float32", "float64")
 DIFFEO = "diffeo"
@@ -37,6 +39,7 @@ KEEP_OUTPUTS_UP_TO = 100  # outputs: up to so many, the squared change of each i
 MOST_DRAWS = 100_000  # per image; more would take days, and is a typing error
 MOST_OUTPUTS = 1_000_000  # of a network; label sets have up to some 20,000
 MOST_RESAMPLES = 1_000_000
+MOST_STEPS, MOST_STARTS = 10_000, 1000  # of a search for the worst case
 
 DEFAULT_MODEL = "resnet18"
 DEFAULT_DATASET = "mnist5k"
@@ -44,6 +47,7 @@ DEFAULT_SPLIT = "test"
 DEFAULT_IMAGES = 500
 DEFAULT_CUTOFF = 3.0
 DEFAULT_DELTA = 1.0  # pixels
+DEFAULT_STEPS, DEFAULT_STARTS = 20, 4  # of a search for the worst case
 
 GAUSSIAN_SIGMA = 0.4715  # pixels; App. C: participation ratio 4, as bilinear, between four pixels
 

@@ -18,14 +18,19 @@ from .choices import (
     DEFAULT_CONVENTION,
     DEFAULT_CUTOFF,
     DEFAULT_DELTA,
+    DEFAULT_STARTS,
+    DEFAULT_STEPS,
     DELTA_RULES,
     DIFFEO,
     INTERPOLATIONS,
     MOST_DRAWS,
     MOST_RESAMPLES,
+    MOST_STARTS,
+    MOST_STEPS,
     NOISE_RADIUS_RULES,
     OUTPUT_FORMS,
     TRANSFORMS,
+    WORST,
     layer_text,
 )
 from .setting import Role, Setting, Whole, setting, settings_of
@@ -73,6 +78,16 @@ class MeasureSettings(CommandOptions):
         "Formula between T and delta: exact, or the paper's approximation for large cutoffs (asymptotic).  "
         f"{BY_CONVENTION}",
         allowed=DELTA_RULES, after="delta", roles=Role.COMPARED | Role.DEFORMS | Role.KEY | Role.FIRST)
+    worst: str | None = setting(None,
+        "Search for the deformation of typical size that changes the output most (deformation), or for the worst noise "
+        "of the same norm as well (both).  [default: random ones]",
+        allowed=WORST, roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET)
+    ascent_steps: int | None = setting(None,
+        f"Number of gradient steps of a search for the worst.  [default: {DEFAULT_STEPS}]",
+        Whole(1, MOST_STEPS), roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET)
+    ascent_starts: int | None = setting(None,
+        f"Number of random starts of a search; the worst that any finds counts.  [default: {DEFAULT_STARTS}]",
+        Whole(1, MOST_STARTS), roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET)
     interpolation: str = setting("bilinear",
         "Interpolation between pixels: bilinear (Eq. 15), or with a Gaussian kernel (Eq. 16).",
         allowed=INTERPOLATIONS, after="delta_rule", roles=Role.COMPARED | Role.KEY | Role.FIRST)
@@ -116,6 +131,19 @@ class MeasureSettings(CommandOptions):
 
     def __post_init__(self) -> None:
         self._check_each()
+        self._check_worst()
+
+    def _check_worst(self) -> None:
+        """Refuses settings of a search without one, and a search among anything but smooth deformations."""
+        if self.worst is None:
+            for name in ("ascent_steps", "ascent_starts"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} is {getattr(self, name)} and worst is not given; give both or none")
+        elif self.transform != DIFFEO:
+            raise ValueError(f"worst is {self.worst!r} and transform is {self.transform!r}; only diffeo has worst ones")
+        else:
+            steps, starts = self.ascent_steps or DEFAULT_STEPS, self.ascent_starts or DEFAULT_STARTS
+            self._set(ascent_steps=steps, ascent_starts=starts)
 
     def columns(self) -> dict[str, Any]:
         """Returns the value of each column of a row that these settings have."""

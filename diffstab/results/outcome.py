@@ -74,6 +74,8 @@ class Outcome:
             moves along. None if it was not measured.
         E_over_G: The same error relative to noise, E / G, with its 95 % interval; None if it was not measured.
         E_floor: Part of E that interpolation on the map's grid alone leaves; None if not measured, or not defined.
+        xi: Median over images and draws of a worst field's largest Xi (Eq. 12); it may fold from 1 on. None if no worst
+            one was searched.
         batch_order: Order of the images if the batch is part of f: `seeded`, or `given` by a loader; otherwise None.
         copies: Number of images that are copies of others; an image and its copies count once in the intervals.
         images_left: Number of images that a loader left out by dropping its last batch.
@@ -116,6 +118,7 @@ class Outcome:
     E: Interval | None = None
     E_over_G: Interval | None = None
     E_floor: float | None = None
+    xi: float | None = None
     precision: str = field(metadata={ROLES: Role.KEY})
     device: str
     versions: dict[str, str]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..checks import escaped
-from ..options import DIFFEO
+from ..options import BOTH, DIFFEO
 from ..statistics import Interval
 from .aligned import Right, columns
 from .layers import LayerStability
@@ -55,7 +55,7 @@ def title(result: Result) -> str:
 
 def answer(result: Result) -> str:
     """Returns R_f in words, followed by the reasons to doubt it."""
-    return answer_of({name: getattr(result, name) for name in ("R", "transform", *DOUBTED)})
+    return answer_of({name: getattr(result, name) for name in ("R", "transform", "worst", *DOUBTED)})
 
 
 def answer_of(row: Mapping[str, Any]) -> str:
@@ -67,15 +67,20 @@ def answer_of(row: Mapping[str, Any]) -> str:
     """
     R = row["R"] if isinstance(row["R"], Interval) else Interval(**row["R"])
     doubts = cautions(R, **{name: row[name] for name in DOUBTED if row.get(name) is not None})
-    moved = "changes of scale" if row.get("transform") == "scale" else f"{_noun(row.get('transform', DIFFEO))}s"
-    return in_words(R, moved) + (f" (caution: {'; '.join(doubts)})" if doubts else "")
+    transform, worst = row.get("transform", DIFFEO), row.get("worst")
+    moved = "changes of scale" if transform == "scale" else f"{_noun(transform, worst)}s"
+    return in_words(R, moved, noise="the worst noise" if worst == BOTH else "noise") + (
+        f" (caution: {'; '.join(doubts)})" if doubts else ""
+    )
 
 
 def _numbers(result: Result) -> list[tuple[str, ...]]:
-    noun = _noun(result.transform)
+    noun, noise = _noun(result.transform, result.worst), "worst noise" if result.worst == BOTH else "noise"
     rows: list[tuple[str, ...]] = []
     for name, meaning in MEANINGS.items():
-        rows.append((f"{name}_f", *_cells(getattr(result, name)), meaning.replace("deformation", noun)))
+        rows.append(
+            (f"{name}_f", *_cells(getattr(result, name)), meaning.replace("noise", noise).replace("deformation", noun))
+        )
     if result.E is not None:
         floor = "" if result.E_floor is None else f"; interpolation alone: {result.E_floor:.3g}"
         rows.append(("E_f", *_cells(result.E), f"{noun}, map moved along / other image{floor}"))
@@ -84,15 +89,17 @@ def _numbers(result: Result) -> list[tuple[str, ...]]:
         rate = getattr(result, name)
         if rate is not None:
             shares = Right(f"{rate.value:.2%}"), f"{rate.low:.2%} to {rate.high:.2%}"
-            rows.append((told.replace("deformation", noun), *shares, f"of {rate.images} images"))
+            rows.append(
+                (told.replace("noise", noise).replace("deformation", noun), *shares, f"of {rate.images} images")
+            )
     if result.lipschitz is not None:
         rows.append(("Lipschitz ratio", *_cells(result.lipschitz), "largest change of f / (||grad tau|| ||x||)"))
     return rows
 
 
-def _noun(transform: str) -> str:
+def _noun(transform: str, worst: str | None) -> str:
     """Returns the noun for a transformation: `deformation` for a diffeomorphism, otherwise its name."""
-    return "deformation" if transform == DIFFEO else escaped(transform)
+    return ("worst deformation" if worst else "deformation") if transform == DIFFEO else escaped(transform)
 
 
 def _below(result: Result) -> Iterable[str]:
@@ -106,6 +113,7 @@ def _below(result: Result) -> Iterable[str]:
     noise = f"||eta|| = {result.noise_norm:.3g}, " if result.noise_norm is not None else ""
     newer = "".join(f", {text}" for text in told_newer(result.settings.columns()))
     folds = f"{result.fold_fraction:.1%} of fields fold; " if result.temperature is not None else ""
+    folds += "" if result.xi is None else f"their largest Xi is {result.xi:.2g}; "
     yield (
         f"{drawn}{noise}{result.interpolation}, {result.average}, {result.convention} convention{newer}, "
         f"seed {result.seed}, "

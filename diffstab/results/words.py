@@ -9,19 +9,20 @@ MANY_FOLDS = 0.1  # share of the fields
 LOWER = "lower is more stable"
 
 
-def in_words(R: Interval, moved: str = "deformations") -> str:
+def in_words(R: Interval, moved: str = "deformations", noise: str = "noise") -> str:
     """Returns the meaning of R_f as a sentence without its full stop; lower is more stable.
 
     Args:
         R: R_f with its 95 % interval, dimensionless.
         moved: Plural noun for the transformation of the images.
+        noise: Noun for the noise.
 
     >>> print(in_words(Interval(0.092, 0.080, 0.105)))
     R_f 0.092 (0.08 to 0.105): deformations change the output 11 times less than noise of the same size
     >>> in_words(Interval(2.19, 1.82, 2.58), "rotations").partition(": ")[2]
     'rotations change the output 2.2 times more than noise of the same size'
     """
-    return f"R_f {R}: {moved} {compared(R)} noise of the same size"
+    return f"R_f {R}: {moved} {compared(R)} {noise} of the same size"
 
 
 def compared(R: Interval) -> str:

@@ -23,6 +23,7 @@ from .intervals import (
     Array,
     Interval,
     binomial_interval,
+    lower_share,
     mean_interval,
     percentile_interval,
     t_beyond,

@@ -55,6 +55,24 @@ def binomial_interval(hits: float, count: int) -> Interval:
     return Interval(share, low if hits else 0.0, high if hits < count else 1.0)
 
 
+def lower_share(hits: int, count: int, error: float) -> float:
+    """The lower bound of Clopper and Pearson: a probability under which so many hits, or more, have the chance `error`.
+
+    >>> round(lower_share(100, 100, 0.001), 6), lower_share(0, 100, 0.001)  # the first is 0.001 ** (1 / 100)
+    (0.933254, 0.0)
+    """
+    if hits == 0:
+        return 0.0
+    k = np.arange(hits, count + 1)
+    logs = np.array([math.lgamma(count + 1) - math.lgamma(n + 1) - math.lgamma(count - n + 1) for n in k])
+    low, high = 0.0, 1.0
+    for _ in range(60):  # bisection, to the last bits
+        p = (low + high) / 2
+        tail = np.exp(logs + k * math.log(p) + (count - k) * math.log1p(-p)).sum()
+        low, high = (p, high) if tail < error else (low, p)
+    return low
+
+
 def mean_interval(values: Array) -> Interval:
     """The mean of independent values `[N]` with Student's 95 % interval.
 

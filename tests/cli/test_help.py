@@ -66,6 +66,9 @@ def commands(group=main, path=()):
 SECTIONED = {name for name, one in settings_of(MeasureOptions).items() if one.section}  # newer settings
 NEW = SECTIONED | {
     "penalty",
+    "worst",
+    "ascent_steps",
+    "ascent_starts",
     "example",
     "shard",
     "fail_above",

@@ -67,11 +67,13 @@ def test_older_rows_have_the_key_that_they_had(row):
 def test_columns_stand_where_they_first_stood():
     assert row_order(["images", "test_error"]) == (
         *("images", "draws", "test_error", "transform", "cutoff", "cutoff_rule", "temperature", "delta", "delta_rule"),
-        *("interpolation", "average", "of", "against"),
+        *("interpolation", "average", "worst", "ascent_steps", "ascent_starts", "of", "against"),
     )
-    assert ROW[-3:] == ("few_classes", "of", "against")
+    assert ROW[-6:] == ("few_classes", "worst", "ascent_steps", "ascent_starts", "of", "against")
     told = "dataset split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation average"
-    told += " noise_radius_rule noise_norm radius_average median_rule pairs convention of"
+    told += (
+        " noise_radius_rule noise_norm radius_average median_rule pairs convention worst ascent_steps ascent_starts of"
+    )
     assert tuple(told.split()) == SETTING
     assert OF_DEFORMATIONS == ("cutoff", "cutoff_rule", "temperature", "delta_rule")
 
