@@ -20,7 +20,7 @@ MEASURE_GROUPS = {
     "Network": NETWORK,
     "Data": f"{DATA} split img_size crop_pct mean std exif_orientation",
     "Deformation and noise": "delta temperature cutoff interpolation convention cutoff_rule delta_rule transform "
-    "noise_radius noise_norm worst ascent_steps ascent_starts",
+    "noise_radius noise_norm changed_dir worst ascent_steps ascent_starts",
     "Statistics": "images draws until_precision seed average resamples layers with_init batch_norm",
     "Speed": "device batch_size workers precision amp channels_last compile",
     "Output": "store from_row output report as_json",

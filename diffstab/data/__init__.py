@@ -8,5 +8,6 @@ from .embedded import EMBEDDED_FOLDER, image_path
 from .files import read_image
 from .images import ImageSet, PixelImageSet, TensorImageSet, image_set
 from .load import load_dataset
+from .pairs import MatchedImages
 from .preprocessing import Preprocessing, normalise
 from .raw import UNLABELLED, RawImages

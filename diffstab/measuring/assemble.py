@@ -6,15 +6,26 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from ..options import GIVEN, MeasureSettings, Role, names_with
-from ..provenance import git_commit, images_sha256, indices_sha256, network_sha256, versions, weights_sha256
+from ..perturbations import GivenPairs
+from ..provenance import (
+    git_commit,
+    image_digests,
+    images_sha256,
+    indices_sha256,
+    network_sha256,
+    versions,
+    weights_sha256,
+)
 from ..results import ErrorRate, RawValues, StabilityResult
 from ..statistics import Array, Statistic, binomial_interval, largest_ratio
 from ..statistics import average as averaged
+from ..streams import StreamKeys
 from .batches import Images, images_left
 from .first_pass import FirstPass
 from .layers.profile import layer_profile
@@ -53,6 +64,7 @@ def assemble(
         data_sha256=images_sha256(first.digests, dict(zip(first.keys.tolist(), first.labels.tolist(), strict=True))),
         indices_sha256=indices_sha256(first.keys),
         **_what_ran(raw, second, setup, images),
+        changed_sha256=_changed_sha256(setup, first),
         noise_exponent=exponents.get(OUTPUT),
         few_classes=are_of_few_classes(first.labels, classes_of(images)),
         noise_radius=float(averaged(radii.reshape(-1, 1), Statistic(settings.average))),
@@ -94,6 +106,17 @@ def _copies(first: FirstPass, order: NDArray[np.int64]) -> NDArray[np.int64] | N
     numbers: dict[bytes, int] = {}
     found = [numbers.setdefault(first.digests[key], len(numbers)) for key in first.keys[order].tolist()]
     return np.array(found) if len(numbers) < len(found) else None
+
+
+def _changed_sha256(setup: Setup, first: FirstPass) -> str | None:
+    """Hash of the changed images that were given; None for other transformations."""
+    pairs = setup.transformation
+    if not isinstance(pairs, GivenPairs):
+        return None
+    digests: dict[int, bytes] = {}
+    for part in torch.from_numpy(np.sort(first.keys)).split(setup.settings.batch_size):
+        digests |= image_digests(part, pairs.sample(StreamKeys(0, part), dtype=setup.dtype, device="cpu"))
+    return images_sha256(digests, dict.fromkeys(digests, 0))
 
 
 def _of_fields(first: FirstPass, second: SecondPass) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from ..data import ImageSet, load_dataset
+from ..data import ImageSet, MatchedImages, load_dataset
 from ..models import LoadedModel, Override, Shape, label_map, resolve_model
 from ..options import DIFFEO, MeasureOptions
-from ..perturbations import Transformation, perturbation
+from ..perturbations import GivenPairs, Transformation, perturbation
 from ..processes import ALONE, Processes, chosen_device, local_device, taking_turns
 from ..provenance import network_sha256, weights_sha256
 from ..results import OF_DEFORMATIONS, weights_shown
@@ -134,6 +134,8 @@ def _model(options: MeasureOptions, dataset: ImageSet) -> LoadedModel:
 
 def _transformation(options: MeasureOptions, images: ImageSet) -> Transformation:
     """Makes the transformation; those that are no deformations take delta alone of what the options fill in."""
+    if options.changed_dir is not None:
+        return GivenPairs(MatchedImages(images, options.changed_dir))
     names = ("delta", "convention", *OF_DEFORMATIONS) if options.transform == DIFFEO else ("delta",)
     return perturbation(options.transform, images.shape[1:], **{name: getattr(options, name) for name in names})
 

@@ -104,7 +104,9 @@ class Following:
         against = self.setup.settings.against
         if against == STILL or (against is None and self._grid(values) is None):
             return False
-        possible = is_displacement(self.drawn.sample(0), self.drawn.images)
+        possible = self.setup.transformation.delta is not None and is_displacement(
+            self.drawn.sample(0), self.drawn.images
+        )
         if against == MOVED and not possible:
             raise ValueError(
                 f"against is {MOVED!r} and the samples of the transformation {self.setup.transformation.name} are no "

@@ -36,6 +36,8 @@ from .choices import (
     NOISE_RADIUS_RULES,
     OUTPUT_FORMS,
     PAIR_RULES,
+    PAIRS,
+    PER_IMAGE,
     PRECISIONS,
     SHELL,
     STILL,

@@ -13,6 +13,9 @@ from .choices import (
     DEFAULT_DELTA,
     DEFAULT_IMAGES,
     DIFFEO,
+    INTERPOLATIONS,
+    PAIRS,
+    PER_IMAGE,
     PRECISIONS,
     chosen,
     convention_named,
@@ -37,6 +40,9 @@ class MeasureOptions(MeasureSettings, NamedOptions):
         "Width of the interval to reach, log(R_high / R_low), for example 0.1: takes more images, then more draws, "
         "until the 95 % interval of R_f is that narrow or the data run out.",
         above_zero, metavar="P", before="seed", roles=Role.FIRST | Role.ASIDE)
+    changed_dir: str | None = setting(None,
+        "Folder of changed images for --transform pairs, with the names of the data set's files.",
+        path=True, metavar="DIR", roles=Role.ASKED | Role.ASIDE)
     precision: str = setting(PRECISIONS[0], "Floating-point precision of network and images.",
         allowed=PRECISIONS, before="amp")
     channels_last: bool = setting(False, "Use PyTorch's memory layout channels_last for the network.",
@@ -62,10 +68,18 @@ class MeasureOptions(MeasureSettings, NamedOptions):
     def _check_transform(self) -> None:
         """Refuses options of transformation and noise that exclude each other."""
         usual = convention_named(chosen(self.convention, DEFAULT_CONVENTION)).noise_radius
+        usual = PER_IMAGE if self.transform == PAIRS else usual
         if self.noise_norm is not None and self.noise_radius not in (None, usual):  # filled in where made from others
             raise ValueError(
                 f"noise_norm is {self.noise_norm:g} and noise_radius is {self.noise_radius!r}; give one of the two"
             )
+        if (self.transform == PAIRS) != (self.changed_dir is not None):
+            raise ValueError(
+                f"transform is {self.transform!r} and changed_dir is {self.changed_dir!r}; give {PAIRS!r} and a folder "
+                "of changed images, or neither"
+            )
+        if self.transform == PAIRS and (self.delta is not None or self.interpolation != INTERPOLATIONS[0]):
+            raise ValueError(f"transform is {PAIRS!r}, which has no delta and no interpolation; leave both out")
         if self.transform != DIFFEO:
             if self.temperature is not None:
                 raise ValueError(f"temperature is {self.temperature:g} and transform {self.transform!r}; give delta")
@@ -80,16 +94,19 @@ class MeasureOptions(MeasureSettings, NamedOptions):
             raise ValueError("weights is 'init', so with_init would measure the same twice; leave with_init out")
         return replace(self, weights="init", checkpoint=None, weights_key=None, batch_norm=None)
 
+    def _usual_delta(self) -> bool:
+        return self.delta is None and self.temperature is None and self.transform != PAIRS
+
     def _fill_in(self) -> None:
         convention = convention_named(chosen(self.convention, DEFAULT_CONVENTION))
         fresh = self.weights == "init" and self.checkpoint is None
         self._set(
             convention=convention.name,
             cutoff=DEFAULT_CUTOFF if self.cutoff is None else self.cutoff,
-            delta=DEFAULT_DELTA if self.delta is None and self.temperature is None else self.delta,
+            delta=DEFAULT_DELTA if self._usual_delta() else self.delta,
             cutoff_rule=chosen(self.cutoff_rule, convention.cutoff_rule),
             delta_rule=chosen(self.delta_rule, convention.delta_rule),
-            noise_radius=chosen(self.noise_radius, convention.noise_radius),
+            noise_radius=chosen(self.noise_radius, PER_IMAGE if self.transform == PAIRS else convention.noise_radius),
             batch_norm=chosen(self.batch_norm, "batch" if fresh else "running"),  # App. E.1, at initialisation
         )
 

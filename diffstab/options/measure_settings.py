@@ -50,8 +50,8 @@ class MeasureSettings(CommandOptions):
 
     # fmt: off
     transform: str = setting(DIFFEO,
-        "Transformation of the images: the paper's random smooth deformations (diffeo), or translations, rotations or "
-        "scalings with the same displacement --delta.",
+        "Transformation of the images: the paper's random smooth deformations (diffeo); translations, rotations or "
+        "scalings with the same displacement --delta; or changed images that you give (pairs, with --changed-dir).",
         allowed=TRANSFORMS, after="test_error", roles=Role.COMPARED | Role.KEY_IF_SET)
     cutoff: float | None = setting(None,
         "Cutoff c, the highest frequency in the deformations: half-waves per side of the image.",

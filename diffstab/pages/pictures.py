@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..data import ImageSet, Preprocessing, load_dataset
 from ..fields import deform, identity_field
-from ..options import DIFFEO, EMBEDDED, TRANSFORMS
+from ..options import DIFFEO, EMBEDDED, PAIRS, TRANSFORMS
 from ..perturbations import Transformation, perturbation
 from ..provenance import image_digests, images_sha256
 from ..results import Row
@@ -80,6 +80,8 @@ def _found(row: Row, data_dir: str | None) -> tuple[ImageSet, int]:
         raise ValueError(
             f"the transformation {row['transform']} is code of your own; a report runs those of the package"
         )
+    if row.get("worst") is not None or row.get("transform") == PAIRS:
+        raise ValueError("the changes depend on a network, or were given; a report draws random ones alone")
     told = row.get("preprocessing")
     preprocessing = None if told is None else Preprocessing.of_json(told)
     if preprocessing is not None and max(preprocessing.size) > LARGEST_SIDE:

@@ -6,4 +6,5 @@ and the ground floor.
 
 from .affine import AffineTransformation, signs
 from .named import Rotation, Scaling, Translation, WholeTranslation, perturbation, transformation_named
+from .pairs import GivenPairs
 from .protocol import Transformation

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..checks import one_of
 from ..fields import MaxEntropyEnsemble
-from ..options import DEFAULT_CUTOFF, DEFAULT_DELTA, DIFFEO, TRANSFORMS
+from ..options import DEFAULT_CUTOFF, DEFAULT_DELTA, DIFFEO, PAIRS, TRANSFORMS
 from .affine import AffineTransformation, signs
 
 
@@ -195,7 +195,10 @@ def perturbation(
     if transform == DIFFEO:
         frequency = DEFAULT_CUTOFF if cutoff is None else cutoff
         return MaxEntropyEnsemble(size, frequency, temperature, amount, **rules)
-    one_of("transform", transform, TRANSFORMS)
+    if one_of("transform", transform, TRANSFORMS) == PAIRS:
+        raise ValueError(
+            f"transform is {PAIRS!r} and no changed images are given; give GivenPairs(...) or --changed-dir"
+        )
     for option, value in (("temperature", temperature), ("cutoff", cutoff)):
         if value is not None:
             raise ValueError(f"{option} is {value:g}, but transform {transform!r} has none; give delta alone")

@@ -69,6 +69,7 @@ class Outcome:
         lipschitz: Largest ||f(tau x) - f(x)|| / (||grad tau||_inf ||x||) of all images and draws, dimensionless: a
             lower bound of the constant in scattering theory. Its bootstrap interval can't exceed the value. None if
             the gradient is 0 or not known.
+        changed_sha256: Hash of the changed images of `pairs`; None for other transformations.
         E: Equivariance error of an output that is a map, with its 95 % interval: <||f(tau x) - tau f(x)||^2> /
             <||f(x) - f(z)||^2>, where tau f(x) is the map moved along with the image. It is far below D if the map
             moves along. None if it was not measured.
@@ -115,6 +116,7 @@ class Outcome:
     flips_deformation: ErrorRate | None = None
     flips_noise: ErrorRate | None = None
     lipschitz: Interval | None = None
+    changed_sha256: str | None = field(default=None, metadata={ROLES: Role.COMPARED})
     E: Interval | None = None
     E_over_G: Interval | None = None
     E_floor: float | None = None

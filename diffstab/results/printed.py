@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..checks import escaped
-from ..options import BOTH, DIFFEO
+from ..options import BOTH, DIFFEO, PAIRS
 from ..statistics import Interval
 from .aligned import Right, columns
 from .layers import LayerStability
@@ -98,8 +98,9 @@ def _numbers(result: Result) -> list[tuple[str, ...]]:
 
 
 def _noun(transform: str, worst: str | None) -> str:
-    """Returns the noun for a transformation: `deformation` for a diffeomorphism, otherwise its name."""
-    return ("worst deformation" if worst else "deformation") if transform == DIFFEO else escaped(transform)
+    """Returns the noun for a transformation: its name, but for deformations and given pairs."""
+    known = {DIFFEO: "worst deformation" if worst else "deformation", PAIRS: "given change"}
+    return known.get(transform) or escaped(transform)
 
 
 def _below(result: Result) -> Iterable[str]:

@@ -64,6 +64,8 @@ def content_key(row: Mapping[str, Any]) -> str | None:
             content[name] = row[one.column]
     if row.get("transform", DIFFEO) != DIFFEO:
         content["delta"] = row.get("delta")
+    if row.get("changed_sha256") is not None:
+        content["changed_sha256"] = row["changed_sha256"]
     if row["batch_norm"] == "batch" or row.get("mixes_images"):  # the batch is part of f
         content["batch_size"] = row["batch_size"]
         if row.get("batch_order") is not None:  # older rows have no such column

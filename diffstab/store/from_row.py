@@ -133,6 +133,8 @@ def _leading_out(options: MeasureOptions, *, in_store: bool) -> dict[str, str]:
         found[options.checkpoint] = "the checkpoint"
     if options.data_dir is not None:
         found[options.data_dir] = "the data folder"
+    if options.changed_dir is not None:
+        found[options.changed_dir] = "the folder of changed images"
     for name, value in options.arguments.items():  # may name files that are read
         found[f"{name}={value if isinstance(value, str) else json.dumps(value)}"] = "the argument"
     return found

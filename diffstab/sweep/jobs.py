@@ -114,8 +114,9 @@ def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> 
         content.pop("weights")
     if kind == MEASURE and content["batch_norm"] != "batch":
         content.pop("batch_size")
-    if content.get("data_dir") is not None:
-        content["data_dir"] = content_of(content["data_dir"])
+    for name in ("data_dir", "changed_dir"):
+        if content.get(name) is not None:
+            content[name] = content_of(content[name])
     content |= {"schema": SCHEMA, "kind": kind, "trained_by": trained_by.id if trained_by else None}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -67,6 +67,7 @@ SECTIONED = {name for name, one in settings_of(MeasureOptions).items() if one.se
 NEW = SECTIONED | {
     "penalty",
     "worst",
+    "changed_dir",
     "ascent_steps",
     "ascent_starts",
     "example",

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, Store, StreamKeys, deform, measure
-from diffstab.options.choices import TRANSFORMS
+from diffstab.options.choices import DIFFEO
 from diffstab.perturbations.named import Translation, transformation_named
 from diffstab.statistics.estimates import largest_ratio
 from diffstab.store.check import check
@@ -18,7 +18,7 @@ from diffstab.streams import sphere_noise, uniforms
 
 SIZE = (17, 11)
 ENSEMBLE = MaxEntropyEnsemble(SIZE, 5, delta=1.0)
-NAMES = TRANSFORMS[1:]
+NAMES = ("translation", "whole-translation", "rotation", "scale")
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -60,7 +60,7 @@ def test_each_transformation_is_applied_image_by_image(network, images, name):
         np.testing.assert_allclose(result.raw.displacement_norm[:, draw], norms, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.parametrize("name", [DIFFEO, *NAMES])
 def test_of_a_linear_isometry_r_is_1_for_every_transformation(images, name):
     """The noise has the norm of the typical change of the image, by its very definition; an odd count has a middle."""
     transformation = ENSEMBLE if name == "diffeo" else transformation_named(name, SIZE, 2.0)
@@ -73,7 +73,7 @@ def test_rows_of_different_transformations_are_different(network, images, tmp_pa
     assert len({result.key for result in results}) == len(ways)
     store = Store(tmp_path / "store", create=True)
     assert all(store.add(result) for result in results)
-    assert [row["transform"] for row in store.rows()] == [*TRANSFORMS, "translation"]
+    assert [row["transform"] for row in store.rows()] == [DIFFEO, *NAMES, "translation"]
     assert list(check(Store(store.folder))) == []
     again = recompute(store, store.rows()[1], average="mean").row
     assert (again["transform"], again["flips_noise"]) == ("translation", store.rows()[1]["flips_noise"])
