@@ -44,6 +44,7 @@ from .choices import (
     TEMPERATURE_RULES,
     TRANSFORMS,
     WEIGHTS,
+    WORST_DEFORMATION,
     Convention,
     chosen,
     convention_named,

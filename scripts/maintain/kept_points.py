@@ -24,7 +24,7 @@ Line = Mapping[str, Any]
 SAME_POINTS = {"table2-correlations": "fig20-datasets"}  # figures drawn from the points of another
 WEIGHTS = {None: "train", "trained": "train", "init": "init"}
 COLUMNS = (  # of points that rows have too
-    *("dataset", "transform", "cutoff", "interpolation", "delta"),
+    *("dataset", "transform", "cutoff", "interpolation", "delta", "worst"),
     *("noise_radius_rule", "noise_norm", "noise_radius"),
 )
 SIDE = 28  # pixels, of digits

@@ -4,7 +4,7 @@ import pytest
 from support.measured_rows import all_augmented, augmented, row
 from support.profiles import AFFINE, FIGURES, at_deltas, at_norms, deep, in_shells, layers, with_layers
 
-from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure, spectrum_figure
+from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure, spectrum_figure, worst_figure
 from diffstab.figures.paper.groups import augmentation_figure
 from diffstab.figures.points.rows import read_rows
 from diffstab.store.export import exported
@@ -50,6 +50,7 @@ def test_nothing_after_the_filters_is_said(name):
         ("delta", {"average": "mean"}, "average is median and mean"),
         ("delta", {"cutoff_rule": "y"}, "cutoff_rule is x and y"),
         ("spectrum", {"cutoff_rule": "shell", "delta": 2.0}, "delta is 1 and 2"),
+        ("worst", {"cutoff": 5.0}, "cutoff is 3 and 5"),
         ("noise", {"cutoff": 5.0}, "cutoff is 3 and 5"),
         ("noise", {"images": 200}, "images is 500 and 200"),
         ("transformations", {"delta": 2.0}, "delta is 1 and 2; choose one with a filter such as delta=1"),
@@ -82,6 +83,7 @@ def test_batch_norm_in_two_ways_at_initialisation_is_refused():
 def test_a_curve_needs_two_points():
     refused(delta_figure, at_deltas(), r"delta is 1 in all rows; .* delta: \[0.3, 1, 3\]", "delta=1")
     refused(spectrum_figure, in_shells(), "cutoff is 4 in all rows", "cutoff=4")
+    refused(worst_figure, at_deltas(), "no row is of a search for the worst case; measure some", "cutoff=3")
     refused(noise_figure, at_norms(), "noise_radius is 10 in all rows", "noise_norm=10")
 
 

@@ -6,9 +6,10 @@ import fig12_augmentation
 import fig14_depth
 import spectrum
 import transformations
+import worst_case
 from support.measured_rows import all_augmented, interval, row
 
-from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure, spectrum_figure
+from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure, spectrum_figure, worst_figure
 from diffstab.figures.paper.groups import augmentation_figure, transformations_figure
 
 FACTORS = {"trained": (1.0, 2.0, 8.0), "init": (1.0, 1.5, 0.5)}  # of R, by seed
@@ -56,6 +57,15 @@ def in_shells():
     ]
 
 
+def searched():
+    return [
+        one
+        for factor, worst in ((1.0, None), (9.0, "deformation"), (0.1, "both"))
+        for delta in (0.5, 2.0)
+        for one in each("lenet", factor * delta, delta=delta, temperature=delta**2, worst=worst)
+    ]
+
+
 def at_norms():
     given = [
         one
@@ -82,6 +92,7 @@ FIGURES = {
     "depth": (depth_figure, deep, fig14_depth),
     "delta": (delta_figure, at_deltas, fig03_delta),
     "spectrum": (spectrum_figure, in_shells, spectrum),
+    "worst": (worst_figure, searched, worst_case),
     "noise": (noise_figure, at_norms, fig11_noise),
     "transformations": (transformations_figure, transformed, transformations),
     "augmentation": (augmentation_figure, all_augmented, fig12_augmentation),

@@ -1,11 +1,11 @@
 """Curves: G_f and D_f against the norm of changes (Fig. 11), R_f against delta (3), frequency and depth (14)."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from matplotlib.axes import Axes
 
-from ...options import DIFFEO, GIVEN, SHELL
+from ...options import BOTH, DIFFEO, GIVEN, SHELL, WORST_DEFORMATION
 from ...store import Row
 from ..drawing.axes import HEIGHT, KEYS, UNIT, draw_unit, figure_of, network_panels, set_log
 from ..drawing.codes import AXES, Look, appearance, cutoff_look, cutoff_name, network_looks
@@ -18,8 +18,14 @@ from ..points.spread import Spread, exactly
 
 OVER_NOISE = Sweep("noise_radius", places=("noise_radius_rule", "noise_norm", "delta"), follows=("temperature",))
 OVER_DELTA = Sweep("delta", places=("delta",), by=("transform", "cutoff", "interpolation"), follows=("temperature",))
+OVER_WORST = Sweep("delta", places=("delta",), by=("worst",), follows=("temperature", "ascent_steps", "ascent_starts"))
 OVER_SHELLS = Sweep("cutoff", places=("cutoff",), follows=("temperature",))
 OVER_LAYERS = Sweep("depth", places=("layer", "depth"))
+SEARCHES = {  # by the column `worst`
+    None: "random deformation and noise",
+    WORST_DEFORMATION: "worst deformation, random noise",
+    BOTH: "worst deformation and noise",
+}
 PANELS = {
     "G": "norm of the noise $\\|\\eta\\|$",
     "D": "average norm of the deformation $\\|\\tau x - x\\|$",
@@ -74,12 +80,37 @@ def delta_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     >>> [(line["cutoff"], line["delta"], line["R"]) for line in drawn.table]
     [(3.0, 1.0, 0.5), (3.0, 2.0, 0.5)]
     """
-    points, setting, notes = _curves(rows, filters, OVER_DELTA, "delta: [0.3, 1, 3]")
-    looks = _looks(points)
+    found = _curves(rows, filters, OVER_DELTA, "delta: [0.3, 1, 3]")
+    return _against_delta(found, _looks(found.points), _kind)
+
+
+def worst_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
+    """R_f against delta for random and worst deformations, over random and worst noise; a panel for each network.
+
+    Raises:
+        ValueError: If no row is of a search for the worst, or all rows have one delta; otherwise as for `noise_figure`.
+
+    >>> numbers = {name: {"value": 0.5, "low": 0.4, "high": 0.6} for name in "DGR"}
+    >>> head = {"status": "done", "kind": "measure", "model": "lenet", "weights": "pretrained", "weights_sha256": "a"}
+    >>> drawn = worst_figure([{**head, **numbers, "worst": "both", "delta": delta} for delta in (1.0, 2.0)])
+    >>> [(line["worst"], line["delta"], line["R"]) for line in drawn.table]
+    [('both', 1.0, 0.5), ('both', 2.0, 0.5)]
+    """
+    found = _curves(rows, filters, OVER_WORST, "delta: [0.3, 1, 3]")
+    if not any(point.at["worst"] for point in found.points):
+        raise ValueError("no row is of a search for the worst case; measure some with worst: deformation, or both")
+    kinds = [worst for worst in SEARCHES if any(point.at["worst"] == worst for point in found.points)]
+    looks = {SEARCHES[worst]: appearance(place) for place, worst in enumerate(kinds)}
+    return _against_delta(found, looks, lambda point: SEARCHES[point.at["worst"]])
+
+
+def _against_delta(found: Gathered, looks: dict[str, Look], kind: Callable[[Point], str]) -> Drawn:
+    """R_f against delta, a panel for each network and a look for each kind of point."""
+    points, setting, notes = found
     with network_panels(points, "displacement $\\delta$ (pixels)", "R", x="delta") as (figure, panels):
         for panel, own in panels:
             for curve in split(own, "curve").values():
-                draw_points(panel, curve, "delta", "R", looks[_kind(curve[0])])
+                draw_points(panel, curve, "delta", "R", looks[kind(curve[0])])
         draw_legend(figure, [*look_keys(looks), *fresh_keys(points)])
     return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
 
