@@ -24,6 +24,7 @@ from .small_images import (
     vgg,
     vit_tiny,
 )
+from .unet import unet
 
 FC_WIDTH = 64  # neurons per hidden layer in all fully connected networks of the paper
 
@@ -115,6 +116,7 @@ _NETS: dict[str, tuple[Builder, Traits]] = {
     "densenet121": (densenet121, Traits(121, True, True)),
     "convnext_atto": (convnext_atto, Traits(14, False, True)),
     "vit_tiny": (vit_tiny, Traits(14, False, True)),
+    "unet": (unet, Traits(11, True, True)),
     "scattering": (scattering, Traits(3, True, False)),
 }
 PAPER_NETS: dict[str, Builder] = {name: builder for name, (builder, _) in _NETS.items()}

@@ -76,7 +76,7 @@ def seeds_of(line: Line, name: str, seeds: int) -> list[dict[str, float]]:
 def numbers_of(line: Line, images: int = IMAGES) -> Iterator[Row]:
     """R, D, G and the test error of each seed of a point, with weights that tell seeds apart."""
     seeds = int(line["seeds"])
-    found = {name: seeds_of(line, name, seeds) for name in "RDG" if line.get(name) is not None}
+    found = {name: seeds_of(line, name, seeds) for name in "RDGE" if line.get(name) is not None}
     error = next((name for name in ("error", "test_error") if line.get(name) is not None), None)
     errors = seeds_of(line, error, seeds) if error else []
     for seed in range(seeds):

@@ -110,7 +110,8 @@ def test_the_stem_keeps_small_images():
 
 
 def test_images_that_a_net_can_not_take_are_told():
-    for name, side, message in (("lenet", 12, "at least 16"), ("alexnet", 12, "at least 16"), ("vit_tiny", 30, "of 4")):
+    small = (("lenet", 12, "at least 16"), ("alexnet", 12, "at least 16"), ("unet", 6, "at least 8"))
+    for name, side, message in (*small, ("vit_tiny", 30, "of 4")):
         with pytest.raises(ValueError, match=rf"images have {side} x {side} pixels; {name} .*{message}"):
             PAPER_NETS[name](1, side, 10)
 

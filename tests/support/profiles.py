@@ -1,5 +1,6 @@
 """Rows over depth, displacement, noise and transformations, and the figures that are drawn from them."""
 
+import equivariance_depth
 import fig03_delta
 import fig11_noise
 import fig12_augmentation
@@ -10,6 +11,7 @@ import worst_case
 from support.measured_rows import all_augmented, interval, row
 
 from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure, spectrum_figure, worst_figure
+from diffstab.figures.paper.equivariance import equivariance_figure
 from diffstab.figures.paper.groups import augmentation_figure, transformations_figure
 
 FACTORS = {"trained": (1.0, 2.0, 8.0), "init": (1.0, 1.5, 0.5)}  # of R, by seed
@@ -34,6 +36,15 @@ def each(model, R=1.0, **more):
 
 def with_layers(rows):
     return [{**one, "layers": layers(one["R"]["value"])} for one in rows]
+
+
+def following():
+    """Maps move along in the first layers; the last has no extent."""
+    rows = with_layers([*each("lenet", 2.0), *each("resnet18", 0.1)])
+    for one in rows:
+        for k, layer in enumerate(one["layers"][:-1]):
+            layer["E"] = interval(layer["D"]["value"] * (0.1 + 0.3 * k))
+    return rows
 
 
 def deep():
@@ -90,6 +101,7 @@ def transformed():
 
 FIGURES = {
     "depth": (depth_figure, deep, fig14_depth),
+    "equivariance": (equivariance_figure, following, equivariance_depth),
     "delta": (delta_figure, at_deltas, fig03_delta),
     "spectrum": (spectrum_figure, in_shells, spectrum),
     "worst": (worst_figure, searched, worst_case),

@@ -94,6 +94,7 @@ table2-correlations | Correlations of test error with stability | correlations:c
 lazy-alpha | Stability and error from the feature to the lazy regime | against_one:alpha_figure | regimes
 width | Stability and error against width | against_one:width_figure | width
 learning | Stability while networks learn | against_one:learning_figure | learning
+equivariance-depth | Change and equivariance error against depth | equivariance | equivariance-depth
 spectrum | Relative stability under deformations of one frequency | curves:spectrum_figure | spectrum
 worst-case | Relative stability under the worst deformations and noise | curves:worst_figure | worst-case
 transformations | Relative stability under transformations | groups:transformations_figure | transformations

@@ -200,7 +200,7 @@ def depth_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     >>> [(line["layer"], line["depth"], line["R"]) for line in drawn.table]
     [('conv', 0.0, 0.5), ('fc', 1.0, 0.5)]
     """
-    points, setting, notes = gather_series(_with_layers(choose(rows, filters)), OVER_LAYERS, unfold=layer_rows)
+    points, setting, notes = gather_series(with_layers(choose(rows, filters)), OVER_LAYERS, unfold=layer_rows)
     looks = network_looks(split(points, "label"))
     with network_panels(points, "layer, from the first to the last", "R", shared_x=False) as (figure, panels):
         for panel, own in panels:
@@ -209,12 +209,12 @@ def depth_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
             for curve in split(own, "curve").values():
                 x = [names.index(str(point.at["layer"])) for point in curve]
                 draw_points(panel, curve, x, "R", looks[own[0].label])
-            _name_layers(panel, names)
+            name_layers(panel, names)
         draw_legend(figure, fresh_keys(points))
     return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
 
 
-def _name_layers(panel: Axes, names: Sequence[str]) -> None:
+def name_layers(panel: Axes, names: Sequence[str]) -> None:
     """Writes the names below the axis, of many layers only some, the last one among them."""
     step = math.ceil(len(names) / MOST_NAMES)
     shown = range((len(names) - 1) % step, len(names), step)
@@ -234,7 +234,7 @@ def layer_rows(row: Row) -> Iterator[Row]:
         yield {**row, **layer, "layer": name}
 
 
-def _with_layers(chosen: Chosen) -> Chosen:
+def with_layers(chosen: Chosen) -> Chosen:
     """The measurements that have layers, with a note on the others."""
     trained, fresh = ([row for row in rows if row.get("layers")] for rows in (chosen.trained, chosen.fresh))
     if not trained and not fresh and (chosen.trained or chosen.fresh):

@@ -89,13 +89,19 @@ class Sweep:
         return (*self.by, *self.places, *self.follows)
 
 
-def gather_series(chosen: Chosen, sweep: Sweep, unfold: Callable[[Row], Iterable[Row]] = lambda row: [row]) -> Gathered:
+def gather_series(
+    chosen: Chosen,
+    sweep: Sweep,
+    unfold: Callable[[Row], Iterable[Row]] = lambda row: [row],
+    quantities: Sequence[str] = ("D", "G", "R"),
+) -> Gathered:
     """The points that rows make up, curve by curve: by name, the trained one of a network first, by rising x.
 
     Args:
         chosen: Rows from `choice.choose`.
         sweep: Columns in which the rows may differ.
         unfold: Makes several rows of one, such as one for each layer.
+        quantities: Quantities of the points.
 
     Raises:
         ValueError: If there are no rows; if they differ in another setting, or those of a network in how it was
@@ -127,7 +133,7 @@ def gather_series(chosen: Chosen, sweep: Sweep, unfold: Callable[[Row], Iterable
                 replace(
                     one, at={"model": place[0], "weights": weights, **by, **one.at}, label=labels[place[0]], curve=name
                 )
-                for one in points_of(parts, sweep.places, notes, ("D", "G", "R"), x=sweep.x)
+                for one in points_of(parts, sweep.places, notes, quantities, x=sweep.x)
             ]
             points += curve
             notes += _uneven(curve)

@@ -68,7 +68,7 @@ def spread_of(rows: Sequence[Row], quantity: str, notes: list[str]) -> Spread:
 
     Args:
         rows: Rows of one network.
-        quantity: `D`, `G`, `R` or `error`, the test error.
+        quantity: `D`, `G`, `R`, `E` or `error`, the test error.
         notes: List that gets a line where half an image stands for a test error of 0.
 
     Raises:
