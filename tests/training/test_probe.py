@@ -117,7 +117,7 @@ def test_a_failure_is_told_once_and_the_training_goes_on():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"layers": "all"}, TypeError, "layers can't be set; allowed: amp, average"),
+        ({"layers": "all"}, TypeError, "layers can't be set; allowed: against, amp, ascent_starts"),
         ({"temperatur": 1}, TypeError, "temperatur can't be set"),
         ({"delta": -1.0}, ValueError, "delta"),
         ({"delta": 0.0}, ValueError, "nothing moves"),
