@@ -34,7 +34,8 @@ def equivariance_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
     [('conv', 0.5), ('fc', 0.5)]
     """
     chosen = with_layers(choose(rows, filters))
-    if not any("E" in layer for row in (*chosen.trained, *chosen.fresh) for layer in row["layers"]):
+    measured = [*chosen.trained, *chosen.fresh]
+    if measured and not any("E" in layer for row in measured for layer in row["layers"]):
         raise ValueError(f"no layer has E_f among {chosen.told}; measure with layers: auto, and not against: still")
     quantities = tuple(SHOWN)
     points, setting, notes = gather_series(chosen, OVER_LAYERS, unfold=_layer_rows, quantities=quantities)
