@@ -96,7 +96,7 @@ def test_a_table_is_a_csv_file_of_the_same_numbers(drawn):
     for one in drawn.values():
         lines = list(csv.DictReader(table_csv(one.table).decode().splitlines()))
         assert [list(line) for line in lines] == [list(line) for line in one.table]
-        assert [float(line["R"]) for line in lines] == [line["R"] for line in one.table]
+        assert [float(line["D"]) for line in lines] == [line["D"] for line in one.table]
 
 
 def test_lines_and_bars_stand_at_the_tables_values(drawn):
