@@ -116,32 +116,29 @@ class RawValues:
         chosen: dict[str, Any] = {"resamples": resamples, "seed": seed, "copies": self.copies}
         return stability(a, b, self._pairs(layer), statistic, radius=self._radius(radius_average, layer), **chosen)
 
-    def numbers(self, statistic: Statistic, **chosen: Any) -> dict[str, Any]:
-        """Returns `estimates` and `equivariance` together; `chosen` are their further arguments."""
-        return {**self.estimates(statistic, **chosen), **self.equivariance(statistic, **chosen)}
-
-    def equivariance(
+    def numbers(
         self, statistic: Statistic, *, radius_average: str, resamples: int, seed: int, layer: int | None = None
     ) -> dict[str, Any]:
-        """Returns E and E / G with 95 % intervals and the floor of E; empty if they were not measured.
+        """Returns `estimates`, and for a map that was moved along E and E / G with 95 % intervals and the floor of E.
 
         The floor is D times the share of the change that interpolation alone leaves, None if that is 0 / 0. The
         arguments and errors are those of `estimates`.
         """
+        chosen: dict[str, Any] = {"resamples": resamples, "seed": seed}
+        found: dict[str, Any] = {**self.estimates(statistic, radius_average=radius_average, layer=layer, **chosen)}
         followed = None if self.layers is None else self.layers.followed
         if layer is None:
             moved, floor = self.moved_by_output if statistic.per_coordinate else self.moved, self.floor
         else:
             moved, floor = (None, None) if followed is None else (followed[:, layer, :, 0], followed[:, layer, :, 1:])
         if moved is None or floor is None or np.isnan(moved).any():
-            return {}
-        deformation, noise = self.changes(statistic, layer)
-        chosen: dict[str, Any] = {"resamples": resamples, "seed": seed, "copies": self.copies}
-        radius, pairs = self._radius(radius_average, layer), self._pairs(layer)
-        error = stability(moved.reshape(deformation.shape), noise, pairs, statistic, radius=radius, **chosen)
-        whole, left = (float(average(v.reshape(-1, 1), statistic)) for v in (floor[..., 1], floor[..., 0]))
-        D = stability(deformation, noise, pairs, statistic, **chosen)["D"].value
-        return {"E": error["D"], "E_over_G": error["R"], "E_floor": D * left / whole if whole else None}
+            return found
+        noise, radius = self.changes(statistic, layer)[1], self._radius(radius_average, layer)
+        left = moved.reshape(noise.shape)
+        error = stability(left, noise, self._pairs(layer), statistic, radius=radius, copies=self.copies, **chosen)
+        part, whole = (float(average(floor[..., k].reshape(-1, 1), statistic)) for k in (0, 1))
+        floor_of_E = found["D"].value * part / whole if whole else None
+        return {**found, "E": error["D"], "E_over_G": error["R"], "E_floor": floor_of_E}
 
     def _pairs(self, layer: int | None) -> Any:
         if layer is not None:

@@ -6,22 +6,14 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 import torch
+from support.linear import SIDE, ramps
 from torch import nn
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, StreamKeys, certify, deform, load_dataset, load_model
 from diffstab.measuring.ascent import ascend
 from diffstab.statistics import lower_share
 
-SIZE = 24
-ENSEMBLE = MaxEntropyEnsemble(SIZE, 3, delta=1.0)
-
-
-@pytest.fixture
-def ramps():
-    """12 images that rise evenly, on which bilinear interpolation is linear in the displacement; in float64."""
-    slopes = torch.randn(12, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    at = torch.arange(SIZE, dtype=torch.float64)
-    return (slopes[:, 0, None, None] * at + slopes[:, 1, None, None] * at[:, None])[:, None]
+ENSEMBLE = MaxEntropyEnsemble(SIDE, 3, delta=1.0)
 
 
 class Sign(nn.Module):
@@ -30,7 +22,7 @@ class Sign(nn.Module):
     def __init__(self):
         super().__init__()
         generator = torch.Generator().manual_seed(1)
-        self.a = nn.Parameter(torch.randn(SIZE * SIZE, dtype=torch.float64, generator=generator))
+        self.a = nn.Parameter(torch.randn(SIDE * SIDE, dtype=torch.float64, generator=generator))
 
     def forward(self, x):
         score = x[:, 0].flatten(1) @ self.a + x[:, 1, 0, 0]
@@ -49,22 +41,23 @@ def law_of_score(classifier, image):
     """Score of the undeformed image and its slope in standard deviations: the score under the field z is m + w . z."""
     modes = torch.eye(2 * ENSEMBLE.modes, dtype=torch.float64)
     moved = deform(
-        image[None].expand(len(modes), -1, -1, -1), DisplacementField(in_deviations(ENSEMBLE, modes), (SIZE, SIZE))
+        image[None].expand(len(modes), -1, -1, -1), DisplacementField(in_deviations(ENSEMBLE, modes), (SIDE, SIDE))
     )
     score = moved.flatten(1) @ classifier.a
     still = float(image.flatten() @ classifier.a)
     return still, score - still
 
 
-def test_a_linear_classifiers_certificate_is_never_violated(ramps):
+def test_a_linear_classifiers_certificate_is_never_violated():
     """The smoothed class under a shift z_0 is the sign of m + w . z_0; certified sizes are |m| / |w| at most."""
+    rising, _ = ramps(12)
     with torch.no_grad():
         classifier = Sign()
-        laws = [law_of_score(classifier, image) for image in ramps]
+        laws = [law_of_score(classifier, image) for image in rising]
         still = torch.tensor([one for one, _ in laws], dtype=torch.float64)
         spread = torch.stack([slope.norm() for _, slope in laws])
         margin = spread * torch.linspace(-2, 2, 12, dtype=torch.float64)
-        images = torch.cat([ramps, (margin - still).view(-1, 1, 1, 1).expand_as(ramps)], dim=1)
+        images = torch.cat([rising, (margin - still).view(-1, 1, 1, 1).expand_as(rising)], dim=1)
         found = certify(classifier, images, ENSEMBLE, draws=600, choosing=20, error=1e-5)
     true = (margin / spread).abs().numpy()
     assert (found.radius <= true).all()

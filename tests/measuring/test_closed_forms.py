@@ -5,33 +5,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from support.linear import SIDE, Linear, ramps
 from torch import nn
 
 from diffstab import MaxEntropyEnsemble, measure
 from diffstab.perturbations.named import transformation_named
 
-SIZE, IMAGES = 24, 40
+SIZE, IMAGES = SIDE, 40
 PRECISIONS = [(torch.float32, 2e-5), (torch.float64, 5e-7)]  # what rounding leaves; the noise is drawn in float32
-
-
-def ramps(dtype=torch.float64):
-    """Images that rise evenly, `[N, 1, H, W]`: bilinear interpolation is exact on them. And their slopes, `[N, 2]`."""
-    slopes = torch.randn(IMAGES, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    at = torch.arange(SIZE, dtype=torch.float64)
-    images = slopes[:, 0, None, None] * at + slopes[:, 1, None, None] * at[:, None]
-    return images[:, None].to(dtype), slopes
-
-
-class Linear(nn.Module):
-    """f(x) = A x, with random A of 6 outputs."""
-
-    def __init__(self):
-        super().__init__()
-        generator = torch.Generator().manual_seed(1)
-        self.A = nn.Parameter(torch.randn(6, SIZE * SIZE, dtype=torch.float64, generator=generator))
-
-    def forward(self, x):
-        return x.flatten(1) @ self.A.T
 
 
 def covariance(ensemble):
@@ -65,7 +46,7 @@ def test_a_linear_network_has_the_r_of_its_fields_covariance(dtype, rounding):
 
     Five standard errors of the sample's means, from its own variance over images.
     """
-    images, slopes = ramps(dtype)
+    images, slopes = ramps(IMAGES, dtype)
     ensemble = MaxEntropyEnsemble(SIZE, 4, delta=0.3)
     network = Linear().to(dtype)
     result = measure(network, images, ensemble, average="mean", draws=100, resamples=100)
@@ -93,7 +74,7 @@ def test_under_autocast_it_does_but_for_the_rounding_of_bfloat16():
 
     So are pixels and outputs, twice for a difference: changes of a hundredth of the image come out some 5 % too large.
     """
-    images, slopes = ramps(torch.float32)
+    images, slopes = ramps(IMAGES, torch.float32)
     network, ensemble = Linear().float(), MaxEntropyEnsemble(SIZE, 4, delta=0.3)
     result = measure(
         network, images, ensemble, average="mean", draws=50, resamples=100, amp=True, note=lambda text: None

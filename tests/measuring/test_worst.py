@@ -2,32 +2,14 @@
 
 import pytest
 import torch
+from support.linear import SIDE, Linear, ramps
 from torch import nn
 
 from diffstab import DisplacementField, MaxEntropyEnsemble, Store, StreamKeys, deform, measure
 from diffstab.measuring.ascent import ascend
 from diffstab.perturbations.named import transformation_named
 
-SIZE = 24
-ENSEMBLE = MaxEntropyEnsemble(SIZE, 5, delta=0.5)
-
-
-@pytest.fixture
-def ramps():
-    """6 images that rise evenly, on which bilinear interpolation is linear in the displacement; in float64."""
-    slopes = torch.randn(6, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    at = torch.arange(SIZE, dtype=torch.float64)
-    return (slopes[:, 0, None, None] * at + slopes[:, 1, None, None] * at[:, None])[:, None]
-
-
-class Linear(nn.Module):
-    def __init__(self):
-        super().__init__()
-        generator = torch.Generator().manual_seed(1)
-        self.A = nn.Parameter(torch.randn(6, SIZE * SIZE, dtype=torch.float64, generator=generator))
-
-    def forward(self, x):
-        return x.flatten(1) @ self.A.T
+ENSEMBLE = MaxEntropyEnsemble(SIDE, 5, delta=0.5)
 
 
 def found(network, images, ensemble=ENSEMBLE, **options):
@@ -48,16 +30,16 @@ def largest_on_the_shell(network, image, ensemble):
     return float(torch.linalg.eigvalsh(matrix.T @ matrix)[-1]) * 2 * ensemble.modes
 
 
-def test_a_linear_networks_worst_are_top_eigenvectors(ramps):
-    network = Linear()
+def test_a_linear_networks_worst_are_top_eigenvectors():
+    network, (images, _) = Linear(), ramps(6)
     with torch.no_grad():
-        expected = [largest_on_the_shell(network, image, ENSEMBLE) for image in ramps]
-        result = found(network, ramps, worst="both", ascent_steps=60)
+        expected = [largest_on_the_shell(network, image, ENSEMBLE) for image in images]
+        result = found(network, images, worst="both", ascent_steps=60)
         assert result.raw.deformation[:, 0] == pytest.approx(expected, rel=1e-3)
         top = float(torch.linalg.matrix_norm(network.A, ord=2)) ** 2
         assert result.raw.noise == pytest.approx(top * result.noise_radius**2, rel=1e-3)
         drawn = ENSEMBLE.sample(StreamKeys(1, torch.arange(1000)), dtype=torch.float64)
-        for image, worst in zip(ramps, result.raw.deformation[:, 0], strict=True):
+        for image, worst in zip(images, result.raw.deformation[:, 0], strict=True):
             moved = deform(image[None].expand(1000, -1, -1, -1), drawn)
             assert (network(moved) - network(image[None])).square().sum(1).max() <= worst
 

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ...options import BOTH, DIFFEO, GIVEN, SHELL, WORST_DEFORMATION
 from ...store import Row
@@ -202,19 +204,33 @@ def depth_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     """
     points, setting, notes = gather_series(with_layers(choose(rows, filters)), OVER_LAYERS, unfold=layer_rows)
     looks = network_looks(split(points, "label"))
-    with network_panels(points, "layer, from the first to the last", "R", shared_x=False) as (figure, panels):
-        for panel, own in panels:
-            depths = {str(point.at["layer"]): float(point.at["depth"]) for point in own}
-            names = sorted(depths, key=lambda name: depths[name])  # at equal depth in the order of the rows
-            for curve in split(own, "curve").values():
-                x = [names.index(str(point.at["layer"])) for point in curve]
-                draw_points(panel, curve, x, "R", looks[own[0].label])
-            name_layers(panel, names)
+    with layer_panels(points, "R") as (figure, curves):
+        for panel, curve, x in curves:
+            draw_points(panel, curve, x, "R", looks[curve[0].label])
         draw_legend(figure, fresh_keys(points))
     return Drawn(figure, table_of(points, QUANTITIES), notes, setting)
 
 
-def name_layers(panel: Axes, names: Sequence[str]) -> None:
+@contextmanager
+def layer_panels(
+    points: Sequence[Point], *quantities: str, ylabel: str = AXES["R"]
+) -> Iterator[tuple[Figure, list[tuple[Axes, list[Point], list[int]]]]]:
+    """A figure with a panel for each network, its layers named below; with the curves and their places along x."""
+    what = "layer, from the first to the last"
+    with network_panels(points, what, *quantities, shared_x=False, ylabel=ylabel) as (figure, panels):
+        curves: list[tuple[Axes, list[Point], list[int]]] = []
+        for panel, own in panels:
+            depths = {str(point.at["layer"]): float(point.at["depth"]) for point in own}
+            names = sorted(depths, key=lambda name: depths[name])  # at equal depth in the order of the rows
+            curves += [
+                (panel, curve, [names.index(str(point.at["layer"])) for point in curve])
+                for curve in split(own, "curve").values()
+            ]
+            _name_layers(panel, names)
+        yield figure, curves
+
+
+def _name_layers(panel: Axes, names: Sequence[str]) -> None:
     """Writes the names below the axis, of many layers only some, the last one among them."""
     step = math.ceil(len(names) / MOST_NAMES)
     shown = range((len(names) - 1) % step, len(names), step)

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from ...store import Row
-from ..drawing.axes import network_panels
 from ..drawing.codes import appearance
 from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, look_keys
 from ..points.choice import choose
 from ..points.networks import gather_series
-from ..points.point import split, table_of
-from .curves import OVER_LAYERS, layer_rows, name_layers, with_layers
+from ..points.point import table_of
+from .curves import OVER_LAYERS, layer_panels, layer_rows, with_layers
 
 SHOWN = {  # by quantity
     "D": "$D_f$: deformed and still",
@@ -40,18 +39,10 @@ def equivariance_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Dra
     quantities = tuple(SHOWN)
     points, setting, notes = gather_series(chosen, OVER_LAYERS, unfold=_layer_rows, quantities=quantities)
     looks = {name: appearance(place) for place, name in enumerate(quantities)}
-    panels = network_panels(
-        points, "layer, from the first to the last", *quantities, shared_x=False, ylabel="change / another image's"
-    )
-    with panels as (figure, axes):
-        for panel, own in axes:
-            depths = {str(point.at["layer"]): float(point.at["depth"]) for point in own}
-            names = sorted(depths, key=lambda name: depths[name])  # at equal depth in the order of the rows
-            for curve in split(own, "curve").values():
-                x = [names.index(str(point.at["layer"])) for point in curve]
-                for name in quantities:
-                    draw_points(panel, curve, x, name, looks[name], name=f"{curve[0].curve} {name}")
-            name_layers(panel, names)
+    with layer_panels(points, *quantities, ylabel="change / another image's") as (figure, curves):
+        for panel, curve, x in curves:
+            for name in quantities:
+                draw_points(panel, curve, x, name, looks[name], name=f"{curve[0].curve} {name}")
         draw_legend(figure, [*look_keys({SHOWN[name]: look for name, look in looks.items()}), *fresh_keys(points)])
     return Drawn(figure, table_of(points, quantities), notes, setting)
 
