@@ -53,7 +53,7 @@ def assemble(
     raw = _raw(first, second, order, exponents.get(OUTPUT))
     chosen = {"resamples": settings.resamples, "seed": settings.seed}
     numbers = raw.numbers(setup.statistic, radius_average=settings.average, **chosen)
-    layers, values = layer_profile(second.layers, raw, exponents, numbers, setup, note)
+    layers, values = layer_profile(model, second.layers, raw, exponents, numbers, setup, note)
     return StabilityResult(
         **_named(model, images),
         settings=_used(setup, model),

@@ -18,6 +18,7 @@ from .network_state import Held, Network, measuring_mode
 from .raised_noise import RaisedNoise, spread_over
 from .second_pass import Progress, SecondPass, join_second_passes, note_amp, run_second_pass
 from .setup import Setup
+from .shuffled import shuffled_channels
 
 
 class Passes(NamedTuple):
@@ -76,7 +77,8 @@ def two_passes(
         larger = RaisedNoise(in_one if whole else wanted)
         return run_second_pass(model, made, setup, own, radius, memory, progress, larger)
 
-    with measuring_mode(model, setup.batch_norm) as held:
+    shuffle = setup.settings.seed if setup.settings.shuffle_channels else None
+    with measuring_mode(model, setup.batch_norm) as held, shuffled_channels(model, shuffle):
         while True:  # with whole batches if the batch is part of f, and with smaller ones if memory runs out
             try:
                 second = join_second_passes(processes.gathered(second_pass))

@@ -125,6 +125,10 @@ class MeasureSettings(CommandOptions):
         "Output that f(tau x) is compared with: f(x) as it is (still: D_f alone), or f(x) moved along by tau as well "
         "(moved: E_f too, the equivariance error).  [default: moved for outputs and layers that are maps]",
         allowed=AGAINST, section="Network", roles=Role.COLUMN | Role.KEY_IF_SET)
+    shuffle_channels: bool = setting(False,
+        "Permute the input channels of each convolution at random, by the seed, while measuring: what is left is "
+        "stability by pooling in space alone.",
+        true_or_false, section="Network", roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET)
     amp: bool = setting(False, "Run the network in mixed precision (autocast), and print the error it adds.",
         true_or_false)
     # fmt: on

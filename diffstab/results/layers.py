@@ -20,6 +20,8 @@ class LayerStability:
         D, G, R: The quantities of a `StabilityResult` for this layer's output, with 95 % intervals.
         E, E_over_G: Equivariance error of a map and its ratio to G, as of a `StabilityResult`; None if not measured.
         E_floor: Part of E that interpolation on the map's grid alone leaves; None if not measured.
+        low_frequency: Share of the squared norm of the 3x3 filters since the layer before in the homogeneous one, 1/9
+            for random ones (see docs/layers.md); None without such filters.
         shape: Shape of the layer's output for one image.
         part: Name of the tensor if the layer returns several; None if it returns one.
         is_output: True for the network's output; then D, G and R are those of the result.
@@ -35,13 +37,14 @@ class LayerStability:
     E: Interval | None = None
     E_over_G: Interval | None = None
     E_floor: float | None = None
+    low_frequency: float | None = None
     is_output: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form; what is unset, such as `part` and E, is left out."""
         row: dict[str, Any] = {"name": self.name, "depth": self.depth}
         row |= {name: own._asdict() for name in INTERVALS if (own := getattr(self, name)) is not None}
-        row |= {} if self.E_floor is None else {"E_floor": self.E_floor}
+        row |= {name: own for name in ("E_floor", "low_frequency") if (own := getattr(self, name)) is not None}
         row |= {"shape": list(self.shape)} | ({"part": self.part} if self.part else {})
         return row | ({"is_output": True} if self.is_output else {})
 

@@ -126,14 +126,18 @@ def augmentation(name: str) -> dict[str, Any]:
 
 def layered(lines: Sequence[Line], setting: Line) -> list[Row]:
     """Measurements with their layers."""
-    networks: dict[tuple[str, str], list[list[Row]]] = defaultdict(list)
+    networks: dict[tuple[Any, ...], list[list[Row]]] = defaultdict(list)
     for line in lines:
-        layers = [{"name": str(line["layer"]), "depth": line["depth"], **own} for own in numbers_of(line)]
-        networks[line["model"], WEIGHTS[line["weights"]]].append(layers)
+        head, numbers = {"name": str(line["layer"]), "depth": line["depth"]}, list(numbers_of(line))
+        told = seeds_of(line, "low_frequency", len(numbers)) if line.get("low_frequency") else []
+        shares = [{"low_frequency": one["value"]} for one in told] or [{}] * len(numbers)
+        layers = [{**head, **own, **share} for own, share in zip(numbers, shares, strict=True)]
+        networks[line["model"], WEIGHTS[line["weights"]], line.get("shuffle_channels", False)].append(layers)
     head = {**nested(dict(setting)), "status": "done", "kind": "measure"}
     return [
-        {**head, "model": model, "weights": weights, "weights_sha256": str(seed), "layers": layers}
-        for (model, weights), points in networks.items()
+        {**head, "model": model, "weights": weights, "shuffle_channels": shuffled, "weights_sha256": str(seed)}
+        | {"layers": layers}
+        for (model, weights, shuffled), points in networks.items()
         for seed, layers in enumerate(zip(*points, strict=True))
     ]
 

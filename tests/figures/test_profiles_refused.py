@@ -4,6 +4,7 @@ import pytest
 from support.measured_rows import all_augmented, augmented, row
 from support.profiles import AFFINE, FIGURES, at_deltas, at_norms, deep, in_shells, layers, with_layers
 
+from diffstab.figures.paper.channels import channels_figure
 from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure, spectrum_figure, worst_figure
 from diffstab.figures.paper.equivariance import equivariance_figure
 from diffstab.figures.paper.groups import augmentation_figure
@@ -90,6 +91,7 @@ def test_a_curve_needs_two_points():
 
 def test_what_has_no_size_or_logarithm_is_refused():
     refused(delta_figure, [row(delta=None, transform="contrast")], "delta of 'lenet' under contrast is None; .*!=none")
+    refused(channels_figure, deep(), "no row has shuffled channels among .*; measure with shuffle_channels: true")
     refused(equivariance_figure, deep(), "no layer has E_f among .*; measure with layers: auto, and not against: still")
     rows = with_layers([row()])
     rows[0]["layers"][2]["R"]["value"] = 0.0

@@ -59,7 +59,7 @@ def test_older_rows_have_the_key_that_they_had(row):
         name: value for name, value in row.items() if name not in ("transform", "noise_norm", "of", "mixes_images")
     }
     assert content_key(older) == content_key(row) == row["key"]
-    assert BEFORE == {"transform": "diffeo", "of": "logits"}
+    assert BEFORE == {"transform": "diffeo", "of": "logits", "shuffle_channels": False}
     assert setting_values(older) == setting_values(row)
     assert setting_values({"cutoff": 2.0}, ["of", "cutoff", "split"]) == ("logits", 2.0, None)
 
@@ -68,11 +68,12 @@ def test_columns_stand_where_they_first_stood():
     assert row_order(["images", "test_error"]) == (
         *("images", "draws", "test_error", "transform", "cutoff", "cutoff_rule", "temperature", "delta", "delta_rule"),
         *("interpolation", "average", "worst", "ascent_steps", "ascent_starts", "of", "against"),
+        "shuffle_channels",
     )
-    assert ROW[-6:] == ("few_classes", "worst", "ascent_steps", "ascent_starts", "of", "against")
+    assert ROW[-7:] == ("few_classes", "worst", "ascent_steps", "ascent_starts", "of", "against", "shuffle_channels")
     told = "dataset split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation average"
     told += " noise_radius_rule noise_norm radius_average median_rule pairs convention changed_sha256"
-    told += " worst ascent_steps ascent_starts of"
+    told += " worst ascent_steps ascent_starts of shuffle_channels"
     assert tuple(told.split()) == SETTING
     assert OF_DEFORMATIONS == ("cutoff", "cutoff_rule", "temperature", "delta_rule")
 

@@ -1,5 +1,6 @@
 """Rows over depth, displacement, noise and transformations, and the figures that are drawn from them."""
 
+import channel_shuffle
 import equivariance_depth
 import fig03_delta
 import fig11_noise
@@ -10,6 +11,7 @@ import transformations
 import worst_case
 from support.measured_rows import all_augmented, interval, row
 
+from diffstab.figures.paper.channels import channels_figure
 from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure, spectrum_figure, worst_figure
 from diffstab.figures.paper.equivariance import equivariance_figure
 from diffstab.figures.paper.groups import augmentation_figure, transformations_figure
@@ -44,6 +46,16 @@ def following():
     for one in rows:
         for k, layer in enumerate(one["layers"][:-1]):
             layer["E"] = interval(layer["D"]["value"] * (0.1 + 0.3 * k))
+    return rows
+
+
+def shuffled():
+    """Channels as they are and shuffled; all layers but the last have 3x3 filters."""
+    rows = with_layers([one for model in ("lenet", "resnet18") for one in each(model, shuffle_channels=False)])
+    rows += with_layers([one for one in each("lenet", 3.0, shuffle_channels=True) if one["weights"] != "init"])
+    for one in rows:
+        share = {"low_frequency": 0.4 if one["weights"] != "init" else 1 / 9}
+        one["layers"] = [{**layer, **share} for layer in one["layers"][:-1]] + one["layers"][-1:]
     return rows
 
 
@@ -101,6 +113,7 @@ def transformed():
 
 FIGURES = {
     "depth": (depth_figure, deep, fig14_depth),
+    "channels": (channels_figure, shuffled, channel_shuffle),
     "equivariance": (equivariance_figure, following, equivariance_depth),
     "delta": (delta_figure, at_deltas, fig03_delta),
     "spectrum": (spectrum_figure, in_shells, spectrum),

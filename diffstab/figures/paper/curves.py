@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ...options import BOTH, DIFFEO, GIVEN, SHELL, WORST_DEFORMATION
 from ...store import Row
-from ..drawing.axes import HEIGHT, KEYS, UNIT, draw_unit, figure_of, network_panels, set_log
+from ..drawing.axes import HEIGHT, KEYS, MOST_COLUMNS, UNIT, draw_unit, figure_of, network_panels, set_log
 from ..drawing.codes import AXES, Look, appearance, cutoff_look, cutoff_name, network_looks
 from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, look_keys
 from ..drawing.style import FAINT, INK, SMALL, WIDTH
@@ -218,23 +218,25 @@ def layer_panels(
     """A figure with a panel for each network, its layers named below; with the curves and their places along x."""
     what = "layer, from the first to the last"
     with network_panels(points, what, *quantities, shared_x=False, ylabel=ylabel) as (figure, panels):
-        curves: list[tuple[Axes, list[Point], list[int]]] = []
-        for panel, own in panels:
-            depths = {str(point.at["layer"]): float(point.at["depth"]) for point in own}
-            names = sorted(depths, key=lambda name: depths[name])  # at equal depth in the order of the rows
-            curves += [
-                (panel, curve, [names.index(str(point.at["layer"])) for point in curve])
-                for curve in split(own, "curve").values()
-            ]
-            _name_layers(panel, names)
-        yield figure, curves
+        yield figure, [(panel, *one) for panel, own in panels for one in layer_curves(panel, own)]
 
 
-def _name_layers(panel: Axes, names: Sequence[str]) -> None:
+def layer_curves(
+    panel: Axes, points: Sequence[Point], columns: int = MOST_COLUMNS
+) -> list[tuple[list[Point], list[int]]]:
+    """The curves of a network with their places along x; names layers below its panel, one of so many side by side."""
+    depths = {str(point.at["layer"]): float(point.at["depth"]) for point in points}
+    names = sorted(depths, key=lambda name: depths[name])  # at equal depth in the order of the rows
+    _name_layers(panel, names, MOST_COLUMNS / max(columns, MOST_COLUMNS))
+    curves = split(points, "curve").values()
+    return [(curve, [names.index(str(point.at["layer"])) for point in curve]) for curve in curves]
+
+
+def _name_layers(panel: Axes, names: Sequence[str], width: float) -> None:
     """Writes the names below the axis, of many layers only some, the last one among them."""
-    step = math.ceil(len(names) / MOST_NAMES)
+    step = math.ceil(len(names) / (MOST_NAMES * width))
     shown = range((len(names) - 1) % step, len(names), step)
-    upright = 0 if sum(len(names[k]) + 2 for k in shown) < MOST_LETTERS else 90
+    upright = 0 if sum(len(names[k]) + 2 for k in shown) < MOST_LETTERS * width else 90
     panel.set_xticks(shown, labels=[names[k] for k in shown], rotation=upright, fontsize=SMALL)
     panel.set_xlim(-0.5, len(names) - 0.5)
 

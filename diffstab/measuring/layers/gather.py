@@ -25,7 +25,7 @@ class LayerChanges:
         layers: The L layers seen in every batch, in the order of execution; None before the first batch.
         skipped: Reasons why other layers can't be measured, by name.
         outputs: Names of layers whose output is the network's own.
-        matrices: Number of layers with weights that ran in a forward pass.
+        ran: Layers with weights, by their place among the network's modules, as they ran in a forward pass.
         squares: Squared changes `[B, L, G - 1]` of each batch in G - 1 changes: by deformation and by noise in turn.
         followed: Squared differences of maps moved along, and their floors, `[B, L, draws, 3]` of each batch; NaN for
             layers where they are not measured.
@@ -38,7 +38,7 @@ class LayerChanges:
     layers: tuple[Layer, ...] | None = None
     skipped: dict[str, str] = field(default_factory=dict)
     outputs: frozenset[str] = frozenset()
-    matrices: int = 0
+    ran: Sequence[int] = ()
     squares: list[Array] = field(default_factory=list)
     followed: list[Array] = field(default_factory=list)
     keys: list[NDArray[np.int64]] = field(default_factory=list)
@@ -141,7 +141,7 @@ def changes_of(seen: Observed, output: Tensor, keys: Tensor) -> LayerChanges:
         layers=tuple(kept),
         skipped=seen.skipped | {one.name: "its values are not finite" for one in seen.layers if one not in kept},
         outputs=seen.gave(output),
-        matrices=seen.matrices,
+        ran=seen.ran,
         squares=[squares[:, finite]],
         followed=[moved[:, finite]],
         keys=[keys.numpy()],

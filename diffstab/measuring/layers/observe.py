@@ -46,13 +46,13 @@ class Observed:
         followed: Squared difference from the map moved along with the image, and the two values of its floor (see
             `equivariance`), `[B, draws, 3]`, by layer.
         skipped: Reasons why layers could not be measured, by name.
-        matrices: Number of layers with weights in two or more dimensions that ran.
+        ran: Layers with weights in two or more dimensions, by their place among the network's modules, as they ran.
     """
 
     layers: dict[Layer, Moments] = field(default_factory=dict)
     followed: dict[Layer, Tensor] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-    matrices: int = 0
+    ran: list[int] = field(default_factory=list)
     _runs: dict[str, int] = field(default_factory=dict)
     _tensors: dict[str, tuple[weakref.ref[Tensor], int]] = field(default_factory=dict)
 
@@ -96,9 +96,9 @@ def observing(
     within_norms = {id(part) for norm in batch_norms(network) for part in norm.modules() if part is not norm}
     handles: list[RemovableHandle] = []
     try:
-        for module in network.modules():
-            if module is not network and any(p is not None and p.ndim > 1 for p in module._parameters.values()):
-                handles += [module.register_forward_hook(_counter(seen))]
+        for place, module in enumerate(network.modules()):
+            if place and any(p is not None and p.ndim > 1 for p in module._parameters.values()):
+                handles += [module.register_forward_hook(_counter(seen, place))]
         for name, module in layers.items():
             reducer = _Reducer(seen, name, images, groups, following, in_parts=id(module) in within_norms)
             handles += [module.register_forward_hook(reducer)]
@@ -108,9 +108,9 @@ def observing(
             handle.remove()
 
 
-def _counter(seen: Observed) -> Callable[..., None]:
+def _counter(seen: Observed, place: int) -> Callable[..., None]:
     def count(module: nn.Module, inputs: Any, output: Any) -> None:
-        seen.matrices += 1
+        seen.ran.append(place)
 
     return count
 
@@ -148,7 +148,7 @@ class _Reducer:
             self.seen.skipped[run] = f"it gives {part} for {rows} images, not floats for each"
             return
         self.seen.remember(run, values)
-        layer = Layer(run, self.seen.matrices, tuple(values.shape[1:]), part)
+        layer = Layer(run, len(self.seen.ran), tuple(values.shape[1:]), part)
         self.seen.layers[layer] = moments(values, self.groups)
         followed = None if self.following is None else self.following.of_layer(values, self.groups)
         if followed is not None:

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from torch import nn
+
 from ...checks import some
 from ...options import ALL, AUTO
 from ...results import LayerStability, LayerValues, RawValues
 from ..memory import Note
 from ..setup import Setup
+from ..shuffled import low_frequency
 from .gather import LayerChanges
 from .names import OUTPUT
 
@@ -16,6 +19,7 @@ MOST_TOLD = 5  # layers that one note names
 
 
 def layer_profile(
+    network: Any,
     changes: LayerChanges | None,
     raw: RawValues,
     exponents: Mapping[str, float | None],
@@ -29,6 +33,7 @@ def layer_profile(
     with the network's output.
 
     Args:
+        network: The network that was observed.
         changes: Values of the observed layers.
         raw: Raw values of the network's output.
         exponents: Growth d log <b> / d log r of the change by noise, of each layer by name.
@@ -42,6 +47,8 @@ def layer_profile(
     if changes is None or setup.layers is None:
         return None, None
     found = _measured(changes, raw, exponents, estimates, setup)
+    shares = low_frequencies(network, changes)
+    found = [replace(layer, low_frequency=shares[layer.name]) for layer in found]
     _tell_skipped(changes, setup, note)
     if setup.settings.layers in (AUTO, ALL) and not any(layer.is_output for layer in found):
         shape = raw.outputs.shape[1:]
@@ -64,7 +71,7 @@ def _measured(
     if not len(values.first):
         raise ValueError("each image ran alone, so layers have no pairs of images; take a larger batch_size")
     layers = changes.layers
-    depths = relative_depths([layer.matrices for layer in layers], changes.matrices)
+    depths = relative_depths([layer.matrices for layer in layers], len(changes.ran))
     settings = setup.settings
     chosen: dict[str, Any] = {"resamples": settings.resamples, "seed": settings.seed}
     chosen["radius_average"] = settings.average
@@ -78,6 +85,18 @@ def _measured(
             continue
         found.append(LayerStability(layer.name, depth, **numbers, shape=layer.shape, part=layer.part, is_output=own))
     return found
+
+
+def low_frequencies(network: nn.Module, changes: LayerChanges) -> dict[str, float | None]:
+    """Returns `low_frequency` of the convolutions that ran between each layer and those before it, by layer."""
+    modules, layers = list(network.modules()), changes.layers or ()
+    before = {
+        layer.matrices: max((0, *(one.matrices for one in layers if one.matrices < layer.matrices))) for layer in layers
+    }
+    return {
+        layer.name: low_frequency(modules[place] for place in changes.ran[before[layer.matrices] : layer.matrices])
+        for layer in layers
+    }
 
 
 def _tell_skipped(changes: LayerChanges, setup: Setup, note: Note) -> None:
