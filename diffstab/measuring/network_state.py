@@ -44,13 +44,23 @@ class Held:
             if buffer is not None
         ]
         self.training = [(one, one.training) for one in self.modules if hasattr(one, "training")]  # frozen: none
+        self.switching = [one for one, mode in self.training if mode and type(one).train is not nn.Module.train]
 
     def changed(self) -> list[str]:
         """Names of buffers whose values changed, such as `BatchNorm2d.running_mean`."""
         return [name for name, buffer, value in self.values if not torch.equal(buffer, value)]
 
+    def evaluate(self) -> None:
+        """Switches every module to evaluation mode; one with a `train` of its own does more then, so that is called."""
+        for module in self.switching:
+            module.eval()
+        for module, _ in self.training:
+            module.training = False
+
     def put_back(self) -> None:
         """Restores the mode of each module and the values of each buffer."""
+        for module in self.switching:
+            module.train()
         for module, mode in self.training:
             module.training = mode
         with torch.no_grad():
@@ -75,8 +85,7 @@ def measuring_mode(network: Network, batch_norm: str) -> Iterator[Held]:
     """
     held = Held(network)
     try:
-        for module, _ in held.training:
-            module.training = False
+        held.evaluate()
         if batch_norm == "batch":
             for norm in batch_norms(network):
                 norm.training = True

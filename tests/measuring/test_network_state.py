@@ -222,3 +222,34 @@ def test_a_network_made_for_one_size_of_batch_is_measured(network, images):
     assert found.R.value == usual.R.value
     assert found.noise_exponent == pytest.approx(usual.noise_exponent, abs=0.5)  # of the first batch: other images
     assert found.input_seen is None
+
+
+class Prepared(nn.Module):
+    """Prepares its filter when it is switched to evaluation, as steerable convolutions and merged adapters do."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.held = nn.Parameter(torch.rand(1, 1, 3, 3)), nn.Conv2d(1, 1, 3)
+
+    def train(self, mode=True):
+        if mode:
+            self._buffers.pop("filter", None)
+        elif self.training:
+            self.register_buffer("filter", self.weight.detach() + 1)
+        return super().train(mode)
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.weight if self.training else self.filter)
+
+
+def test_a_module_that_switches_itself_is_asked_to():
+    images = torch.rand(20, 1, *SIZE)
+    network = nn.Sequential(Prepared(), Prepared(), nn.Flatten())
+    network[0].held.eval()  # a frozen part of a module that trains
+    network[1].eval()
+    modes = [module.training for module in network.modules()]
+    found = measure(network, images, ENSEMBLE)
+    assert [module.training for module in network.modules()] == modes
+    assert list(dict(network.named_buffers())) == ["1.filter"]
+    assert network.eval() is network
+    assert measure(network, images, ENSEMBLE).R == found.R

@@ -96,6 +96,7 @@ width | Stability and error against width | against_one:width_figure | width
 learning | Stability while networks learn | against_one:learning_figure | learning
 equivariance-depth | Change and equivariance error against depth | equivariance | equivariance-depth
 channel-shuffle | Stability of layers with their channels shuffled | channels | channel-shuffle
+penalty | Stability and error of networks that were trained for stability | penalties:penalty_figure | penalty
 spectrum | Relative stability under deformations of one frequency | curves:spectrum_figure | spectrum
 worst-case | Relative stability under the worst deformations and noise | curves:worst_figure | worst-case
 transformations | Relative stability under transformations | groups:transformations_figure | transformations
