@@ -12,6 +12,7 @@ from support.profiles import (
     FIGURES,
     at_norms,
     layers,
+    penalised,
     with_layers,
 )
 
@@ -19,6 +20,7 @@ from diffstab.figures.drawing.codes import FAMILIES
 from diffstab.figures.drawing.files import table_csv
 from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure
 from diffstab.figures.paper.groups import transformations_figure
+from diffstab.figures.paper.penalties import penalty_figure
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +72,18 @@ def test_several_parts_of_a_layer_are_several_points():
     assert [line["layer"] for line in depth_figure([{**row(), "layers": parts}]).table] == [
         f"block [{k}]" for k in range(4)
     ]
+
+
+def test_ways_of_training_stand_from_none_over_augmentations_to_the_largest_penalty():
+    figure, table, _, _ = penalty_figure(penalised())
+    ways = ["none", "diffeo (T = 0.01, c = 1)", "translation (4 px)", "penalty 0.1", "penalty 10"]
+    assert [line["training for stability"] for line in table] == 2 * ways
+    for dataset, panel in zip(("fashionmnist", "mnist5k"), figure.axes, strict=False):
+        curves = lines_of(panel)
+        own = [line["R"] for line in table if line["dataset"] == dataset]
+        assert curves[f"lenet {dataset} R"].get_ydata().tolist() == pytest.approx(own[:3])
+        assert curves[f"lenet {dataset} R by weight"].get_ydata().tolist() == pytest.approx(own[3:])
+        assert [label.get_text().replace("\n", " ") for label in figure.axes[-1].get_xticklabels()] == ways
 
 
 def test_points_over_delta_are_those_of_each_cutoff(drawn):

@@ -8,6 +8,7 @@ from diffstab.figures.paper.channels import channels_figure
 from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure, spectrum_figure, worst_figure
 from diffstab.figures.paper.equivariance import equivariance_figure
 from diffstab.figures.paper.groups import augmentation_figure
+from diffstab.figures.paper.penalties import penalty_figure
 from diffstab.figures.points.rows import read_rows
 from diffstab.store.export import exported
 
@@ -92,6 +93,7 @@ def test_a_curve_needs_two_points():
 def test_what_has_no_size_or_logarithm_is_refused():
     refused(delta_figure, [row(delta=None, transform="contrast")], "delta of 'lenet' under contrast is None; .*!=none")
     refused(channels_figure, deep(), "no row has shuffled channels among .*; measure with shuffle_channels: true")
+    refused(penalty_figure, all_augmented(), r"no network was trained with a penalty among .*; sweep train: \{penalty:")
     refused(equivariance_figure, deep(), "no layer has E_f among .*; measure with layers: auto, and not against: still")
     rows = with_layers([row()])
     rows[0]["layers"][2]["R"]["value"] = 0.0

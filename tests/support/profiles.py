@@ -9,7 +9,7 @@ import fig14_depth
 import spectrum
 import transformations
 import worst_case
-from support.measured_rows import all_augmented, interval, row
+from support.measured_rows import AUGMENTATIONS, all_augmented, interval, row
 
 from diffstab.figures.paper.channels import channels_figure
 from diffstab.figures.paper.curves import delta_figure, depth_figure, noise_figure, spectrum_figure, worst_figure
@@ -109,6 +109,17 @@ def transformed():
         rows += each("lenet", 1.0 + place, transform=name, **AFFINE)
         rows += each("resnet18", 0.2 + place, transform=name, **AFFINE)
     return rows
+
+
+def penalised():
+    """A network on two data sets after each augmentation and two weights of a penalty, the largest first."""
+    ways = [{"penalty": 10.0}, {"penalty": 0.1}, *reversed(AUGMENTATIONS.values())]
+    return [
+        row("lenet", seed, R=f / (place + 1), dataset=name, training={"job": f"{place} {name} {seed}", **way})
+        for name in ("mnist5k", "fashionmnist")
+        for place, way in enumerate(ways)
+        for seed, f in enumerate(FACTORS["trained"])
+    ]
 
 
 FIGURES = {

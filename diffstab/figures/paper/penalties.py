@@ -76,7 +76,7 @@ def _draw(
 def _by_way(chosen: Chosen) -> Chosen:
     """The rows of networks that a sweep trained, with the names of how."""
     taught = [{**row, WAY: _way_of(row["training"])} for row in chosen.trained if row.get("training")]
-    if not any(str(row[WAY]).startswith(PENALTY) for row in taught):
+    if taught and not any(str(row[WAY]).startswith(PENALTY) for row in taught):
         raise ValueError(f"no network was trained with a penalty among {chosen.told}; sweep train: {{penalty: [0, 1]}}")
     return chosen._replace(trained=taught, fresh=[])
 
