@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from diffstab.options.train import TrainOptions
 from diffstab.processes import ALONE, Processes
+from diffstab.training.epoch import PENALTY, Trainer, stream
 from diffstab.training.loop import train
 
 pytestmark = pytest.mark.slow
@@ -44,6 +45,29 @@ def test_two_processes_give_the_weights_of_one(tmp_path):
     assert [entry["epoch"] for entry in history] == list(range(1, alone.epochs + 1))
     again = torchrun(tmp_path)  # a finished run is not trained again, by either
     assert json.loads(again.stdout)["seconds"] == row["seconds"]
+
+
+def test_a_penalty_is_that_of_each_part_of_a_batch(tmp_path, monkeypatch):
+    """As one process has it that sums, weighted, what both would have."""
+
+    def loss_of_parts(self, state, images, labels, step):
+        total = 0
+        for rank in range(2):
+            own, theirs = (Processes(rank, 2).own(one) for one in (images, labels))
+            outputs = self.network(own)
+            self.generator.manual_seed(stream(self.options.seed, state.epochs_done, step, f"{PENALTY} {rank}"))
+            loss = self.loss(outputs, theirs) + self.penalty(self.network, own, outputs, self.generator)
+            total += loss * len(theirs) / len(labels)
+        return total
+
+    answer = torchrun(tmp_path, "--penalty", "0.5")
+    assert answer.returncode == 0, answer.stderr
+    plain = train(TrainOptions(**OPTIONS))
+    monkeypatch.setattr(Trainer, "_loss", loss_of_parts)
+    alone = train(TrainOptions(**OPTIONS, penalty=0.5))
+    for name, value in load_file(tmp_path / "model.safetensors").items():
+        torch.testing.assert_close(value, alone.network.state_dict()[name], rtol=1e-4, atol=1e-5)
+    assert alone.train_loss > plain.train_loss
 
 
 def test_a_bad_option_ends_both(tmp_path):
