@@ -19,7 +19,8 @@ smartquotes = False  # an option begins with two dashes
 
 html_theme = "furo"
 html_title = f"diffstab {version}"
-html_copy_source = False
+html_sourcelink_suffix = ""  # the pages as Markdown stand in _sources/, for llms.txt
+html_show_sourcelink = False
 html_show_copyright = False
 
 nb_execution_mode = "cache"  # in build/.jupyter_cache: a notebook runs again when its code changes
@@ -40,6 +41,7 @@ napoleon_use_ivar = True
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES, COPIES = ROOT / "examples", ROOT / "docs" / "examples"
+LINK = re.compile(r" \(\[.*?\]\(.*?\)\)")
 MARKUP = re.compile(r"(?<!`)([|*])")
 
 
@@ -68,6 +70,23 @@ def copy_notebooks() -> None:
             (COPIES / name).write_text(text, "utf-8")
 
 
+def write_llms(app: Any, error: Exception | None) -> None:
+    """Writes llms.txt (llmstxt.org): what the project is, and every page of the index, as Markdown, by its title."""
+    if error is not None or app.builder.name != "html":
+        return
+    docs = ROOT / "docs"
+    texts = {path.stem: path.read_text("utf-8") for path in docs.glob("*.md")}
+    titles = {name: text.partition("\n")[0][2:] for name, text in texts.items() if text.startswith("# ")}
+    title, about = (docs / "index.md").read_text("utf-8").split("\n\n")[:2]
+    lines = [title, "", f"> {' '.join(re.sub(LINK, '', about).split())}"]
+    for line in (docs / "index.md").read_text("utf-8").splitlines():
+        if line.startswith(":caption: "):
+            lines += ["", f"## {line.removeprefix(':caption: ')}", ""]
+        elif line in titles:
+            lines.append(f"- [{titles[line]}](_sources/{line}.md)")
+    (Path(app.outdir) / "llms.txt").write_text("\n".join(lines) + "\n", "utf-8")
+
+
 def set_up_kernels() -> None:
     """Runs notebooks with the settings in build/, not those of the user's IPython; kernels log errors only."""
     profile = ROOT / "build" / "ipython" / "profile_default"
@@ -79,7 +98,7 @@ def set_up_kernels() -> None:
 
 
 def setup(app: Any) -> None:
-    """Called by Sphinx: writes errors.md and examples/, and escapes docstrings before napoleon adds stars."""
+    """Called by Sphinx: writes errors.md, examples/ and llms.txt, and escapes docstrings before napoleon adds stars."""
     copy_notebooks()
     set_up_kernels()
     sys.path.insert(0, str(ROOT / "scripts" / "maintain"))
@@ -87,4 +106,5 @@ def setup(app: Any) -> None:
 
     list_errors.write()
     app.connect("source-read", to_copies)
+    app.connect("build-finished", write_llms)
     app.connect("autodoc-process-docstring", escaped, priority=100)
