@@ -159,8 +159,8 @@ def query(
     type=click.Choice(EXPORTS),
     default="csv",
     show_default=True,
-    help="Format: CSV or Parquet with all columns, a CSV that joins with timm's results files by `model` (timm), or a "
-    "CSV with one line per layer (layers).",
+    help="Format: CSV or Parquet with all columns, a CSV that joins with timm's results files by `model` (timm), a "
+    "CSV with one line per layer (layers), or the YAML of .eval_results on the Hugging Face hub (hub).",
 )
 @click.option("--for-spreadsheets", is_flag=True, help="Put ' before texts that a spreadsheet would run as formulas.")
 @output_option("-o", "--output")

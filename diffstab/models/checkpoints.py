@@ -1,6 +1,8 @@
 """Loads weights into networks, after checking all of them; also finds the checkpoints kept with the package."""
 
 import json
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,21 @@ from .alpha import AlphaNetwork, alpha_in
 from .state_dicts import State, state_dicts, told_of, weights_for
 from .weight_files import read_file
 
+MORE = "diffstab_networks"  # module of the package diffstab-networks, which has the larger ones
+
 
 def pretrained_folder() -> Path:
     """Folder of the checkpoints kept with the package: inside it when installed, beside it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "pretrained"
     return inside if inside.is_dir() else package.parent / "pretrained"
+
+
+def pretrained_file(entry: Mapping[str, Any]) -> Path | None:
+    """File of a kept checkpoint, in the package or in diffstab-networks; None if that is not installed."""
+    more = find_spec(MORE)
+    folders = [pretrained_folder(), *map(Path, (more and more.submodule_search_locations) or ())]
+    return next((folder / entry["file"] for folder in folders if (folder / entry["file"]).exists()), None)
 
 
 def read_manifest() -> list[dict[str, Any]]:
@@ -34,14 +45,18 @@ def pretrained_weights(name: str, dataset: str) -> State:
     """Reads the kept weights of one of the paper's networks, trained on a data set.
 
     Raises:
-        ValueError: If none are kept, or the file's hash differs from the manifest's.
+        ValueError: If none are kept, or the file is not installed, or its hash differs from the manifest's.
     """
     entries = read_manifest()
     for entry in entries:
         if (entry["model"], entry["dataset"]) == (name, dataset):
-            path = pretrained_folder() / entry["file"]
-            if not path.exists() or file_sha256(path) != entry["sha256"]:
-                raise ValueError(f"{str(path)!r} is missing or damaged (sha256 differs from the manifest's)")
+            path = pretrained_file(entry)
+            if path is None:
+                raise ValueError(
+                    f"pretrained {name} is in the package diffstab-networks; pip install 'diffstab[networks]'"
+                )
+            if file_sha256(path) != entry["sha256"]:
+                raise ValueError(f"{str(path)!r} is damaged (sha256 differs from the manifest's); install it again")
             return read_checkpoint(path)
     kept = ", ".join(f"{entry['model']} on {entry['dataset']}" for entry in entries) or "none"
     raise ValueError(

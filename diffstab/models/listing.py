@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from ..options import LIBRARIES
-from .checkpoints import read_manifest
+from .checkpoints import pretrained_file, read_manifest
 from .fetching import hub_cache, is_in_hub_cache, torch_hub_file
 from .from_timm import WEIGHT_FILES
 from .sources import names, plain_name
@@ -97,7 +97,7 @@ def _models(source: str) -> Iterator[NamedModel]:
 
 
 def _paper_models() -> Iterator[NamedModel]:
-    kept = [(entry["model"], entry["dataset"]) for entry in read_manifest()]
+    kept = [(entry["model"], entry["dataset"]) for entry in read_manifest() if pretrained_file(entry)]
     for name in dict.fromkeys([*names("paper"), *(model for model, _ in kept)]):
         datasets = [dataset for model, dataset in kept if model == name]
         for dataset in datasets or [None]:

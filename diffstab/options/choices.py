@@ -34,7 +34,7 @@ PAIRS = "pairs"
 TRANSFORMS = (DIFFEO, "translation", "whole-translation", "rotation", "scale", PAIRS)
 AUTO, ALL = "auto", "all"  # layers
 GIVEN = "given"  # noise radius: a norm was given instead of a rule
-EXPORTS = ("csv", "parquet", "timm", "layers")
+EXPORTS = ("csv", "parquet", "timm", "layers", "hub")
 
 KEEP_OUTPUTS_UP_TO = 100  # outputs: up to so many, the squared change of each is kept, so that any median can follow
 

@@ -1,9 +1,11 @@
-"""Rows as files for other programs: CSV, Parquet, and a CSV that joins with timm's results on `model`."""
+"""Rows as files for other programs: CSV, Parquet, a CSV that joins with timm's results, the Hugging Face hub's YAML."""
 
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import yaml
 
 from ..checks import one_of
 from ..options import EXPORTS
@@ -12,6 +14,17 @@ from .table import FIRST, LAYER_COLUMNS, columns_of, layer_lines
 
 OF_LAYERS = "model weights dataset images draws transform cutoff delta seed key".split()
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # begin a formula in spreadsheets
+HOME = "https://github.com/diffstab/diffstab"
+HUB_DATASETS = {  # data sets on the Hugging Face hub, by their names here
+    "mnist": "ylecun/mnist",
+    "fashionmnist": "zalando-datasets/fashion_mnist",
+    "cifar10": "uoft-cs/cifar10",
+    "cifar100": "uoft-cs/cifar100",
+    "svhn": "ufldl-stanford/svhn",
+    "tinyimagenet": "zh-plus/tiny-imagenet",
+    "imagenet": "ILSVRC/imagenet-1k",
+    "imagenette": "frgfm/imagenette",
+}
 TIMM_COLUMNS = {
     "R": "R.value",
     "R_low": "R.low",
@@ -30,12 +43,13 @@ def exported(rows: Sequence[Row], file_format: str, *, for_spreadsheets: bool = 
     Args:
         rows: Rows of a store.
         file_format: `csv` or `parquet` (one column per value); `timm` (only timm's networks with their published
-            weights, by the names in timm's results files: `resnet50.a1_in1k`); or `layers` (one line per layer of each
-            row).
+            weights, by the names in timm's results files: `resnet50.a1_in1k`); `layers` (one line per layer of each
+            row); or `hub` (R_f in the YAML of a network's folder `.eval_results` on the Hugging Face hub).
         for_spreadsheets: Put an apostrophe before texts that a spreadsheet would take for formulas.
 
     Raises:
-        ValueError: If the format is unknown, or is `parquet` and pyarrow is not installed.
+        ValueError: If the format is unknown, or is `parquet` and pyarrow is not installed, or is `hub` and no row is of
+            a data set that is there.
 
     >>> exported([{"model": "=1+1", "seed": -1}], "csv", for_spreadsheets=True)
     b"model,seed\\n'=1+1,-1\\n"
@@ -80,6 +94,39 @@ def timm_name(row: Flat) -> str:
     name = str(row["model"]).rpartition(":")[2]
     tag = row.get("weights_tag")
     return f"{name}.{tag}" if tag and "." not in name else name
+
+
+def _hub(rows: Sequence[Row]) -> bytes:
+    measured = [
+        row for row in rows if row.get("status") == "done" and row.get("R") and str(row.get("dataset")) in HUB_DATASETS
+    ]
+    if not measured:
+        raise ValueError(
+            f"no row has R_f of a data set that is on the hub; data sets that are: {', '.join(HUB_DATASETS)}"
+        )
+    entries = [
+        {
+            "dataset": {"id": HUB_DATASETS[row["dataset"]], "task_id": "relative_stability"},
+            "value": float(f"{row['R']['value']:.6g}"),
+            **({"date": row["time"]} if row.get("time") else {}),
+            "source": {"url": HOME, "name": "diffstab"},
+            "notes": _told(row),
+        }
+        for row in measured
+    ]
+    return yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=120).encode()
+
+
+def _told(row: Row) -> str:
+    """Says how R_f was measured: its interval, D_f and G_f, the setting, and the row that has the rest."""
+    R, asked = row["R"], [f"{name} = {row[name]:g}" for name in ("cutoff", "delta") if row.get(name) is not None]
+    parts = [f"R_f of {row['model']}, lower is more stable; 95 % interval {R['low']:.3g} to {R['high']:.3g}"]
+    parts += [f"D_f {row['D']['value']:.3g}, G_f {row['G']['value']:.3g}", ", ".join([row["transform"], *asked])]
+    parts += [
+        f"{row['images']} images of {row.get('split') or 'the data set'}",
+        f"{row['average']}, {row['convention']} convention",
+    ]
+    return "; ".join([*parts, f"diffstab {row['versions']['diffstab']}, row {row['key'][:12]}"])
 
 
 def _written(columns: list[str], flats: Sequence[Flat]) -> bytes:
@@ -129,5 +176,5 @@ def _is_huge(value: Any) -> bool:
     return isinstance(value, int) and abs(value) >= 2**63
 
 
-WRITERS: tuple[Callable[[Sequence[Row]], bytes], ...] = (_csv, _parquet, _timm, _layers)
+WRITERS: tuple[Callable[[Sequence[Row]], bytes], ...] = (_csv, _parquet, _timm, _layers, _hub)
 FORMATS = dict(zip(EXPORTS, WRITERS, strict=True))

@@ -1,4 +1,4 @@
-"""Build hook of the package: compiles the kernel into the wheel where a C compiler is at hand.
+"""Build hook of the package: adds the trained networks, and the kernel where a C compiler is at hand.
 
 Without a compiler, or if it fails, the wheel is pure Python, and torch does everything. The environment decides:
 DIFFSTAB_BUILD is `auto` (the default), `pure`, or `native`, which fails without a compiler; CC is the command of the
@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
+import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ class NativeWheel(BuildHookInterface):
         if way not in WAYS:
             raise ValueError(f"DIFFSTAB_BUILD is {way!r}; allowed: {', '.join(WAYS)}")
         platform = os.environ.get("DIFFSTAB_PLATFORM") or sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        if version != "editable":
+            build_data["force_include"] |= self.networks()
         self.folder = tempfile.mkdtemp()  # never into the tree, where a later pure wheel would find it
         library = Path(self.folder, f"_diffstab_native.{'pyd' if platform.startswith('win') else 'so'}")
         if way == "pure" or not self.compiled(library, platform, must=way == "native"):
@@ -39,6 +42,13 @@ class NativeWheel(BuildHookInterface):
         build_data["force_include_editable"][str(library)] = library.name
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"
+
+    def networks(self) -> dict[str, str]:
+        """Returns what is in pretrained/, by path, with its place in the wheel, but for what diffstab-networks has."""
+        folder = Path(self.root, "pretrained")
+        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+        apart = {"pyproject.toml", *project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]}
+        return {str(path): f"diffstab/pretrained/{path.name}" for path in folder.iterdir() if path.name not in apart}
 
     def compiled(self, library: Path, platform: str, *, must: bool) -> bool:
         """Returns True if there is a compiler and it compiles. Raises if it does not and `must` is True."""

@@ -3,8 +3,10 @@
 import json
 import pickle
 import struct
+import tomllib
 import zipfile
 from copy import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -133,6 +135,13 @@ def test_the_kept_checkpoints_are_small_enough_and_complete():
     assert {(entry["model"], entry["dataset"]) for entry in entries} == {(name, "mnist5k") for name in KEPT}
     files = [path for path in pretrained_folder().rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 60e6
+    project = tomllib.loads((pretrained_folder() / "pyproject.toml").read_text())
+    built = project["tool"]["hatch"]["build"]["targets"]
+    apart = built["wheel"]["force-include"]
+    assert [*apart] == [*built["sdist"]["force-include"]]
+    assert all((pretrained_folder() / name).is_dir() for name in apart)
+    weights = [path for path in files if path.suffix == ".safetensors" and path.parent.name not in apart]
+    assert sum(path.stat().st_size for path in weights) < 28e6  # of a wheel below 30 MB
     for entry in entries:
         config = json.loads((pretrained_folder() / entry["file"]).with_name("config.json").read_text())
         assert config["architecture"] == entry["model"]
@@ -174,7 +183,16 @@ def test_missing_or_changed_kept_weights_are_refused(tmp_path, monkeypatch):
         load_model("vgg11")
     (tmp_path / "manifest.json").write_text(json.dumps({"checkpoints": [entry]}))
     monkeypatch.setattr(checkpoints, "pretrained_folder", lambda: tmp_path)
-    with pytest.raises(ValueError, match="is missing or damaged"):
+    monkeypatch.setattr(checkpoints, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="is in the package diffstab-networks; pip install"):
+        load_model(entry["model"])
+    found = SimpleNamespace(submodule_search_locations=[tmp_path / "more"])
+    monkeypatch.setattr(checkpoints, "find_spec", lambda name: found)
+    path = tmp_path / "more" / entry["file"]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"damaged")
+    assert checkpoints.pretrained_file(entry) == path
+    with pytest.raises(ValueError, match="is damaged"):
         load_model(entry["model"])
     (tmp_path / "manifest.json").unlink()
     with pytest.raises(ValueError, match=r"\(kept: none\)"):

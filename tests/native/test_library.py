@@ -159,14 +159,18 @@ def test_wheels_are_built_with_and_without_a_compiler(way, tmp_path, monkeypatch
         source, to = ROOT / part, tree / part
         to.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copyfile)(source, to)
-    (tree / "pretrained").mkdir()
-    (tree / "pretrained" / "README.md").touch()
+    for name in ("lenet-mnist5k", "vgg16-w0.25-mnist5k"):
+        (tree / "pretrained" / name).mkdir(parents=True)
+        (tree / "pretrained" / name / "config.json").touch()
+    shutil.copyfile(ROOT / "pretrained" / "pyproject.toml", tree / "pretrained" / "pyproject.toml")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, tree]
     subprocess.run(command, env=environment, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as opened:
         binaries = [name for name in opened.namelist() if name.endswith((".so", ".pyd", ".dylib"))]
         assert "diffstab/native/kernel.c" in opened.namelist()
+        kept = [name for name in opened.namelist() if name.startswith("diffstab/pretrained")]
+        assert kept == ["diffstab/pretrained/lenet-mnist5k/config.json"]  # the others are in diffstab-networks
         opened.extractall(tmp_path / "wheel")
     assert wheel.name.endswith("none-any.whl") == (way != "native")
     assert binaries == (["_diffstab_native.so"] if way == "native" else [])

@@ -95,7 +95,7 @@ def test_stores_of_odd_rows_are_read_or_refused(cli, tmp_path):
         (folder / "rows" / "part-x.jsonl").write_bytes(bytes(content))
         for words in (
             "results list", "results list --json", "results export", "results export --format layers", "results check",
-            "results export --format timm", "results query R.value<1 --sort R.value",
+            "results export --format timm", "results export --format hub", "results query R.value<1 --sort R.value",
             "results recompute --average mean",
         ):  # fmt: skip
             command, name, *more = words.split()

@@ -3,7 +3,9 @@
 import csv
 import io
 
+import huggingface_hub
 import pytest
+import yaml
 from support.measured_stores import failed, measured
 
 from diffstab.pages.columns import layers_of
@@ -96,6 +98,20 @@ def test_the_csv_for_timm_joins_on_its_names(store):
     table = list(csv.DictReader(io.StringIO(text)))
     assert [line["model"] for line in table] == ["resnet50.a1_in1k", "resnet50.tv_in1k", "resnet18"]
     assert float(table[0]["R"]) == row["R"]["value"]
+
+
+def test_the_yaml_for_the_hub_has_an_entry_for_each_row_of_a_data_set_there(store):
+    first, second, third = store.rows()
+    rows = [{**first, "dataset": "fashionmnist"}, second, {**third, "dataset": "imagenet", "status": "failed"}]
+    (entry,) = yaml.safe_load(exported(rows, "hub"))
+    assert entry["dataset"] == {"id": "zalando-datasets/fashion_mnist", "task_id": "relative_stability"}
+    assert entry["value"] == pytest.approx(first["R"]["value"], rel=1e-5)
+    assert f"95 % interval {first['R']['low']:.3g} to {first['R']['high']:.3g}" in entry["notes"]
+    assert first["key"][:12] in entry["notes"]
+    (known,) = huggingface_hub.parse_eval_result_entries([entry])
+    assert huggingface_hub.eval_result_entries_to_yaml([known]) == [entry]
+    with pytest.raises(ValueError, match="no row has R_f of a data set that is on the hub; data sets that are: mnist,"):
+        exported([second], "hub")
 
 
 def test_an_unknown_format_is_named(store):
