@@ -4,10 +4,11 @@ import re
 import shutil
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..checks import in_short
 from ..store import DONE, FAILED, Claims, Entry, Row, Store
 from ..writing import refuse_links
 from .changed import changed_jobs, version_notes
@@ -15,6 +16,7 @@ from .executors.base import Executor, Task
 from .jobs import Job, failed_entry
 
 POLL = 0.5  # seconds
+OnRow = Callable[[Row], object]
 
 
 @dataclass
@@ -71,6 +73,7 @@ def run_sweep(
     *,
     retry_failed: bool = False,
     listener: Listener | None = None,
+    on_row: OnRow | None = None,
 ) -> Progress:
     """Runs the jobs that are not in the store. You can stop it at any point; the same call continues from there.
 
@@ -83,6 +86,8 @@ def run_sweep(
         executor: Executor that runs the jobs; it is closed at the end.
         retry_failed: Run jobs again that failed before.
         listener: Listener whose methods are called as the sweep goes on.
+        on_row: Function that is called with each row once it is stored, also of failed cells, to hand it on to a
+            tracker. If it raises, the listener is told, and the sweep goes on.
 
     Raises:
         ValueError: If the store can't be written; rows written before are kept.
@@ -90,7 +95,7 @@ def run_sweep(
     claims = Claims(store.folder / "claims")
     try:
         with executor:
-            return _Sweep(jobs, store, executor, claims, retry_failed, listener or Listener()).run()
+            return _Sweep(jobs, store, executor, claims, retry_failed, listener or Listener(), on_row).run()
     finally:
         claims.drop_all()
 
@@ -130,8 +135,10 @@ class _Sweep:
         claims: Claims,
         retry_failed: bool,
         listener: Listener,
+        on_row: OnRow | None,
     ) -> None:
         self._store, self._executor, self._claims, self._listener = store, executor, claims, listener
+        self._on_row = on_row
         self.progress = Progress(total=len(jobs))
         self._waiting: deque[Job] = deque()
         store.refresh()
@@ -221,8 +228,16 @@ class _Sweep:
     def _keep(self, task: Task, entries: list[Entry]) -> None:
         for entry in entries:
             self._store.add(entry, replaces=task.job.replaces)
+            self._hand_on(entry.row)
         done = self._store.status(task.job.id) == DONE  # another sweep may have done what failed here
         self._count(task.job, self._store.row_of(task.job.id) if done else entries[-1].row)
+
+    def _hand_on(self, row: Row) -> None:
+        try:
+            if self._on_row is not None:
+                self._on_row(row)
+        except Exception as error:  # the user's code may raise anything
+            self._listener.notes(f"note: on_row fails for row {row['key'][:12]} ({in_short(error)}); the row is stored")
 
     def _count(self, job: Job, row: Row) -> None:
         _, began = self.progress.running.pop(job.id, (job, time.monotonic()))

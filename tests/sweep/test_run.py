@@ -33,6 +33,31 @@ def test_failures_stop_nothing_and_are_tried_again_on_request(spec, tmp_path):
     assert sorted(row["status"] for row in Store(store.folder).rows()) == ["done", "failed", "failed"]
 
 
+def test_rows_are_handed_on_once_they_are_stored(spec, tmp_path):
+    """Also those of failed cells; what the user's function raises stops nothing."""
+    store, seen, told = Store(tmp_path / "s", create=True), [], []
+
+    class Told(Listener):
+        def notes(self, text):
+            told.append(text)
+
+    def on_row(row):
+        assert Store(store.folder).row_of(row["job"])["key"] == row["key"]
+        seen.append((row["model"], row["status"]))
+        if row["status"] == "done":
+            raise KeyError("run")
+
+    cells = spec("measure: {model: [nonsuch, fc_l4], images: 30, cutoff: 3}").jobs
+    progress = run_sweep(cells, store, InlineExecutor(), listener=Told(), on_row=on_row)
+    assert (progress.done, len(progress.failed)) == (1, 1)
+    assert sorted(seen) == [("fc_l4", "done"), ("nonsuch", "failed")]
+    (note,) = [text for text in told if "on_row" in text]
+    assert note.startswith("note: on_row fails for row ")
+    assert note.endswith("(KeyError: 'run'); the row is stored")
+    run_sweep(cells, store, InlineExecutor(), on_row=seen.append)
+    assert len(seen) == 2  # nothing was new
+
+
 def test_a_trained_network_is_measured_from_its_checkpoint(cli, spec, tmp_path):
     text = """
 train: {model: fc_l4, epochs: 1, optimizer: adam, lr: 1e-3}
