@@ -1,4 +1,4 @@
-"""Builds the wheels of a release, for every platform on one machine, and the pure wheel and the source archive.
+"""Builds a release: wheels for every platform on one machine, the pure wheel, the source archive, diffstab-networks.
 
     pip install build ziglang
     python scripts/maintain/release_wheels.py --output dist
@@ -23,9 +23,12 @@ TARGETS = {  # platform tags of wheels, and zig's names
 }
 
 
-def build(output: Path, *kinds: str, **environment: str) -> None:
+ROOT = Path(__file__).parents[2]
+
+
+def build(output: Path, *kinds: str, project: Path = ROOT, **environment: str) -> None:
     """Builds with `python -m build`."""
-    command = [sys.executable, "-m", "build", *kinds, "--outdir", str(output), str(Path(__file__).parents[2])]
+    command = [sys.executable, "-m", "build", *kinds, "--outdir", str(output), str(project)]
     subprocess.run(command, check=True, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
 
 
@@ -33,6 +36,7 @@ def build(output: Path, *kinds: str, **environment: str) -> None:
 @click.option("--output", type=click.Path(path_type=Path), default=Path("dist"), show_default=True)
 def main(output: Path) -> None:
     build(output, "--sdist")
+    build(output, project=ROOT / "pretrained")
     build(output, "--wheel", DIFFSTAB_BUILD="pure")
     for platform, target in TARGETS.items():
         build(output, "--wheel", DIFFSTAB_BUILD="native", DIFFSTAB_PLATFORM=platform, CC=f"{ZIG} {target}")
