@@ -44,6 +44,8 @@ def _held(value: Any) -> Any:
 def layers_of(rows: Sequence[Row]) -> dict[str, Any]:
     """R_f of each layer: names and depths once for rows that share them, R with its interval to five digits.
 
+    Rows with E have it beside D, for each layer; None where a layer has none.
+
     >>> interval = {"value": 0.123456789, "low": 0.1, "high": 0.2}
     >>> layers_of([{}, {"layers": [{"name": "fc", "depth": 1.0, "R": interval}]}])
     {'profiles': [{'names': ['fc'], 'depths': [1.0]}], 'rows': [{'row': 1, 'of': 0, 'R': [[0.12346, 0.1, 0.2]]}]}
@@ -57,7 +59,8 @@ def layers_of(rows: Sequence[Row]) -> dict[str, Any]:
             depths = [rounded(layer["depth"]) for layer in layers]
             profile = profiles.setdefault(json.dumps({"names": names, "depths": depths}), len(profiles))
             R = [[rounded(layer["R"][end]) for end in ("value", "low", "high")] for layer in layers]
-            found.append({"row": place, "of": profile, "R": R})
+            pairs = [[rounded(layer[name]["value"]) for name in "ED"] if "E" in layer else None for layer in layers]
+            found.append({"row": place, "of": profile, "R": R, **({"E": pairs} if any(pairs) else {})})
     return {"profiles": [json.loads(text) for text in profiles], "rows": found}
 
 

@@ -115,6 +115,13 @@ def test_the_keyboard_alone_does_it(page):
 
 def test_curves_over_layers_and_delta(page):
     assert page.locator("#depth .series").count() == 6
+    page.locator("#depth svg").focus()
+    told = []
+    for _ in range(7):  # the first layer of each network, then the second of one
+        page.keyboard.press("ArrowRight")
+        told.append(page.locator("#tip").inner_text())
+    assert ["E 0.0625, D 0.25" in one for one in told] == 6 * [True] + [False]
+    page.keyboard.press("Escape")
     assert page.locator("#delta .series").get_attribute("data-model") == "net2"
     assert page.locator("#delta .mark").count() == 4
     assert page.locator("#delta .told").inner_text() == "1 curve of rows that differ in delta alone."

@@ -30,6 +30,7 @@ def layered(R, count=3, **more):
     """A row with layers."""
     depths = np.linspace(0, 1, count)
     layers = [{"name": f"layer{k}", "depth": depth, "R": interval(R * (2 - depth))} for k, depth in enumerate(depths)]
+    layers[0] |= {"D": interval(0.25), "E": interval(0.0625)}  # a map
     return row(R=R, layers=layers, **more)
 
 

@@ -120,8 +120,8 @@
 
   function depthPlot(places) {
     const series = places.filter((place) => layers.has(place)).map((place) => {
-      const { names: own, depths, R } = layers.get(place);
-      const points = R.map((r, k) => point(place, depths[k], r[0], null, r.slice(1), () => [own[k], `R ${range(r)}`])).filter(({ y }) => y > 0);
+      const { names: own, depths, R, E } = layers.get(place), moved = (k) => (E && E[k] ? [`E ${E[k][0]}, D ${E[k][1]}`] : []);
+      const points = R.map((r, k) => point(place, depths[k], r[0], null, r.slice(1), () => [own[k], `R ${range(r)}`, ...moved(k)])).filter(({ y }) => y > 0);
       return { points, kind: kind(place), joined: true, model: at(place, "model") };
     });
     $("depth").querySelector(".told").textContent = `${count(series.length, "row")} with layers; depth 0 is the first layer, 1 the last.`;
