@@ -31,7 +31,8 @@ SIDE = 28  # pixels, of digits
 BEFORE_TRAINING, FIRST_EPOCH = 0, 1
 IMAGES = 1000  # behind a test error where the setting does not say it
 AUGMENTATION = re.compile(
-    r"translation \((?P<translate>\d+) px\)|(?P<flip>flip)|diffeo \(T = (?P<T>\S+), c = (?P<c>\S+)\)"
+    r"penalty (?P<penalty>\S+)|translation \((?P<translate>\d+) px\)|(?P<flip>flip)|"
+    r"diffeo \(T = (?P<T>\S+), c = (?P<c>\S+)\)"
 )
 
 
@@ -96,7 +97,7 @@ def measured(lines: Sequence[Line], setting: Line) -> list[Row]:
         if "delta" in shared and "cutoff" in shared:
             own = {"delta": shared["delta"], "cutoff_rule": shared.get("cutoff_rule")}
             shared["temperature"] = MaxEntropyEnsemble(SIDE, shared["cutoff"], **own).temperature
-        training = {**shared.pop("training", {}), **augmentation(line.get("augmentation", ""))}
+        training = {**shared.pop("training", {}), **augmentation(line.get("augmentation") or line.get("way", ""))}
         losses = seeds_of(line, "loss", int(line["seeds"])) if line.get("loss") else []
         for seed, numbers in enumerate(numbers_of(line, setting.get("images", IMAGES))):
             job = {"job": f"{head['model']} {seed}"}
@@ -118,7 +119,7 @@ def augmentation(name: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for match in AUGMENTATION.finditer(name):
-        options = {"translate": match["translate"], "flip": match["flip"] and "True"}
+        options = {"penalty": match["penalty"], "translate": match["translate"], "flip": match["flip"] and "True"}
         options |= {"diffeo_temperature": match["T"], "diffeo_cutoff": match["c"]}
         found |= {option: typed(text) for option, text in options.items() if text}
     return found

@@ -77,7 +77,7 @@ def test_several_parts_of_a_layer_are_several_points():
 def test_ways_of_training_stand_from_none_over_augmentations_to_the_largest_penalty():
     figure, table, _, _ = penalty_figure(penalised())
     ways = ["none", "diffeo (T = 0.01, c = 1)", "translation (4 px)", "penalty 0.1", "penalty 10"]
-    assert [line["training for stability"] for line in table] == 2 * ways
+    assert [line["way"] for line in table] == 2 * ways
     for dataset, panel in zip(("fashionmnist", "mnist5k"), figure.axes, strict=False):
         curves = lines_of(panel)
         own = [line["R"] for line in table if line["dataset"] == dataset]

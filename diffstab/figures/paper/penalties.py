@@ -14,7 +14,7 @@ from ..points.networks import Sweep, gather_series
 from ..points.point import Point, split, table_of
 from .groups import NONE, augmentation_of, beside
 
-WAY = "training for stability"  # a column that rows get here
+WAY = "way"  # a column that rows get here
 QUANTITIES = {"R": AXES["R"], "D": "$D_f$", "error": AXES["error"]}
 OVER_WAYS = Sweep(
     None, places=("dataset", WAY), follows=("images", "temperature", "training.dataset"), trainings=("dataset", WAY)
@@ -35,7 +35,7 @@ def penalty_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     >>> numbers = {name: {"value": 0.5, "low": 0.4, "high": 0.6} for name in ("D", "G", "R", "test_error")}
     >>> head = {"status": "done", "kind": "measure", "model": "lenet", "weights": "train", "dataset": "mnist5k"}
     >>> rows = [{**head, **numbers, "training": {"penalty": weight}} for weight in (1.0, 0.1)]
-    >>> [line["training for stability"] for line in penalty_figure(rows).table]
+    >>> [line["way"] for line in penalty_figure(rows).table]
     ['penalty 0.1', 'penalty 1']
     """
     chosen = _by_way(choose(rows, filters))
