@@ -74,12 +74,11 @@ def write_llms(app: Any, error: Exception | None) -> None:
     """Writes llms.txt (llmstxt.org): what the project is, and every page of the index, as Markdown, by its title."""
     if error is not None or app.builder.name != "html":
         return
-    docs = ROOT / "docs"
-    texts = {path.stem: path.read_text("utf-8") for path in docs.glob("*.md")}
+    texts = {path.stem: path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")}
     titles = {name: text.partition("\n")[0][2:] for name, text in texts.items() if text.startswith("# ")}
-    title, about = (docs / "index.md").read_text("utf-8").split("\n\n")[:2]
+    title, about = texts["index"].split("\n\n")[:2]
     lines = [title, "", f"> {' '.join(re.sub(LINK, '', about).split())}"]
-    for line in (docs / "index.md").read_text("utf-8").splitlines():
+    for line in texts["index"].splitlines():
         if line.startswith(":caption: "):
             lines += ["", f"## {line.removeprefix(':caption: ')}", ""]
         elif line in titles:

@@ -4,6 +4,7 @@ The first pass, over the deformed images alone, gives the noise norm; the second
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -77,8 +78,8 @@ def two_passes(
         larger = RaisedNoise(in_one if whole else wanted)
         return run_second_pass(model, made, setup, own, radius, memory, progress, larger)
 
-    shuffle = setup.settings.seed if setup.settings.shuffle_channels else None
-    with measuring_mode(model, setup.batch_norm) as held, shuffled_channels(model, shuffle):
+    shuffled = shuffled_channels(model, setup.settings.seed) if setup.settings.shuffle_channels else nullcontext()
+    with measuring_mode(model, setup.batch_norm) as held, shuffled:
         while True:  # with whole batches if the batch is part of f, and with smaller ones if memory runs out
             try:
                 second = join_second_passes(processes.gathered(second_pass))

@@ -22,14 +22,14 @@ SIDE = 3  # of the filters whose smoothness is told
 
 
 @contextmanager
-def shuffled_channels(network: Network, seed: int | None) -> Iterator[None]:
+def shuffled_channels(network: Network, seed: int) -> Iterator[None]:
     """Permutes the input channels of every `Conv2d` at random, inside the context; weights stay as they are.
 
     The channels of a grouped convolution are permuted within each group, in one way for all groups.
 
     Args:
         network: Network that runs inside the context.
-        seed: Seed of the permutations, one for each convolution by its place in the network; None shuffles nothing.
+        seed: Seed of the permutations, one for each convolution by its place in the network.
 
     Raises:
         ValueError: If the network is compiled, or no convolution has several input channels in a group.
@@ -40,13 +40,13 @@ def shuffled_channels(network: Network, seed: int | None) -> Iterator[None]:
     >>> bool((shuffled != network(images)).any())
     True
     """
-    if seed is not None and is_compiled(network):
+    if is_compiled(network):
         raise ValueError(
             "shuffle_channels is True and the network is compiled, which hides its layers; hand over one that is not"
         )
-    every = [] if seed is None else [module for module in modules_in(network) if isinstance(module, nn.Conv2d)]
+    every = [module for module in modules_in(network) if isinstance(module, nn.Conv2d)]
     mixing = [module for module in every if module.in_channels > module.groups]
-    if seed is not None and not mixing:
+    if not mixing:
         raise ValueError(
             "shuffle_channels is True and the network has no Conv2d with several input channels; leave it out"
         )
@@ -55,7 +55,7 @@ def shuffled_channels(network: Network, seed: int | None) -> Iterator[None]:
         first = 0
         for module in mixing:
             numbers = torch.arange(first, first + module.in_channels // module.groups)
-            order = in_random_order(numbers, seed or 0) - first
+            order = in_random_order(numbers, seed) - first
             handles += [module.register_forward_pre_hook(_permuting(order, module.groups))]
             first += len(numbers)
         yield

@@ -1,7 +1,7 @@
 """Loads weights into networks, after checking all of them; also finds the checkpoints kept with the package."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,15 @@ def pretrained_folder() -> Path:
 
 def pretrained_file(entry: Mapping[str, Any]) -> Path | None:
     """File of a kept checkpoint, in the package or in diffstab-networks; None if that is not installed."""
+    files = (folder / entry["file"] for folder in _folders())
+    return next((file for file in files if file.exists()), None)
+
+
+def _folders() -> Iterator[Path]:
+    """Yields the folders of kept checkpoints; the other package is looked for only where the first has not a file."""
+    yield pretrained_folder()
     more = find_spec(MORE)
-    folders = [pretrained_folder(), *map(Path, (more and more.submodule_search_locations) or ())]
-    return next((folder / entry["file"] for folder in folders if (folder / entry["file"]).exists()), None)
+    yield from map(Path, (more and more.submodule_search_locations) or ())
 
 
 def read_manifest() -> list[dict[str, Any]]:
@@ -53,7 +59,8 @@ def pretrained_weights(name: str, dataset: str) -> State:
             path = pretrained_file(entry)
             if path is None:
                 raise ValueError(
-                    f"pretrained {name} is in the package diffstab-networks; pip install 'diffstab[networks]'"
+                    f"pretrained {name} is in the package diffstab-networks; pip install 'diffstab[networks]', or in a "
+                    "clone pip install ./pretrained"
                 )
             if file_sha256(path) != entry["sha256"]:
                 raise ValueError(f"{str(path)!r} is damaged (sha256 differs from the manifest's); install it again")

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..checks import one_of
 from ..options import EXPORTS
-from ..results import Flat, Row, flat, without_layers
+from ..results import Flat, Row, flat, told_setting, without_layers
 from .table import FIRST, LAYER_COLUMNS, columns_of, layer_lines
 
 OF_LAYERS = "model weights dataset images draws transform cutoff delta seed key".split()
@@ -118,13 +118,9 @@ def _hub(rows: Sequence[Row]) -> bytes:
 
 def _told(row: Row) -> str:
     """Says how R_f was measured: its interval, D_f and G_f, the setting, and the row that has the rest."""
-    R, asked = row["R"], [f"{name} = {row[name]:g}" for name in ("cutoff", "delta") if row.get(name) is not None]
+    R = row["R"]
     parts = [f"R_f of {row['model']}, lower is more stable; 95 % interval {R['low']:.3g} to {R['high']:.3g}"]
-    parts += [f"D_f {row['D']['value']:.3g}, G_f {row['G']['value']:.3g}", ", ".join([row["transform"], *asked])]
-    parts += [
-        f"{row['images']} images of {row.get('split') or 'the data set'}",
-        f"{row['average']}, {row['convention']} convention",
-    ]
+    parts += [f"D_f {row['D']['value']:.3g}, G_f {row['G']['value']:.3g}", told_setting(row)]
     return "; ".join([*parts, f"diffstab {row['versions']['diffstab']}, row {row['key'][:12]}"])
 
 

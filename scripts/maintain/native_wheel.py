@@ -47,7 +47,7 @@ class NativeWheel(BuildHookInterface):
         """Returns what is in pretrained/, by path, with its place in the wheel, but for what diffstab-networks has."""
         folder = Path(self.root, "pretrained")
         project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
-        apart = {"pyproject.toml", *project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]}
+        apart = {"pyproject.toml", *project["tool"]["hatch"]["build"]["only-include"]}
         return {str(path): f"diffstab/pretrained/{path.name}" for path in folder.iterdir() if path.name not in apart}
 
     def compiled(self, library: Path, platform: str, *, must: bool) -> bool:

@@ -108,6 +108,9 @@ def test_the_yaml_for_the_hub_has_an_entry_for_each_row_of_a_data_set_there(stor
     assert entry["value"] == pytest.approx(first["R"]["value"], rel=1e-5)
     assert f"95 % interval {first['R']['low']:.3g} to {first['R']['high']:.3g}" in entry["notes"]
     assert first["key"][:12] in entry["notes"]
+    (other,) = yaml.safe_load(exported([{**rows[0], "shuffle_channels": True}], "hub"))
+    assert "shuffle_channels" in other["notes"]  # a setting that the plain R_f does not have is told
+    assert "shuffle_channels" not in entry["notes"]
     (known,) = huggingface_hub.parse_eval_result_entries([entry])
     assert huggingface_hub.eval_result_entries_to_yaml([known]) == [entry]
     with pytest.raises(ValueError, match="no row has R_f of a data set that is on the hub; data sets that are: mnist,"):

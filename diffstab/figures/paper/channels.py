@@ -54,6 +54,8 @@ def channels_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
         for quantity, panels in zip(shown, grid, strict=True):
             for panel, (label, own) in zip(panels, networks.items(), strict=True):
                 panel.set_title(label if quantity == shown[0] else "")
+                if quantity == SHARE:
+                    panel.axhline(RANDOM, color=FAINT, linewidth=0.6, zorder=1, gid="random")
                 for curve, places in layer_curves(panel, own, columns=len(networks)):
                     _draw(panel, curve, places, quantity, looks[bool(curve[0].at[SHUFFLED])])
             panels[0].set_ylabel(QUANTITIES[quantity])
@@ -64,10 +66,8 @@ def channels_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
 
 
 def _draw(panel: Axes, curve: Sequence[Point], places: Sequence[int], quantity: str, look: Look) -> None:
-    """One curve, of the layers that have the quantity; shares beside the line of random filters."""
+    """One curve, of the layers that have the quantity."""
     told = [(point, place) for point, place in zip(curve, places, strict=True) if quantity in point.spreads]
-    if quantity == SHARE:
-        panel.axhline(RANDOM, color=FAINT, linewidth=0.6, zorder=1, gid="random")
     if told:
         points, along = zip(*told, strict=True)
         draw_points(panel, points, along, quantity, look)

@@ -1,6 +1,6 @@
 """R_f in groups: by data set (Figs. 3 centre, 4 top), by augmentation in training (Fig. 12), by transformation."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -110,20 +110,26 @@ def augmentation_of(training: Mapping[str, Any]) -> str:
     return " + ".join(parts) or NONE
 
 
-def _by_augmentation(chosen: Chosen) -> Chosen:
-    """The rows of the one network that a sweep trained, with the names of their augmentations."""
-    taught = [{**row, AUGMENTATION: augmentation_of(row["training"])} for row in chosen.trained if row.get("training")]
+def by_training(chosen: Chosen, column: str, name_of: Callable[[Mapping[str, Any]], str]) -> Chosen:
+    """The rows of networks that a sweep trained, with a name in a column from how; a note on the others."""
+    taught = [{**row, column: name_of(row["training"])} for row in chosen.trained if row.get("training")]
     if not taught:
         raise ValueError(f"no network that a sweep trained is among {chosen.told}; measure some with weights: train")
-    models = list(grouped(taught, "model"))
+    left = len(chosen.trained) + len(chosen.fresh) - len(taught)
+    notes = [*chosen.notes, *([f"{left} rows of networks that no sweep trained are left out"] if left else [])]
+    return chosen._replace(trained=taught, fresh=[], notes=notes)
+
+
+def _by_augmentation(chosen: Chosen) -> Chosen:
+    """The rows of the one network that a sweep trained, with the names of their augmentations."""
+    taught = by_training(chosen, AUGMENTATION, augmentation_of)
+    models = list(grouped(taught.trained, "model"))
     if len(models) > 1:
         raise ValueError(
             f"the rows are of {len(models)} networks, {some(models)}; choose one with a filter such as "
             f"model={models[0]} (--where)"
         )
-    left = len(chosen.trained) + len(chosen.fresh) - len(taught)
-    notes = [*chosen.notes, *([f"{left} rows of networks that no sweep trained are left out"] if left else [])]
-    return chosen._replace(trained=taught, fresh=[], notes=notes)
+    return taught
 
 
 def transformations_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:

@@ -12,7 +12,7 @@ from ..drawing.lines import Drawn, draw_legend, draw_points, look_keys
 from ..points.choice import Chosen, choose
 from ..points.networks import Sweep, gather_series
 from ..points.point import Point, split, table_of
-from .groups import NONE, augmentation_of, beside
+from .groups import NONE, augmentation_of, beside, by_training
 
 WAY = "way"  # a column that rows get here
 QUANTITIES = {"R": AXES["R"], "D": "$D_f$", "error": AXES["error"]}
@@ -75,10 +75,10 @@ def _draw(
 
 def _by_way(chosen: Chosen) -> Chosen:
     """The rows of networks that a sweep trained, with the names of how."""
-    taught = [{**row, WAY: _way_of(row["training"])} for row in chosen.trained if row.get("training")]
-    if taught and not any(str(row[WAY]).startswith(PENALTY) for row in taught):
+    taught = by_training(chosen, WAY, _way_of)
+    if not any(str(row[WAY]).startswith(PENALTY) for row in taught.trained):
         raise ValueError(f"no network was trained with a penalty among {chosen.told}; sweep train: {{penalty: [0, 1]}}")
-    return chosen._replace(trained=taught, fresh=[])
+    return taught
 
 
 def _way_of(training: Mapping[str, Any]) -> str:

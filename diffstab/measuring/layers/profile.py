@@ -90,11 +90,12 @@ def _measured(
 def low_frequencies(network: nn.Module, changes: LayerChanges) -> dict[str, float | None]:
     """Returns `low_frequency` of the convolutions that ran between each layer and those before it, by layer."""
     modules, layers = list(network.modules()), changes.layers or ()
-    before = {
-        layer.matrices: max((0, *(one.matrices for one in layers if one.matrices < layer.matrices))) for layer in layers
-    }
+    ends = sorted({0, *(layer.matrices for layer in layers)})
+    since = dict(zip(ends[1:], ends, strict=False))  # where the layers before end
     return {
-        layer.name: low_frequency(modules[place] for place in changes.ran[before[layer.matrices] : layer.matrices])
+        layer.name: low_frequency(
+            modules[place] for place in changes.ran[since.get(layer.matrices, 0) : layer.matrices]
+        )
         for layer in layers
     }
 
