@@ -23,7 +23,7 @@ from ..provenance import (
     weights_sha256,
 )
 from ..results import ErrorRate, RawValues, StabilityResult
-from ..statistics import Array, Statistic, binomial_interval, largest_ratio
+from ..statistics import Array, Statistic, binomial_interval, classes_by_neighbours, largest_ratio
 from ..statistics import average as averaged
 from ..streams import StreamKeys
 from .batches import Images, images_left
@@ -58,7 +58,7 @@ def assemble(
         **_named(model, images),
         settings=_used(setup, model),
         **numbers,
-        **_rates(raw, _count_wrong(first, second, label_outputs), setup),
+        **_rates(raw, _count_wrong(raw, first, second, label_outputs, settings.neighbours), setup),
         weights_sha256=weights_sha256(model),
         network_sha256=network_sha256(model),
         data_sha256=images_sha256(first.digests, dict(zip(first.keys.tolist(), first.labels.tolist(), strict=True))),
@@ -175,9 +175,16 @@ def _rates(raw: RawValues, wrong: int | None, setup: Setup) -> dict[str, Any]:
     }
 
 
-def _count_wrong(first: FirstPass, second: SecondPass, label_outputs: LabelOutputs) -> int | None:
+def _count_wrong(
+    raw: RawValues, first: FirstPass, second: SecondPass, label_outputs: LabelOutputs, neighbours: int | None
+) -> int | None:
     """Counts wrongly classified images; None without classes, or if labels and outputs can't be matched."""
-    if second.classes is None or first.labels.min() < 0:
+    if first.labels.min() < 0:
+        return None
+    labels = first.labels[first.keys.argsort()]
+    if neighbours is not None:
+        return int((classes_by_neighbours(raw.outputs, labels, neighbours, raw.copies) != labels).sum())
+    if second.classes is None:
         return None
     places = label_outputs(second.outputs.shape[1])
     if places is None:
@@ -185,8 +192,7 @@ def _count_wrong(first: FirstPass, second: SecondPass, label_outputs: LabelOutpu
     largest = int(first.labels.max())
     if largest >= len(places):
         raise ValueError(f"an image has label {largest} but the network has {len(places)} outputs for labels")
-    labels, classes = first.labels[first.keys.argsort()], second.classes[second.keys.argsort()]
-    return int((classes != np.asarray(places)[labels]).sum())
+    return int((second.classes[second.keys.argsort()] != np.asarray(places)[labels]).sum())
 
 
 def _named(model: Network, images: Images) -> dict[str, Any]:

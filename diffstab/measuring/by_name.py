@@ -8,7 +8,7 @@ from torch import nn
 
 from ..data import ImageSet, MatchedImages, load_dataset
 from ..models import LoadedModel, Override, Shape, label_map, resolve_model
-from ..options import DIFFEO, MeasureOptions
+from ..options import DIFFEO, MeasureOptions, is_inside
 from ..perturbations import GivenPairs, Transformation, perturbation
 from ..processes import ALONE, Processes, chosen_device, local_device, taking_turns
 from ..provenance import network_sha256, weights_sha256
@@ -145,8 +145,11 @@ def _placed(loaded: LoadedModel, options: MeasureOptions, device: torch.device) 
     network = loaded.network
     if not isinstance(network, nn.Module):
         return network
-    if options.compile and options.layers is not None:
-        raise ValueError("compile is on and layers are given, but a compiled network hides them; give one of the two")
+    for name, asked in (("layers", options.layers), ("of", options.of if is_inside(options.of) else None)):
+        if options.compile and asked is not None:
+            raise ValueError(
+                f"compile is on and {name} is {asked!r}, but a compiled network hides its layers; give one of the two"
+            )
     network.to(device, getattr(torch, options.precision))
     if options.channels_last:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -165,18 +168,22 @@ def _named(result: "StabilityResult", loaded: LoadedModel, images: ImageSet, rep
     for text in (*loaded.notes, *filter(None, [loaded.assumed])):
         reporter.notes(f"note: {text}")
     if images.classes and result.test_error is None:
-        reporter.notes(f"no test error: {_why_no_error(loaded, images, result.raw.outputs.shape[1])}")
+        reporter.notes(f"no test error: {_why_no_error(loaded, images, result)}")
     if result.output is not None:
-        reporter.notes(f"note: the network returns several outputs; the measured one is {result.output}")
+        several = "" if is_inside(result.settings.of) else "the network returns several outputs; "
+        reporter.notes(f"note: {several}f(x) is {result.output}")
     names = {"model": loaded.name, "model_source": loaded.source, "weights": loaded.weights, "weights_tag": loaded.tag}
     more = {"weights_key": loaded.weights_key, "head": loaded.head, "model_options": loaded.options}
     return replace(result, **names, **more)  # type: ignore[arg-type]
 
 
-def _why_no_error(loaded: LoadedModel, images: ImageSet, outputs: int) -> str:
+def _why_no_error(loaded: LoadedModel, images: ImageSet, result: "StabilityResult") -> str:
+    settings = result.settings
+    if is_inside(settings.of):
+        return f"of is {settings.of!r} and interpolation is {settings.interpolation!r}, which smooths the images"
     if loaded.head is not None:
         return "the network's head is random" if loaded.head == "init" else "the network has no head, only features"
-    return f"the network has {outputs} outputs and {images.name} {images.classes} classes"
+    return f"the network has {result.raw.outputs.shape[1]} outputs and {images.name} {images.classes} classes"
 
 
 def _title(loaded: LoadedModel, images: ImageSet, count: int, options: MeasureOptions, device: torch.device) -> str:

@@ -16,7 +16,16 @@ from torch.utils.data import Dataset, IterableDataset
 
 from ..checks import a_text, positive_integer
 from ..fields import MaxEntropyEnsemble
-from ..options import DEFAULT_CONVENTION, DIFFEO, Convention, MeasureSettings, called_with, chosen, convention_named
+from ..options import (
+    DEFAULT_CONVENTION,
+    DIFFEO,
+    Convention,
+    MeasureSettings,
+    called_with,
+    chosen,
+    convention_named,
+    is_inside,
+)
 from ..perturbations import Transformation, perturbation
 from ..precision import ieee_float32
 from ..processes import Processes, taking_turns
@@ -26,6 +35,7 @@ from ..streams import choose, untouched_global_state
 from .arguments import Arguments, Given
 from .assemble import assemble
 from .batches import Batches, Images, as_batches
+from .features import inside
 from .given_images import as_images, image_size
 from .layers.names import layers_meant
 from .modules import network_in, plain
@@ -107,11 +117,11 @@ def measure_given(given: Given, transformation: Transformation, settings: Measur
     indices = given.indices if given.count is None else _chosen(given.count, images, given.indices, settings.seed)
     own_device, dtype = place_and_precision(model, images)
     place = torch.device(given.device or own_device or "cpu")
-    meant = None
-    if settings.layers is not None:
+    if settings.layers is not None or is_inside(settings.of):
         model = plain(model)
-        meant = layers_meant(model, settings.layers)
-    setup = Setup(transformation, settings, rules, statistic, place, dtype, meant)
+    meant = None if settings.layers is None else layers_meant(model, settings.layers)
+    within = inside(model, settings.of) if is_inside(settings.of) else None
+    setup = Setup(transformation, settings, rules, statistic, place, dtype, meant, within)
     _check(model, setup, own_device)
     read = {"labels": given.labels, "indices": indices, "workers": given.workers}
     batches, note = _batches_of(images, setup, given.processes, **read), given.note or _warn

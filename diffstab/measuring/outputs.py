@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..options import PROBABILITIES
 from ..precision import doubled
 from .network_state import Network
 from .setup import Setup
@@ -41,7 +42,10 @@ def measured_output(output: Any) -> tuple[Tensor, str | None]:
 def network_output(model: Network, images: Tensor, setup: Setup) -> tuple[Tensor, str | None]:
     """Returns the network's output `[B, ...]`, with shape and type checked, and its place in what was returned."""
     with torch.autocast(setup.device.type) if setup.settings.amp else nullcontext():
-        output, where = measured_output(_returned(model, images))
+        if setup.inside is None:
+            output, where = measured_output(returned(model, images))
+        else:
+            output, where = setup.inside(model, images)
     if output.layout != torch.strided or output.is_nested or output.is_quantized:
         kind = "nested" if output.is_nested else "quantised" if output.is_quantized else str(output.layout)
         raise ValueError(
@@ -51,7 +55,7 @@ def network_output(model: Network, images: Tensor, setup: Setup) -> tuple[Tensor
     if output.ndim < 1 or len(output) != len(images) or not output.numel() or not output.is_floating_point():
         came = f"{output.dtype} {tuple(output.shape)}"
         raise ValueError(f"the network returned {came} for {len(images)} images; floats [B, ...] are needed")
-    return output if setup.settings.of == "logits" else _probabilities(output), where
+    return _probabilities(output) if setup.settings.of == PROBABILITIES else output, where
 
 
 def _probabilities(output: Tensor) -> Tensor:
@@ -64,7 +68,7 @@ def _probabilities(output: Tensor) -> Tensor:
     return output.softmax(1)
 
 
-def _returned(model: Network, images: Tensor) -> Any:
+def returned(model: Network, images: Tensor) -> Any:
     """Calls the network; re-raises its error with the shape of the images."""
     try:
         return model(images.clone())  # a network may change its input in place

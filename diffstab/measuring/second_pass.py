@@ -205,7 +205,8 @@ def batch_columns(
     reference = flat(output)
     first = output.clone() if following.measures(output) else None  # a network may reuse its output's memory
     parts, flips = {"f(x)": reference}, []
-    classes = reference.argmax(1, keepdim=True) if output.ndim == 2 and output.shape[1] > 1 else None
+    has_classes = output.ndim == 2 and output.shape[1] > 1 and setup.inside is None
+    classes = reference.argmax(1, keepdim=True) if has_classes else None
     for number, (changed, _) in enumerate(outputs):
         values = flat(changed)
         if classes is not None:

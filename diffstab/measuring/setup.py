@@ -3,7 +3,7 @@
 Both passes see the same fields and noise, since these are pure functions of (seed, image, draw).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ class Setup:
         device: Device of the images.
         dtype: Floating dtype of the network and images.
         layers: Modules that are observed, by name; None for none.
+        inside: Function that runs the network and returns f(x) from inside it, and its place; None takes its output.
         mixes: True if f(x) depends on the other images of its batch by other means than batch norm.
     """
 
@@ -43,6 +44,7 @@ class Setup:
     device: torch.device
     dtype: torch.dtype
     layers: Mapping[str, nn.Module] | None = None
+    inside: Callable[[Network, Tensor], tuple[Tensor, str]] | None = None
     mixes: bool = False
 
     def whole(self, model: Network) -> bool:

@@ -23,7 +23,9 @@ AVERAGES = ("median", "mean")
 INTERPOLATIONS = ("bilinear", "gaussian")
 BATCH_NORMS = ("running", "batch")
 WEIGHTS = ("pretrained", "init")
-OUTPUT_FORMS = ("logits", "probabilities")
+PROBABILITIES = "probabilities"
+OUTPUT_FORMS = ("logits", PROBABILITIES)
+FEATURES, UNIT_FEATURES = "features", "unit-features"
 STILL, MOVED = "still", "moved"
 WORST_DEFORMATION, BOTH = "deformation", "both"
 WORST = (WORST_DEFORMATION, BOTH)  # what is the worst that is found, instead of random
@@ -42,6 +44,7 @@ MOST_DRAWS = 100_000  # per image; more would take days, and is a typing error
 MOST_OUTPUTS = 1_000_000  # of a network; label sets have up to some 20,000
 MOST_RESAMPLES = 1_000_000
 MOST_STEPS, MOST_STARTS = 10_000, 1000  # of a search for the worst case
+MOST_NEIGHBOURS = 10_000
 
 DEFAULT_MODEL = "resnet18"
 DEFAULT_DATASET = "mnist5k"
@@ -50,6 +53,7 @@ DEFAULT_IMAGES = 500
 DEFAULT_CUTOFF = 3.0
 DEFAULT_DELTA = 1.0  # pixels
 DEFAULT_STEPS, DEFAULT_STARTS = 20, 4  # of a search for the worst case
+DEFAULT_NEIGHBOURS = 20
 
 GAUSSIAN_SIGMA = 0.4715  # pixels; App. C: participation ratio 4, as bilinear, between four pixels
 
@@ -132,3 +136,8 @@ def layer_text(option: str, layers: Any) -> str:
     if len(names) > 1 and {AUTO, ALL} & set(names):
         raise ValueError(f"{option} is {layers!r}; give auto or all alone, or only names")
     return ",".join(names)
+
+
+def is_inside(of: str) -> bool:
+    """Returns True if a form of the output is a tensor inside the network: its features, or a layer's output."""
+    return of not in OUTPUT_FORMS

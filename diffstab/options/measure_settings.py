@@ -18,12 +18,14 @@ from .choices import (
     DEFAULT_CONVENTION,
     DEFAULT_CUTOFF,
     DEFAULT_DELTA,
+    DEFAULT_NEIGHBOURS,
     DEFAULT_STARTS,
     DEFAULT_STEPS,
     DELTA_RULES,
     DIFFEO,
     INTERPOLATIONS,
     MOST_DRAWS,
+    MOST_NEIGHBOURS,
     MOST_RESAMPLES,
     MOST_STARTS,
     MOST_STEPS,
@@ -31,6 +33,7 @@ from .choices import (
     OUTPUT_FORMS,
     TRANSFORMS,
     WORST,
+    is_inside,
     layer_text,
 )
 from .setting import Role, Setting, Whole, setting, settings_of
@@ -118,9 +121,10 @@ class MeasureSettings(CommandOptions):
     resamples: int = setting(1000, "Number of bootstrap resamples behind the 95 % intervals.",
         Whole(100, MOST_RESAMPLES), after="batch_size", roles=Role.KEY | Role.FIRST)
     of: str = setting(OUTPUT_FORMS[0],
-        "Form of the output that is compared: as the network returns it, for a classifier its logits (logits), or the "
-        "softmax over its classes (probabilities).",
-        allowed=OUTPUT_FORMS, section="Network", roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET)
+        "Form of the output that is compared: as the network returns it, for a classifier its logits (logits); the "
+        "softmax over its classes (probabilities); the input of its last linear layer (features), also divided by its "
+        "norm (unit-features); or the output of a layer by name.",
+        metavar="FORM|LAYER", section="Network", roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET)
     against: str | None = setting(None,
         "Output that f(tau x) is compared with: f(x) as it is (still: D_f alone), or f(x) moved along by tau as well "
         "(moved: E_f too, the equivariance error).  [default: moved for outputs and layers that are maps]",
@@ -129,6 +133,11 @@ class MeasureSettings(CommandOptions):
         "Permute the input channels of each convolution at random, by the seed, while measuring: what is left is "
         "stability by pooling in space alone.",
         true_or_false, section="Network", roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET)
+    neighbours: int | None = setting(None,
+        "Number of nearest neighbours: an image's class is that of most of its nearest others, by the cosine of f(x), "
+        f"for the test error of networks without a classifier.  [default: {DEFAULT_NEIGHBOURS} with --of features, "
+        "unit-features or a layer; else the class of the largest output]",
+        Whole(1, MOST_NEIGHBOURS), section="Network", roles=Role.COLUMN | Role.COMPARED | Role.KEY_IF_SET)
     amp: bool = setting(False, "Run the network in mixed precision (autocast), and print the error it adds.",
         true_or_false)
     # fmt: on
@@ -136,6 +145,7 @@ class MeasureSettings(CommandOptions):
     def __post_init__(self) -> None:
         self._check_each()
         self._check_worst()
+        self._check_neighbours()
 
     def _check_worst(self) -> None:
         """Refuses settings of a search without one, and a search among anything but smooth deformations."""
@@ -148,6 +158,17 @@ class MeasureSettings(CommandOptions):
         else:
             steps, starts = self.ascent_steps or DEFAULT_STEPS, self.ascent_starts or DEFAULT_STARTS
             self._set(ascent_steps=steps, ascent_starts=starts)
+
+    def _check_neighbours(self) -> None:
+        """Fills in the usual neighbours for a tensor inside the network; refuses them for smoothed images."""
+        smoothed = self.interpolation != INTERPOLATIONS[0]
+        if self.neighbours is None and is_inside(self.of) and not smoothed:
+            self._set(neighbours=DEFAULT_NEIGHBOURS)
+        elif self.neighbours is not None and smoothed:
+            raise ValueError(
+                f"neighbours is {self.neighbours} and interpolation is {self.interpolation!r}, where f(x) is of "
+                "smoothed images; take bilinear, or leave neighbours out"
+            )
 
     def columns(self) -> dict[str, Any]:
         """Returns the value of each column of a row that these settings have."""

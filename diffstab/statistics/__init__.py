@@ -2,7 +2,8 @@
 
 Open `estimates` first. `averages` has the averages, `intervals` and `mean_ratio` the intervals, `comparison` compares
 networks on the same images, `correlation` and `partial` relate quantities over many networks, `agreement` compares
-trainings of one network. The room imports options and the ground floor, numpy but no torch.
+trainings of one network, `neighbours` classifies by features. The room imports options and the ground floor, numpy but
+no torch.
 """
 
 from .agreement import Agreement, agreement
@@ -30,6 +31,7 @@ from .intervals import (
     t_quantile,
 )
 from .mean_ratio import MeanRatioErrors, mean_ratio_errors, mean_ratio_interval
+from .neighbours import classes_by_neighbours
 from .pairs import KeptPairs, OutputPairs
 from .partial import left_out_residuals, partial_correlation
 from .samples import PairedSample

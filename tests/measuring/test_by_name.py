@@ -129,7 +129,7 @@ def test_several_outputs_are_told(tmp_path, monkeypatch):
     notes = Notes()
     result = measure_cell(MeasureOptions(**{**FAST, "model": "several:make"}), notes)
     assert result.output == "tensor 1 of 2 in a tuple"
-    assert "note: the network returns several outputs; the measured one is tensor 1 of 2 in a tuple" in notes.texts
+    assert "note: the network returns several outputs; f(x) is tensor 1 of 2 in a tuple" in notes.texts
     assert (result.key, result.weights_sha256) == (None, None)  # no nn.Module: nothing tells one from another
 
 

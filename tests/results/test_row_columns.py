@@ -68,9 +68,9 @@ def test_columns_stand_where_they_first_stood():
     assert row_order(["images", "test_error"]) == (
         *("images", "draws", "test_error", "transform", "cutoff", "cutoff_rule", "temperature", "delta", "delta_rule"),
         *("interpolation", "average", "worst", "ascent_steps", "ascent_starts", "of", "against"),
-        "shuffle_channels",
+        *("shuffle_channels", "neighbours"),
     )
-    assert ROW[-7:] == ("few_classes", "worst", "ascent_steps", "ascent_starts", "of", "against", "shuffle_channels")
+    assert ROW[-7:] == ("worst", "ascent_steps", "ascent_starts", "of", "against", "shuffle_channels", "neighbours")
     told = "dataset split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation average"
     told += " noise_radius_rule noise_norm radius_average median_rule pairs convention changed_sha256"
     told += " worst ascent_steps ascent_starts of shuffle_channels"

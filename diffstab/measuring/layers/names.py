@@ -8,15 +8,16 @@ from typing import Any
 from torch import nn
 from torch.nn.modules import activation, batchnorm, instancenorm, normalization
 
-from ...options import ALL, AUTO
+from ...options import ALL, AUTO, FEATURES, OUTPUT_FORMS, UNIT_FEATURES
 
+OTHERS = {"layers": "auto, all, names with *", "of": ", ".join((*OUTPUT_FORMS, FEATURES, UNIT_FEATURES))}
 OUTPUT = "output"  # name of the network's output, the last layer of `auto` and `all`
 HOLDERS = (nn.ModuleList, nn.ModuleDict)  # containers that never run themselves
 SHAPING = (nn.Flatten, nn.Unflatten, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 POINTWISE = {module.__name__ for module in (activation, batchnorm, instancenorm, normalization)}
 
 
-def layers_meant(network: object, layers: str) -> dict[str, nn.Module]:
+def layers_meant(network: object, layers: str, option: str = "layers", told: str = "") -> dict[str, nn.Module]:
     """Returns the modules that a choice of layers means, by name; a module with several names comes once.
 
     Args:
@@ -24,6 +25,7 @@ def layers_meant(network: object, layers: str) -> dict[str, nn.Module]:
         layers: Choice of layers: `auto` (the points at which timm reads features, otherwise the top-level blocks, with
             the members of a sequence one by one), `all` (every module), or names with `*` and `?`, separated by
             commas.
+        option, told: Option that asks for them and its value, if it is another one, for messages.
 
     Raises:
         ValueError: If the network is no `nn.Module`, its modules are hidden, or a pattern matches none of them; the
@@ -32,17 +34,18 @@ def layers_meant(network: object, layers: str) -> dict[str, nn.Module]:
     >>> list(layers_meant(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4, 2)), "auto"))
     ['1', '3']
     """
+    asked = f"{option} is {told or layers!r}"
     if not isinstance(network, nn.Module):
-        raise ValueError(f"layers is {layers!r} but the network is a {type(network).__name__}; an nn.Module is needed")
+        raise ValueError(f"{asked} but the network is a {type(network).__name__}; an nn.Module is needed")
     if any(getattr(module, "_compiled_call_impl", None) is not None for module in network.modules()):
         raise ValueError(
-            f"layers is {layers!r} but the network was compiled in place (network.compile()), which hides its layers; "
+            f"{asked} but the network was compiled in place (network.compile()), which hides its layers; "
             "hand over one that was not"
         )
     every = network.named_modules(remove_duplicate=False)
     named = {name: module for name, module in every if name and not isinstance(module, HOLDERS)}
     if type(network).__module__.startswith("torch.jit") or not named:
-        raise ValueError(f"layers is {layers!r} but a {type(network).__name__} shows no layers; measure it without")
+        raise ValueError(f"{asked} but a {type(network).__name__} shows no layers; measure it without")
     if layers == ALL:
         found = named
     elif layers == AUTO:
@@ -50,16 +53,16 @@ def layers_meant(network: object, layers: str) -> dict[str, nn.Module]:
         whole = bool(points) and all(name in named for name in points)
         found = {name: named[name] for name in points} if whole else dict(_blocks(network))
     else:
-        found = {name: named[name] for pattern in layers.split(",") for name in _matching(pattern, named)}
+        found = {name: named[name] for pattern in layers.split(",") for name in _matching(pattern, named, option)}
     first = {id(module): name for name, module in reversed(found.items())}
     return {name: module for name, module in found.items() if first[id(module)] == name}
 
 
-def _matching(pattern: str, named: Mapping[str, nn.Module]) -> list[str]:
+def _matching(pattern: str, named: Mapping[str, nn.Module], option: str) -> list[str]:
     found = [name for name in named if fnmatchcase(name, pattern)]
     if not found:
         near = get_close_matches(pattern, named, n=3, cutoff=0.5) or [*named][:3]
-        raise ValueError(f"no layer is called {pattern!r}; near: {', '.join(near)} (or auto, all, names with *)")
+        raise ValueError(f"no layer is called {pattern!r}; near: {', '.join(near)} (or {OTHERS[option]})")
     return found
 
 
