@@ -6,11 +6,14 @@ import tomllib
 from pathlib import Path
 
 import yaml
+from rattler_build import Stage0Recipe, VariantConfig
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text())
 ZENODO = json.loads((ROOT / ".zenodo.json").read_text())
+RECIPE = Stage0Recipe.from_file(str(ROOT / "scripts" / "maintain" / "recipe.yaml"))
+IN_CONDA = {"torch": "pytorch"}  # names that differ
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")}
 
 
@@ -51,3 +54,18 @@ def test_workflows_test_two_pythons_and_three_systems_and_publish_without_a_secr
     assert "secrets." not in text
     assert "index-url" not in text
     assert all(one["permissions"]["contents"] == "read" for one in WORKFLOWS.values())
+
+
+def test_the_conda_recipe_renders_and_needs_what_the_package_needs():
+    (made,) = RECIPE.render(VariantConfig.from_yaml("c_compiler: [gcc]\nc_stdlib: [sysroot]\npython: [3.12.*]"))
+    recipe = made.recipe.to_dict()
+    assert recipe["package"] == {"name": PROJECT["name"], "version": PROJECT["version"]}
+    told = [re.fullmatch("([^>]+)(.*)", one.lower()).groups() for one in PROJECT["dependencies"]]
+    needed = {f"{IN_CONDA.get(name, name)} {least}" for name, least in told}
+    assert set(recipe["requirements"]["run"]) == needed | {f"python {PROJECT['requires-python']}"}
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    assert {one.replace(">=", " >=") for one in build} <= set(recipe["requirements"]["host"])
+    about = {"homepage": "Homepage", "documentation": "Documentation"}
+    assert {name: recipe["about"][name].rstrip("/") for name in about} == {
+        name: PROJECT["urls"][url] for name, url in about.items()
+    }
