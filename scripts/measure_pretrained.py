@@ -3,6 +3,9 @@
 python scripts/measure_pretrained.py
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 from rich.console import Console
 from rich.table import Table
@@ -13,10 +16,11 @@ from diffstab.options import DEFAULT_DELTA, DEFAULT_IMAGES, DEFAULTS
 from diffstab.streams import choose
 
 
-def measure_one(model: str, dataset: str, weights: str, images: int, seed: int) -> StabilityResult:
+def measure_one(entry: Mapping[str, Any], weights: str, images: int, seed: int) -> StabilityResult:
     """Measures as `diffstab measure --model MODEL --dataset DATASET --weights WEIGHTS` does."""
-    data = load_dataset(dataset)
-    network = load_model(model, dataset=dataset, weights=weights, seed=seed)
+    model, dataset, data_dir = entry["model"], entry["dataset"], entry["recipe"].get("data_dir")
+    data = load_dataset(dataset, data_dir=data_dir)
+    network = load_model(model, dataset=dataset, data_dir=data_dir, weights=weights, seed=seed)
     click.echo(f"measuring {model}, {weights}, on {images} images of {dataset}", err=True)
     return measure(
         network,
@@ -42,11 +46,10 @@ def main(images: int, seed: int) -> None:
     for column in ("network", "images", "test error", "R_f trained", "R_f at initialisation"):
         table.add_column(column)
     for entry in read_manifest():
-        model, dataset = entry["model"], entry["dataset"]
-        trained, fresh = (measure_one(model, dataset, weights, images, seed) for weights in ("pretrained", "init"))
+        trained, fresh = (measure_one(entry, weights, images, seed) for weights in ("pretrained", "init"))
         assert trained.test_error is not None
         error = f"{trained.test_error.value:.1%}"
-        table.add_row(model, f"{trained.images} {dataset}", error, shown(trained), shown(fresh))
+        table.add_row(entry["model"], f"{trained.images} {entry['dataset']}", error, shown(trained), shown(fresh))
     Console(highlight=False, width=100).print(table)
 
 

@@ -37,9 +37,10 @@ def keep(weights: Mapping[str, torch.Tensor], recipe: Mapping[str, Any], origin:
     folder = PRETRAINED / f"{model}-{dataset}"
     folder.mkdir(parents=True, exist_ok=True)
     content = save({name: half(tensor) for name, tensor in weights.items()})
-    test = load_dataset(dataset)
+    data_dir = recipe.get("data_dir")
+    test = load_dataset(dataset, data_dir=data_dir)
     path = write_network(folder, content, model, Shape(*test.shape, test.classes), test.preprocessing)
-    network = load_model(model, dataset=dataset, checkpoint=path)
+    network = load_model(model, dataset=dataset, data_dir=data_dir, checkpoint=path)
     result = measure(network, test, MaxEntropyEnsemble(test.shape[1:], delta=1.0))
     assert result.test_error is not None
     entry = {

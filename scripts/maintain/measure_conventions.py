@@ -13,7 +13,7 @@ from diffstab.cli import OneLineErrors, print_columns
 from diffstab.figures.drawing import table_csv
 from diffstab.measuring import measure_both, measure_cell
 from diffstab.models import read_manifest
-from diffstab.options import MeasureOptions
+from diffstab.options import EMBEDDED, MeasureOptions
 from diffstab.writing import write_atomically
 
 
@@ -21,10 +21,11 @@ from diffstab.writing import write_atomically
 @click.option("--images", default=500, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the numbers to this CSV file.")
 def main(images: int, output: Path | None) -> None:
-    """Measure every network in pretrained/ by both conventions, and with one choice changed at a time."""
+    """Measure every network of digits in pretrained/ by both conventions, and with one choice changed at a time."""
     table = []
-    for entry in read_manifest():
-        name, dataset = entry["model"], entry["dataset"]
+    for name, dataset in ((entry["model"], entry["dataset"]) for entry in read_manifest()):
+        if dataset not in EMBEDDED:
+            continue
         both = measure_both(
             MeasureOptions.from_mapping({"model": name, "dataset": dataset, "images": images}), measure_cell
         )

@@ -1,11 +1,13 @@
 """Checkpoints load whole or are refused; the kept ones measure as their manifest says."""
 
 import json
+import math
 import pickle
 import struct
 import tomllib
 import zipfile
 from copy import copy
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -22,6 +24,7 @@ KEPT = {
     *(f"vgg{n}{bn}-w0.25" for n in (11, 16, 19) for bn in ("", "_bn")),
     *("resnet18", "resnet18-w0.25", "resnet34-w0.25", "resnet50-w0.25", "scattering"),
 }
+OF_CLOTHES = {"fc_l4", "lenet", *(f"{name}-w0.25" for name in ("vgg11", "vgg16_bn", "efficientnet_b0", "resnet18"))}
 
 
 @pytest.mark.parametrize("wrapper", [None, "model", "state_dict"])
@@ -132,7 +135,8 @@ def test_a_refused_checkpoint_leaves_the_network_whole(tmp_path):
 
 def test_the_kept_checkpoints_are_small_enough_and_complete():
     entries = read_manifest()
-    assert {(entry["model"], entry["dataset"]) for entry in entries} == {(name, "mnist5k") for name in KEPT}
+    names = {*((name, "mnist5k") for name in KEPT), *((name, "fashionmnist") for name in OF_CLOTHES)}
+    assert {(entry["model"], entry["dataset"]) for entry in entries} == names
     files = [path for path in pretrained_folder().rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 60e6
     project = tomllib.loads((pretrained_folder() / "pyproject.toml").read_text())
@@ -146,11 +150,16 @@ def test_the_kept_checkpoints_are_small_enough_and_complete():
         assert entry["recipe"]["seed"] == entry["seed"]
 
 
+def entry_of(name, dataset="mnist5k"):
+    (entry,) = (one for one in read_manifest() if (one["model"], one["dataset"]) == (name, dataset))
+    return entry
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(KEPT))
 def test_kept_weights_load_and_classify(name):
     """Errors of 200 of the 1,000 images are within 4 standard errors of the manifest's."""
-    (entry,) = (entry for entry in read_manifest() if entry["model"] == name)
+    entry = entry_of(name)
     data = load_dataset("mnist5k")
     wrong = load_model(name)(data.images[::5]).argmax(1) != data.labels[::5]
     expected = entry["test_error"]["value"]
@@ -161,7 +170,7 @@ def test_kept_weights_load_and_classify(name):
 @pytest.mark.parametrize("name", ["fc_l4", "resnet18"])
 def test_kept_weights_measure_as_the_manifest_says(name):
     """fc_l4 on all images; resnet18 on 200, whose R_f must be within the errors of both."""
-    (entry,) = (entry for entry in read_manifest() if entry["model"] == name)
+    entry = entry_of(name)
     data = load_dataset("mnist5k")
     few = None if name == "fc_l4" else torch.arange(0, 1000, 5)
     found = measure(load_model(name), data, MaxEntropyEnsemble(28, delta=1.0), indices=few)
@@ -171,6 +180,23 @@ def test_kept_weights_measure_as_the_manifest_says(name):
     else:
         assert found.R.low < entry["R"]["high"]
         assert found.R.high > entry["R"]["low"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(OF_CLOTHES))
+def test_networks_of_clothes_measure_as_the_manifest_says(name):
+    """On 400 of the 10,000 images; test error and R_f within 4 standard errors."""
+    entry = entry_of(name, "fashionmnist")
+    data_dir = entry["recipe"]["data_dir"]
+    if not Path(data_dir).is_dir():
+        pytest.skip(f"{data_dir} is missing: Debian's package dataset-fashion-mnist")
+    data = load_dataset("fashionmnist", data_dir=data_dir)
+    network = load_model(name, dataset="fashionmnist", data_dir=data_dir)
+    found = measure(network, data, delta=1.0, count=400)
+    expected = entry["test_error"]["value"]
+    assert abs(found.test_error.value - expected) < 4 * (expected * (1 - expected) / 400) ** 0.5
+    own = math.log(found.R.high / found.R.low) / (2 * 1.96)
+    assert abs(math.log(found.R.value / entry["R"]["value"])) < 4 * own
 
 
 def test_missing_or_changed_kept_weights_are_refused(tmp_path, monkeypatch):
