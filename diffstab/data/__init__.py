@@ -9,5 +9,5 @@ from .files import read_image
 from .images import ImageSet, PixelImageSet, TensorImageSet, image_set
 from .load import load_dataset
 from .pairs import MatchedImages
-from .preprocessing import Preprocessing, normalise
+from .preprocessing import RESAMPLINGS, Preprocessing, normalise
 from .raw import UNLABELLED, RawImages

@@ -8,7 +8,7 @@ from torch import nn
 
 from ..data import ImageSet, MatchedImages, load_dataset
 from ..models import LoadedModel, Override, Shape, label_map, resolve_model
-from ..options import DIFFEO, MeasureOptions
+from ..options import DIFFEO, ONNX, MeasureOptions
 from ..perturbations import GivenPairs, Transformation, perturbation
 from ..processes import ALONE, Processes, chosen_device, local_device, taking_turns
 from ..provenance import network_sha256, weights_sha256
@@ -145,6 +145,9 @@ def _placed(loaded: LoadedModel, options: MeasureOptions, device: torch.device) 
     network = loaded.network
     if not isinstance(network, nn.Module):
         return network
+    if loaded.source == ONNX and (options.amp or options.batch_norm == "batch"):
+        asked = "amp is on" if options.amp else "batch_norm is 'batch'"
+        raise ValueError(f"{asked} and {loaded.name} is a graph that computes as it was exported; leave it out")
     if options.compile and options.layers is not None:
         raise ValueError("compile is on and layers are given, but a compiled network hides them; give one of the two")
     network.to(device, getattr(torch, options.precision))
