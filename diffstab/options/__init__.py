@@ -56,12 +56,15 @@ from .data_names import (
     EMBEDDED,
     PHOTOS,
     SPLITS,
+    TableName,
     class_in_split,
     dataset_named,
+    is_table,
     split_named,
     split_of,
     split_word,
     split_words,
+    table_named,
 )
 from .experiments import FIRST_LOSS, OPTIONS, REGIME, STRIPE, RegimeOptions, StripeOptions
 from .measure import EXECUTION, MeasureOptions

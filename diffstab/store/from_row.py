@@ -17,6 +17,7 @@ from ..options import (
     WEIGHTS,
     MeasureOptions,
     Role,
+    is_table,
     leads_out,
     names_with,
     settings_of,
@@ -146,6 +147,8 @@ def _leading_out(options: MeasureOptions, *, in_store: bool) -> dict[str, str]:
         found[options.model] = KINDS.get(prefix, "own code")
     if options.checkpoint is not None and not in_store:
         found[options.checkpoint] = "the checkpoint"
+    if is_table(options.dataset):
+        found[options.dataset] = "the data set"
     if options.data_dir is not None:
         found[options.data_dir] = "the data folder"
     if options.changed_dir is not None:

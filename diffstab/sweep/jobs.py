@@ -28,7 +28,7 @@ from ..options import (
 from ..results import SCHEMA, StabilityResult
 from ..store import DONE, FAILED, WEIGHTS, Entry, asked_of, measured_entry
 from .code_files import imported_files
-from .content import content_of
+from .content import content_of, content_of_dataset, content_of_graph
 
 TRAIN, MEASURE = "train", "measure"
 Options = MeasureOptions | TrainOptions | StripeOptions | RegimeOptions
@@ -115,6 +115,8 @@ def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> 
     if content.get("checkpoint") is not None:
         content["checkpoint"] = content_of(content["checkpoint"])
         content.pop("weights")
+    if "dataset" in content:
+        content["dataset"] = content_of_dataset(content["dataset"])
     if kind == MEASURE and content["batch_norm"] != "batch":
         content.pop("batch_size")
     for name in ("data_dir", "changed_dir"):
@@ -130,7 +132,7 @@ def _model_files(model: str) -> dict[str, Any]:
     if is_folder_of_weights(model):
         return {"model": content_of(os.path.expanduser(name))}
     if prefix == ONNX:
-        return {"model": _graph_content(Path(name).expanduser())}
+        return {"model": content_of_graph(Path(name).expanduser())}
     if is_own_code(model):
         from ..models import code_file
 
@@ -140,16 +142,6 @@ def _model_files(model: str) -> dict[str, Any]:
         imported = {name: content_of(str(one)) for name, one in imported_files(file, prefix).items()}
         return {"code": content_of(str(file)), **({"imports": imported} if imported else {})}
     return {}
-
-
-def _graph_content(path: Path) -> list[str]:
-    from ..models import onnx_files
-
-    try:
-        files = onnx_files(path)
-    except ValueError:  # the job itself will report it
-        files = [path]
-    return [content_of(str(file)) for file in files]
 
 
 def is_folder_of_weights(model: str) -> bool:
