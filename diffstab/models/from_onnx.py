@@ -120,7 +120,9 @@ def _session(path: Path, threads: int) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of the library, which has its own kinds
-        raise ValueError(f"{str(path)!r} can't be loaded as ONNX ({in_short(error)}); export it again") from error
+        raise ValueError(
+            f"{str(path)!r} can't be loaded as ONNX ({in_short(error)}); export it again, in float32"
+        ) from error
 
 
 def _images(path: Path, inputs: list[Any]) -> tuple[str, tuple[int | None, ...]]:
