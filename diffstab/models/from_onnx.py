@@ -54,7 +54,9 @@ class OnnxNetwork(nn.Module):
         """Runs the graph; raises ValueError with the sizes if images have another size than it takes."""
         for name, wanted, came in zip(("channels", "rows", "columns"), self.shape[1:], images.shape[1:], strict=True):
             if wanted not in (None, came):
-                raise ValueError(f"{self.path} takes images of {wanted} {name}, and these have {came}")
+                raise ValueError(
+                    f"{self.path} takes images of {wanted} {name}, and these have {came}; leave out --img-size"
+                )
         count, size = len(images), self.shape[0] or len(images)
         found: list[list[Any]] = []
         for part in sent(images.detach(), "cpu").to(self.dtype).split(size):
