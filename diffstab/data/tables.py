@@ -4,6 +4,7 @@ They are read from the hub's cache on this machine, from a folder that the libra
 arrow or image files. No script runs, and images are decoded one by one.
 """
 
+import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -113,12 +114,12 @@ def _tables(name: TableName, download: bool) -> Any:
     import datasets
 
     folder = Path(name.place).expanduser()
-    _refuse_special(folder)
+    cache = Path(datasets.config.HF_DATASETS_CACHE, "diffstab", _stamp(folder))
     try:
         with hub_offline(True), _never_online():
             if any((folder / file).exists() for file in SAVED):
                 return datasets.load_from_disk(str(folder))
-            return _built(name, str(folder))
+            return _built(name, str(folder), cache_dir=str(cache))
     except Exception as error:  # the library raises errors of many kinds
         raise ValueError(
             f"the data set {str(name)!r} can't be read ({reason(error):.200}) from {found_in(folder)}; a folder of "
@@ -167,10 +168,23 @@ def _built(name: TableName, place: str, **more: Any) -> Any:
     return builder.as_dataset()
 
 
-def _refuse_special(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.exists() and not path.is_file() and not path.is_dir():
+def _stamp(folder: Path) -> str:
+    """Returns a hash of sizes and times of a folder's files, by which the library's cache tells contents apart.
+
+    The library looks at the time of modification alone, which copies of other files may share.
+
+    Raises:
+        ValueError: If there is a pipe, socket or device.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            status = path.stat()
+            stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+            digest.update(f"{path.relative_to(folder).as_posix()} {stamp}\n".encode())
+        elif path.exists() and not path.is_dir():
             raise ValueError(f"{str(path)!r} is no regular file; remove it from the data set")
+    return digest.hexdigest()[:16]
 
 
 def _chosen(name: TableName, tables: Any, split: str) -> tuple[Any, str | None, tuple[str, ...]]:

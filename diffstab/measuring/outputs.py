@@ -31,8 +31,7 @@ def measured_output(output: Any) -> tuple[Tensor, str | None]:
     if named is not None:
         for name in (*FIRST, *named):
             if isinstance(named.get(name), Tensor):
-                alone = len(named) == 1 and isinstance(output, Mapping)
-                return named[name], None if alone else f"{name!r} of {', '.join(named)}"
+                return named[name], f"{name!r} of {', '.join(named)}"
     elif isinstance(output, Sequence) and not isinstance(output, str):
         for place, one in enumerate(output):
             if isinstance(one, Tensor):

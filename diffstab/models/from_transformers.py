@@ -99,7 +99,9 @@ def _as_measured(network: nn.Module, name: str, classifier: bool) -> nn.Module:
         network = part
     heads = (one for one, _ in network.named_children() if any(word in one for word in HEADS))
     network.classifiers = tuple(heads) if classifier else ()  # type: ignore[assignment]
-    if not classifier:
+    if classifier:
+        network.register_forward_hook(_logits)
+    else:
         network.num_classes = 0  # type: ignore[assignment]
     stages = (one for one, module in network.named_modules() if isinstance(module, nn.ModuleList) and len(module) > 1)
     blocks = min(stages, key=lambda one: one.count("."), default=None)
@@ -107,6 +109,10 @@ def _as_measured(network: nn.Module, name: str, classifier: bool) -> nn.Module:
         members = range(len(network.get_submodule(blocks)))  # type: ignore[arg-type]
         network.feature_info = [{"module": f"{blocks}.{k}"} for k in members]  # type: ignore[assignment]
     return network
+
+
+def _logits(network: nn.Module, images: Any, output: Any) -> Any:
+    return output.logits
 
 
 def _is_classifier(config: Any) -> bool:

@@ -124,6 +124,15 @@ def test_workers_and_pages_take_them(cli, names, tmp_path):
     assert "transformers:vit" in (tmp_path / "page.html").read_text()
 
 
+def test_a_network_of_transformers_is_trained_and_measured(cli, names, tmp_path):
+    options = {"epochs": 1, "train_size": 100, "device": "cpu"}
+    words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+    output_of(cli("train", "--model", names[0], *words, "--output", "trained", "--json"))
+    again = ("measure", "local-dir:trained", "--images", 20, "--device", "cpu", "--json")
+    assert "names transformers:vit" in refused(cli(*again)) or "'transformers:vit'" in refused(cli(*again))
+    assert output_of(cli(*again, "--trust", names[0]))["test_error"]["value"] <= 1
+
+
 def test_training_needs_images_in_memory(names):
     with pytest.raises(ValueError, match=r"dataset is 'hfds:pets'; training needs labelled images held in memory"):
         train(TrainOptions(model="fc_l2", dataset=names[2], epochs=1))

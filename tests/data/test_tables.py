@@ -212,6 +212,35 @@ def test_files_of_other_kinds_and_elsewhere_are_refused(tmp_path):
         load_dataset(f"hfds:{pickled}")
 
 
+@pytest.mark.parametrize("way", [as_parquet, as_images])
+def test_changed_files_are_read_anew(tmp_path, way):
+    """Also if they have the time of those before."""
+    spec = way(tmp_path / "set", test=table())
+    before, first = load_dataset(spec)[0]
+    path = tmp_path / "set" / ("data/test-00000-of-00001.parquet" if way is as_parquet else "test/cat/1.png")
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    if way is as_parquet:
+        table(labels=[1] * 7).select([3, 1, 2]).to_parquet(path)
+    else:
+        picture(9, 21, 17).save(path)
+    os.utime(path, ns=times)
+    after, label = load_dataset(spec)[0]
+    assert not torch.equal(before, after)
+    assert (first, label) == ((2, 1) if way is as_parquet else (0, 0))
+
+
+def test_what_the_library_keeps_of_the_hub_needs_no_network(tmp_path):
+    kept = tmp_path / "cache" / "someone___pets"
+    as_parquet(tmp_path / "pets", test=table())
+    datasets.load_dataset(str(tmp_path / "pets"))
+    (tmp_path / "cache" / "pets").rename(kept)
+    found = load_dataset("hfds:someone/pets")
+    check(found)
+    assert found.contents == "'someone/pets': 7 images, 3 classes: cat 2, dog 2, owl 3"
+    with pytest.raises(ValueError, match=r"does not tell its revisions apart\); use --download"):
+        load_dataset("hfds:someone/pets@v1")
+
+
 def test_a_script_in_the_folder_does_not_run(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "set.py").write_text("raise SystemExit('run')\n")

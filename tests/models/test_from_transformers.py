@@ -142,7 +142,7 @@ def test_fresh_networks_come_from_the_config_alone_for_the_images(tmp_path):
     network_of("ViT").config.save_pretrained(tmp_path)
     loaded = resolve_model(f"transformers:{tmp_path}", **ON_DIGITS, weights="init", seed=1)
     assert (loaded.weights, loaded.preprocessing) == ("init", ON_DIGITS["usual"])
-    assert loaded.network(torch.zeros(2, 1, 28, 28)).logits.shape == (2, 10)
+    assert loaded.network(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
     again, other = (resolve_model(f"transformers:{tmp_path}", **ON_DIGITS, weights="init", seed=k) for k in (1, 2))
     same_weights(again.network, loaded.network.state_dict())
     assert not torch.equal(other.network.classifier.weight, loaded.network.classifier.weight)
