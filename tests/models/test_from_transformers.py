@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from support.hugging_face import changed, network_of, picture, saved
-from support.named_networks import ON_DIGITS, ON_PHOTOS, PHOTO, same_weights
+from support.named_networks import ON_DIGITS, ON_PHOTOS, PHOTO, into_hub_cache, same_weights
 from transformers import (
     AutoImageProcessor,
     BitImageProcessor,
@@ -236,6 +236,22 @@ def test_a_folder_without_a_network_is_told(tmp_path, files, message):
         (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=message):
         resolve_model(f"transformers:{tmp_path}", **ON_PHOTOS)
+
+
+def test_a_hubs_network_comes_from_the_cache_without_a_network(tmp_path, caches):
+    network = network_of("ViT")
+    saved(tmp_path / "net", network, VIT)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "net").iterdir()}
+    into_hub_cache("someone/vit", files)
+    into_hub_cache("someone/vit-2", files, revision="v1")  # and no other
+    for spec in ("transformers:someone/vit", "transformers:someone/vit-2@v1"):
+        loaded = resolve_model(spec, **ON_PHOTOS)
+        same_weights(loaded.network, network.state_dict())
+        assert (loaded.name, loaded.weights, loaded.preprocessing.size) == (spec, "pretrained", (32, 32))
+    assert caches == []
+    for spec in ("transformers:someone/vit-2", "transformers:someone/vit@v2"):
+        with pytest.raises(ValueError, match=r"is not on this machine and .*; use --weights init"):
+            resolve_model(spec, **ON_PHOTOS)
 
 
 def test_a_hubs_network_is_refused_quickly_without_a_network():
