@@ -6,8 +6,9 @@ the data sets of inputs that `measure` takes. The room imports options and the g
 
 from .embedded import EMBEDDED_FOLDER, image_path
 from .files import read_image
+from .hub import hub_offline, hub_url, reachable
 from .images import ImageSet, PixelImageSet, TensorImageSet, image_set
 from .load import load_dataset
 from .pairs import MatchedImages
-from .preprocessing import Preprocessing, normalise
+from .preprocessing import RESAMPLINGS, Preprocessing, normalise
 from .raw import UNLABELLED, RawImages

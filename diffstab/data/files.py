@@ -3,8 +3,9 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import ExifTags, Image
 
@@ -177,16 +178,21 @@ def read_image(path: Path) -> Image.Image:
     Raises:
         ValueError: If the file can't be read, or has more than 8 bits per channel, which would be cut off.
     """
+    return decoded(lambda: open_regular(path), repr(str(path)))
+
+
+def decoded(opened: Callable[[], BinaryIO], title: str) -> Image.Image:
+    """Reads an image as `read_image` does, from what `opened` returns; `title` names it in messages."""
     Image.init()
     try:
         formats = [name for name in FORMATS if name in Image.OPEN]
-        with open_regular(path) as file, Image.open(file, formats=formats) as image:
+        with opened() as file, Image.open(file, formats=formats) as image:
             image.load()
             read: Image.Image = image.copy()
     except Exception as error:  # decoders of broken files raise errors of any kind
-        raise ValueError(f"{str(path)!r} can't be read as an image ({error}); remove or mend it") from error
+        raise ValueError(f"{title} can't be read as an image ({error}); remove or mend it") from error
     if read.mode not in EIGHT_BIT:
-        raise ValueError(f"{str(path)!r} has pixels of kind {read.mode}; save it with 8 bits a channel, gray or RGB")
+        raise ValueError(f"{title} has pixels of kind {read.mode}; save it with 8 bits a channel, gray or RGB")
     return read
 
 
@@ -195,10 +201,15 @@ def is_turned(path: Path) -> bool:
 
     False for TIFF, which Pillow turns upright itself. False if the file can't be read: `read_image` raises the error.
     """
+    return says_turned(lambda: open_regular(path))
+
+
+def says_turned(opened: Callable[[], BinaryIO]) -> bool:
+    """Answers as `is_turned`, for an image in what `opened` returns."""
     Image.init()
     try:
         formats = [name for name in FORMATS if name in Image.OPEN and name != "TIFF"]
-        with open_regular(path) as file, Image.open(file, formats=formats) as image:
+        with opened() as file, Image.open(file, formats=formats) as image:
             turned: bool = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) in range(2, 9)
             return turned
     except Exception:  # decoders of broken files raise errors of any kind

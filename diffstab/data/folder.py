@@ -59,7 +59,7 @@ def images_under(name: str, split: str | None, root: Path, left: LeftOut, notes:
         split,
         np.array(labels),
         len(classes),
-        _usual(name, read_image(paths[0]).size),
+        usual_of(name, read_image(paths[0]).size),
         [one.name for one in classes],
         notes=(*notes, *left.notes(classes=len(classes))),
         files=paths,
@@ -67,7 +67,8 @@ def images_under(name: str, split: str | None, root: Path, left: LeftOut, notes:
     )
 
 
-def _usual(name: str, size: tuple[int, int]) -> Preprocessing:
+def usual_of(name: str, size: tuple[int, int]) -> Preprocessing:
+    """Preprocessing for images of a size (width, height): their own size if small, otherwise that of photographs."""
     if max(size) > SMALL:
         return photograph_preprocessing(name)
     mean, std = IMAGENET_STATISTICS

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ..options import EMBEDDED, dataset_named, split_named
+from ..options import EMBEDDED, dataset_named, is_table, split_named, table_named
 from .arrays import cifar, idx, svhn
 from .embedded import mnist5k, photos
 from .folder import folder
@@ -12,6 +12,7 @@ from .images import ImageSet, image_set
 from .photographs import imagenet, imagenette, tinyimagenet
 from .preprocessing import Preprocessing
 from .raw import RawImages
+from .tables import table_images
 
 EMBEDDED_SETS = {"mnist5k": mnist5k, "photos": photos}
 STORED_SETS: dict[str, Callable[[str, Path, bool], RawImages]] = {
@@ -49,7 +50,8 @@ def load_dataset(
     `mnist5k` (5,000 MNIST digits, `[1, 28, 28]`) and `photos` (13 photographs, `[3, 224, 224]`) come with the package.
     The others are read from `data_dir`: `mnist`, `fashionmnist`, `cifar10`, `cifar100`, `svhn`, `tinyimagenet`,
     `imagenet` and `imagenette` from their published files, and `folder` from your images: one folder per class, or a
-    flat folder without labels, with or without folders for splits. `contents` and `notes` of the result say which files
+    flat folder without labels, with or without folders for splits. `hfds:NAME` is a data set of the library `datasets`,
+    on the hub or in a folder. `contents` and `notes` of the result say which files
     were read and which were left out.
 
     Args:
@@ -75,6 +77,10 @@ def load_dataset(
             given = "download is asked for" if data_dir is None else f"data_dir is {str(data_dir)!r}"
             raise ValueError(f"{given}, but {name} comes with the package; leave it out")
         return image_set(EMBEDDED_SETS[name](split), preprocessing)
+    if is_table(name):
+        if data_dir is not None:
+            raise ValueError(f"data_dir is {str(data_dir)!r}, but the name {name!r} says where it is; leave it out")
+        return image_set(table_images(table_named(name), split, download), preprocessing)
     if data_dir is None:
         raise ValueError(f"the data set {name!r} needs data_dir, the folder with {LAYOUTS[name]}")
     return image_set(STORED_SETS[name](split, Path(data_dir), download), preprocessing)

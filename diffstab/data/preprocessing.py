@@ -20,6 +20,7 @@ RESAMPLINGS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 LARGEST_SIDE = 2**16
+NEWER = ("exif_orientation", "crop_down")  # which older rows lack
 COLOUR_MODES = {1: "L", 3: "RGB"}  # of PIL, by the number of channels
 Statistics = tuple[Sequence[float], Sequence[float]]
 
@@ -41,6 +42,8 @@ class Preprocessing:
         source: Origin of these values: a data set's name, weights, or either with ` + options`.
         exif_orientation: True to rotate and mirror files by their EXIF tag, like photo viewers. False to read pixels as
             they are stored, like torchvision and timm. TIFF is always turned, by Pillow.
+        crop_down: Rounding of the crop's corner if it lies between two pixels: down, like transformers; False for the
+            even one, like torchvision and timm.
 
     Raises:
         ValueError: If a value is not allowed.
@@ -54,6 +57,7 @@ class Preprocessing:
     std: tuple[float, ...]
     source: str
     exif_orientation: bool = False
+    crop_down: bool = False
 
     @classmethod
     def of_json(cls, told: Mapping[str, Any]) -> "Preprocessing":
@@ -101,6 +105,22 @@ class Preprocessing:
             raise ValueError(f"the network takes {channels} channels; images have 1 or 3")
         mean, std = ((sum(values) / len(values),) * channels for values in (self.mean, self.std))
         return replace(self, mean=mean, std=std)
+
+    def for_input(self, channels: int | None, height: int | None, width: int | None) -> "Preprocessing":
+        """Adapts to the channels and size of a network's input; None where these are not fixed.
+
+        >>> gray = Preprocessing(size=(28, 28), mean=(0.1307,), std=(0.3081,), source="mnist")
+        >>> gray.for_input(3, None, 32).shape
+        (3, 28, 32)
+        """
+        size = (height or self.size[0], width or self.size[1])
+        made = self if channels is None else self.with_channels(channels)
+        if size == self.size:
+            return made
+        height, width = (
+            side * whole // cut for side, whole, cut in zip(size, self.resize or self.size, self.size, strict=True)
+        )
+        return replace(made, size=size, resize=(height, width))
 
     def overridden(
         self,
@@ -180,13 +200,14 @@ class Preprocessing:
             canvas = Image.new(image.mode, sides, fill if len(fill) > 1 else fill[0])
             canvas.paste(image, ((sides[0] - image.width) // 2, (sides[1] - image.height) // 2))
             image = canvas
-        left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+        corner = int if self.crop_down else round
+        left, top = corner((image.width - width) / 2), corner((image.height - height) / 2)
         return image.crop((left, top, left + width, top + height))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, numbers and texts. `exif_orientation` only if True, for equality with rows of older versions."""
+        """Plain lists, numbers and texts. Newer values only if True, for equality with rows of older versions."""
         told = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-        return told if self.exif_orientation else {name: told[name] for name in told if name != "exif_orientation"}
+        return {name: value for name, value in told.items() if name not in NEWER or value}
 
     def __str__(self) -> str:
         size = " x ".join(map(str, self.shape))
@@ -194,7 +215,7 @@ class Preprocessing:
             how = "as the images are"
         else:
             goal = {"center": "shorter side to", "squash": "squashed to", "border": "longer side to"}[self.crop_mode]
-            how = f"{goal} {self.resize[0]} ({self.interpolation}), central crop"
+            how = f"{goal} {self.resize[0]} ({self.interpolation}), central crop{' rounded down' * self.crop_down}"
         how = f"turned by EXIF, {how}" if self.exif_orientation else how
         mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (self.mean, self.std))
         return f"{size}, {how}, mean {mean}, std {std} ({self.source})"

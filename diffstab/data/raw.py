@@ -96,9 +96,7 @@ class FileImages(RawImages):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.place is not None:
-            counts = np.bincount(self.labels, minlength=self.classes).tolist() if self.classes else []
-            told = f"{counted(len(self.files), 'image')}, {_told_classes(self.class_names, counts)}"
-            self.contents = f"{str(self.place)!r}: {told}"
+            self.contents = told_contents(str(self.place), self)
 
     def open(self, index: int) -> Image.Image:
         """Reads the image from its file."""
@@ -113,6 +111,12 @@ class FileImages(RawImages):
         return repr(str(self.files[index]))
 
 
+def told_contents(place: str, images: RawImages) -> str:
+    """Describes images in a place in one line, with their number and classes."""
+    counts = np.bincount(images.labels, minlength=images.classes).tolist() if images.classes else []
+    return f"{place!r}: {counted(len(images), 'image')}, {_told_classes(images.class_names, counts)}"
+
+
 def _told_classes(names: Sequence[str], counts: Sequence[int]) -> str:
     """Describes the classes with their numbers of images; many classes by the first few and the range of the numbers.
 
@@ -122,6 +126,7 @@ def _told_classes(names: Sequence[str], counts: Sequence[int]) -> str:
     if not counts:
         return "no classes"
     title = counted(len(counts), "class", "classes")
+    names = names or [str(label) for label in range(len(counts))]
     if len(counts) <= LISTED:
         return f"{title}: " + ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True))
     return f"{title} of {min(counts):,} to {max(counts):,}: {some(names)}"

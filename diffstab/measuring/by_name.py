@@ -8,7 +8,7 @@ from torch import nn
 
 from ..data import ImageSet, MatchedImages, load_dataset
 from ..models import LoadedModel, Override, Shape, label_map, resolve_model
-from ..options import DIFFEO, MeasureOptions, is_inside
+from ..options import DIFFEO, ONNX, MeasureOptions, is_inside
 from ..perturbations import GivenPairs, Transformation, perturbation
 from ..processes import ALONE, Processes, chosen_device, local_device, taking_turns
 from ..provenance import network_sha256, weights_sha256
@@ -145,10 +145,13 @@ def _placed(loaded: LoadedModel, options: MeasureOptions, device: torch.device) 
     network = loaded.network
     if not isinstance(network, nn.Module):
         return network
-    for name, asked in (("layers", options.layers), ("of", options.of if is_inside(options.of) else None)):
-        if options.compile and asked is not None:
+    if loaded.source == ONNX and (options.amp or options.batch_norm == "batch"):
+        asked = "amp is on" if options.amp else "batch_norm is 'batch'"
+        raise ValueError(f"{asked} and {loaded.name} is a graph that computes as it was exported; leave it out")
+    for name, chosen in (("layers", options.layers), ("of", options.of if is_inside(options.of) else None)):
+        if options.compile and chosen is not None:
             raise ValueError(
-                f"compile is on and {name} is {asked!r}, but a compiled network hides its layers; give one of the two"
+                f"compile is on and {name} is {chosen!r}, but a compiled network hides its layers; give one of the two"
             )
     network.to(device, getattr(torch, options.precision))
     if options.channels_last:

@@ -12,7 +12,8 @@ from ..precision import doubled
 from .network_state import Network
 from .setup import Setup
 
-LOGITS = ("logits", "out")  # names in classifiers and in torchvision's segmentation networks
+# names in classifiers, in torchvision's segmentation networks, and in encoders of transformers
+FIRST = ("logits", "out", "pooler_output")
 
 
 def measured_output(output: Any) -> tuple[Tensor, str | None]:
@@ -29,7 +30,7 @@ def measured_output(output: Any) -> tuple[Tensor, str | None]:
         return output, None
     named = _named(output)
     if named is not None:
-        for name in (*LOGITS, *named):
+        for name in (*FIRST, *named):
             if isinstance(named.get(name), Tensor):
                 return named[name], f"{name!r} of {', '.join(named)}"
     elif isinstance(output, Sequence) and not isinstance(output, str):

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..options import HUB, LOCAL, OWN, base_and_width
+from ..options import HUB, LOCAL, ONNX, OWN, TRANSFORMERS, base_and_width
 from .card import Asked, Card, LoadedModel
 from .checkpoints import fill, load_checkpoint, pretrained_weights
+from .from_onnx import build_onnx
 from .from_timm import build_timm, key_in_folder
 from .from_torchvision import build_torchvision
+from .from_transformers import build_transformers
 from .own_code import OwnNetwork, build_own
 from .paper import PAPER_NETS
 from .random_parts import INIT, head_left, random_names
@@ -45,13 +47,14 @@ def build(source: str, name: str, asked: Asked, card: Card) -> LoadedModel:
         built = _own(name, asked, fresh(asked.seed), again)
     else:
         options = {option: value for option, value in asked.given().items() if value is not None}
-        built = LoadedModel(fresh(asked.seed), name, source, asked.weights, options=options or None)
+        weights = "own" if source == ONNX else asked.weights
+        built = LoadedModel(fresh(asked.seed), name, source, weights, options=options or None)
     if asked.checkpoint is not None:
         _fill_from_file(built, asked)
     elif asked.published and source == "paper":
         state = pretrained_weights(name, asked.dataset)
         fill(built.network, state, f"pretrained {name}", dataset=asked.dataset, classes=asked.classes)
-    elif asked.published and source != OWN:
+    elif asked.published and source not in (OWN, ONNX):
         _tell_of_published(built, f"{source}:{name}", Path(name) if source == LOCAL else None, asked.seed, again)
     if isinstance(built.network, nn.Module):
         built.network.eval()
@@ -60,7 +63,7 @@ def build(source: str, name: str, asked: Asked, card: Card) -> LoadedModel:
 
 def _shaped(source: str, asked: Asked) -> Asked:
     """Fills in the data set's channels and classes; published weights and own code keep theirs."""
-    if source == OWN or asked.published:
+    if source in (OWN, ONNX) or asked.published:
         return asked
     in_chans = asked.shape.channels if asked.in_chans is None else asked.in_chans
     num_classes = (asked.shape.classes or None) if asked.num_classes is None else asked.num_classes
@@ -72,6 +75,8 @@ def _built(source: str, name: str, asked: Asked, card: Card) -> Any:
         return _paper_net(name, asked)
     if source == OWN:
         return build_own(name, asked.arguments, asked.named())
+    if source == ONNX:
+        return build_onnx(Path(name).expanduser(), asked)
     own = card.preprocessing.channels if card.preprocessing is not None else 3
     if asked.published and asked.in_chans is None and asked.shape.channels != own:  # of images that came as tensors
         raise ValueError(
@@ -80,6 +85,8 @@ def _built(source: str, name: str, asked: Asked, card: Card) -> Any:
         )
     if source == "torchvision":
         return build_torchvision(name, asked, card)
+    if source == TRANSFORMERS:
+        return build_transformers(name, asked, card)
     assert source in ("timm", HUB, LOCAL), source
     return build_timm(source, name, asked, card)
 

@@ -14,12 +14,15 @@ class Card:
     """Facts about a network from its source.
 
     Attributes:
-        preprocessing: Preprocessing of its weights; if it has none, of those published for its architecture.
+        preprocessing: Preprocessing of its weights; if it has none, of those published for its architecture. Without
+            `resize` images keep their size.
         missing: Options the user must give because the weights' config lacks them, for example `--mean`.
         tag: Name of the published weights in their library (a1_in1k, IMAGENET1K_V1).
         published: True if published weights exist.
         fixed_size: True if its layers depend on the size of the images.
         label_names: Names of its outputs, if the weights have them.
+        notes: Notes for the user about its published weights, one line each.
+        takes: Channels, height and width of its input where these are fixed; None where they are not.
     """
 
     preprocessing: Preprocessing | None = None
@@ -28,6 +31,8 @@ class Card:
     published: bool = False
     fixed_size: bool = False
     label_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    takes: tuple[int | None, int | None, int | None] = (None, None, None)
 
 
 class Override(NamedTuple):
@@ -91,8 +96,10 @@ class LoadedModel:
     Attributes:
         network: Network from `[B, C, H, W]` in its input space to logits `[B, classes]`, in evaluation mode.
         name: Name that was asked for.
-        source: Source of the network: `paper`, `timm`, `torchvision`, `hf-hub`, `local-dir` or `python`.
-        weights: Name of the weights: `pretrained`, `init`, `own` (made by the user's code), or the checkpoint's path.
+        source: Source of the network: `paper`, `timm`, `torchvision`, `hf-hub`, `local-dir`, `transformers`, `onnx` or
+            `python`.
+        weights: Name of the weights: `pretrained`, `init`, `own` (made by the user's code, or within an ONNX file), or
+            the checkpoint's path.
         tag: Name of published weights in their library (a1_in1k, IMAGENET1K_V1); otherwise None.
         preprocessing: Preprocessing from images to the network's input; None if images are tensors already.
         options: Channels, classes and further arguments that were given to build it.

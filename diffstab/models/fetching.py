@@ -1,21 +1,15 @@
 """Fetches published weights from caches and hubs; an unreachable hub raises within 3 seconds."""
 
-import os
-import threading
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
 from ..checks import in_short
+from ..data import hub_offline, hub_url, reachable
 from .sources import plain_name
 
-CONNECT_SECONDS = 3.0
 TORCHVISION_URL = "https://download.pytorch.org"
 Fetched = TypeVar("Fetched")
 WAY_OUT = "use --weights init, --checkpoint FILE, or run once with an internet connection, which caches the weights"
@@ -55,11 +49,6 @@ def hub_cache() -> list[str]:
     return [path.name for path in Path(constants.HF_HUB_CACHE).glob("models--*")]
 
 
-def hub_url() -> str:
-    """Address of the hub that timm's weights come from."""
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-
-
 def is_in_hub_cache(repository: str, files: tuple[str, ...]) -> bool:
     """Returns True if this machine has one of the files of a hub's repository, `USER/NAME` or `USER/NAME@REVISION`."""
     from huggingface_hub import try_to_load_from_cache
@@ -78,45 +67,8 @@ def fetched(model: str, url: str, cached: bool, load: Callable[[], Fetched]) -> 
     if not cached and not reachable(url):
         raise ValueError(f"pretrained {model} is not on this machine and {url} can't be reached; {WAY_OUT}")
     try:
-        with _hub_offline(cached):
+        with hub_offline(cached):
             return load()
     except Exception as error:  # hubs raise errors of many libraries
         way_out = "use --weights init or --checkpoint FILE" if cached else WAY_OUT
         raise ValueError(f"pretrained {model} could not be loaded ({in_short(error)}); {way_out}") from error
-
-
-def reachable(*urls: str) -> bool:
-    """Returns True if one of the URLs answers within 3 seconds; threads, since name look-ups have no time limit."""
-    answered = threading.Event()
-
-    def ask(url: str) -> None:
-        try:
-            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=CONNECT_SECONDS).close()
-            answered.set()
-        except urllib.error.HTTPError as error:
-            if error.code < 500 and error.code != 407:  # not the answer of a proxy or gateway
-                answered.set()
-        except (OSError, ValueError):
-            pass
-
-    threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in urls]
-    deadline = time.monotonic() + CONNECT_SECONDS
-    for thread in threads:
-        thread.start()
-    while not answered.is_set() and time.monotonic() < deadline and any(thread.is_alive() for thread in threads):
-        answered.wait(0.05)
-    return answered.is_set()
-
-
-@contextmanager
-def _hub_offline(offline: bool) -> Iterator[None]:
-    """Takes cached weights without asking the hub, whose library retries for 20 s if it can't be reached."""
-    from huggingface_hub import constants
-
-    settings: Any = constants
-    before = settings.HF_HUB_OFFLINE
-    settings.HF_HUB_OFFLINE = before or offline
-    try:
-        yield
-    finally:
-        settings.HF_HUB_OFFLINE = before

@@ -10,7 +10,8 @@ def label_map(
 ) -> list[int] | None:
     """Returns the output for each class of a data set; None if classes and outputs can't be matched.
 
-    WordNet synsets are matched by name. Otherwise, equal numbers of classes and outputs are matched in order.
+    Names are matched where each class is the name of an output, or where all are WordNet synsets. Otherwise, equal
+    numbers of classes and outputs are matched in order.
 
     Args:
         classes: Number of classes of the data set.
@@ -20,7 +21,11 @@ def label_map(
 
     >>> label_map(2, ["n01443537", "n01440764"], 1000)
     [1, 0]
+    >>> label_map(2, ["dog", "cat"], 3, ["bird", "cat", "dog"])
+    [2, 1]
     """
+    if class_names and len(label_names) == outputs and set(class_names) <= set(label_names):
+        return [list(label_names).index(name) for name in class_names]
     if class_names and all(map(_is_synset, class_names)):
         known = list(label_names) if len(label_names) == outputs else _imagenet_synsets(outputs)
         if known and _is_synset(known[0]):

@@ -38,7 +38,8 @@ def load_model(
         spec: Name of the network. A name without prefix is the paper's network if images have at most 64 pixels a
             side, otherwise timm's, then torchvision's. Names with prefix are `paper:NAME`, `timm:NAME[.TAG]`,
             `torchvision:NAME[@WEIGHTS]`, `hf-hub:USER/NAME`, `local-dir:PATH` (a folder in the hub's layout, or one
-            that `diffstab train` wrote), and your own code as `package.module:callable` or `file.py:callable`.
+            that `diffstab train` wrote), `transformers:USER/NAME` or `transformers:PATH`, `onnx:FILE`, and your own
+            code as `package.module:callable` or `file.py:callable`.
         dataset: Name of the data set, as for `load_dataset`, which gives image size, channels and classes. The
             default is the command line's, mnist5k.
         weights: Weights, `pretrained` (for the paper's networks those kept with the package, trained on `dataset`) or

@@ -51,7 +51,10 @@ def random_names(network: nn.Module, other: nn.Module) -> list[str]:
 
 
 def _classifiers(network: nn.Module) -> list[str]:
-    """Names of the layers that compute the logits: timm's, otherwise the last layer with weights."""
+    """Names of the layers that compute the logits: those that the network tells, otherwise the last with weights."""
+    own: tuple[str, ...] | None = getattr(network, "classifiers", None)
+    if own is not None:
+        return list(own)
     config: Any = getattr(network, "pretrained_cfg", None) or {}
     told = config.get("classifier")
     return [read_out(network)[0]] if not told else [told] if isinstance(told, str) else list(told)

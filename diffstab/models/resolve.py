@@ -5,13 +5,15 @@ from pathlib import Path
 
 from ..checks import one_of, refuse_untrusted
 from ..data import Preprocessing
-from ..options import HUB, LOCAL, OWN, WEIGHTS, called_with, leads_out
+from ..options import HUB, LOCAL, ONNX, OWN, TRANSFORMERS, WEIGHTS, called_with, leads_out
 from ..processes import taking_turns
 from .building import build
 from .card import Asked, Card, LoadedModel, Override
 from .fetching import refuse_if_unreachable
+from .from_onnx import onnx_card
 from .from_timm import folder_card, hub_card, refuse_without_weights, timm_card
 from .from_torchvision import torchvision_card
+from .from_transformers import transformers_card
 from .kept_folder import KeptNetwork, fitted, kept_network
 from .sources import Shape, find, is_known_without_timm, is_library_net
 
@@ -65,14 +67,16 @@ def _resolved(source: str, name: str, asked: Asked, told: Preprocessing | None =
     published = asked.published
     if published and source == LOCAL:
         refuse_without_weights(Path(name))
-    card = _card(source, name)
-    if published and source not in ("paper", OWN):
+    card = _card(source, name, asked)
+    if published and source not in ("paper", OWN, ONNX):
         _refuse_unpublished(f"{source}:{name}", card, asked.override)
     preprocessing = _chosen(source, card, asked, told)
     if preprocessing is not None:
         asked = replace(asked, shape=Shape(*preprocessing.shape, asked.shape.classes))
+    built = build(source, name, asked, card)
     return replace(
-        build(source, name, asked, card),
+        built,
+        notes=(*built.notes, *(card.notes if published else ())),
         tag=card.tag if published else None,
         preprocessing=preprocessing,
         label_names=card.label_names if published else (),
@@ -87,7 +91,7 @@ def _assumed(
     if preprocessing is None or told is not None or None not in (asked.override.mean, asked.override.std):
         return None
     changes = preprocessing.resize is not None or set(preprocessing.mean) != {0.0} or set(preprocessing.std) != {1.0}
-    if source == OWN and changes:
+    if source in (OWN, ONNX) and changes:
         whose = name
     elif asked.checkpoint is not None and preprocessing.resize is not None:
         whose = str(asked.checkpoint)
@@ -99,7 +103,7 @@ def _assumed(
     )
 
 
-def _card(source: str, name: str) -> Card:
+def _card(source: str, name: str, asked: Asked) -> Card:
     if source == "timm":
         return timm_card(name)
     if source == "torchvision":
@@ -108,6 +112,10 @@ def _card(source: str, name: str) -> Card:
         return hub_card(name)
     if source == LOCAL:
         return folder_card(Path(name))
+    if source == TRANSFORMERS:
+        return transformers_card(name, asked.published)
+    if source == ONNX:
+        return onnx_card(Path(name).expanduser())
     return Card()
 
 
@@ -132,6 +140,13 @@ def _chosen(source: str, card: Card, asked: Asked, told: Preprocessing | None) -
             raise ValueError(f"images of {asked.dataset} came as tensors; their size, mean and std can't be changed")
         return None
     own = card.preprocessing if asked.published or usual.resize is not None else None
-    chosen = told or own or usual
+    if own is not None and own.resize is None:
+        if usual.resize is not None and asked.override.img_size is None:
+            raise ValueError(
+                f"{asked.spec} takes images in their own size, and those of {asked.dataset} may have several; give "
+                "--img-size"
+            )
+        own = replace(own, size=usual.size)
+    chosen = told or own or usual.for_input(*card.takes)
     channels = asked.in_chans or (3 if source == "torchvision" else chosen.channels)
     return chosen.with_channels(channels).overridden(**asked.override._asdict())

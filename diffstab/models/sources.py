@@ -1,4 +1,4 @@
-"""Finds the source of a network by its name: the paper's networks, timm, torchvision, a hub, a folder, or own code."""
+"""Finds the source of a network by its name: the paper's, a library's, a hub's, a folder's, a file's, or own code."""
 
 import re
 from importlib.util import find_spec
@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..checks import near
-from ..options import HUB, LIBRARIES, LOCAL, OWN, PREFIXES, base_and_width
+from ..options import HUB, LIBRARIES, LOCAL, ONNX, OWN, PREFIXES, TRANSFORMERS, base_and_width
 from .own_files import Place, module_exists, place_of
 from .paper import PAPER_NETS
 
 HUB_NAME = r"([\w.-]+/)?[\w.-]+(@[\w./-]+)?"  # USER/NAME@REVISION
+EXAMPLES = {  # of names after the prefixes of hubs, folders and files
+    HUB: "hf-hub:timm/resnet18.a1_in1k",
+    LOCAL: "local-dir:runs/resnet18",
+    TRANSFORMERS: "transformers:google/vit-base-patch16-224",
+    ONNX: "onnx:net.onnx",
+}
 SMALL = 64  # pixels; for images up to this side, names without prefix mean the paper's networks first
 
 
@@ -34,10 +40,10 @@ def find(spec: str, shape: Shape) -> tuple[str, str]:
         raise ValueError(
             f"model is {spec!r}; {prefix} has no such {_other_task(prefix, name)}{near(name, names(prefix))}"
         )
-    if prefix in (HUB, LOCAL):
-        if not re.fullmatch(HUB_NAME if prefix == HUB else ".+", name):
-            example = "hf-hub:timm/resnet18.a1_in1k" if prefix == HUB else "local-dir:runs/resnet18"
-            raise ValueError(f"model is {spec!r}; a name is needed after the colon, as in {example}")
+    if prefix in EXAMPLES:
+        on_hub = prefix == HUB or (prefix == TRANSFORMERS and not Path(name).expanduser().is_dir())
+        if not re.fullmatch(HUB_NAME if on_hub else ".+", name):
+            raise ValueError(f"model is {spec!r}; a name is needed after the colon, as in {EXAMPLES[prefix]}")
         return prefix, name
     place = place_of(spec)
     if place.attribute and place.file is not None:

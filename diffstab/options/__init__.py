@@ -61,17 +61,31 @@ from .data_names import (
     EMBEDDED,
     PHOTOS,
     SPLITS,
+    TableName,
     class_in_split,
     dataset_named,
+    is_table,
     split_named,
     split_of,
     split_word,
     split_words,
+    table_named,
 )
 from .experiments import FIRST_LOSS, OPTIONS, REGIME, STRIPE, RegimeOptions, StripeOptions
 from .measure import EXECUTION, MeasureOptions
 from .measure_settings import COLUMNS, DEFAULTS, MeasureSettings
-from .model_names import HUB, LIBRARIES, LOCAL, OWN, PREFIXES, base_and_width, base_name, leads_out
+from .model_names import (
+    HUB,
+    LIBRARIES,
+    LOCAL,
+    ONNX,
+    OWN,
+    PREFIXES,
+    TRANSFORMERS,
+    base_and_width,
+    base_name,
+    leads_out,
+)
 from .setting import DIALECT, JSON_TYPES, Role, Setting, called_with, names_with, settings_of
 from .train import (
     LOSSES,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..checks import one_of
 
@@ -42,11 +43,51 @@ SPLIT_WORDS = {  # usual names of the folders of splits, in lower case
 }
 # words that may stand beside a split's name: TrainSet, test_images, val2017, training-data
 FILLERS = "set data dataset image images img imgs photo photos picture pictures sample samples split folder dir".split()
+TABLE = "hfds"  # prefix of data sets of the library `datasets`
+TABLE_PARTS = ("config", "split", "image", "label")
 SYNONYMS = {"folder": ("imagefolder",), "tinyimagenet": ("tinyimagenet200",)}
+
+
+class TableName(NamedTuple):
+    """Name of a data set of the library `datasets`: a folder or `USER/NAME[@REVISION]`, and choices within it."""
+
+    place: str
+    config: str | None = None
+    split: str | None = None
+    image: str | None = None
+    label: str | None = None
+
+    def __str__(self) -> str:
+        parts = (f",{part}={value}" for part, value in zip(TABLE_PARTS, self[1:], strict=True) if value is not None)
+        return f"{TABLE}:{self.place}{''.join(parts)}"
+
+
+def is_table(spec: str) -> bool:
+    """Returns True if a data set is one of the library `datasets`."""
+    return spec.startswith(f"{TABLE}:")
+
+
+def table_named(spec: str) -> TableName:
+    """Parses `hfds:PLACE`, with choices after commas. Raises ValueError for another form.
+
+    >>> table_named("hfds:uoft-cs/cifar100,label=fine_label").label
+    'fine_label'
+    """
+    place, *rest = spec.removeprefix(f"{TABLE}:").split(",")
+    pairs = [part.partition("=") for part in rest]
+    named = {name.strip(): value.strip() for name, _, value in pairs}
+    if not place.strip() or len(named) < len(pairs) or not all(named.values()) or not named.keys() <= set(TABLE_PARTS):
+        raise ValueError(
+            f"dataset is {spec!r}; {TABLE}:USER/NAME or {TABLE}:FOLDER is needed, and after commas "
+            f"{', '.join(f'{part}=...' for part in TABLE_PARTS)}, each at most once"
+        )
+    return TableName(place.strip(), **named)
 
 
 def dataset_named(spec: str) -> str:
     """Returns a data set's name: `Fashion-MNIST`, `fashion_mnist` and timm's `torch/fashion_mnist` are fashionmnist.
+
+    Names of data sets of the library `datasets`, `hfds:...`, get their parts in one order.
 
     Raises:
         ValueError: If no data set has this name.
@@ -54,6 +95,8 @@ def dataset_named(spec: str) -> str:
     >>> dataset_named("torch/tiny-imagenet")
     'tinyimagenet'
     """
+    if is_table(spec):
+        return str(table_named(spec))
     library, slash, name = spec.rpartition("/")
     if slash and library != "torch":
         raise ValueError(

@@ -8,11 +8,12 @@ LIBRARIES = (
     "torchvision",
 )  # order of search for a name without prefix; the paper's if images are small
 HUB, LOCAL, OWN = "hf-hub", "local-dir", "python"
-PREFIXES = (*LIBRARIES, HUB, LOCAL)  # any other prefix is a module of the user's code
+TRANSFORMERS, ONNX = "transformers", "onnx"
+PREFIXES = (*LIBRARIES, HUB, LOCAL, TRANSFORMERS, ONNX)  # any other prefix is a module of the user's code
 
 
 def leads_out(model: str) -> bool:
-    """Returns True if a network's name leads to code, a hub or a folder, rather than to an installed library.
+    """Returns True if a network's name leads to code, a hub, a folder or a file, rather than to an installed library.
 
     >>> [leads_out(name) for name in ("lenet", "timm:resnet18", "hf-hub:user/net", "net.py:Net")]
     [False, False, True, True]

@@ -25,7 +25,8 @@ class NamedOptions(CommandOptions):
     # fmt: off
     model: str = setting(DEFAULT_MODEL,
         "Network to measure: NAME, paper:NAME, timm:NAME[.TAG], torchvision:NAME[@WEIGHTS], hf-hub:USER/NAME, "
-        "local-dir:PATH, or your own code as MODULE:CALLABLE or FILE.py:CALLABLE. `diffstab models` lists names.",
+        "local-dir:PATH, transformers:NAME (USER/NAME on the hub, or a folder), onnx:FILE, or your own code as "
+        "MODULE:CALLABLE or FILE.py:CALLABLE. `diffstab models` lists names.",
         roles=Role.COLUMN | Role.FIRST)
     num_classes: int | None = setting(None, f"Number of outputs of the network.  {FROM_WEIGHTS}",
         Whole(1, MOST_OUTPUTS))
@@ -35,8 +36,8 @@ class NamedOptions(CommandOptions):
         "Argument for the network's constructor, for example depth=12. Repeat the option for several.",
         key_values, metavar="NAME=VALUE", several=True)
     dataset: str = setting(DEFAULT_DATASET,
-        f"Images: {' or '.join(EMBEDDED)}, in the package; {ELSEWHERE}, in the folder --data-dir; or `folder`, your "
-        "own images in --data-dir.",
+        f"Images: {' or '.join(EMBEDDED)}, in the package; {ELSEWHERE}, in the folder --data-dir; `folder`, your "
+        "own images in --data-dir; or hfds:NAME of the library `datasets` (USER/NAME on the hub, or a folder).",
         lambda name, value: dataset_named(a_text(name, value)), roles=Role.COLUMN | Role.COMPARED | Role.FIRST)
     data_dir: str | None = setting(None, "Folder of the data set, unless it comes with the package.",
         path=True, roles=Role.COLUMN | Role.BESIDE | Role.FIRST)

@@ -7,13 +7,29 @@ from shlex import quote
 from typing import Any
 
 from ..checks import channel_values, names_in, refuse_untrusted
-from ..options import GIVEN, HUB, LOCAL, OWN, WEIGHTS, MeasureOptions, Role, leads_out, names_with, settings_of
+from ..options import (
+    GIVEN,
+    HUB,
+    LOCAL,
+    ONNX,
+    OWN,
+    TRANSFORMERS,
+    WEIGHTS,
+    MeasureOptions,
+    Role,
+    is_table,
+    leads_out,
+    names_with,
+    settings_of,
+)
 from .entry import Row, is_measured
 from .store import Store
 
 ASKED = names_with(MeasureOptions, Role.ASKED)
 CHANGES_NOTHING = 1e-6  # relative
-OWN_WEIGHTS = "own"  # weights that the user's code gives to its network
+OWN_WEIGHTS = "own"  # weights that the user's code, or a file's graph, gives to its network
+# kinds of names that lead out; any other is own code
+KINDS = {HUB: "the hub's network", LOCAL: "the folder", TRANSFORMERS: "the network of transformers", ONNX: "the file"}
 
 
 def asked_of(options: MeasureOptions) -> dict[str, Any]:
@@ -128,9 +144,11 @@ def _leading_out(options: MeasureOptions, *, in_store: bool) -> dict[str, str]:
     found = {}
     if leads_out(options.model):
         prefix = options.model.partition(":")[0]
-        found[options.model] = {HUB: "the hub's network", LOCAL: "the folder"}.get(prefix, "own code")
+        found[options.model] = KINDS.get(prefix, "own code")
     if options.checkpoint is not None and not in_store:
         found[options.checkpoint] = "the checkpoint"
+    if is_table(options.dataset):
+        found[options.dataset] = "the data set"
     if options.data_dir is not None:
         found[options.data_dir] = "the data folder"
     if options.changed_dir is not None:

@@ -4,15 +4,16 @@ A job's id covers its options and the content of known files. Code of your own m
 weights, so its network is built and compared with the row, once for each set of options that make it.
 """
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..options import LOCAL, MeasureOptions, MeasureSettings, Role, TrainOptions, settings_of
+from ..options import MeasureOptions, MeasureSettings, Role, TrainOptions, settings_of
 from ..store import DONE, Row, Store
 from .content import is_large
-from .jobs import MEASURE, Job, is_own_code, start_of
+from .jobs import MEASURE, Job, is_folder_of_weights, is_own_code, start_of
 
 # Options that make the network: all but settings of the measurement, unless these say so, and what stands aside.
 MAKE_IT = tuple(
@@ -98,8 +99,8 @@ def version_notes(jobs: Iterable[Job], store: Store) -> list[str]:
 def _can_change(job: Job) -> bool:
     """Returns True if a job's network may depend on files that its id does not cover."""
     model = job.model
-    prefix, _, name = model.partition(":")
-    return is_own_code(model) or (job.kind == MEASURE and prefix == LOCAL and is_large(name))
+    folder = os.path.expanduser(model.partition(":")[2])
+    return is_own_code(model) or (job.kind == MEASURE and is_folder_of_weights(model) and is_large(folder))
 
 
 def _other_batches(job: Job, row: Row) -> str | None:

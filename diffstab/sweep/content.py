@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from ..options import is_table, table_named
 from ..reading import file_sha256, is_regular
 
 READ_UP_TO = 10**9  # bytes of a folder; of a larger one names and sizes are hashed
@@ -29,6 +30,26 @@ def content_of(path: str) -> str:
         return digest.hexdigest()
     except (OSError, ValueError):  # the job itself will report it
         return f"unreadable: {path}"
+
+
+def content_of_graph(path: Path) -> list[str]:
+    """Returns the sha256 of an ONNX file and of the files with its weights."""
+    from ..models import onnx_files
+
+    try:
+        files = onnx_files(path)
+    except ValueError:  # the job itself will report it
+        files = [path]
+    return [content_of(str(file)) for file in files]
+
+
+def content_of_dataset(name: str) -> str:
+    """Returns a data set's name, with the sha256 of its folder in place of the path if it is `hfds:FOLDER`."""
+    if not is_table(name):
+        return name
+    table = table_named(name)
+    folder = os.path.expanduser(table.place)
+    return str(table._replace(place=content_of(folder))) if os.path.isdir(folder) else name
 
 
 def is_large(path: str) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ from ..experiments import run_experiment
 from ..options import (
     COLUMNS,
     LOCAL,
+    ONNX,
     OPTIONS,
     PREFIXES,
+    TRANSFORMERS,
     MeasureOptions,
     RegimeOptions,
     Role,
@@ -25,7 +28,7 @@ from ..options import (
 from ..results import SCHEMA, StabilityResult
 from ..store import DONE, FAILED, WEIGHTS, Entry, asked_of, measured_entry
 from .code_files import imported_files
-from .content import content_of
+from .content import content_of, content_of_dataset, content_of_graph
 
 TRAIN, MEASURE = "train", "measure"
 Options = MeasureOptions | TrainOptions | StripeOptions | RegimeOptions
@@ -112,6 +115,8 @@ def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> 
     if content.get("checkpoint") is not None:
         content["checkpoint"] = content_of(content["checkpoint"])
         content.pop("weights")
+    if "dataset" in content:
+        content["dataset"] = content_of_dataset(content["dataset"])
     if kind == MEASURE and content["batch_norm"] != "batch":
         content.pop("batch_size")
     for name in ("data_dir", "changed_dir"):
@@ -122,10 +127,12 @@ def _identity(kind: str, options: Mapping[str, Any], trained_by: Job | None) -> 
 
 
 def _model_files(model: str) -> dict[str, Any]:
-    """Returns hashes of the files that a model's name refers to: a folder, or the user's code with its imports."""
+    """Returns hashes of the files that a model's name refers to: a folder, a graph, or own code with its imports."""
     prefix, _, name = model.partition(":")
-    if prefix == LOCAL:
-        return {"model": content_of(name)}
+    if is_folder_of_weights(model):
+        return {"model": content_of(os.path.expanduser(name))}
+    if prefix == ONNX:
+        return {"model": content_of_graph(Path(name).expanduser())}
     if is_own_code(model):
         from ..models import code_file
 
@@ -135,6 +142,12 @@ def _model_files(model: str) -> dict[str, Any]:
         imported = {name: content_of(str(one)) for name, one in imported_files(file, prefix).items()}
         return {"code": content_of(str(file)), **({"imports": imported} if imported else {})}
     return {}
+
+
+def is_folder_of_weights(model: str) -> bool:
+    """Returns True if a model's name means a folder with a network: `local-dir:PATH`, or one of transformers."""
+    prefix, _, name = model.partition(":")
+    return prefix == LOCAL or (prefix == TRANSFORMERS and os.path.isdir(os.path.expanduser(name)))
 
 
 def is_own_code(model: str) -> bool:

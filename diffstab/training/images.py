@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import TensorImageSet, load_dataset
-from ..options import DEFAULT_DATASET, TrainOptions
+from ..options import DEFAULT_DATASET, TrainOptions, is_table
 from ..statistics import generator
 
 VALIDATION, LAST, TEST = "validation", "last", "test"
@@ -59,7 +59,8 @@ def prepare_images(options: TrainOptions) -> Images:
 
 def _labelled_splits(options: TrainOptions) -> tuple[TensorImageSet, TensorImageSet]:
     """Returns training and test images. Raises ValueError unless they have labels and are held in memory."""
-    files = options.dataset == "folder"  # never in memory; loading would complain about a missing split first
+    # never in memory; loading would complain about a missing split first
+    files = options.dataset == "folder" or is_table(options.dataset)
     load = partial(load_dataset, options.dataset, data_dir=options.data_dir, download=options.download)
     test = None if files else load(split="test")
     if isinstance(test, TensorImageSet) and test.classes:

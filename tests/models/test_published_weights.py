@@ -1,14 +1,22 @@
 """Published weights come from the caches, with the preprocessing that they were trained with."""
 
-import hashlib
 import time
-from pathlib import Path
 
 import pytest
 import torch
-from huggingface_hub import constants
 from safetensors.torch import save, save_file
-from support.named_networks import DIGITS, ON_DIGITS, ON_PHOTOS, OWN, PHOTOS, kept, made, same_weights, saved_by_timm
+from support.named_networks import (
+    DIGITS,
+    ON_DIGITS,
+    ON_PHOTOS,
+    OWN,
+    PHOTOS,
+    into_hub_cache,
+    kept,
+    made,
+    same_weights,
+    saved_by_timm,
+)
 from timm.models import save_for_hf
 
 from diffstab.data.preprocessing import Preprocessing
@@ -17,20 +25,6 @@ from diffstab.models.resolve import resolve_model
 
 pytestmark = pytest.mark.usefixtures("nothing_global_changes", "caches")
 TAG = "test_resnet.r160_in1k"  # timm's: mean and std 0.5, 160 pixels of 168, bilinear
-
-
-def into_hub_cache(repository, files, revision="main"):
-    """The hub's layout on disk: blobs by their hash, a snapshot of links to them, and the name of its commit."""
-    root = Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
-    commit = hashlib.sha1(f"{repository}{revision}".encode()).hexdigest()
-    snapshot = root / "snapshots" / commit
-    for folder in (root / "refs", root / "blobs", snapshot):
-        folder.mkdir(parents=True, exist_ok=True)
-    (root / "refs" / revision).write_text(commit)
-    for name, content in files.items():
-        blob = hashlib.sha256(content).hexdigest()
-        (root / "blobs" / blob).write_bytes(content)
-        (snapshot / name).symlink_to(f"../../blobs/{blob}")
 
 
 def test_a_hubs_network_comes_from_the_cache_without_a_network(tmp_path, caches):

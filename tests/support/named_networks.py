@@ -1,7 +1,9 @@
 """Networks of a few layers, in the folders and caches where named ones are looked for."""
 
+import hashlib
 import random
 import sys
+from pathlib import Path
 
 import numpy as np
 import timm
@@ -59,3 +61,17 @@ def kept(folder, model="lenet", shape=DIGITS, preprocessing=GRAY):
 def saved_by_timm(folder, network, *, safe=True, **config):
     save_for_hf(network, folder, safe_serialization=safe, data_config=SAVED, model_config=config)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def into_hub_cache(repository, files, revision="main"):
+    """The hub's layout on disk: blobs by their hash, a snapshot of links to them, and the name of its commit."""
+    root = Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
+    commit = hashlib.sha1(f"{repository}{revision}".encode()).hexdigest()
+    snapshot = root / "snapshots" / commit
+    for folder in (root / "refs", root / "blobs", snapshot):
+        folder.mkdir(parents=True, exist_ok=True)
+    (root / "refs" / revision).write_text(commit)
+    for name, content in files.items():
+        blob = hashlib.sha256(content).hexdigest()
+        (root / "blobs" / blob).write_bytes(content)
+        (snapshot / name).symlink_to(f"../../blobs/{blob}")
