@@ -175,6 +175,9 @@ def _named(result: "StabilityResult", loaded: LoadedModel, images: ImageSet, rep
     if result.output is not None:
         several = "" if is_inside(result.settings.of) else "the network returns several outputs; "
         reporter.notes(f"note: {several}f(x) is {result.output}")
+    if loaded.head == "none":  # the largest feature is no class
+        none: dict[str, Any] = dict.fromkeys(("flips_deformation", "flips_noise"))
+        result = replace(result, **none, raw=replace(result.raw, **none))
     names = {"model": loaded.name, "model_source": loaded.source, "weights": loaded.weights, "weights_tag": loaded.tag}
     more = {"weights_key": loaded.weights_key, "head": loaded.head, "model_options": loaded.options}
     return replace(result, **names, **more)  # type: ignore[arg-type]

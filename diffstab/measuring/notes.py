@@ -65,6 +65,12 @@ def _of_images(labels: NDArray[np.int64], result: StabilityResult, images: Image
             f"would have about {_usual(classes, len(labels)):.0f}, so the numbers are not the data set's; choose "
             "images at random, as count= does"
         )
+    voters, each = result.settings.neighbours, len(labels) // max(1, len(np.unique(labels)))
+    if voters is not None and labels.min() >= 0 and each <= voters:
+        yield (
+            f"a class has {each} images on average, and {voters} nearest neighbours vote, so the test error is too "
+            "large; take more images, or fewer neighbours"
+        )
     if result.images_left:
         total = result.images + result.images_left
         yield f"{result.images_left} of {total} images never came: the loader drops its last batch (drop_last=True)"

@@ -117,10 +117,9 @@ def test_layers_are_measured_beside_features_and_no_hook_stays(network, images):
 
 def test_the_error_is_that_of_the_nearest_other_images(network, images):
     labels = torch.arange(30) % 3
-    found = measure(network, images, delta=1.0, of="features", labels=labels)
+    found = measure(network, images, delta=1.0, of="features", labels=labels, neighbours=7)
     f = network[:-1](images).detach().double().numpy()
-    wrong = sum(_class_of(place, f, labels.numpy(), 20) != labels[place] for place in range(30))
-    assert found.neighbours == 20
+    wrong = sum(_class_of(place, f, labels.numpy(), 7) != labels[place] for place in range(30))
     assert found.test_error.value == pytest.approx(float(wrong) / 30)
     assert found.test_error.low < found.test_error.value < found.test_error.high
     one = measure(network, images, delta=1.0, labels=labels, neighbours=1)
@@ -158,6 +157,10 @@ def test_the_command_gives_a_vision_transformers_error_by_neighbours():
     assert "test error" in done.stdout
     assert "of 40 images" in done.stdout
     assert "f(x) is the input of head" in done.stderr
+    assert "a class has 4 images on average, and 20 nearest neighbours vote, so the test error is too" in done.stderr
+    without = CliRunner().invoke(main, ["measure", *asked[:-2], "--num-classes", "0", "--neighbours", "3", *sizes])
+    assert "test error" in without.stdout
+    assert "flips" not in without.stdout  # the largest feature is no class
 
 
 def test_they_count_in_the_key_and_old_jobs_keep_their_names():
