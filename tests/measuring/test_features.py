@@ -5,8 +5,10 @@ import pytest
 import timm
 import torch
 from click.testing import CliRunner
+from support.hugging_face import network_of, saved
 from torch import nn
 from torchvision.models import resnet18
+from transformers import ViTImageProcessor
 
 from diffstab import measure
 from diffstab.cli import main
@@ -158,9 +160,14 @@ def test_the_command_gives_a_vision_transformers_error_by_neighbours():
     assert "of 40 images" in done.stdout
     assert "f(x) is the input of head" in done.stderr
     assert "a class has 4 images on average, and 20 nearest neighbours vote, so the test error is too" in done.stderr
-    without = CliRunner().invoke(main, ["measure", *asked[:-2], "--num-classes", "0", "--neighbours", "3", *sizes])
-    assert "test error" in without.stdout
-    assert "flips" not in without.stdout  # the largest feature is no class
+
+
+def test_a_network_without_a_classifier_has_an_error_by_neighbours_and_no_flips(tmp_path):
+    spec = saved(tmp_path, network_of("ViT", task=""), ViTImageProcessor(size={"height": 32, "width": 32}))
+    done = CliRunner().invoke(main, ["measure", spec, "--neighbours", "3", "--images", "60"])
+    assert done.exit_code == 0, done.output
+    assert "test error" in done.stdout
+    assert "flips" not in done.stdout  # the largest feature is no class
 
 
 def test_they_count_in_the_key_and_old_jobs_keep_their_names():
