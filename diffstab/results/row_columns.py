@@ -117,6 +117,7 @@ def told_setting(setting: Mapping[str, Any], seeds: Sequence[int] = ()) -> str:
         None if transform == DIFFEO else transform,
         None if named("cutoff") is None else told_cutoff(named("cutoff"), named("cutoff_rule"), named("convention")),
         None if named("delta") is None else f"delta = {named('delta'):.3g} px",
+        None if named("delta_share") is None else f"delta = {named('delta_share'):.3g} of the side",
         None if named("noise_norm") is None else f"||eta|| = {named('noise_norm'):.3g}",
         *(named(name) for name in ("interpolation", "average")),
         None if named("convention") is None else f"{named('convention')} convention",
