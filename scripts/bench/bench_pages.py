@@ -90,9 +90,7 @@ def frames_of(path: Path, cutoff: int, frames: int) -> list[float]:
 @click.option("--side", default=256, show_default=True, help="Longest side of the explorer's images, pixels.")
 @click.option("--cutoff", default=15, show_default=True, help="Cutoff of the frames.")
 @click.option("--frames", default=100, show_default=True, help="Frames that are timed.")
-@click.option(
-    "--rows", default=2000, show_default=True, help="Rows of the report and, with 300 kept ones, of the atlas."
-)
+@click.option("--rows", default=2000, show_default=True, help="Rows of the report; the atlas has 300 more.")
 @click.option("--loads", default=7, show_default=True, help="Loads of each page.")
 def main(side: int, cutoff: int, frames: int, rows: int, loads: int) -> None:
     """Time the pages."""
