@@ -63,9 +63,9 @@ def _way(row: Row) -> tuple[Hashable, ...]:
     """Returns the setting of a row. A displacement that was asked for as a share of the side counts as that share."""
     values = dict(zip(WAY, setting_values(row, WAY), strict=True))
     share = value_at(row, "asked.delta_share")
-    if share is not None:
-        values["delta"] = None  # pixels, which differ with the size of the input
-    return (*values.values(), share)
+    if not isinstance(share, float):  # of a stranger's row it may be anything
+        return (*values.values(), None)
+    return (*{**values, "delta": None}.values(), share)  # pixels differ with the size of the input
 
 
 def _shown(row: Row, setting: str) -> dict[str, Any]:

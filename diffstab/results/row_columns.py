@@ -99,7 +99,8 @@ def told_cutoff(cutoff: Any, rule: str | None, convention: str | None) -> str:
     >>> told_cutoff(3.0, "disk", "paper"), told_cutoff(3.0, "shell", "paper")
     ('c = 3', 'c = 3 (shell)')
     """
-    usual = CONVENTIONS[convention or DEFAULT_CONVENTION].cutoff_rule
+    known = CONVENTIONS.get(convention or DEFAULT_CONVENTION)  # a stranger's row may have any
+    usual = known and known.cutoff_rule
     return f"c = {cutoff:g}{'' if rule in (None, usual) else f' ({rule})'}"
 
 
