@@ -43,8 +43,9 @@ def exported(rows: Sequence[Row], file_format: str, *, for_spreadsheets: bool = 
     Args:
         rows: Rows of a store.
         file_format: `csv` or `parquet` (one column per value); `timm` (only timm's networks with their published
-            weights, by the names in timm's results files: `resnet50.a1_in1k`, with every setting); `layers` (one line per layer of each
-            row); or `hub` (R_f in the YAML of a network's folder `.eval_results` on the Hugging Face hub).
+            weights, by the names in timm's results files: `resnet50.a1_in1k`; with every setting); `layers` (one line
+            per layer of each row); or `hub` (R_f in the YAML of a network's folder `.eval_results` on the Hugging Face
+            hub).
         for_spreadsheets: Put an apostrophe before texts that a spreadsheet would take for formulas.
 
     Raises:

@@ -18,7 +18,7 @@ resnet50.a1_in1k,80.0,20.0,95.0,5.0,25.56,288,1.000,bicubic
 resnet50.tv_in1k,76.0,24.0,93.0,7.0,25.56,224,0.875,bilinear
 """
 # the form of RobustBench's model_info/imagenet/corruptions/unaggregated_results.csv: accuracy, two lines of header
-ROBUSTBENCH = """,fog,fog,fog,fog,fog,elastic_transform,elastic_transform,elastic_transform,elastic_transform,elastic_transform
+ROBUSTBENCH = f"""{",fog" * 5}{",elastic_transform" * 5}
 ,1,2,3,4,5,1,2,3,4,5
 Standard_R50,0.6,0.5,0.4,0.3,0.2,0.65,0.45,0.55,0.40,0.15
 Hendrycks2020Many,0.7,0.6,0.5,0.4,0.3,0.70,0.50,0.60,0.50,0.25
