@@ -26,13 +26,16 @@ def store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evil.py").write_text(MARK)
     store = Store("S", create=True)
-    more = {"__proto__": {"polluted": True}, "constructor": FORMULA, "asked": {"delta_share": []}}
+    more = {"__proto__": {"polluted": True}, "constructor": FORMULA}
     names = ("evil.py:make", NAME, FORMULA, "__proto__")
     for number, name in enumerate(names):
         entry = measured_entry(measured(number, resamples=100))
         texts = {column: NAME for column, value in entry.row.items() if isinstance(value, str) and column not in KEPT}
         if number == 0:  # but for its network it could be measured again
             texts = {"dataset": "mnist5k", "split": "test", "weights": "own"}
+            more["asked"] = {}
+        else:
+            more["asked"] = {"delta_share": []}
         row = {**entry.row, **texts, "model": name, "model_source": "python", "parameters": 10**18, **more}
         row["versions"] = {"diffstab": NAME, "<b>": FORMULA}
         store.add(Entry({**row, "key": content_key(row)}, entry.sidecars))
