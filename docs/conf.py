@@ -19,6 +19,7 @@ smartquotes = False  # an option begins with two dashes
 
 html_theme = "furo"
 html_title = f"diffstab {version}"
+html_extra_path = ["../build/atlas"]  # kept-atlas.html, which setup writes
 html_sourcelink_suffix = ""  # the pages as Markdown stand in _sources/, for llms.txt
 html_show_sourcelink = False
 html_show_copyright = False
@@ -101,9 +102,11 @@ def setup(app: Any) -> None:
     copy_notebooks()
     set_up_kernels()
     sys.path.insert(0, str(ROOT / "scripts" / "maintain"))
+    import kept_atlas
     import list_errors
 
     list_errors.write()
+    kept_atlas.write()
     app.connect("source-read", to_copies)
     app.connect("build-finished", write_llms)
     app.connect("autodoc-process-docstring", escaped, priority=100)

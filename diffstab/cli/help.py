@@ -19,8 +19,8 @@ CELLS = "executor jobs threads shard ray_address cpus_per_job gpus_per_job"
 MEASURE_GROUPS = {
     "Network": NETWORK,
     "Data": f"{DATA} split img_size crop_pct mean std exif_orientation",
-    "Deformation and noise": "delta temperature cutoff interpolation convention cutoff_rule delta_rule transform "
-    "noise_radius noise_norm changed_dir worst ascent_steps ascent_starts",
+    "Deformation and noise": "delta delta_share temperature cutoff interpolation convention cutoff_rule delta_rule "
+    "transform noise_radius noise_norm changed_dir worst ascent_steps ascent_starts",
     "Statistics": "images draws until_precision seed average resamples layers with_init batch_norm",
     "Speed": "device batch_size workers precision amp channels_last compile",
     "Output": "store from_row output report as_json",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from .echo import echo
 from .help import PHOTOS_TOLD, Command
@@ -23,6 +24,9 @@ def page_option(default: str, help: str) -> Decorator:
 @where_option
 @click.option("--title", help="Title of the page.  [default: the store's name]")
 @click.option(
+    "--atlas", is_flag=True, help="Write the page of many networks: families, search, one plot; no paired comparisons."
+)
+@click.option(
     "--compare",
     "most",
     type=int,
@@ -32,7 +36,14 @@ def page_option(default: str, help: str) -> Decorator:
 )
 @resampling_options
 def report(
-    store: Path, output: Path, filters: tuple[str, ...], title: str | None, most: int, resamples: int, seed: int
+    store: Path,
+    output: Path,
+    filters: tuple[str, ...],
+    title: str | None,
+    atlas: bool,
+    most: int,
+    resamples: int,
+    seed: int,
 ) -> None:
     """Write an HTML page of stored results: table, plots, paired comparisons.
 
@@ -42,11 +53,15 @@ def report(
     Examples:
       diffstab report results
       diffstab report results -o page.html --where dataset=mnist5k
+      diffstab report results -o atlas.html --atlas
     """
-    from ..pages import report_page
+    from ..pages import atlas_page, report_page
     from ..store import select
     from ..writing import check_writable, write_atomically
 
+    given = click.get_current_context().get_parameter_source("most")
+    if atlas and given == ParameterSource.COMMANDLINE:
+        raise ValueError("atlas is on and compare is given, but an atlas compares no pairs; give one of the two")
     check_writable(output)
     kept = opened(store)
     rows = select(kept.rows(), filters)
@@ -56,7 +71,10 @@ def report(
         echo(f"note: {text}", err=True)
 
     with saying(f"writing the page of {len(rows)} rows"):
-        page = report_page(rows, kept.raw, title=named, most=most, resamples=resamples, seed=seed, note=note)
+        if atlas:
+            page = atlas_page(rows, title=named, note=note)
+        else:
+            page = report_page(rows, kept.raw, title=named, most=most, resamples=resamples, seed=seed, note=note)
     content = page.encode()
     write_atomically(output, content)
     echo(f"{output}: {len(rows)} rows, {len(content) / 1000:.0f} kB; open it in a browser")

@@ -1,9 +1,11 @@
 """The data sets that come with the package. Sources and licences: diffstab/data/embedded/README.md."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..checks import near
 from ..options import PHOTOS, split_of
@@ -19,8 +21,7 @@ TEST_PER_CLASS = 100  # the last images of each class
 def mnist5k(split: str) -> RawImages:
     """5,000 MNIST digits, 500 per class: the last 100 of each class are the test split, the others the train split."""
     split = split_of("mnist5k", split, ("train", "test"))
-    with np.load(EMBEDDED_FOLDER / "mnist5k.npz") as archive:
-        pixels, labels = archive["images"], archive["labels"].astype(np.int64)
+    pixels, labels = _digits()
     rank = np.empty(len(labels), dtype=np.int64)  # position of each digit within its class
     for digit in range(10):
         members = np.flatnonzero(labels == digit)
@@ -29,6 +30,13 @@ def mnist5k(split: str) -> RawImages:
     chosen = (rank >= per_class - TEST_PER_CLASS) == (split == "test")
     usual = replace(preprocessing_of("mnist"), source="mnist5k")
     return ArrayImages("mnist5k", split, labels[chosen], 10, usual, pixels=pixels[chosen])
+
+
+@cache
+def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Returns images and labels of all digits, 4 MB, kept since each small cell of a sweep would unpack them again."""
+    with np.load(EMBEDDED_FOLDER / "mnist5k.npz") as archive:
+        return archive["images"], archive["labels"].astype(np.int64)
 
 
 def photos(split: str) -> RawImages:

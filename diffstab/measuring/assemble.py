@@ -61,6 +61,7 @@ def assemble(
         **_rates(raw, _count_wrong(raw, first, second, label_outputs, settings.neighbours), setup),
         weights_sha256=weights_sha256(model),
         network_sha256=network_sha256(model),
+        parameters=sum(one.numel() for one in model.parameters()) if isinstance(model, nn.Module) else None,
         data_sha256=images_sha256(first.digests, dict(zip(first.keys.tolist(), first.labels.tolist(), strict=True))),
         indices_sha256=indices_sha256(first.keys),
         **_what_ran(raw, second, setup, images),

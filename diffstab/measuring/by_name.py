@@ -60,6 +60,7 @@ def measure_cell(
     images = (
         dataset if loaded.preprocessing in (None, dataset.preprocessing) else dataset.prepared(loaded.preprocessing)
     )
+    options = options.in_pixels(*images.shape[1:])
     transformation = _transformation(options, images)
     network = _placed(loaded, options, device)
     count = min(options.images, len(images))

@@ -16,6 +16,6 @@ from .load import load_model
 from .own_files import code_file
 from .paper import FC_WIDTH, PAPER_NETS, Traits, traits_of
 from .resolve import resolve_model
-from .sources import Shape
+from .sources import Shape, family
 from .transfer import read_out, start_from_imagenet
 from .weight_files import is_swelling

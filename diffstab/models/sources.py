@@ -1,6 +1,8 @@
 """Finds the source of a network by its name: the paper's, a library's, a hub's, a folder's, a file's, or own code."""
 
 import re
+from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +19,7 @@ EXAMPLES = {  # of names after the prefixes of hubs, folders and files
     TRANSFORMERS: "transformers:google/vit-base-patch16-224",
     ONNX: "onnx:net.onnx",
 }
+DEFINED = re.compile(r"^def (\w+)\(", re.MULTILINE)
 SMALL = 64  # pixels; for images up to this side, names without prefix mean the paper's networks first
 
 
@@ -94,10 +97,43 @@ def is_known_without_timm(spec: str) -> bool:
     It reads their source files, since their registries are known only after an import, which takes 5 s.
     """
     definition = f"\ndef {plain_name(spec)}("
-    packages = (find_spec(package) for package in ("torchvision", "timm"))
-    folders = (Path(package.origin).parent / "models" for package in packages if package and package.origin)
-    modules = (module for folder in folders for module in folder.glob("*.py"))
-    return any(definition in module.read_text(encoding="utf-8") for module in modules)
+    return any(definition in text for package in ("torchvision", "timm") for _, text in _modules(package))
+
+
+def _modules(package: str) -> Iterator[tuple[str, str]]:
+    """Yields name and source text of the modules that define a library's networks; nothing if it is missing."""
+    found = find_spec(package)
+    folders = [Path(found.origin).parent / "models"] if found and found.origin else []
+    for module in (one for folder in folders for one in sorted(folder.glob("*.py"))):
+        yield module.stem, module.read_text(encoding="utf-8")
+
+
+@cache
+def _module_of(package: str) -> dict[str, str]:
+    """Returns the module of each function of a library, by the function's name."""
+    return {name: stem for stem, text in _modules(package) for name in DEFINED.findall(text)}
+
+
+def family(source: str, name: str) -> str:
+    """Returns the architecture's family of a network: its module in timm or torchvision, else the name's beginning.
+
+    Nothing is imported, and own code has no family, whatever its name.
+
+    Args:
+        source: Source of the network as in a row's column `model_source`.
+        name: Name as in the column `model`.
+
+    >>> family("timm", "timm:vit_base_patch16_224.augreg_in21k"), family("paper", "vgg11_bn-w0.25")
+    ('vision_transformer', 'vgg')
+    """
+    if source in (OWN, "python"):
+        return "own code"
+    own = plain_name(name.rpartition("/")[2])
+    for package in ("timm", "torchvision") if source != "paper" else ():
+        if own in _module_of(package):
+            return _module_of(package)[own]
+    begin = re.match(r"[^\W\d_]+", own)
+    return begin[0].lower() if begin else own or "other"
 
 
 def plain_name(spec: str) -> str:

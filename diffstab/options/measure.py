@@ -4,6 +4,7 @@ Two mappings that mean the same measurement become equal objects: numbers get on
 are filled in. The module imports nothing heavy.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 from ..checks import above_zero, names_in, true_or_false
@@ -40,6 +41,10 @@ class MeasureOptions(MeasureSettings, NamedOptions):
         "Width of the interval to reach, log(R_high / R_low), for example 0.1: takes more images, then more draws, "
         "until the 95 % interval of R_f is that narrow or the data run out.",
         above_zero, metavar="P", before="seed", roles=Role.FIRST | Role.ASIDE)
+    delta_share: float | None = setting(None,
+        "Size of the deformations as a share of the input's side, for example 0.01 for 2.24 of 224 pixels; an "
+        "alternative to --delta for networks with different input sizes.",
+        above_zero, metavar="SHARE", roles=Role.COMPARED | Role.ASKED | Role.ASIDE)
     changed_dir: str | None = setting(None,
         "Folder of changed images for --transform pairs, with the names of the data set's files.",
         path=True, metavar="DIR", roles=Role.ASKED | Role.ASIDE)
@@ -57,13 +62,32 @@ class MeasureOptions(MeasureSettings, NamedOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.delta is not None and self.temperature is not None:
-            raise ValueError(f"delta is {self.delta:g} and temperature is {self.temperature:g}; give one of the two")
+        self._check_size()
         self._check_arguments()
         self._check_transform()
         if self.amp and self.precision != PRECISIONS[0]:
             raise ValueError(f"amp is on and precision is {self.precision!r}; give one of the two")
         self._fill_in()
+
+    def _check_size(self) -> None:
+        """Refuses more than one size of the deformations."""
+        sizes = {name: getattr(self, name) for name in ("delta", "temperature", "delta_share")}
+        given = [f"{name} is {value:g}" for name, value in sizes.items() if value is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)}; give one of the {'two' if len(given) == 2 else 'three'}")
+
+    def in_pixels(self, height: int, width: int) -> "MeasureOptions":
+        """Returns the same measurement with delta in pixels in place of its share of the input's side.
+
+        The side of an image that is no square is sqrt((H^2 + W^2) / 2), so that T follows from the share alone.
+
+        >>> MeasureOptions(delta_share=0.01).in_pixels(224, 224).delta
+        2.24
+        """
+        if self.delta_share is None:
+            return self
+        delta = self.delta_share * math.sqrt((height**2 + width**2) / 2)
+        return replace(self, delta=float(f"{delta:.12g}"), delta_share=None)  # as one would write it
 
     def _check_transform(self) -> None:
         """Refuses options of transformation and noise that exclude each other."""
@@ -78,7 +102,7 @@ class MeasureOptions(MeasureSettings, NamedOptions):
                 f"transform is {self.transform!r} and changed_dir is {self.changed_dir!r}; give {PAIRS!r} and a folder "
                 "of changed images, or neither"
             )
-        if self.transform == PAIRS and (self.delta is not None or self.interpolation != INTERPOLATIONS[0]):
+        if self.transform == PAIRS and (self.delta or self.delta_share or self.interpolation != INTERPOLATIONS[0]):
             raise ValueError(f"transform is {PAIRS!r}, which has no delta and no interpolation; leave both out")
         if self.transform != DIFFEO:
             if self.temperature is not None:
@@ -95,7 +119,8 @@ class MeasureOptions(MeasureSettings, NamedOptions):
         return replace(self, weights="init", checkpoint=None, weights_key=None, batch_norm=None)
 
     def _usual_delta(self) -> bool:
-        return self.delta is None and self.temperature is None and self.transform != PAIRS
+        sizes = (self.delta, self.temperature, self.delta_share)
+        return sizes == (None, None, None) and self.transform != PAIRS
 
     def _fill_in(self) -> None:
         convention = convention_named(chosen(self.convention, DEFAULT_CONVENTION))

@@ -14,7 +14,9 @@ from .page import STATIC, page
 from .paired import MOST_COMPARED, Matrix, matrices_of
 from .pictures import pictures_of
 
-SCRIPTS = tuple(f"{name}.js" for name in "rows statistics warnings plot labels bars matrix table report".split())
+# those that the atlas has too come first
+SHARED = tuple(f"{name}.js" for name in "rows statistics plot labels bars errors matrix table".split())
+SCRIPTS = (*SHARED, "warnings.js", "report.js")
 MOST_PICTURED = 8  # ways of measuring whose images are shown
 MOST_ROWS = 20_000  # on a page, of measurements and of failures: 5 MB, which browsers still sort and filter at once
 COUNTS = ("images", "draws", "temperature")  # what a measurement took, or what follows from delta and the size
@@ -57,7 +59,7 @@ def report_page(
     >>> report_page([row], title="One network").startswith("<!DOCTYPE html>")
     True
     """
-    count, trainings, (made, failed) = _taken(rows)
+    count, trainings, (made, failed) = taken(rows)
     measured = made.rows()
     if not measured:
         raise ValueError(f"none of {count} rows is a measurement; measure some, or filter less")
@@ -74,9 +76,9 @@ def report_page(
         "pictures": _pictures(by_way, data_dir),
         "columns": columnar(measured),
         "ways": told_ways(list(by_way)),
-        "way": _places(ways),
-        "family": _places(families),
-        "network": _places([network_of(row) for row in measured]),
+        "way": places(ways),
+        "family": places(families),
+        "network": places([network_of(row) for row in measured]),
         "layers": layers_of(measured),
         "matrices": [{"way": place[_way_of(matrix)], **matrix.told} for matrix in matrices],
         "failures": _failures(failed.rows()),
@@ -106,20 +108,20 @@ def results_page(results: Sequence[StabilityResult], title: str | None = None, d
     return report_page(rows, lambda row: raw[id(row)], title=named, data_dir=data_dir)
 
 
-def told_ways(ways: Sequence[Way]) -> list[str]:
+def told_ways(ways: Sequence[Way], columns: Sequence[str] = WAY) -> list[str]:
     """A line for each way of measuring; lines that would read alike get the columns in which they differ.
 
     >>> told_ways([("mnist5k", *[None] * (len(WAY) - 1))])
     ['mnist5k']
     """
-    told = [told_setting(dict(zip(WAY, way, strict=True))) for way in ways]
+    told = [told_setting(dict(zip(columns, way, strict=True))) for way in ways]
     alike = defaultdict(list)
     for line, way in zip(told, ways, strict=True):
         alike[line].append(way)
     lines = []
     for line, way in zip(told, ways, strict=True):
         differing = [place for place, values in enumerate(zip(*alike[line], strict=True)) if len(set(values)) > 1]
-        more = ", ".join(f"{WAY[place]} {way[place]}" for place in differing)
+        more = ", ".join(f"{columns[place]} {way[place]}" for place in differing)
         lines.append(f"{line} ({more})" if more else line)
     return lines
 
@@ -148,7 +150,7 @@ def _pictures(by_way: Mapping[Way, Sequence[Row]], data_dir: str | None) -> list
     return [pictures_of(rows[0], data_dir) if way in most else None for way, rows in by_way.items()]
 
 
-def _places(values: Sequence[Hashable]) -> list[int]:
+def places(values: Sequence[Hashable]) -> list[int]:
     """The number of each value among the distinct ones, in order of appearance."""
     order: dict[Hashable, int] = {}
     return [order.setdefault(value, len(order)) for value in values]
@@ -179,7 +181,7 @@ class _Newest:
         return [more] if self.count > len(self.kept) else []
 
 
-def _taken(rows: Iterable[Row]) -> tuple[int, int, tuple[_Newest, _Newest]]:
+def taken(rows: Iterable[Row]) -> tuple[int, int, tuple[_Newest, _Newest]]:
     """Counts rows and trainings; keeps the newest measurements and failures for the page."""
     count, trainings, made, failed = 0, 0, _Newest(), _Newest()
     for row in rows:

@@ -49,6 +49,7 @@ class Outcome:
             classifier and returns features, which give no test error; otherwise None.
         network_sha256: Hash of the layers' description. Together with weights_sha256 it identifies the network.
         model_options: Channels, classes and further arguments that were given to build the network.
+        parameters: Number of the network's parameters; None for a callable that is no `nn.Module`, and in older rows.
         indices_sha256: Hash of the images' indices in their data set.
         preprocessing: Steps from image to input: size, resizing, crop, mean, std, and who chose them; None if the
             images came as tensors.
@@ -97,6 +98,7 @@ class Outcome:
     weights_sha256: str | None = field(metadata={ROLES: Role.KEY})
     network_sha256: str | None = field(metadata={ROLES: Role.KEY})
     model_options: dict[str, Any] | None = None
+    parameters: int | None = None
     dataset: str
     data_sha256: str = field(metadata={ROLES: Role.KEY})
     indices_sha256: str | None = None

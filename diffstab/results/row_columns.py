@@ -99,7 +99,8 @@ def told_cutoff(cutoff: Any, rule: str | None, convention: str | None) -> str:
     >>> told_cutoff(3.0, "disk", "paper"), told_cutoff(3.0, "shell", "paper")
     ('c = 3', 'c = 3 (shell)')
     """
-    usual = CONVENTIONS[convention or DEFAULT_CONVENTION].cutoff_rule
+    known = CONVENTIONS.get(convention or DEFAULT_CONVENTION)  # a stranger's row may have any
+    usual = known and known.cutoff_rule
     return f"c = {cutoff:g}{'' if rule in (None, usual) else f' ({rule})'}"
 
 
@@ -117,6 +118,7 @@ def told_setting(setting: Mapping[str, Any], seeds: Sequence[int] = ()) -> str:
         None if transform == DIFFEO else transform,
         None if named("cutoff") is None else told_cutoff(named("cutoff"), named("cutoff_rule"), named("convention")),
         None if named("delta") is None else f"delta = {named('delta'):.3g} px",
+        None if named("delta_share") is None else f"delta = {named('delta_share'):.3g} of the side",
         None if named("noise_norm") is None else f"||eta|| = {named('noise_norm'):.3g}",
         *(named(name) for name in ("interpolation", "average")),
         None if named("convention") is None else f"{named('convention')} convention",

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..checks import one_of
 from ..options import EXPORTS
-from ..results import Flat, Row, flat, told_setting, without_layers
+from ..results import SETTING, Flat, Row, flat, setting_values, told_setting, without_layers
 from .table import FIRST, LAYER_COLUMNS, columns_of, layer_lines
 
 OF_LAYERS = "model weights dataset images draws transform cutoff delta seed key".split()
@@ -31,8 +31,9 @@ TIMM_COLUMNS = {
     "D": "D.value",
     "G": "G.value",
     "test_error": "test_error.value",
-    **{name: name for name in ("dataset", "images", "draws", "cutoff", "delta", "interpolation", "average")},
-    **{name: name for name in ("convention", "seed", "key")},
+    **{name: name for name in SETTING},
+    "delta_share": "asked.delta_share",
+    **{name: name for name in ("seed", "parameters", "key")},
 }
 
 
@@ -42,8 +43,9 @@ def exported(rows: Sequence[Row], file_format: str, *, for_spreadsheets: bool = 
     Args:
         rows: Rows of a store.
         file_format: `csv` or `parquet` (one column per value); `timm` (only timm's networks with their published
-            weights, by the names in timm's results files: `resnet50.a1_in1k`); `layers` (one line per layer of each
-            row); or `hub` (R_f in the YAML of a network's folder `.eval_results` on the Hugging Face hub).
+            weights, by the names in timm's results files: `resnet50.a1_in1k`; with every setting); `layers` (one line
+            per layer of each row); or `hub` (R_f in the YAML of a network's folder `.eval_results` on the Hugging Face
+            hub).
         for_spreadsheets: Put an apostrophe before texts that a spreadsheet would take for formulas.
 
     Raises:
@@ -83,7 +85,11 @@ def _layers(rows: Sequence[Row]) -> bytes:
 
 def _timm(rows: Sequence[Row]) -> bytes:
     wanted = {"model_source": "timm", "weights": "pretrained", "status": "done"}
-    measured = [flat(row) for row in rows if all(row.get(name) == value for name, value in wanted.items())]
+    measured = [
+        flat({**row, **dict(zip(SETTING, setting_values(row), strict=True))})
+        for row in rows
+        if all(row.get(name) == value for name, value in wanted.items())
+    ]
     table = [{"model": timm_name(row), **{new: row.get(old) for new, old in TIMM_COLUMNS.items()}} for row in measured]
     return _written(["model", *TIMM_COLUMNS], table)
 

@@ -183,7 +183,10 @@ def _training(row: Row, store: Store) -> Row:
 
 def _noise_and_size(row: Row, asked: Mapping[str, Any]) -> dict[str, Any]:
     radius = None if row["noise_radius_rule"] == GIVEN else row["noise_radius_rule"]
-    return {"delta": None if "temperature" in asked else row.get("delta"), "noise_radius": radius}
+    return {
+        "delta": None if {"temperature", "delta_share"} & asked.keys() else row.get("delta"),
+        "noise_radius": radius,
+    }
 
 
 def _numbers(row: Row) -> dict[str, Any]:

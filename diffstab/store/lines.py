@@ -47,7 +47,7 @@ def row_in(line: bytes) -> Row | None:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:  # also raised for lone surrogates, which paths can hold
         try:
-            row = json.loads(line, parse_constant=_no_number, parse_float=_finite)
+            row = json.loads(line, parse_constant=_no_number, parse_float=_finite, parse_int=_whole)
         except (ValueError, RecursionError):
             return None
     return row if type(row) is dict else None
@@ -60,6 +60,11 @@ def _no_number(name: str) -> NoReturn:
 def _finite(text: str) -> float:
     value = float(text)
     return value if isfinite(value) else _no_number(text)
+
+
+def _whole(text: str) -> int:
+    _finite(text)  # what follows makes floats of it
+    return int(text)
 
 
 def as_line(row: Row) -> bytes:

@@ -30,6 +30,8 @@ INTERVALS = itemgetter("D", "G", "R")
 # Columns that may be missing; a value must have the right type.
 NUMBERS = [name for name in ROW if float in KINDS[name]]
 RATES = [name for name in ROW if NoneType in KINDS[name] and KINDS[name] & {ErrorRate, Interval}]
+MORE_COUNTS = [name for name in ROW if int in KINDS[name] and name not in NEEDED]
+FLAGS = [name for name in ROW if bool in KINDS[name]]
 MORE_TEXTS = [name for name in ROW if str in KINDS[name] and name not in NEEDED]
 MORE_MAPPINGS = ["asked", "training", *(name for name in ROW if dict in KINDS[name])]
 NUMERIC = {int, float}  # without bool
@@ -72,6 +74,8 @@ def _types_fit(row: Row) -> bool:
         texts == {str}
         and counts == {int}
         and all(type(row.get(name)) in {*NUMERIC, NoneType} for name in NUMBERS)
+        and all(type(row.get(name)) in {int, NoneType} for name in MORE_COUNTS)
+        and all(type(row.get(name)) in {bool, NoneType} for name in FLAGS)
         and all(type(row.get(name)) in {str, NoneType} for name in MORE_TEXTS)
         and all(type(row.get(name)) in {dict, NoneType} for name in MORE_MAPPINGS)
     )

@@ -43,6 +43,7 @@ def imported_files(file: Path, module: str) -> dict[str, Path]:
     return {path.relative_to(root).as_posix(): path for path in sorted(found)}
 
 
+@cache
 def _installed() -> list[Path]:
     """Returns the folders of installed packages and of Python's standard library."""
     kinds = ("purelib", "platlib", "stdlib", "platstdlib")

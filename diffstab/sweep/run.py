@@ -101,10 +101,10 @@ def run_sweep(
 
 
 def share_of(jobs: Sequence[Job], shard: str) -> list[Job]:
-    """Returns the jobs of one shard of a sweep. The shards together have each job once.
+    """Returns the jobs of one shard of a sweep. The shards together have each job once, and are of the same size.
 
-    A job's id alone decides on its shard, so done cells and the order of the jobs don't matter. Measurements of trained
-    weights are in the shard of their training, so no shard waits for another.
+    The ids of the sweep's jobs are dealt out in order, so done cells and the order of the jobs don't matter. A
+    training is dealt with the measurements of its weights, so no shard waits for another.
 
     Args:
         jobs: Jobs of the whole sweep.
@@ -116,14 +116,16 @@ def share_of(jobs: Sequence[Job], shard: str) -> list[Job]:
     >>> from diffstab.options import MeasureOptions
     >>> from diffstab.sweep import measure_job
     >>> jobs = [measure_job(MeasureOptions(model="fc_l4", seed=seed)) for seed in range(10)]
-    >>> sum(len(share_of(jobs, shard)) for shard in ("1/3", "2/3", "3/3"))
-    10
+    >>> [len(share_of(jobs, shard)) for shard in ("1/3", "2/3", "3/3")]
+    [4, 3, 3]
     """
     parts = re.fullmatch("([0-9]{1,9})/([0-9]{1,9})", shard)
     number, count = (int(part) for part in parts.groups()) if parts else (0, 0)
     if not 1 <= number <= count:
         raise ValueError(f"shard is {shard!r}; I/N is needed, with I from 1 to N, as in 1/8 to 8/8")
-    return [job for job in jobs if int((job.trained_by or job).id, 16) % count == number - 1]
+    groups = sorted({(job.trained_by or job).id for job in jobs})
+    own = set(groups[number - 1 :: count])
+    return [job for job in jobs if (job.trained_by or job).id in own]
 
 
 class _Sweep:

@@ -1,4 +1,4 @@
-"""Pages in chromium: time until they are interactive, of the explorer and of a report; time of a frame of the explorer.
+"""Pages in chromium: time until explorer, report and atlas are interactive; time of a frame of the explorer.
 
 python scripts/bench/bench_pages.py
 
@@ -21,11 +21,15 @@ import torch
 from benchmarking import describe_machine
 from playwright.sync_api import Browser, sync_playwright
 
-from diffstab.pages import explorer_page, report_page
+from diffstab.figures.points import read_rows
+from diffstab.pages import atlas_page, explorer_page, report_page
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))  # the synthetic rows of the tests
-LIMITS = {"explorer": 500, "report": 1000}  # milliseconds until interactive
-CONTROLS = {"explorer": ("milliseconds", "temperature", "-2"), "report": ("ready", "filter", "family1")}
+LIMITS = {"explorer": 500, "report": 1000, "atlas": 1000}  # milliseconds until interactive
+FILTERED = ("ready", "filter", "family1")
+CONTROLS = {"explorer": ("milliseconds", "temperature", "-2"), "report": FILTERED, "atlas": FILTERED}
+KEPT = Path(__file__).parents[2] / "pretrained" / "zoo-mnist5k-measure.csv"
+MOST_KEPT = 300  # rows of the atlas that are measurements, besides the synthetic ones
 BUDGET = 16.0  # milliseconds, of a frame of a screen that shows 60 a second
 INTERACTIVE = """
 (([ready, id, value]) => {
@@ -86,7 +90,7 @@ def frames_of(path: Path, cutoff: int, frames: int) -> list[float]:
 @click.option("--side", default=256, show_default=True, help="Longest side of the explorer's images, pixels.")
 @click.option("--cutoff", default=15, show_default=True, help="Cutoff of the frames.")
 @click.option("--frames", default=100, show_default=True, help="Frames that are timed.")
-@click.option("--rows", default=2000, show_default=True, help="Rows of the report, with 13 layers each.")
+@click.option("--rows", default=2000, show_default=True, help="Rows of the report; the atlas has 300 more.")
 @click.option("--loads", default=7, show_default=True, help="Loads of each page.")
 def main(side: int, cutoff: int, frames: int, rows: int, loads: int) -> None:
     """Time the pages."""
@@ -99,9 +103,12 @@ def main(side: int, cutoff: int, frames: int, rows: int, loads: int) -> None:
         paths = {name: Path(folder) / f"{name}.html" for name in LIMITS}
         paths["explorer"].write_text(explorer_page(side=side), encoding="utf-8")
         paths["report"].write_text(report_page(many_rows(rows), title="Many"), encoding="utf-8")
+        listed = [*many_rows(rows), *read_rows(KEPT)[0][:MOST_KEPT]]
+        paths["atlas"].write_text(atlas_page(listed, title="Many"), encoding="utf-8")
+        counts = {"report": f", {rows} rows", "atlas": f", {len(listed)} rows"}
         for name, limit in LIMITS.items():
             taken = sorted(interactive(name, paths[name]) for _ in range(loads))
-            told = f"{name}, {paths[name].stat().st_size / 1e6:.1f} MB" + f", {rows} rows" * (name == "report")
+            told = f"{name}, {paths[name].stat().st_size / 1e6:.1f} MB" + counts.get(name, "")
             print(f"{told}: interactive after {statistics.median(taken):.0f} ms, median of {loads} cold loads", end="")
             print(f" from {taken[0]:.0f} to {taken[-1]:.0f}; the limit is {limit} ms")
         taken = frames_of(paths["explorer"], cutoff, frames)

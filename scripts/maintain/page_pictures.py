@@ -1,10 +1,11 @@
-"""The documentation's pictures of the explorer and of a report, as chromium shows these pages.
+"""The documentation's pictures of the explorer, a report and the atlas, as chromium shows these pages.
 
     pip install 'diffstab[dev]'
     python scripts/maintain/page_pictures.py
 
-Writes docs/images/explorer.png, the page of `diffstab explore` down to the diagram's key, and docs/images/report.png,
-the top of a report of kept networks that are measured on the embedded digits.
+Writes docs/images/explorer.png, the page of `diffstab explore` down to the diagram's key, docs/images/report.png, the
+top of a report of kept networks that are measured on the embedded digits, and docs/images/atlas.png, the top of the
+atlas of the kept rows.
 """
 
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from kept_atlas import page_of_kept
 from playwright.sync_api import Browser, sync_playwright
 
 from diffstab import Store
@@ -25,6 +27,7 @@ from diffstab.sweep import measure_job, measured_row
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 NETWORKS = ("resnet18", "vgg11_bn-w0.25", "alexnet-w0.25", "lenet", "fc_l4")
 EXPLORER = {"viewport": {"width": 700, "height": 900}}  # pixels
+ATLAS = {"viewport": {"width": 1280, "height": 1050}, "color_scheme": "light"}
 REPORT = {"viewport": {"width": 860, "height": 1145}, "device_scale_factor": 1.5, "color_scheme": "light"}
 
 
@@ -41,6 +44,8 @@ def main() -> None:
         shown.screenshot(path=IMAGES / "explorer.png", full_page=True, clip={"x": 0, "y": 0, **size})
         shown = opened(browser, folder / "report.html", kept_report(folder), "ready", REPORT)
         shown.screenshot(path=IMAGES / "report.png")
+        shown = opened(browser, folder / "atlas.html", page_of_kept(), "ready", ATLAS)
+        shown.screenshot(path=IMAGES / "atlas.png")
         browser.close()
 
 

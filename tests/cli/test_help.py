@@ -76,6 +76,8 @@ NEW = SECTIONED | {
     "baseline",
     "fail_if",
     "margin",
+    "delta_share",
+    "atlas",
 }  # options that the lines below could not have
 COMMANDS = dict(commands())
 NAMES = [" ".join(path) for path in COMMANDS]

@@ -19,6 +19,9 @@ READING = [
     "results list --store S", "results show KEY --store S", "results query --store S", "results check --store S",
     "results export --store S --format csv -o rows.csv", "results export --store S --format layers -o layers.csv",
     "results recompute --store S --average mean", "compare S --resamples 100", "report S -o report.html",
+    "report S --atlas -o atlas.html", "results export --store S --format timm --for-spreadsheets",
+    "results export --store S --format hub", "results query --store S R.value<9 --sort R.value",
+    "measure lenet --images 20 --resamples 100 --baseline S --fail-if worse",
     "figure fig05-error --store S -o figures",
 ]  # fmt: skip
 NAMED = [

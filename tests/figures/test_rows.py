@@ -1,5 +1,9 @@
 """Rows of a store and of its CSV export are the same; other files are refused."""
 
+import csv
+import io
+import re
+
 import pytest
 from support.measured_rows import row
 
@@ -26,6 +30,28 @@ def test_cells_keep_every_digit_and_kind():
         assert (again, type(again)) == (value, type(value))
     assert typed("") is None
     assert nested(flat(row())) == row()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("R.value", "", "row 3: R is {'low': "),
+        ("R.low", "=cmd()", "row 3: R is {'value': "),
+        ("model", "1e999", "row 3: model is inf; a name as model, and numbers"),
+        ("test_error.value", "nan", "row 3: test_error is {'value': 'nan'"),
+        ("model", "True", "row 3: model is True"),
+    ],
+)
+def test_a_csv_file_of_other_values_is_refused_by_its_row(store, tmp_path, column, value, message):
+    lines = list(csv.DictReader(io.StringIO(exported(store.rows(), "csv").decode())))
+    lines[1][column] = value
+    with open(tmp_path / "rows.csv", "w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_rows(tmp_path / "rows.csv")
+    assert typed("1" + "0" * 400) == float("inf")  # a whole number that no float holds is none
 
 
 @pytest.mark.parametrize(

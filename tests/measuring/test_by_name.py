@@ -14,6 +14,7 @@ from diffstab.options.measure import MeasureOptions
 from diffstab.streams import choose
 
 FAST = {"model": "fc_l2", "images": 30, "resamples": 100}
+SIDES = ((32, 1.6), (48, 2.4))  # pixels, and a twentieth of them
 
 
 class Notes(Reporter):
@@ -40,6 +41,27 @@ def test_a_cell_is_what_the_functions_give():
     assert (found.R, found.D, found.test_error) == (alone.R, alone.D, alone.test_error)
     assert found.raw.indices.tolist() == indices.tolist()
     assert found.indices_sha256 == alone.indices_sha256
+
+
+def test_a_share_of_the_side_is_the_delta_in_pixels_of_each_input():
+    """The same T, and so the same field relative to the side, whatever the size of the input, square or not."""
+    shared = {**FAST, "model": "timm:resnet10t", "weights": "init"}
+    found = [measure_cell(MeasureOptions(**shared, img_size=side, delta_share=0.05)) for side, _ in SIDES]
+    asked = [measure_cell(MeasureOptions(**shared, img_size=side, delta=delta)) for side, delta in SIDES]
+    assert [one.delta for one in found] == [1.6, 2.4]
+    assert [one.key for one in found] == [one.key for one in asked]
+    assert found[0].temperature == pytest.approx(found[1].temperature, rel=1e-12)
+    wide = MeasureOptions(delta_share=0.05).in_pixels(30, 40)
+    assert MaxEntropyEnsemble((30, 40), delta=wide.delta).temperature == pytest.approx(found[0].temperature)
+    assert wide.delta_share is None
+    turned = measure_cell(MeasureOptions(**FAST, transform="rotation", delta_share=0.05))
+    assert (turned.delta, turned.transform) == (1.4, "rotation")
+
+
+def test_the_parameters_are_counted():
+    assert measure_cell(MeasureOptions(**FAST)).parameters == 784 * 64 + 64 * 64 + 2 * 64 + 64 * 10 + 10
+    alone = measure(lambda x: x.flatten(1), load_dataset("mnist5k"), count=30, resamples=100)
+    assert alone.parameters is None
 
 
 def test_the_preprocessing_is_shown_and_kept():

@@ -19,7 +19,7 @@ def test_two_ways_to_ask_for_one_measurement_are_equal():
         == MeasureOptions.from_mapping({"noise_radius": None})
         == MeasureOptions()
     )
-    assert MeasureOptions(temperature=1e-3).delta is None
+    assert MeasureOptions(temperature=1e-3).delta is MeasureOptions(delta_share=0.01).delta is None
     assert TrainOptions.from_mapping({"lr": "1e-3"}).lr == 1e-3  # YAML reads a number without a point as a text
 
 
@@ -69,6 +69,8 @@ def test_the_convention_fills_in_what_is_left_to_it():
         ({"cutoff": "three"}, TypeError, "cutoff is 'three'; a number is needed"),
         ({"cutoff": float("nan")}, ValueError, "cutoff is nan"),
         ({"delta": 1, "temperature": 1e-3}, ValueError, "delta is 1 and temperature is 0.001; give one of the two"),
+        ({"delta": 1, "delta_share": 0.1}, ValueError, "delta is 1 and delta_share is 0.1; give one of the two"),
+        ({"delta_share": 0.1, "transform": "pairs", "changed_dir": "x"}, ValueError, "transform is 'pairs', which has"),
         ({"interpolation": "bilinar"}, ValueError, "interpolation is 'bilinar'; .*did you mean 'bilinear'"),
         ({"convention": "papre"}, ValueError, "convention is 'papre'; .*did you mean 'paper'"),
         ({"until_precision": 0}, ValueError, "until_precision is 0; it must be above 0"),

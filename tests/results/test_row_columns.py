@@ -73,7 +73,7 @@ def test_columns_stand_where_they_first_stood():
     assert ROW[-7:] == ("worst", "ascent_steps", "ascent_starts", "of", "against", "shuffle_channels", "neighbours")
     told = "dataset split images draws transform cutoff cutoff_rule temperature delta delta_rule interpolation average"
     told += " noise_radius_rule noise_norm radius_average median_rule pairs convention changed_sha256"
-    told += " worst ascent_steps ascent_starts of shuffle_channels"
+    told += " worst ascent_steps ascent_starts of shuffle_channels neighbours"
     assert tuple(told.split()) == SETTING
     assert OF_DEFORMATIONS == ("cutoff", "cutoff_rule", "temperature", "delta_rule")
 

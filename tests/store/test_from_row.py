@@ -19,6 +19,7 @@ ASKED = [
     "--model fc_l4",
     "--model fc_l4 --temperature 0.001 --cutoff 5 --average mean --draws 2 --seed 18446744073709551615",
     "--model resnet18-w0.25 --weights init --layers auto --batch-size 16",
+    "--model fc_l4 --delta-share 0.05 --cutoff 4",
     "--model fc_l4 --convention reference --interpolation gaussian",
     "--model fc_l4 --noise-radius per-image --precision float64 --cutoff-rule half-integer",
     "--model fc_l4 --noise-norm 3 --transform translation --delta 2",

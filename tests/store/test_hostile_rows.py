@@ -66,7 +66,8 @@ def odd_rows(rng):
     [
         ("R", {"value": 0.5, "low": None, "high": 1.0}), ("D", 0.5), ("draws", 1.5), ("draws", -1), ("seed", True),
         ("model", None), ("cutoff", "3"), ("layers", [{"name": "fc"}]), ("layers", {}), ("test_error", 0.1),
-        ("transform", 3), ("asked", []), ("noise_radius", "1"),
+        ("transform", 3), ("asked", []), ("noise_radius", "1"), ("copies", []), ("parameters", "1"), ("copies", 1.5),
+        ("shuffle_channels", [1]), ("shuffle_channels", 1), ("ascent_steps", {}), ("few_classes", "no"),
     ],
 )  # fmt: skip
 def test_a_measurement_holds_each_column_as_its_kind(name, value):
@@ -101,10 +102,11 @@ def test_stores_of_odd_rows_are_read_or_refused(cli, tmp_path):
             command, name, *more = words.split()
             assert_one_line(cli(command, name, "--store", folder, *more))
         assert_one_line(cli("compare", folder, "--resamples", 100))
-        page = tmp_path / f"{number}.html"
-        answer = cli("report", folder, "-o", page, "--resamples", 100)
-        assert_one_line(answer)
-        assert page.exists() == (answer.exit_code == 0)
+        for name, more in (("page", []), ("atlas", ["--atlas"])):
+            page = tmp_path / f"{name}-{number}.html"
+            answer = cli("report", folder, "-o", page, "--resamples", 100, *more)
+            assert_one_line(answer)
+            assert page.exists() == (answer.exit_code == 0)
         read.append(page.exists())
 
     one()

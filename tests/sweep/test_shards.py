@@ -45,11 +45,21 @@ def outcome(process):
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 100])
 def test_shards_have_each_job_once_whatever_the_order(spec, count):
     jobs = spec(TRAINED).jobs
+    groups = len({(job.trained_by or job).id for job in jobs})
     shares = [share_of(jobs, f"{number}/{count}") for number in range(1, count + 1)]
     assert sorted(one for share in shares for one in ids(share)) == sorted(ids(jobs))
     for number, share in enumerate(shares, 1):
         assert set(ids(share_of(jobs[::-1], f"{number}/{count}"))) == set(ids(share))
-        assert ids(share_of(jobs[5:], f"{number}/{count}")) == [job for job in ids(share) if job in ids(jobs[5:])]
+    trainings = [sum(job.trained_by is None for job in share) for share in shares]
+    assert sum(trainings) == groups == 8
+    assert max(trainings) - min(trainings) <= 1
+    assert max(map(len, shares)) - min(map(len, shares)) <= 3  # each training has two measurements
+
+
+def test_shards_of_single_cells_differ_by_one_cell_at_most(spec):
+    jobs = spec("measure: {model: [fc_l2, lenet], weights: init, seed: [" + ", ".join(map(str, range(50))) + "]}").jobs
+    sizes = [len(share_of(jobs, f"{number}/8")) for number in range(1, 9)]
+    assert sorted(sizes) == [12] * 4 + [13] * 4
 
 
 def test_a_trained_network_is_measured_in_the_shard_of_its_training(spec):

@@ -4,11 +4,12 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from ...reading import open_regular
-from ...store import Row, Store
+from ...store import Row, Store, is_measured
 
 NUMBER = re.compile(r"[+-]?(\d+|\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 NEEDED = (
@@ -45,7 +46,11 @@ def _csv_rows(path: Path) -> list[Row]:
         why = getattr(error, "strerror", None) or error
         raise ValueError(f"{str(path)!r} can't be read ({why}); a store's folder or its CSV file is needed") from error
     _refuse_other_tables(path, columns, lines)
-    return [nested({name: typed(text) for name, text in line.items()}) for line in lines]
+    rows = [nested({name: typed(text) for name, text in line.items()}) for line in lines]
+    for number, row in enumerate(rows, start=2):
+        if is_measured(row):
+            _refuse_other_values(path, number, row)
+    return rows
 
 
 def _refuse_other_tables(path: Path, columns: Sequence[str], lines: Sequence[dict[str, Any]]) -> None:
@@ -62,6 +67,20 @@ def _refuse_other_tables(path: Path, columns: Sequence[str], lines: Sequence[dic
             )
 
 
+def _refuse_other_values(path: Path, number: int, row: Row) -> None:
+    """Refuses a measurement whose name or numbers are none, as a file that another program or hand wrote may have."""
+    wrong = [] if isinstance(row.get("model"), str) else ["model"]
+    for name in ("D", "G", "R", *(["test_error"] if "test_error" in row else [])):
+        own = row.get(name)
+        ends = [own.get(end) if isinstance(own, dict) else None for end in ("value", "low", "high")]
+        wrong += [] if all(type(end) in (int, float) for end in ends) else [name]
+    if wrong:
+        raise ValueError(
+            f"{str(path)!r}, row {number}: {wrong[0]} is {row.get(wrong[0])!r:.80}; a name as model, and numbers as "
+            "value, low and high of the others are needed"
+        )
+
+
 def typed(text: str) -> Any:
     """The value of a cell of a CSV file: None, true or false, a number, or text.
 
@@ -73,7 +92,8 @@ def typed(text: str) -> Any:
     number = NUMBER.fullmatch(text)
     if number is None:
         return text or None
-    return int(text) if number[1].isdigit() and number[2] is None else float(text)
+    is_whole = number[1].isdigit() and number[2] is None and isfinite(float(text))
+    return int(text) if is_whole else float(text)
 
 
 def nested(flat: dict[str, Any]) -> Row:

@@ -3,8 +3,8 @@
 
 const Plot = (() => {
   const SPACE = "http://www.w3.org/2000/svg", MARGIN = { left: 62, right: 14, top: 12, bottom: 46 };
-  const REACH = 18, MANY = 60, MOST_MARKS = 3000, FEW = 8; // pixels; points beyond which intervals, and marks along lines, are not drawn; lines that are named
-  const MARKS = { trained: "M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0", fresh: "M0,-5.5L5.5,0L0,5.5L-5.5,0Z", limit: "M-5.5,-4H5.5L0,5.5Z" };
+  const REACH = 18, MANY = 60, CROWD = 300, MOST_MARKS = 3000, FEW = 8; // pixels; points beyond which intervals are not drawn, marks are small, lines have no marks; lines that are named
+  const MARKS = { trained: "M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0", fresh: "M0,-5.5L5.5,0L0,5.5L-5.5,0Z", limit: "M-5.5,-4H5.5L0,5.5Z", around: "M-3,0a3,3 0 1,0 6,0a3,3 0 1,0 -6,0" };
 
   function make(name, attributes, parent) {
     const one = document.createElementNS(SPACE, name);
@@ -22,7 +22,7 @@ const Plot = (() => {
     const [low, high] = [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))];
     if (log) {
       const room = Math.max(0.04, 0.06 * Math.log10(high / low));
-      return [low / 10 ** room, high * 10 ** room];
+      return [Math.max(low / 10 ** room, Number.MIN_VALUE), Math.min(high * 10 ** room, Number.MAX_VALUE)];
     }
     const room = 0.05 * (high - low) || 0.5;
     return [low - room, high + room];
@@ -81,13 +81,14 @@ const Plot = (() => {
     x.at = scale(sides.x, x.log, MARGIN.left, width - MARGIN.right);
     y.at = scale(sides.y, y.log, height - MARGIN.bottom, MARGIN.top);
     axes(svg, { x, y }, sides, width, height);
+    const crowd = every.length > CROWD, drawn = [];
     for (const { points, kind } of guides) {
       const along = points.filter(([, v]) => v >= sides.y[0] && v <= sides.y[1]).map(([u, v]) => [x.at(u), y.at(v)]);
-      make("path", { d: path(along), class: `guide ${kind}` }, svg);
+      drawn.push(make("path", { d: path(along), class: `guide ${kind}` }, svg));
       for (let k = 1; k < along.length; k++) lines.push([...along[k - 1], ...along[k]]);
     }
     for (const { points, kind, joined, model } of series) {
-      const group = make("g", { class: `series ${kind}${every.length > MOST_MARKS ? " dense" : ""}` }, svg);
+      const group = make("g", { class: `series ${kind}${every.length > MOST_MARKS ? " dense" : ""}${crowd ? " crowd" : ""}` }, svg);
       group.dataset.model = model ?? "";
       for (const point of points) Object.assign(point, { px: x.at(point.x), py: y.at(point.y), kind });
       if (joined) make("path", { d: path(points.map(({ px, py }) => [px, py])), class: "line" }, group);
@@ -101,15 +102,26 @@ const Plot = (() => {
           }
         }
         if (joined && every.length > MOST_MARKS) continue;
-        const mark = make("path", { d: MARKS[point.limit ? "limit" : kind], transform: `translate(${point.px.toFixed(1)} ${point.py.toFixed(1)})`, class: point.limit ? "mark limit" : "mark" }, group);
+        const mark = make("path", { d: MARKS[point.limit ? "limit" : crowd && kind === "trained" ? "around" : kind], transform: `translate(${point.px.toFixed(1)} ${point.py.toFixed(1)})`, class: point.limit ? "mark limit" : "mark" }, group);
         mark.dataset.model = point.model;
       }
     }
+    if (crowd) svg.append(...drawn); // above the marks
     const few = series.filter(({ joined, points }) => joined && points.length), groups = labels ? Labels.networks(every) : few.map(({ points }) => points.slice(-Labels.TRIED));
     if (labels || (few.length > 1 && few.length <= FEW)) Labels.place(svg, every, groups, lines, [MARGIN.left, MARGIN.top, width - MARGIN.right, height - MARGIN.bottom]);
     svg.points = every.sort((a, b) => a.px - b.px);
     svg.current = null;
+    svg.at = bars ? null : [x.at, y.at];
     return svg.points.length;
+  }
+
+  // the intervals of one point, where there are too many points to draw those of all
+  function whiskers(svg, point) {
+    svg.querySelector(".whiskers")?.remove();
+    if (!point || !svg.at) return;
+    const group = make("g", { class: "whiskers" }, svg), [{ px, py, xs, ys }, [along, up]] = [point, svg.at];
+    if (xs) make("path", { d: `M${along(xs[0])},${py}H${along(xs[1])}`, class: "whisker" }, group);
+    if (ys) make("path", { d: `M${px},${up(ys[0])}V${up(ys[1])}`, class: "whisker" }, group);
   }
 
   function nearest(svg, event) {
@@ -123,10 +135,23 @@ const Plot = (() => {
     return best;
   }
 
+  // in the page's corner nearest to the point
+  function show(one, svg) {
+    const tip = document.getElementById("tip");
+    tip.hidden = !one;
+    if (!one) return;
+    tip.textContent = one.told();
+    const box = svg.getBoundingClientRect(), ratio = box.width / svg.viewBox.baseVal.width;
+    const [left, top] = [box.left + one.px * ratio, box.top + one.py * ratio];
+    tip.style.left = `${Math.max(4, Math.min(left + 12, innerWidth - tip.offsetWidth - 8))}px`;
+    tip.style.top = `${top + 14 + tip.offsetHeight > innerHeight ? top - tip.offsetHeight - 10 : top + 12}px`;
+  }
+
   // show(point or null) tells of a point; choose(point) takes it
   function listen(svg, show, choose) {
     const go = (point) => {
       svg.current = point;
+      whiskers(svg, point);
       show(point, svg);
     };
     svg.addEventListener("pointermove", (event) => go(nearest(svg, event)));
@@ -146,5 +171,5 @@ const Plot = (() => {
     });
   }
 
-  return { draw, listen, short, marked, MARKS, make, span, scale, ticks };
+  return { draw, listen, show, short, marked, MARKS, make, span, scale, ticks };
 })();

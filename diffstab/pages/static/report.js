@@ -13,71 +13,16 @@
   const layers = new Map(data.layers.rows.map((one) => [one.row, { ...one, ...data.layers.profiles[one.of] }]));
   const state = { way: 0, filter: () => true, sort: "R.value", falling: false, all: false, open: new Set(), chosen: new Set() };
 
-  const at = (place, name) => rows[place].get(name);
-  const fresh = (place) => at(place, "weights") === "init";
-  const kind = (place) => (fresh(place) ? "fresh" : "trained");
-  const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
-  const every = () => [...rows.keys()];
+  const errors = Errors.of(rows, data), { at, fresh, kind, quantity, rate, range, told, point, networks, LOWER } = errors;
+  const { count } = Errors, { logAverage } = Statistics, every = () => [...rows.keys()];
   const inWay = () => every().filter((place) => state.way === EVERY || data.way[place] === state.way);
-
-  // value, low and high of R, D or 1/G
-  function quantity(place, name) {
-    const ends = ["value", "low", "high"].map((end) => at(place, `${name === "1/G" ? "G" : name}.${end}`));
-    return name === "1/G" ? [1 / ends[0], 1 / ends[2], 1 / ends[1]] : ends;
-  }
-
-  const told = (place, ...more) =>
-    [`${at(place, "model")}${fresh(place) ? " at initialisation" : ""}`, ...more].filter(Boolean).join("\n");
-  const LOWER = "R_f (lower is more stable)", logAverage = Statistics.logAverage, named = (name) => (name === "1/G" ? "1 / G_f" : `${name}_f`);
-  const range = ([value, low, high]) => `${short(value)} (${short(low)} to ${short(high)})`;
-
-  // `more` is called for its lines when they are shown
-  function point(place, x, y, xs, ys, more) {
-    return { x, y, xs, ys, model: at(place, "model"), name: at(place, "model"), told: () => told(place, ...more()) };
-  }
-
-  const rate = (place) => ["value", "low", "high"].map((end) => 100 * at(place, `test_error.${end}`));
 
   function errorPlot(places) {
     if (places.length === 1) return 0; // beside its bars
-    const name = $("quantity").value, label = name === "R" ? LOWER : named(name);
-    const own = places.every(fresh) ? places : places.filter((place) => !fresh(place)); // before training it is chance's
-    const faultless = (place) => at(place, "test_error.value") === 0; // a logarithm can't show 0: the interval's upper end stands for it
-    const usable = own.filter((place) => quantity(place, name)[0] > 0 && (faultless(place) ? at(place, "test_error.high") > 0 : at(place, "test_error.value") > 0));
-    const of = (wanted) => usable.filter((place) => kind(place) === wanted).map((place) => {
-      const [x, y] = [quantity(place, name), rate(place)], limit = faultless(place);
-      const error = () => (limit ? `no errors: test error at most ${short(y[2])} %` : `test error ${range(y)} %`);
-      return { ...point(place, x[0], limit ? y[2] : y[0], x.slice(1), y.slice(1), () => [`${named(name)} ${range(x)}`, error(), `seed ${at(place, "seed")}`]), limit };
-    });
-    const trained = usable.filter((place) => !fresh(place) && !faultless(place)), series = [];
-    for (const wanted of ["fresh", "trained"]) series.push({ points: of(wanted), kind: wanted });
-    const averages = [...networks(trained).values()].map((own) =>
-      [own.map((place) => quantity(place, name)[0]), own.map((place) => rate(place)[0])].map(logAverage));
-    const found = state.way === EVERY ? null : Statistics.related(averages.map(([x]) => x), averages.map(([, y]) => y));
-    const sides = averages.map(([x]) => x), guides = [];
-    if (found) {
-      const [low, high] = [Math.min(...sides), Math.max(...sides)], ends = [...Array(41).keys()].map((k) => low * (high / low) ** (k / 40));
-      guides.push({ kind: "fit", points: ends.map((x) => [x, found.factor.value * x ** found.exponent.value]) });
-    }
-    const without = own.length - usable.length, before = places.length - own.length;
-    const limits = usable.filter(faultless).length;
+    const { plot, limits, fit } = errors.plot(places, $("quantity").value, state.way !== EVERY);
     $("limits").hidden = !limits;
-    const left = (limits ? ` ${count(limits, "row")} without errors drawn at the upper end of the interval (▽) and not in the fit.` : "") + (before ? ` ${count(before, "row")} at initialisation left out.` : "") + (without ? ` ${count(without, "row")} without a test error left out.` : "");
-    const { correlation, exponent } = found ?? {};
-    $("fit").textContent = (found
-      ? `Correlation of the logarithms ${range3(correlation)}, test error ~ ${named(name)}^${range3(exponent)}, over ${found.networks} trained networks (log-averages of their rows; 95 % intervals over networks).`
-      : state.way === EVERY ? "A fit needs rows of one way of measuring." : "A fit needs three trained networks with test errors that differ.") + left;
-    return usable.length && { x: { label, log: true }, y: { label: "test error / %", log: true }, series, guides, labels: true };
-  }
-
-  // places by network: its rows of all seeds
-  function networks(places) {
-    const found = new Map();
-    for (const place of places) {
-      if (found.has(data.network[place])) found.get(data.network[place]).push(place);
-      else found.set(data.network[place], [place]);
-    }
-    return found;
+    $("fit").textContent = fit;
+    return plot;
   }
 
   const item = (place, name, [value, low, high], number, more) =>
@@ -115,8 +60,6 @@
       (before ? " ◇ at initialisation." : "") + (more > 0 ? ` ${count(more, "network")} of higher R_f left out.` : "") + error;
     return { items: items.slice(0, RANKED), label: one !== null ? "R_f, D_f, G_f (lower is more stable)" : LOWER };
   }
-
-  const range3 = ({ value, low, high }) => `${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 
   function depthPlot(places) {
     const series = places.filter((place) => layers.has(place)).map((place) => {
@@ -173,10 +116,11 @@
   }
 
   let shown = [];
+  const drawn = Table.of();
   const table = () => {
     shown = Rows.inOrder(rows, shown, state.sort, state.falling);
     const again = document.activeElement?.closest?.("[data-place]")?.dataset.place; // it is made anew and keeps the focus
-    Table.draw($("rows"), $("more"), rows, shown, state, { choose, toggle });
+    drawn.draw($("rows"), $("more"), rows, shown, state, { choose, toggle });
     if (again !== undefined) $("rows").querySelector(`[data-place="${again}"] [aria-expanded]`)?.focus();
     highlight();
   };
@@ -217,25 +161,6 @@
     table();
   }
 
-  // in the page's corner nearest to the point
-  function show(one, svg) {
-    const tip = $("tip");
-    tip.hidden = !one;
-    for (const mark of document.querySelectorAll(".near")) mark.classList.remove("near");
-    if (!one) return;
-    tip.textContent = one.told();
-    const box = svg.getBoundingClientRect(), ratio = box.width / svg.viewBox.baseVal.width;
-    const [left, top] = [box.left + one.px * ratio, box.top + one.py * ratio];
-    tip.style.left = `${Math.max(4, Math.min(left + 12, innerWidth - tip.offsetWidth - 8))}px`;
-    tip.style.top = `${top + 14 + tip.offsetHeight > innerHeight ? top - tip.offsetHeight - 10 : top + 12}px`;
-  }
-
-  function save(name, text, type) {
-    const link = element("a", { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  }
-
   function read() {
     try {
       state.filter = Rows.filter($("filter").value, names, LOOKED);
@@ -273,16 +198,16 @@
   $("about").textContent = `${count(rows.length, "measurement")} of ${count(models, "network")} on ${sets.join(", ")}` +
     `${data.trainings ? `, ${count(data.trainings, "training")}` : ""}${data.failures.length ? `, ${count(data.failures.length, "failure")}` : ""}. ` +
     "R_f is the change of a network's output under a deformation over that under noise of the same size: lower is more stable, and well below 1 it is stable to deformations.";
-  Table.head($("rows"), sort);
+  drawn.head($("rows"), sort);
   failures();
-  for (const svg of document.querySelectorAll("figure svg")) Plot.listen(svg, show, ({ model }) => choose(model));
+  for (const svg of document.querySelectorAll("figure svg")) Plot.listen(svg, Plot.show, ({ model }) => choose(model));
   $("way").addEventListener("change", () => { [state.way, state.all] = [Number($("way").value), false]; render(); });
   $("filter").addEventListener("input", read);
   $("quantity").addEventListener("change", render);
   $("none").addEventListener("click", () => { state.chosen.clear(); highlight(); });
   $("more").addEventListener("click", () => { state.all = true; table(); });
-  $("csv").addEventListener("click", () => save("results.csv", Rows.csv(shown.map((place) => rows[place]), names, $("spreadsheets").checked), "text/csv"));
-  $("json").addEventListener("click", () => save("results.json", Rows.json(shown.map((place) => rows[place])), "application/json"));
+  $("csv").addEventListener("click", () => Table.save("results.csv", Rows.csv(shown.map((place) => rows[place]), names, $("spreadsheets").checked), "text/csv"));
+  $("json").addEventListener("click", () => Table.save("results.json", Rows.json(shown.map((place) => rows[place])), "application/json"));
   let width = innerWidth;
   addEventListener("resize", () => { if (width !== innerWidth) render(); width = innerWidth; });
   render();
