@@ -105,7 +105,7 @@ class LayerChanges:
         """
         place = {key: n for n, key in enumerate(order)}
         here = np.concatenate([[place[int(key)] for key in keys] for keys in self.keys])
-        squares, followed = (_in_place(np.concatenate(parts), here) for parts in (self.squares, self.followed))
+        squares, followed = (np.concatenate(parts)[here.argsort()] for parts in (self.squares, self.followed))
         starts = np.cumsum([0, *(len(keys) for keys in self.keys)])
         pairs = [neighbours(len(keys)).numpy() + start for keys, start in zip(self.keys, starts, strict=False)]
         first, second = (here[one] for one in np.concatenate(pairs, axis=1))
@@ -149,13 +149,6 @@ def changes_of(seen: Observed, output: Tensor, keys: Tensor) -> LayerChanges:
         totals=[own.total for own in kept.values()],
         spreads=torch.stack([own.spread for own in kept.values()]) if kept else output.new_zeros(0),
     )
-
-
-def _in_place(values: Array, places: NDArray[np.int64]) -> Array:
-    """Returns values `[N, ...]` with row k at places[k]."""
-    sorted_values = np.empty_like(values)
-    sorted_values[places] = values
-    return sorted_values
 
 
 def _in_order(exponents: Mapping[str, float | None], layers: Sequence[Layer]) -> Array | None:
