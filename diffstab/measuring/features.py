@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import torch
@@ -51,15 +52,12 @@ def inside(network: Any, of: str) -> Inside:
 def _features(model: Any, images: Tensor, linear: Mapping[str, nn.Module], *, unit: bool) -> tuple[Tensor, str]:
     last: list[tuple[str, Tensor, Tensor, int]] = []
 
-    def hook_of(name: str) -> Callable[..., None]:
-        def look(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            last[:] = [(name, inputs[0], output, output._version)] if inputs else []
-
-        return look
+    def look(name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        last[:] = [(name, inputs[0], output, output._version)] if inputs else []
 
     with ExitStack() as hooks:
         for name, module in linear.items():
-            hooks.enter_context(module.register_forward_hook(hook_of(name)))
+            hooks.enter_context(module.register_forward_hook(partial(look, name)))
         output, where = measured_output(returned(model, images))
     features, place = output, where or ITSELF
     if last:

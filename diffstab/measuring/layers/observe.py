@@ -6,7 +6,7 @@ The hooks exist only during the forward pass.
 """
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -96,18 +96,11 @@ def observing(
     with ExitStack() as hooks:
         for place, module in enumerate(network.modules()):
             if place and any(p is not None and p.ndim > 1 for p in module._parameters.values()):
-                hooks.enter_context(module.register_forward_hook(_counter(seen, place)))
+                hooks.enter_context(module.register_forward_hook(lambda *_, place=place: seen.ran.append(place)))
         for name, module in layers.items():
             reducer = _Reducer(seen, name, images, groups, following, in_parts=id(module) in within_norms)
             hooks.enter_context(module.register_forward_hook(reducer))
         yield seen
-
-
-def _counter(seen: Observed, place: int) -> Callable[..., None]:
-    def count(module: nn.Module, inputs: Any, output: Any) -> None:
-        seen.ran.append(place)
-
-    return count
 
 
 class _Reducer:
