@@ -51,9 +51,9 @@ class LayerChanges:
         """True if some layer was compared with its map moved along."""
         return any(bool(np.isfinite(part).any()) for part in self.followed)
 
-    def join(self, other: "LayerChanges") -> None:
-        """Adds the values that another `LayerChanges` gathered."""
-        if other.layers is None:
+    def join(self, other: "LayerChanges | None") -> None:
+        """Adds the values that another `LayerChanges` gathered, if it has any."""
+        if other is None or other.layers is None:
             return
         if self.layers is None:
             self.__dict__.update(other.__dict__)
