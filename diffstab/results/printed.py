@@ -7,7 +7,7 @@ from typing import Any
 from ..checks import escaped
 from ..options import BOTH, DIFFEO, PAIRS
 from ..statistics import Interval
-from .aligned import Right, columns
+from .aligned import Right, columns, ends
 from .layers import LayerStability
 from .row_columns import told_cutoff, told_newer
 from .words import LOWER, cautions, in_words
@@ -138,4 +138,4 @@ def _layers(layers: Sequence[LayerStability], init: Sequence[LayerStability] | N
 
 
 def _cells(interval: Interval) -> tuple[str, str]:
-    return Right(f"{interval.value:.3g}"), f"{interval.low:.3g} to {interval.high:.3g}"
+    return Right(f"{interval.value:.3g}"), ends(interval)
