@@ -43,8 +43,7 @@ def shuffled_channels(network: Network, seed: int) -> Iterator[None]:
         raise ValueError(
             "shuffle_channels is True and the network is compiled, which hides its layers; hand over one that is not"
         )
-    every = [module for module in modules_in(network) if isinstance(module, nn.Conv2d)]
-    mixing = [module for module in every if module.in_channels > module.groups]
+    mixing = [one for one in modules_in(network) if isinstance(one, nn.Conv2d) and one.in_channels > one.groups]
     if not mixing:
         raise ValueError(
             "shuffle_channels is True and the network has no Conv2d with several input channels; leave it out"
