@@ -1,5 +1,6 @@
 """`diffstab compare`: ranks networks by stability, with intervals and p-values."""
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,9 +73,7 @@ def plain(one: "Comparison") -> dict[str, Any]:
 
 def finite(interval: Any) -> dict[str, float | None]:
     """Value, low and high of an interval, with None for infinity."""
-    return {
-        name: None if value in (float("inf"), float("-inf")) else value for name, value in interval._asdict().items()
-    }
+    return {name: None if math.isinf(value) else value for name, value in interval._asdict().items()}
 
 
 def print_comparison(one: "Comparison") -> None:

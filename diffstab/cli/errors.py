@@ -25,12 +25,10 @@ class OneLineErrors(click.Command):
             sys.exit(2)
         except click.ClickException as error:
             fail(error.format_message())
-        except (ValueError, TypeError) as error:
-            fail(str(error))
         except BrokenPipeError:  # for example with | head
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
-        except OSError as error:  # for example a name that is too long, or a folder that may not be read
+        except (ValueError, TypeError, OSError) as error:  # the last as of a name that is too long, or a closed folder
             fail(str(error))
         except click.Abort:
             echo("Interrupted", err=True)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -116,10 +116,7 @@ def listening(clock: Clock = time.monotonic) -> "Iterator[Listener]":
         def notes(self, text: str) -> None:
             line(console, text)
 
-    if live is None:
-        yield Shown()
-        return
-    with live:
+    with live or nullcontext():
         yield Shown()
 
 

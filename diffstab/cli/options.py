@@ -22,17 +22,13 @@ def together(*options: Decorator) -> Decorator:
     return decorate
 
 
-def none_if_empty(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> list[str] | None:
-    """Returns the values of a repeatable option as a list, or None if it was not given."""
-    return list(value) or None
-
-
 def option_of(one: Setting, **changed: Any) -> Decorator:
     """Makes the option of a setting; `changed` replaces arguments of `click.option`."""
     kind = click.Choice(one.allowed) if one.allowed else click.Path(path_type=Path) if one.path else one.kind
     given: dict[str, Any] = {"help": one.help, "default": one.shown, "show_default": one.shown is not None}
     given |= {"is_flag": True} if one.kind is bool else {"type": kind, "metavar": one.metavar}
-    given |= {"multiple": True, "callback": none_if_empty} if one.several else {}
+    if one.several:
+        given |= {"multiple": True, "callback": lambda context, parameter, values: list(values) or None}
     return click.option(one.flags or f"--{one.name.replace('_', '-')}", one.name, **{**given, **changed})
 
 

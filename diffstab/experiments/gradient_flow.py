@@ -91,7 +91,7 @@ def gradient_flow(
 
     def here() -> Flow:
         detached = [weight.detach() for weight in point.weights]
-        return Flow(detached, taken, time, point.loss, _is_fitted(point.predicted, labels))
+        return Flow(detached, taken, time, point.loss, bool((point.predicted * labels > MARGIN).all()))
 
     while taken < steps and point.loss > until_loss and not here().fitted and step > SHORTEST:
         pairs = zip(point.weights, point.slopes, strict=True)
@@ -121,10 +121,6 @@ def _evaluation(
         return _Point(free, predicted.detach(), float(loss.detach()), list(slopes))
 
     return at
-
-
-def _is_fitted(predicted: Tensor, labels: Tensor) -> bool:
-    return bool((predicted * labels > MARGIN).all())
 
 
 def _is_short(old: _Point, new: _Point, turn: float) -> bool:

@@ -83,18 +83,17 @@ class Ascent:
 
     def field(self, images: Tensor, keys: StreamKeys) -> DisplacementField:
         """Returns the worst fields found for images `[B, C, H, W]`. The first start is the random draw of the keys."""
-        base = self.setup.base(images)
+        base, interpolation = self.setup.base(images), self.setup.settings.interpolation
 
         def starts(own: StreamKeys) -> Tensor:
             drawn: DisplacementField = self.setup.sample(own)
             return torch.where(self.spread > 0, drawn.coefficients / self.spread, 0).flatten(1)
 
         def change(part: slice) -> Change:
-            reference = self._output(base[part])
-            own = images[part]
-            return lambda z: (self._output(self._deformed(own, z)) - reference).square().sum(1)
+            own, reference = images[part], self._output(base[part])
+            return lambda z: (self._output(deform(own, self._field(z), interpolation)) - reference).square().sum(1)
 
-        return DisplacementField(self._coefficients(self._worst(change, starts, keys)), self.ensemble.size)
+        return self._field(self._worst(change, starts, keys))
 
     def noisy(self, base: Tensor, keys: StreamKeys, radii: Tensor) -> Tensor:
         """Returns x + eta for the worst noise found, with ||eta|| = `radii`, `[B]`, for images x `[B, C, H, W]`."""
@@ -125,13 +124,8 @@ class Ascent:
             found.append(vectors[values.argmax(0).to(vectors.device), torch.arange(vectors.shape[1])])
         return torch.cat(found)
 
-    def _coefficients(self, unit: Tensor) -> Tensor:
-        whole: Tensor = self.radius * unit.view(-1, 2, *self.spread.shape)
-        return whole * self.spread
-
-    def _deformed(self, images: Tensor, unit: Tensor) -> Tensor:
-        field = DisplacementField(self._coefficients(unit), self.ensemble.size)
-        return deform(images, field, self.setup.settings.interpolation)
+    def _field(self, unit: Tensor) -> DisplacementField:
+        return DisplacementField(self.radius * unit.view(-1, 2, *self.spread.shape) * self.spread, self.ensemble.size)
 
     def _output(self, images: Tensor) -> Tensor:
         return flat_output(self.model, images, self.setup)

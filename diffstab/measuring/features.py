@@ -1,7 +1,8 @@
 """Finds the tensor inside a network that is measured instead of its output: its features, or a layer's output."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import torch
@@ -51,13 +52,12 @@ def inside(network: Any, of: str) -> Inside:
 def _features(model: Any, images: Tensor, linear: Mapping[str, nn.Module], *, unit: bool) -> tuple[Tensor, str]:
     last: list[tuple[str, Tensor, Tensor, int]] = []
 
-    def hook_of(name: str) -> Callable[..., None]:
-        def look(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            last[:] = [(name, inputs[0], output, output._version)] if inputs else []
+    def look(name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        last[:] = [(name, inputs[0], output, output._version)] if inputs else []
 
-        return look
-
-    with _hooked({hook_of(name): module for name, module in linear.items()}):
+    with ExitStack() as hooks:
+        for name, module in linear.items():
+            hooks.enter_context(module.register_forward_hook(partial(look, name)))
         output, where = measured_output(returned(model, images))
     features, place = output, where or ITSELF
     if last:
@@ -85,21 +85,10 @@ def _of_layer(model: Any, images: Tensor, name: str, layer: nn.Module) -> tuple[
     def look(module: nn.Module, inputs: Any, output: Any) -> None:
         seen.append(measured_output(output)[0].clone())  # the next operation may overwrite it
 
-    with _hooked({look: layer}):
+    with layer.register_forward_hook(look):
         returned(model, images)
     if len(seen) != 1:
         raise ValueError(
             f"of is {name!r}, a layer that runs {len(seen)} times in a forward pass; name one that runs once"
         )
     return seen[0], f"the output of {name}"
-
-
-@contextmanager
-def _hooked(hooks: dict[Callable[..., None], nn.Module]) -> Iterator[None]:
-    """Has hooks on modules, inside the context."""
-    handles = [module.register_forward_hook(hook) for hook, module in hooks.items()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

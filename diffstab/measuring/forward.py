@@ -14,25 +14,18 @@ from .network_state import Network, batch_norm_by_group
 from .outputs import network_output
 from .setup import Setup
 
-# The output `[B, ...]` of each input with its place in what the network returned, and the changes of observed layers.
-Outputs = tuple[Iterator[tuple[Tensor, str | None]], LayerChanges | None]
+Outputs = Iterator[tuple[Tensor, str | None]]  # output `[B, ...]` of each input, and its place in what was returned
 
 
-def in_turn(
+def forward(
     model: Network, inputs: Iterable[Tensor], batch: Batch, setup: Setup, following: Following | None
-) -> Outputs:
-    """Runs one input after the other."""
-    return (network_output(model, images, setup) for images in inputs), None
-
-
-def at_once(
-    model: Network, inputs: Iterable[Tensor], batch: Batch, setup: Setup, following: Following | None
-) -> Outputs:
-    """Runs all inputs in one batch, to observe the layers, and how far they follow the image.
+) -> tuple[Outputs, LayerChanges | None]:
+    """Runs one input after the other; or all in one batch, to observe the layers and how far they follow the image.
 
     Batch norm that uses batch statistics treats each input as a batch of its own.
     """
-    assert setup.layers is not None
+    if setup.layers is None:
+        return (network_output(model, images, setup) for images in inputs), None
     assert isinstance(model, torch.nn.Module)
     parts = list(inputs)
     with (

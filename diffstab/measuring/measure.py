@@ -124,7 +124,7 @@ def measure_given(given: Given, transformation: Transformation, settings: Measur
     setup = Setup(transformation, settings, rules, statistic, place, dtype, meant, within)
     _check(model, setup, own_device)
     read = {"labels": given.labels, "indices": indices, "workers": given.workers}
-    batches, note = _batches_of(images, setup, given.processes, **read), given.note or _warn
+    batches, note = _batches_of(images, setup, given.processes, **read), given.note or warnings.warn
     with (
         progress_bar(given.progress) as told,
         untouched_global_state(setup.device),
@@ -184,10 +184,6 @@ def _chosen(count: int, images: Images, indices: Tensor | None, seed: int) -> Te
         raise ValueError(f"count is {count} and images are a loader's batches; a tensor or Dataset is needed to choose")
     total = len(images)  # type: ignore[arg-type]
     return choose(min(positive_integer("count", count, least=1), total), total, seed)
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, stacklevel=2)
 
 
 def _check(model: Network, setup: Setup, own: torch.device | None) -> None:

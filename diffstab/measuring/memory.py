@@ -42,13 +42,20 @@ class Memory:
         """
         waiting, done = self._parts(batch), []
         while waiting:
-            found = _attempt(work, waiting[0])
-            if isinstance(found, OutOfMemory):
-                self._learn(len(waiting[0].keys), found)
-                waiting = [part for one in waiting for part in self._parts(one)]
+            try:
+                done.append(work(waiting[0]))
+                waiting.pop(0)
                 continue
-            done.append(found)
-            waiting.pop(0)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                # kept as text: the error itself would keep the memory, through its traceback
+                reason = f"{str(error).splitlines()[0] if str(error) else type(error).__name__:.120}"
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            self._learn(len(waiting[0].keys), reason)
+            waiting = [part for one in waiting for part in self._parts(one)]
         return done
 
     def _parts(self, batch: Batch) -> list[Batch]:
@@ -56,33 +63,13 @@ class Memory:
         columns = (column.tensor_split(count) for column in batch)
         return [Batch(*parts) for parts in zip(*columns, strict=True)]
 
-    def _learn(self, size: int, found: "OutOfMemory") -> None:
+    def _learn(self, size: int, reason: str) -> None:
         if size == 1:
-            raise ValueError(f"one image alone does not fit into memory ({found.reason}); take smaller images")
+            raise ValueError(f"one image alone does not fit into memory ({reason}); take smaller images")
         if self.whole:
             raise BatchTooLargeError(size)
         self.most = -(-size // 2)
         self.note(f"out of memory with {size} images at once; going on with {self.most}")
-
-
-@dataclass(frozen=True)
-class OutOfMemory:
-    """A failed attempt and its reason as text; the error itself would keep the memory, through its traceback."""
-
-    reason: str
-
-
-def _attempt(work: Callable[[Batch], Done], batch: Batch) -> Done | OutOfMemory:
-    try:
-        return work(batch)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        reason = f"{str(error).splitlines()[0] if str(error) else type(error).__name__:.120}"
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return OutOfMemory(reason)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ object's attributes.
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from inspect import getattr_static
 from types import FunctionType, MethodType
@@ -126,12 +126,9 @@ def finding_hidden(model: Any) -> Iterator[None]:
         if dropping or (held and (rooted or any(one.training for one in module.modules()))):
             raise HiddenModuleError(type(module).__name__)
 
-    if is_compiled(model):
-        yield
-        return
-    handle = register_module_forward_pre_hook(look)
     try:
-        yield
+        with nullcontext() if is_compiled(model) else register_module_forward_pre_hook(look):
+            yield
     except HiddenModuleError as error:
         if rooted:
             raise ValueError(
@@ -141,8 +138,6 @@ def finding_hidden(model: Any) -> Iterator[None]:
         raise ValueError(
             f"a {error} runs in training mode that can't be found in what was handed over; hand over the network itself"
         ) from error
-    finally:
-        handle.remove()
 
 
 class HiddenModuleError(Exception):

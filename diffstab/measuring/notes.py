@@ -124,11 +124,8 @@ def is_map(shape: tuple[int, ...]) -> bool:
 @contextmanager
 def progress_bar(progress: Progress | bool | None) -> Iterator[Progress | None]:
     """Yields a function of (forward passes done, their total): `progress` itself, a bar on stderr if True, or None."""
-    if not isinstance(progress, bool):
-        yield progress
-        return
-    if not progress:
-        yield None
+    if progress is not True:
+        yield None if progress is False else progress
         return
     from rich.console import Console
     from rich.progress import Progress as Bar

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..precision import sent
 from ..statistics import Array
 from .batches import Batch, Radius
-from .forward import at_once
+from .forward import forward
 from .memory import Memory
 from .network_state import Network
 from .outputs import flat, flat_output
@@ -90,7 +90,7 @@ def _of_layers(model: Network, batch: Batch, setup: Setup, radii: Tensor) -> Rai
     """Runs image, noise and larger noise at once, since outputs of layers are not kept."""
     images = setup.base(setup.placed(batch))
     noisy = [setup.noisy(images, setup.keys(batch, 0), factor * radii) for factor in (1, LARGER)]
-    outputs, layers = at_once(model, [images, *noisy], batch, setup, None)
+    outputs, layers = forward(model, [images, *noisy], batch, setup, None)
     assert layers is not None
     reference, *changed = (flat(output) for output, _ in outputs)
     squares = torch.stack([(one - reference).square().sum(1) for one in changed], dim=1)

@@ -18,7 +18,7 @@ from .batches import Batch, Batches, Radius
 from .drawn import Drawn
 from .equivariance import FLOOR, FOLLOWED, Following
 from .first_pass import FirstPass, described
-from .forward import at_once, in_turn
+from .forward import forward
 from .inspection import Inspected, inspect
 from .layers.gather import LayerChanges
 from .memory import Memory, Note
@@ -98,15 +98,14 @@ def run_second_pass(
     """
     runs, count, done = 1 + 2 * setup.settings.draws, len(first.keys), 0
     found: list[SecondPass] = []
-    layers = None if setup.layers is None else LayerChanges()
+    layers = LayerChanges()
     for batch in batches():
         if any(first.digests.get(key) != one for key, one in image_digests(batch.keys, batch.images).items()):
             raise ValueError("the loader gave other images on its second pass; switch off shuffling and augmentation")
         with nullcontext() if done else finding_hidden(model):
             parts = memory.run(lambda part: _batch_changes(model, part, setup, radius(part)), batch)
         for part in parts:
-            if layers is not None and part.layers is not None:
-                layers.join(part.layers)
+            layers.join(part.layers)
         found.append(join_second_passes([replace(part, layers=None) for part in parts]))
         if not done:
             measured = dict(zip(batch.keys.tolist(), found[0].outputs, strict=True))
@@ -120,7 +119,8 @@ def run_second_pass(
     if not found:
         return None
     raised = larger.run(model, setup, memory, radius)
-    return replace(join_second_passes(found), layers=layers and layers.on_host(), raised=raised, inspected=inspected)
+    observed = layers.on_host() if setup.layers is not None else None
+    return replace(join_second_passes(found), layers=observed, raised=raised, inspected=inspected)
 
 
 def join_second_passes(parts: Sequence[SecondPass | None]) -> SecondPass:
@@ -131,8 +131,7 @@ def join_second_passes(parts: Sequence[SecondPass | None]) -> SecondPass:
     arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in whole]) for name in names}
     layers = LayerChanges()
     for part in whole:
-        if part.layers is not None:
-            layers.join(part.layers)
+        layers.join(part.layers)
     raised = joined_raised([part.raised for part in whole])
     return replace(whole[0], **arrays, layers=layers if layers.keys else None, raised=raised)
 
@@ -199,8 +198,7 @@ def batch_columns(
     images = setup.placed(batch)
     drawn = Drawn(setup, batch, images, model)
     following = Following(drawn)
-    run = in_turn if setup.layers is None else at_once
-    outputs, layers = run(model, drawn.inputs(radii), batch, setup, following)
+    outputs, layers = forward(model, drawn.inputs(radii), batch, setup, following)
     output, where = next(outputs)
     reference = flat(output)
     first = output.clone() if following.measures(output) else None  # a network may reuse its output's memory

@@ -6,12 +6,11 @@ first, since each filter stays as it is (Tomasini, Petrini, Cagnetta and Wyart, 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from ..precision import sent
 from ..streams import in_random_order
@@ -44,24 +43,19 @@ def shuffled_channels(network: Network, seed: int) -> Iterator[None]:
         raise ValueError(
             "shuffle_channels is True and the network is compiled, which hides its layers; hand over one that is not"
         )
-    every = [module for module in modules_in(network) if isinstance(module, nn.Conv2d)]
-    mixing = [module for module in every if module.in_channels > module.groups]
+    mixing = [one for one in modules_in(network) if isinstance(one, nn.Conv2d) and one.in_channels > one.groups]
     if not mixing:
         raise ValueError(
             "shuffle_channels is True and the network has no Conv2d with several input channels; leave it out"
         )
-    handles: list[RemovableHandle] = []
-    try:
-        first = 0
+    first = 0
+    with ExitStack() as hooks:
         for module in mixing:
             numbers = torch.arange(first, first + module.in_channels // module.groups)
             order = in_random_order(numbers, seed) - first
-            handles += [module.register_forward_pre_hook(_permuting(order, module.groups))]
+            hooks.enter_context(module.register_forward_pre_hook(_permuting(order, module.groups)))
             first += len(numbers)
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _permuting(order: Tensor, groups: int) -> Callable[..., tuple[Any, ...]]:

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Any
 
 from ..checks import escaped
+from ..statistics import Interval
 
 SEPARATOR = "\t"  # between the cells of a kept line; a tab inside a cell is shown as \\t
 
@@ -16,6 +17,11 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return "-" if value is None else escaped(str(value))
+
+
+def ends(interval: Interval) -> str:
+    """Returns the ends of an interval as the text of a table's cell."""
+    return f"{interval.low:.3g} to {interval.high:.3g}"
 
 
 class Columns:

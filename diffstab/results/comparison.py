@@ -8,7 +8,7 @@ from typing import Any
 from ..checks import LARGEST_SEED, positive_integer, some
 from ..options import DEFAULTS, MOST_RESAMPLES
 from ..statistics import Interval, PairedComparison, PairedSample, Ranked, Statistic, compare_all, rank
-from .aligned import columns
+from .aligned import columns, ends
 from .plot import optional, plotted_ranking
 from .raw_values import RawValues
 from .result import StabilityResult
@@ -60,13 +60,7 @@ class Comparison:
     def ranking_table(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """Returns the names of the columns and one line per network, the most stable network first."""
         lines = [
-            (
-                place.rank,
-                place.name,
-                place.R.value,
-                f"{place.R.low:.3g} to {place.R.high:.3g}",
-                f"{place.rank_low} to {place.rank_high}",
-            )
+            (place.rank, place.name, place.R.value, ends(place.R), f"{place.rank_low} to {place.rank_high}")
             for place in self.ranking
         ]
         return ("rank", "network", "R_f", "95 % interval", "rank, 95 %"), lines
@@ -74,14 +68,7 @@ class Comparison:
     def pairs_table(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """Returns the names of the columns and one line per pair of networks."""
         lines = [
-            (
-                first,
-                second,
-                pair.ratio.value,
-                f"{pair.ratio.low:.3g} to {pair.ratio.high:.3g}",
-                p_text(pair.p_value),
-                p_text(pair.p_holm),
-            )
+            (first, second, pair.ratio.value, ends(pair.ratio), p_text(pair.p_value), p_text(pair.p_holm))
             for first, second, pair in self.pairs
         ]
         return ("network", "against", "R_f ratio", "95 % interval", "p", "p (Holm)"), lines

@@ -1,13 +1,13 @@
 """Printed results: the table of `diffstab measure` as text, and as HTML for notebooks."""
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..checks import escaped
 from ..options import BOTH, DIFFEO, PAIRS
 from ..statistics import Interval
-from .aligned import Right, columns
+from .aligned import Right, columns, ends
 from .layers import LayerStability
 from .row_columns import told_cutoff, told_newer
 from .words import LOWER, cautions, in_words
@@ -74,27 +74,25 @@ def answer_of(row: Mapping[str, Any]) -> str:
     )
 
 
-def _numbers(result: Result) -> list[tuple[str, ...]]:
+def _numbers(result: Result) -> Iterator[tuple[str, ...]]:
     noun, noise = _noun(result.transform, result.worst), "worst noise" if result.worst == BOTH else "noise"
-    rows: list[tuple[str, ...]] = []
+
+    def named(text: str) -> str:
+        return text.replace("noise", noise).replace("deformation", noun)
+
     for name, meaning in MEANINGS.items():
-        rows.append(
-            (f"{name}_f", *_cells(getattr(result, name)), meaning.replace("noise", noise).replace("deformation", noun))
-        )
+        yield f"{name}_f", *_cells(getattr(result, name)), named(meaning)
     if result.E is not None:
         floor = "" if result.E_floor is None else f"; interpolation alone: {result.E_floor:.3g}"
-        rows.append(("E_f", *_cells(result.E), f"{noun}, map moved along / other image{floor}"))
-        rows.append(("E_f / G_f", *_cells(result.E_over_G), f"{noun}, map moved along / noise"))
+        yield "E_f", *_cells(result.E), f"{noun}, map moved along / other image{floor}"
+        yield "E_f / G_f", *_cells(result.E_over_G), f"{noun}, map moved along / noise"
     for name, told in RATES.items():
         rate = getattr(result, name)
         if rate is not None:
             shares = Right(f"{rate.value:.2%}"), f"{rate.low:.2%} to {rate.high:.2%}"
-            rows.append(
-                (told.replace("noise", noise).replace("deformation", noun), *shares, f"of {rate.images} images")
-            )
+            yield named(told), *shares, f"of {rate.images} images"
     if result.lipschitz is not None:
-        rows.append(("Lipschitz ratio", *_cells(result.lipschitz), "largest change of f / (||grad tau|| ||x||)"))
-    return rows
+        yield "Lipschitz ratio", *_cells(result.lipschitz), "largest change of f / (||grad tau|| ||x||)"
 
 
 def _noun(transform: str, worst: str | None) -> str:
@@ -138,4 +136,4 @@ def _layers(layers: Sequence[LayerStability], init: Sequence[LayerStability] | N
 
 
 def _cells(interval: Interval) -> tuple[str, str]:
-    return Right(f"{interval.value:.3g}"), f"{interval.low:.3g} to {interval.high:.3g}"
+    return Right(f"{interval.value:.3g}"), ends(interval)

@@ -144,7 +144,8 @@ class RawValues:
         if layer is not None:
             assert self.layers is not None
             return self.layers.pairs(layer, self.copies)
-        return OutputPairs(self.outputs if self.copies is None else self.outputs[_first_of(self.copies)])
+        different = slice(None) if self.copies is None else np.unique(self.copies, return_index=True)[1]
+        return OutputPairs(self.outputs[different])
 
     def _radius(self, radius_average: str, layer: int | None) -> SampledRadius | None:
         """Returns the noise radius with the growth of the noise's effect; None if that is not known."""
@@ -192,8 +193,3 @@ class RawValues:
         inner = {name.removeprefix(LAYER): array for name, array in arrays.items() if name.startswith(LAYER)}
         own = {name: array for name, array in arrays.items() if not name.startswith(LAYER)}
         return cls(**own, layers=LayerValues(**inner) if inner else None)
-
-
-def _first_of(copies: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Returns the position of the first copy of each different image."""
-    return np.unique(copies, return_index=True)[1]

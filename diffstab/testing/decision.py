@@ -12,7 +12,6 @@ from typing import Any
 
 from ..measuring import measure
 from ..results import StabilityResult, compare
-from ..statistics import Interval
 
 MARGIN = 1.05
 
@@ -50,8 +49,7 @@ def above(result: StabilityResult, limit: float) -> Decision:
     failed = result.R.low > limit
     passed = "is not surely above" if result.R.value > limit else "is not above"
     verdict = "is above" if failed else passed
-    low, high = result.R.low, result.R.high
-    return Decision(failed, f"R_f {result.R.value:.2g} ({low:.2g} to {high:.2g}) {verdict} {limit:g}")
+    return Decision(failed, f"R_f {result.R:.2g} {verdict} {limit:g}")
 
 
 def worse(result: StabilityResult, baseline: StabilityResult, margin: float = MARGIN) -> Decision:
@@ -83,7 +81,9 @@ def worse(result: StabilityResult, baseline: StabilityResult, margin: float = MA
     ((*_, pair),) = compare(named, resamples=result.settings.resamples, seed=result.settings.seed).pairs
     failed = pair.ratio.low > margin
     bound = f"; a margin of {margin:g} is allowed" if failed else ""
-    return Decision(failed, f"R_f {result.R.value:.2g} is {_times(pair.ratio)} {baseline.R.value:.2g}{bound}")
+    times = f"{pair.ratio.value:.2g} times ({pair.ratio.low:.2g} to {pair.ratio.high:.2g})"
+    told = f"R_f {result.R.value:.2g} is {times} that of the baseline {baseline.R.value:.2g}{bound}"
+    return Decision(failed, told)
 
 
 def checked_limit(limit: float) -> None:
@@ -96,10 +96,6 @@ def checked_margin(margin: float) -> None:
     """Raises ValueError unless a margin is a finite number of 1 or more."""
     if not (math.isfinite(margin) and margin >= 1):
         raise ValueError(f"margin is {margin}; a number of 1 or more is needed, such as {MARGIN}")
-
-
-def _times(ratio: Interval) -> str:
-    return f"{ratio.value:.2g} times ({ratio.low:.2g} to {ratio.high:.2g}) that of the baseline"
 
 
 def assert_stable(network: Any, images: Any, at_most: float, **measuring: Any) -> StabilityResult:

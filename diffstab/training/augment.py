@@ -37,15 +37,15 @@ class Augmentation:
             size: Height and width of the images, pixels.
             fill: Value of each channel outside the image, `[C]`.
         """
-        recipe, ensemble = options, None
-        if recipe.diffeo_temperature:
+        ensemble = None
+        if options.diffeo_temperature:
             ensemble = MaxEntropyEnsemble(
                 size,
-                cutoff=recipe.diffeo_cutoff,
-                temperature=recipe.diffeo_temperature,
-                cutoff_rule=recipe.diffeo_cutoff_rule,
+                cutoff=options.diffeo_cutoff,
+                temperature=options.diffeo_temperature,
+                cutoff_rule=options.diffeo_cutoff_rule,
             )
-        return cls(recipe.translate, bool(recipe.flip), ensemble, fill)
+        return cls(options.translate, bool(options.flip), ensemble, fill)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Returns changed images `[B, C, H, W]`; random numbers come from a generator on the CPU."""

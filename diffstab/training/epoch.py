@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..data import TensorImageSet
 from ..fields import MaxEntropyEnsemble
-from ..options import DEFAULT_DELTA, Recipe, TrainOptions
+from ..options import DEFAULT_DELTA, TrainOptions
 from ..precision import sent
 from ..processes import ALONE, Processes
 from .augment import Augmentation
@@ -49,7 +49,6 @@ class Trainer:
         device: Device of the training.
         processes: Processes of `torchrun`, of which this is one.
         stop: Function called after each step; True stops the training.
-        recipe: Options with the recipe's values filled in.
         loss: Loss of outputs and labels.
         penalty: Penalty that is added to it for stability; None adds nothing.
         generator: Random generator on the CPU, seeded anew for each purpose.
@@ -62,23 +61,21 @@ class Trainer:
     device: torch.device
     processes: Processes = ALONE
     stop: Callable[[], bool] | None = None
-    recipe: Recipe = field(init=False)
     loss: Loss = field(init=False)
     penalty: StabilityLoss | None = field(init=False, default=None)
     generator: torch.Generator = field(init=False)
 
     def __post_init__(self) -> None:
-        self.recipe = self.options
-        if self.recipe.batch_size < self.processes.count:
+        if self.options.batch_size < self.processes.count:
             raise ValueError(
-                f"batch_size is {self.recipe.batch_size}, fewer images than the {self.processes.count} processes; "
+                f"batch_size is {self.options.batch_size}, fewer images than the {self.processes.count} processes; "
                 "raise it or start fewer"
             )
         self.loss, self.generator = loss_of(self.options), torch.Generator()
-        if self.recipe.penalty:
-            rule, size = self.recipe.diffeo_cutoff_rule, self.images.shape[1:]
-            tau = MaxEntropyEnsemble(size, self.recipe.diffeo_cutoff, delta=DEFAULT_DELTA, cutoff_rule=rule)
-            self.penalty = StabilityLoss(tau, self.recipe.penalty)
+        if self.options.penalty:
+            rule, size = self.options.diffeo_cutoff_rule, self.images.shape[1:]
+            tau = MaxEntropyEnsemble(size, self.options.diffeo_cutoff, delta=DEFAULT_DELTA, cutoff_rule=rule)
+            self.penalty = StabilityLoss(tau, self.options.penalty)
 
     @property
     def steps(self) -> int:
@@ -90,8 +87,8 @@ class Trainer:
 
         It needs LEAST_PART of the batch size, and two images per process.
         """
-        batches = list(order.split(self.recipe.batch_size))
-        if len(batches) > 1 and len(batches[-1]) < max(2 * self.processes.count, self.recipe.batch_size * LEAST_PART):
+        batches = list(order.split(self.options.batch_size))
+        if len(batches) > 1 and len(batches[-1]) < max(2 * self.processes.count, self.options.batch_size * LEAST_PART):
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
 
@@ -134,9 +131,9 @@ class Trainer:
         batch = sent(batch, self.device)
         images = self.processes.own(self.augmentation(self.images.images[batch], self.generator))
         labels = self.processes.own(self.images.labels[batch])
-        if self.recipe.channels_last:
+        if self.options.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.recipe.bfloat16):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.options.bfloat16):
             loss = self._loss(state, images, labels, step)
         if self.processes.count > 1:
             loss = loss * (len(labels) * self.processes.count / len(batch))

@@ -121,9 +121,8 @@ def epochs_of(options: TrainOptions, size: int, full: int) -> int:
     >>> epochs_of(TrainOptions(epochs=10, batch_size=100), 500, 1000)
     20
     """
-    recipe = options
-    steps, own = (math.ceil(count / recipe.batch_size) for count in (full, size))
-    return math.ceil(recipe.epochs * steps / own)
+    steps, own = (math.ceil(count / options.batch_size) for count in (full, size))
+    return math.ceil(options.epochs * steps / own)
 
 
 def fresh_state(options: TrainOptions, shape: Shape, device: torch.device, epochs: int) -> TrainingState:

@@ -39,10 +39,10 @@ def soft_hinge(outputs: Tensor, labels: Tensor) -> Tensor:
 
 def make_optimizer(network: nn.Module, options: TrainOptions) -> torch.optim.Optimizer:
     """Makes SGD with momentum, or Adam, as the options say."""
-    groups, recipe = parameter_groups(network, options), options
-    if recipe.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=recipe.lr)
-    return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum)
+    groups = parameter_groups(network, options)
+    if options.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=options.lr)
+    return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum)
 
 
 def parameter_groups(network: nn.Module, options: TrainOptions) -> list[dict[str, Any]]:
@@ -68,9 +68,8 @@ def make_schedule(optimizer: torch.optim.Optimizer, options: TrainOptions, epoch
         options: Options of the training.
         epochs: Number of epochs.
     """
-    recipe = options
-    if recipe.schedule == "cosine":
-        return CosineAnnealingLR(optimizer, max(1, round(recipe.cosine_span * epochs)))
-    if recipe.schedule == "exponential":
-        return ExponentialLR(optimizer, recipe.gamma)
+    if options.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, max(1, round(options.cosine_span * epochs)))
+    if options.schedule == "exponential":
+        return ExponentialLR(optimizer, options.gamma)
     return ConstantLR(optimizer, factor=1.0)

@@ -70,7 +70,7 @@ class StabilityProbe:
         self.images = as_images(images)
         self.settings = {name: value for name, value in settings.items() if name != "note"}
         self.history: list[dict[str, float | None]] = []
-        self._note, self._told = settings.get("note") or _warn, set[str]()
+        self._note, self._told = settings.get("note") or warnings.warn, set[str]()
         self._try_settings()
 
     def __call__(self, network: Network, step: int) -> Values:
@@ -143,10 +143,6 @@ def _checked(schedule: Schedule) -> Schedule:
     if isinstance(schedule, Iterable):
         return frozenset(int(step) for step in schedule)
     return positive_integer("schedule", schedule, least=1)
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, stacklevel=2)
 
 
 def _check_alone(network: Network, batch_norm: str | None) -> None:

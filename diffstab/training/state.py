@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
+from torch.utils._pytree import tree_map_only
 
 from ..models import fill, is_swelling
 from ..options import Role, TrainOptions, names_with
@@ -68,14 +69,16 @@ class TrainingState:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the state as tensors on the CPU, numbers and plain containers."""
-        return {
-            "model": _on_cpu(self.model.state_dict()),
-            "average": None if self.average is None else _on_cpu(self.average.state_dict()),
-            "optimizer": _on_cpu(self.optimizer.state_dict()),
+        content = {
+            "model": self.model.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "best": _on_cpu(self.best),
+            "best": self.best,
             **{name: getattr(self, name) for name in NUMBERS},
         }
+        found: dict[str, Any] = tree_map_only(Tensor, Tensor.cpu, content)  # loads on a machine without this device
+        return found
 
     def fill(self, content: dict[str, Any], origin: str, *, dataset: str, classes: int) -> None:
         """Loads the content that `to_dict` gave. Raises ValueError if the weights are another network's.
@@ -97,15 +100,6 @@ class TrainingState:
 
 
 CONTENT = {"model", "average", "optimizer", "schedule", "best", "recipe", *NUMBERS}
-
-
-def _on_cpu(value: Any) -> Any:
-    """Moves tensors to the CPU, so that a checkpoint loads on a machine without the training's device."""
-    if isinstance(value, Tensor):
-        return value.cpu()
-    if isinstance(value, dict):
-        return {key: _on_cpu(item) for key, item in value.items()}
-    return [_on_cpu(item) for item in value] if isinstance(value, list) else value
 
 
 def recipe_of(options: TrainOptions) -> RecipeDict:

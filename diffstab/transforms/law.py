@@ -207,15 +207,11 @@ def _ends(law: FieldLaw, ensemble: MaxEntropyEnsemble) -> tuple[float, float]:
     return low, high
 
 
-def _least(ensemble: MaxEntropyEnsemble) -> float:
-    """T_min, the temperature at which delta is half a pixel."""
-    return (LEAST_DELTA / float(ensemble.delta)) ** 2 if ensemble.delta else float("inf")
-
-
 def _mild(ensemble: MaxEntropyEnsemble) -> tuple[float, float]:
     """The range from T_min to the temperature at which 1 % of fields fold; only the latter where T_min is larger."""
     high = largest_temperature(ensemble.size, ensemble.cutoff, UNFOLDED, cutoff_rule=ensemble.cutoff_rule)
-    return min(_least(ensemble), high), high
+    least = (LEAST_DELTA / float(ensemble.delta)) ** 2 if ensemble.delta else float("inf")
+    return min(least, high), high
 
 
 def _published(law: FieldLaw, ensemble: MaxEntropyEnsemble) -> tuple[float, float]:

@@ -1,7 +1,6 @@
 """D and G of every layer with its channels as they are and shuffled, and the smoothness of its filters."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -11,7 +10,7 @@ from ..drawing.axes import figure_of, set_log
 from ..drawing.codes import Look, appearance
 from ..drawing.lines import Drawn, draw_legend, draw_points, fresh_keys, look_keys
 from ..drawing.style import FAINT
-from ..points.choice import Chosen, choose
+from ..points.choice import choose
 from ..points.networks import Sweep, gather_series
 from ..points.point import Point, split, table_of
 from .curves import layer_curves, layer_rows, with_layers
@@ -45,8 +44,7 @@ def channels_figure(rows: Sequence[Row], filters: Sequence[str] = ()) -> Drawn:
     measured = [*chosen.trained, *chosen.fresh]
     if measured and not any(row.get(SHUFFLED) for row in measured):
         raise ValueError(f"no row has shuffled channels among {chosen.told}; measure with shuffle_channels: true")
-    points, setting, notes = gather_series(chosen, OVER_SHUFFLES, unfold=layer_rows)
-    points = _with_shares(points, chosen)
+    points, setting, notes = gather_series(chosen, OVER_SHUFFLES, unfold=_layer_rows, optional=[SHARE])
     networks = split(points, "label")
     shown = [quantity for quantity in QUANTITIES if any(quantity in point.spreads for point in points)]
     looks = {shuffled: appearance(place) for place, shuffled in enumerate(TOLD)}
@@ -73,24 +71,10 @@ def _draw(panel: Axes, curve: Sequence[Point], places: Sequence[int], quantity: 
         draw_points(panel, points, along, quantity, look)
 
 
-def _with_shares(points: Sequence[Point], chosen: Chosen) -> list[Point]:
-    """The points, with the low-frequency share of their filters where layers have one; shuffled ones have the same."""
-    trained, fresh = (
-        [row for row in rows if not row.get(SHUFFLED) and any(SHARE in layer for layer in row["layers"])]
-        for rows in (chosen.trained, chosen.fresh)
-    )
-    if not trained and not fresh:
-        return list(points)
-    told = chosen._replace(trained=trained, fresh=fresh)
-    found = gather_series(told, OVER_SHUFFLES, unfold=_shares, quantities=[SHARE]).points
-    shares = {(one.curve, one.at["layer"]): one.spreads for one in found}
-    return [
-        replace(point, spreads=point.spreads | shares.get((point.curve, point.at["layer"]), {})) for point in points
-    ]
-
-
-def _shares(row: Row) -> Iterator[Row]:
-    """A row for each layer with a low-frequency share, as a quantity without an interval."""
+def _layer_rows(row: Row) -> Iterator[Row]:
+    """A row for each layer; the share of its filters becomes a quantity without an interval, unless shuffled."""
     for one in layer_rows(row):
-        if SHARE in one:
-            yield {**one, SHARE: dict.fromkeys(("value", "low", "high"), one[SHARE])}
+        share = one.pop(SHARE, None)
+        if share is not None and not row.get(SHUFFLED):
+            one[SHARE] = dict.fromkeys(("value", "low", "high"), share)
+        yield one

@@ -94,6 +94,7 @@ def gather_series(
     sweep: Sweep,
     unfold: Callable[[Row], Iterable[Row]] = lambda row: [row],
     quantities: Sequence[str] = ("D", "G", "R"),
+    optional: Sequence[str] = (),
 ) -> Gathered:
     """The points that rows make up, curve by curve: by name, the trained one of a network first, by rising x.
 
@@ -102,6 +103,7 @@ def gather_series(
         sweep: Columns in which the rows may differ.
         unfold: Makes several rows of one, such as one for each layer.
         quantities: Quantities of the points.
+        optional: Further quantities, of the points that have rows with them.
 
     Raises:
         ValueError: If there are no rows; if they differ in another setting, or those of a network in how it was
@@ -133,7 +135,7 @@ def gather_series(
                 replace(
                     one, at={"model": place[0], "weights": weights, **by, **one.at}, label=labels[place[0]], curve=name
                 )
-                for one in points_of(parts, sweep.places, notes, quantities, x=sweep.x)
+                for one in points_of(parts, sweep.places, notes, quantities, x=sweep.x, optional=optional)
             ]
             points += curve
             notes += _uneven(curve)

@@ -68,6 +68,7 @@ def points_of(
     quantities: Sequence[str] = QUANTITIES,
     *,
     x: str | None = None,
+    optional: Sequence[str] = (),
 ) -> list[Point]:
     """A point for each combination of what stands in the columns, in the order of the rows.
 
@@ -77,6 +78,7 @@ def points_of(
         notes: List that gets a line where half an image stands for a test error of 0.
         quantities: Quantities of `spread.spread_of`, whose errors are raised.
         x: Column of numbers whose average over its rows each point has too.
+        optional: Further quantities, of the points that have rows with them.
 
     >>> rows = [{"model": "lenet", "weights_sha256": str(k), "R": {"value": v, "low": v, "high": v}}
     ...         for k, v in enumerate((1.0, 4.0))]
@@ -90,6 +92,8 @@ def points_of(
         if x is not None:
             at[x] = mean(_number(row, x) for row in own)
         spreads = {name: spread_of(own, name, notes) for name in quantities}
+        known = {name: [row for row in own if name in row] for name in optional}
+        spreads |= {name: spread_of(part, name, notes) for name, part in known.items() if part}
         points.append(Point(at, len(grouped(own, "weights_sha256")), spreads))
     return points
 

@@ -51,9 +51,9 @@ class LayerChanges:
         """True if some layer was compared with its map moved along."""
         return any(bool(np.isfinite(part).any()) for part in self.followed)
 
-    def join(self, other: "LayerChanges") -> None:
-        """Adds the values that another `LayerChanges` gathered."""
-        if other.layers is None:
+    def join(self, other: "LayerChanges | None") -> None:
+        """Adds the values that another `LayerChanges` gathered, if it has any."""
+        if other is None or other.layers is None:
             return
         if self.layers is None:
             self.__dict__.update(other.__dict__)
@@ -105,10 +105,11 @@ class LayerChanges:
         """
         place = {key: n for n, key in enumerate(order)}
         here = np.concatenate([[place[int(key)] for key in keys] for keys in self.keys])
-        squares, followed = (_in_place(np.concatenate(parts), here) for parts in (self.squares, self.followed))
+        squares, followed = (np.concatenate(parts)[here.argsort()] for parts in (self.squares, self.followed))
         starts = np.cumsum([0, *(len(keys) for keys in self.keys)])
         pairs = [neighbours(len(keys)).numpy() + start for keys, start in zip(self.keys, starts, strict=False)]
         first, second = (here[one] for one in np.concatenate(pairs, axis=1))
+        growths = [exponents.get(layer.name) for layer in self.layers or ()]
         return LayerValues(
             squares[..., 0::2],
             squares[..., 1::2],
@@ -116,7 +117,7 @@ class LayerChanges:
             second.astype(np.int64),
             np.concatenate(self.distances, axis=1),
             2 * self.spreads.cpu().numpy() / (len(here) - 1),
-            _in_order(exponents, self.layers or ()),
+            np.array(growths, dtype=np.float64) if any(growths) else None,  # NaN for unknown ones
             None if np.isnan(followed).all() else followed,
         )
 
@@ -149,16 +150,3 @@ def changes_of(seen: Observed, output: Tensor, keys: Tensor) -> LayerChanges:
         totals=[own.total for own in kept.values()],
         spreads=torch.stack([own.spread for own in kept.values()]) if kept else output.new_zeros(0),
     )
-
-
-def _in_place(values: Array, places: NDArray[np.int64]) -> Array:
-    """Returns values `[N, ...]` with row k at places[k]."""
-    sorted_values = np.empty_like(values)
-    sorted_values[places] = values
-    return sorted_values
-
-
-def _in_order(exponents: Mapping[str, float | None], layers: Sequence[Layer]) -> Array | None:
-    """Exponents in the order of layers, NaN for unknown ones; None if all are unknown."""
-    found = [exponents.get(layer.name) for layer in layers]
-    return None if not any(found) else np.array([np.nan if one is None else one for one in found])

@@ -6,14 +6,13 @@ The hooks exist only during the forward pass.
 """
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from ..equivariance import Following
 from ..network_state import batch_norms
@@ -94,25 +93,14 @@ def observing(
     """
     seen = Observed()
     within_norms = {id(part) for norm in batch_norms(network) for part in norm.modules() if part is not norm}
-    handles: list[RemovableHandle] = []
-    try:
+    with ExitStack() as hooks:
         for place, module in enumerate(network.modules()):
             if place and any(p is not None and p.ndim > 1 for p in module._parameters.values()):
-                handles += [module.register_forward_hook(_counter(seen, place))]
+                hooks.enter_context(module.register_forward_hook(lambda *_, place=place: seen.ran.append(place)))
         for name, module in layers.items():
             reducer = _Reducer(seen, name, images, groups, following, in_parts=id(module) in within_norms)
-            handles += [module.register_forward_hook(reducer)]
+            hooks.enter_context(module.register_forward_hook(reducer))
         yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _counter(seen: Observed, place: int) -> Callable[..., None]:
-    def count(module: nn.Module, inputs: Any, output: Any) -> None:
-        seen.ran.append(place)
-
-    return count
 
 
 class _Reducer:
