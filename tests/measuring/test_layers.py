@@ -208,7 +208,7 @@ def test_the_command_tells_layers_of_trained_and_fresh_network_as_one_table(cli,
     ("arguments", "message"),
     [
         (["--layers", "fcc"], "no layer is called 'fcc'; near:"),
-        (["--layers", "all", "--compile"], "compile is on and layers is 'all', but a compiled network hides its layers"),
+        (["--layers", "all", "--compile"], "compile is on and layers is 'all', but a compiled network hides"),
         (["--weights", "init", "--with-init"], "weights is 'init', so with_init would measure the same twice"),
         (["--layers", ","], "layers is ','"),
     ],
