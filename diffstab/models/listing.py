@@ -72,8 +72,8 @@ def named_models(pattern: str = "*") -> list[NamedModel]:
     Raises:
         ValueError: If no network matches.
 
-    >>> named_models("paper:lenet")
-    [NamedModel(spec='paper:lenet', weights='kept', dataset='mnist5k')]
+    >>> named_models("paper:fc_l2")
+    [NamedModel(spec='paper:fc_l2', weights='kept', dataset='mnist5k')]
     """
     prefix, colon, _ = pattern.partition(":")
     sources = [prefix] if colon and prefix in LIBRARIES else LIBRARIES
