@@ -24,6 +24,7 @@ def test_the_entry_of_the_software_is_its_own_and_the_paper_a_reference():
         PROJECT["license"],
     )
     assert CITATION["repository-code"] == PROJECT["urls"]["Homepage"]
+    assert f"\n## [{PROJECT['version']}] - " in (ROOT / "CHANGELOG.md").read_text()
     (paper,) = CITATION["references"]
     assert [one["family-names"] for one in paper["authors"]] == ["Petrini", "Favero", "Geiger", "Wyart"]
     assert "preferred-citation" not in CITATION
