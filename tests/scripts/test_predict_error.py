@@ -4,6 +4,7 @@ import math
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import error_changes
 import error_numbers
@@ -19,6 +20,8 @@ from diffstab.figures.points import read_rows
 from diffstab.options import base_name
 from diffstab.store import Store, exported
 from diffstab.sweep import InlineExecutor, read_spec, run_sweep
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.slow
 
@@ -54,6 +57,16 @@ def study(kept):
 def test_the_page_agrees_with_the_kept_rows(cli):
     answer = cli("--check", command=predict_error.main)
     assert answer.exit_code == 0, answer.stdout
+
+
+def test_readme_has_the_numbers_of_the_page():
+    lines = [line.split("|")[1:-1] for line in (ROOT / "docs/predicting-error.md").read_text().splitlines()]
+    told = {cells[0].strip(): cells[-1].strip() for cells in reversed(lines) if len(cells) == 3}  # the first table's
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    R, papers = told["log R_f"].replace("(", "(95 % interval "), told["the paper's"]
+    assert f"correlate with {R}; the paper has {papers}." in readme
+    seeds = told["networks, seeds of each"].split(", ")[1]
+    assert f"trained with {seeds} seeds on the 60,000 images of FashionMNIST" in readme
 
 
 def test_a_changed_row_is_told(cli, tmp_path, monkeypatch):
