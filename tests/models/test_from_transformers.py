@@ -193,7 +193,10 @@ PLANTED = "raise SystemExit('run')\n"
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ({"auto_map": {"AutoConfig": "own.Config"}, "model_type": "own"}, "needs code of its own, which is never run"),
+        (
+            {"auto_map": {"AutoConfig": "planted_code.Config"}, "model_type": "own"},
+            "needs code of its own, which is never run",
+        ),
         ({"attn_implementation": "kernels-community/flash-attn"}, "code from elsewhere; remove it"),
         ({"vision_config": {"_attn_implementation": "someone/kernel"}}, "code from elsewhere; remove it"),
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "are quantised; bring weights"),
@@ -206,18 +209,22 @@ PLANTED = "raise SystemExit('run')\n"
 def test_a_config_that_leads_on_is_refused(tmp_path, entries, message):
     spec = saved(tmp_path, network_of("ViT"), VIT)
     changed(tmp_path, **entries)
-    (tmp_path / "own.py").write_text(PLANTED)
+    (tmp_path / "planted_code.py").write_text(PLANTED)
     with pytest.raises(ValueError, match=message):
         resolve_model(spec, **ON_PHOTOS)
-    assert "own" not in sys.modules
+    assert "planted_code" not in sys.modules
 
 
 def test_code_beside_a_known_network_does_not_run(tmp_path):
     spec = saved(tmp_path, network_of("ViT"), VIT)
-    code = {"AutoConfig": "own.C", "AutoModelForImageClassification": "own.M", "AutoImageProcessor": "own.P"}
+    code = {
+        "AutoConfig": "planted_code.C",
+        "AutoModelForImageClassification": "planted_code.M",
+        "AutoImageProcessor": "planted_code.P",
+    }
     changed(tmp_path, auto_map=code)
     changed(tmp_path, "preprocessor_config.json", auto_map=code)
-    (tmp_path / "own.py").write_text(PLANTED)
+    (tmp_path / "planted_code.py").write_text(PLANTED)
     same_weights(resolve_model(spec, **ON_PHOTOS).network, network_of("ViT").state_dict())
 
 
