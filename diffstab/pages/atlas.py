@@ -35,10 +35,8 @@ def atlas_page(rows: Iterable[Row], *, title: str, note: Callable[[str], None] |
     >>> atlas_page([row], title="One network").startswith("<!DOCTYPE html>")
     True
     """
-    count, _, (made, failed) = taken(rows)
+    _, made, failed = taken(rows)
     measured = made.rows()
-    if not measured:
-        raise ValueError(f"none of {count} rows is a measurement; measure some, or filter less")
     left_out = made.told("measurements")
     more = [f"{failed.count:,} {'cell' if failed.count == 1 else 'cells'} of the store failed"] if failed.count else []
     ways = [_way(row) for row in measured]

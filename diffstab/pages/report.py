@@ -15,7 +15,7 @@ from .paired import MOST_COMPARED, Matrix, matrices_of
 from .pictures import pictures_of
 
 # those that the atlas has too come first
-SHARED = tuple(f"{name}.js" for name in "rows statistics plot labels bars errors matrix table".split())
+SHARED = tuple(f"{name}.js" for name in "rows statistics plot labels bars errors matrix table choices".split())
 SCRIPTS = (*SHARED, "warnings.js", "report.js")
 MOST_PICTURED = 8  # ways of measuring whose images are shown
 MOST_ROWS = 20_000  # on a page, of measurements and of failures: 5 MB, which browsers still sort and filter at once
@@ -59,10 +59,8 @@ def report_page(
     >>> report_page([row], title="One network").startswith("<!DOCTYPE html>")
     True
     """
-    count, trainings, (made, failed) = taken(rows)
+    trainings, made, failed = taken(rows)
     measured = made.rows()
-    if not measured:
-        raise ValueError(f"none of {count} rows is a measurement; measure some, or filter less")
     left_out = [text for one, name in ((made, "measurements"), (failed, "failures")) for text in one.told(name)]
     ways = [setting_values(row, WAY) for row in measured]
     families = [setting_values(row, FAMILY) for row in measured]
@@ -181,8 +179,12 @@ class _Newest:
         return [more] if self.count > len(self.kept) else []
 
 
-def taken(rows: Iterable[Row]) -> tuple[int, int, tuple[_Newest, _Newest]]:
-    """Counts rows and trainings; keeps the newest measurements and failures for the page."""
+def taken(rows: Iterable[Row]) -> tuple[int, _Newest, _Newest]:
+    """Counts trainings; keeps the newest measurements and failures for the page.
+
+    Raises:
+        ValueError: If no row is a measurement.
+    """
     count, trainings, made, failed = 0, 0, _Newest(), _Newest()
     for row in rows:
         count += 1
@@ -192,7 +194,9 @@ def taken(rows: Iterable[Row]) -> tuple[int, int, tuple[_Newest, _Newest]]:
             failed.add(row)
         else:
             trainings += row.get("kind") == "train"
-    return count, trainings, (made, failed)
+    if not made.count:
+        raise ValueError(f"none of {count} rows is a measurement; measure some, or filter less")
+    return trainings, made, failed
 
 
 def _failures(rows: Sequence[Row]) -> list[dict[str, str]]:

@@ -17,8 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir
 from pathlib import Path
 
 import click
@@ -93,17 +92,6 @@ def wait_until(parts: int, count: int = 0) -> float:
         time.sleep(0.02)
 
 
-@contextmanager
-def inside(folder: str) -> Iterator[None]:
-    """Works in a folder."""
-    before = os.getcwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
-
-
 @click.command()
 @click.option("--count", default=1000, show_default=True, help="Number of cells.")
 @click.option("--cell", default=0.2, show_default=True, help="Seconds of a cell.")
@@ -113,7 +101,7 @@ def main(count: int, cell: float, shards: int, kill: bool) -> None:
     """Time a sweep in shards."""
     os.environ["OMP_NUM_THREADS"] = "1"
     print(describe_machine(torch.device("cpu")), f"load {os.getloadavg()[0]:.1f}", sep="; ")
-    with tempfile.TemporaryDirectory() as folder, inside(folder):
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("waiting.py").write_text(NETWORK)
         seconds, each = seconds_of(cell)
         Path("spec.yaml").write_text(SPEC.format(seconds=seconds, seeds=list(range(count))))

@@ -4,18 +4,18 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const $ = (id) => document.getElementById(id), { element } = Matrix, { short } = Plot;
-  const rows = Rows.decode(data), names = Object.keys(data.columns);
-  const LOOKED = ["model", "weights", "weights_tag", "dataset", "key"]; // where words are looked for
-  const EVERY = data.ways.length; // in place of a way of measuring
+  const rows = Rows.decode(data);
   const RANKED = 20; // networks
   const PICTURED = { x: "the image", "tau x": "deformed", "x + eta": "with noise of the same norm" };
   const PARTS = { R: "deformation / noise", D: "deformation / other image", G: "noise / other image" };
   const layers = new Map(data.layers.rows.map((one) => [one.row, { ...one, ...data.layers.profiles[one.of] }]));
-  const state = { way: 0, filter: () => true, sort: "R.value", falling: false, all: false, open: new Set(), chosen: new Set() };
+  const choices = Choices.of(data, rows, {
+    looked: ["model", "weights", "weights_tag", "dataset", "key"], table: Table.of(), all: "ways of measuring", file: "results.csv", turned: render, render,
+  });
+  const { state, EVERY, inWay } = choices;
 
   const errors = Errors.of(rows, data), { at, fresh, kind, quantity, rate, range, told, point, networks, LOWER } = errors;
   const { count } = Errors, { logAverage } = Statistics, every = () => [...rows.keys()];
-  const inWay = () => every().filter((place) => state.way === EVERY || data.way[place] === state.way);
 
   function errorPlot(places) {
     if (places.length === 1) return 0; // beside its bars
@@ -92,42 +92,13 @@
   }
 
   function warnings(places) {
-    const found = Warnings.of(places.map((place) => rows[place]));
-    for (const text of data.notes) found.push(["note", `Note: ${text}`]);
-    $("warnings").replaceChildren(...found.map(([name, text]) => element("li", { class: name }, text)));
+    Choices.notes([...Warnings.of(places.map((place) => rows[place])), ...data.notes.map((text) => ["note", `Note: ${text}`])]);
   }
 
   function matrices() {
     const own = data.matrices.filter(({ way }) => way === state.way || state.way === EVERY);
     $("matrices").replaceChildren(...own.map(Matrix.table));
     return own.length;
-  }
-
-  function highlight() {
-    document.body.classList.toggle("marked", state.chosen.size > 0);
-    for (const one of document.querySelectorAll("[data-model]")) one.classList.toggle("chosen", state.chosen.has(one.dataset.model));
-    for (const one of document.querySelectorAll(".network")) one.setAttribute("aria-pressed", String(state.chosen.has(one.textContent)));
-    $("none").disabled = !state.chosen.size;
-  }
-
-  function choose(model) {
-    if (!state.chosen.delete(model)) state.chosen.add(model);
-    highlight();
-  }
-
-  let shown = [];
-  const drawn = Table.of();
-  const table = () => {
-    shown = Rows.inOrder(rows, shown, state.sort, state.falling);
-    const again = document.activeElement?.closest?.("[data-place]")?.dataset.place; // it is made anew and keeps the focus
-    drawn.draw($("rows"), $("more"), rows, shown, state, { choose, toggle });
-    if (again !== undefined) $("rows").querySelector(`[data-place="${again}"] [aria-expanded]`)?.focus();
-    highlight();
-  };
-
-  function toggle(place) {
-    if (!state.open.delete(place)) state.open.add(place);
-    table();
   }
 
   // the answer first; pictures of the images that were measured
@@ -145,37 +116,20 @@
 
   // which there are decides how wide they are drawn
   function plots() {
-    const found = Object.entries({ bars: bars(shown), error: errorPlot(shown), depth: depthPlot(shown), delta: deltaPlot() });
+    const { shown } = state, found = Object.entries({ bars: bars(shown), error: errorPlot(shown), depth: depthPlot(shown), delta: deltaPlot() });
     for (const [id, plot] of found) $(id).hidden = !plot;
     $("plots").classList.toggle("few", found.filter(([, plot]) => plot).length + ($("pictures").querySelector("img") !== null) < 4);
     for (const [id, plot] of found) if (plot) (id === "bars" ? Bars : Plot).draw($(id).querySelector("svg"), plot);
   }
 
   function render() {
-    shown = inWay().filter((place) => state.filter(rows[place]));
-    $("shown").textContent = `${shown.length} of ${count(rows.length, "row")}`;
+    state.shown = inWay().filter((place) => state.filter(rows[place]));
+    $("shown").textContent = `${state.shown.length} of ${count(rows.length, "row")}`;
     answers();
     plots();
     $("paired").hidden = matrices() === 0;
-    warnings(shown);
-    table();
-  }
-
-  function read() {
-    try {
-      state.filter = Rows.filter($("filter").value, names, LOOKED);
-      $("problem").textContent = "";
-    } catch (error) {
-      $("problem").textContent = error.message;
-    }
-    $("filter").setAttribute("aria-invalid", String($("problem").textContent !== ""));
-    state.all = false;
-    render();
-  }
-
-  function sort(column) {
-    [state.sort, state.falling] = [column, state.sort === column && !state.falling];
-    table();
+    warnings(state.shown);
+    choices.list();
   }
 
   function failures() {
@@ -186,30 +140,11 @@
     $("failures").tBodies[0].replaceChildren(...data.failures.map((one) => element("tr", {}, ...titles.map((name) => element("td", {}, one[name])))));
   }
 
-  const times = data.ways.map(() => 0);
-  for (const way of data.way) times[way]++;
-  data.ways.forEach((way, k) => $("way").append(new Option(`${way}: ${count(times[k], "row")}`, k)));
-  $("way").parentElement.hidden = EVERY === 1;
-  if (EVERY > 1) $("way").append(new Option(`all ${EVERY} ways of measuring: ${count(rows.length, "row")}`, EVERY));
-  state.way = times.indexOf(Math.max(...times));
-  $("way").value = state.way;
-  $("title").textContent = data.title;
   const models = new Set(rows.map((row) => row.get("model"))).size, sets = [...new Set(rows.map((row) => row.get("dataset")))];
-  $("about").textContent = `${count(rows.length, "measurement")} of ${count(models, "network")} on ${sets.join(", ")}` +
-    `${data.trainings ? `, ${count(data.trainings, "training")}` : ""}${data.failures.length ? `, ${count(data.failures.length, "failure")}` : ""}. ` +
-    "R_f is the change of a network's output under a deformation over that under noise of the same size: lower is more stable, and well below 1 it is stable to deformations.";
-  drawn.head($("rows"), sort);
+  $("about").textContent = Choices.about(`${count(rows.length, "measurement")} of ${count(models, "network")} on ${sets.join(", ")}` +
+    `${data.trainings ? `, ${count(data.trainings, "training")}` : ""}${data.failures.length ? `, ${count(data.failures.length, "failure")}` : ""}`);
   failures();
-  for (const svg of document.querySelectorAll("figure svg")) Plot.listen(svg, Plot.show, ({ model }) => choose(model));
-  $("way").addEventListener("change", () => { [state.way, state.all] = [Number($("way").value), false]; render(); });
-  $("filter").addEventListener("input", read);
-  $("quantity").addEventListener("change", render);
-  $("none").addEventListener("click", () => { state.chosen.clear(); highlight(); });
-  $("more").addEventListener("click", () => { state.all = true; table(); });
-  $("csv").addEventListener("click", () => Table.save("results.csv", Rows.csv(shown.map((place) => rows[place]), names, $("spreadsheets").checked), "text/csv"));
-  $("json").addEventListener("click", () => Table.save("results.json", Rows.json(shown.map((place) => rows[place])), "application/json"));
-  let width = innerWidth;
-  addEventListener("resize", () => { if (width !== innerWidth) render(); width = innerWidth; });
-  render();
-  document.body.dataset.ready = "true";
+  for (const svg of document.querySelectorAll("figure svg")) Plot.listen(svg, Plot.show, ({ model }) => choices.choose(model));
+  $("json").addEventListener("click", () => Table.save("results.json", Rows.json(choices.picked()), "application/json"));
+  choices.start();
 })();
