@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from .correlation import FEWEST, LARGEST_Z, NO_VARIANCE, jackknifed, logs_of
 from .intervals import Array, Interval
 
+DEPENDENT = 1e-6  # smallest singular value, of standardised predictors, that is more than rounding error
+
 
 def partial_correlation(first: Array, second: Array, given: Array) -> Interval:
     """Correlation of the logarithms after removing the linear effect of `given`, with its 95 % interval.
@@ -51,8 +53,8 @@ def left_out_residuals(target: Array, *predictors: Array) -> Array:
             the other networks.
 
     Raises:
-        ValueError: If the networks are not at least 3 more than the predictors, or `correlation_interval` refuses the
-            values.
+        ValueError: If the networks are not at least 3 more than the predictors; if the predictors tell one another, as
+            two of R, D and G do, with all networks or without one; if `correlation_interval` refuses the values.
 
     >>> left_out_residuals(np.exp([0.0, 3.0, 3.0]))
     array([-3. ,  1.5,  1.5])
@@ -62,6 +64,12 @@ def left_out_residuals(target: Array, *predictors: Array) -> Array:
     design = _columns(np.stack(logs, axis=-1) if logs else np.zeros((len(x), 0)), len(x))
     if len(x) < design.shape[1] + FEWEST - 1:
         raise ValueError(f"{len(x)} networks; with {len(logs)} predictors at least {len(logs) + FEWEST} are needed")
+    ranks = [np.linalg.matrix_rank(design[kept], tol=DEPENDENT) for kept in _all_and_each_left_out(len(x))]
+    if min(ranks) < design.shape[1]:
+        raise ValueError(
+            f"the {len(logs)} predictors of {len(x)} networks tell one another, as R, D and G do (R = D / G), or one "
+            "hardly varies; leave that one out"
+        )
     basis, _ = np.linalg.qr(design)
     return np.asarray((x - basis @ (basis.T @ x)) / (1 - (basis**2).sum(1)))
 

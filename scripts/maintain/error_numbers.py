@@ -33,7 +33,7 @@ SHAPE = Shape(1, 28, 28, 10)  # images and classes of both data sets
 FAMILIES = ("fully connected", "plain", "batch norm", "residual")
 ALL = 15  # networks of the paper
 FEWEST = 4  # networks behind a correlation that has an interval
-PREDICTORS = {"nothing": (), **{name: (name,) for name in QUANTITIES}, "all three": QUANTITIES}
+PREDICTORS = {"nothing": (), **{name: (name,) for name in QUANTITIES}, "D_f and 1/G_f": ("D", "1/G")}
 Z_95 = 1.96  # half the width of an interval in standard errors
 
 

@@ -215,7 +215,8 @@ def prediction_section(studies: Sequence[Study]) -> Iterator[str]:
     yield (
         "Each network's error is predicted from the power law of all others. The factor is exp of the root mean square "
         "of log(error / predicted); 1 would be perfect. Brackets have the gain over the first line: how much lower the "
-        "mean of abs(log(error / predicted)) is, with its interval over networks, taken as independent."
+        "mean of abs(log(error / predicted)) is, with its interval over networks, taken as independent. D_f and 1/G_f "
+        "together tell R_f, their product."
     )
     found = [predictions(one.points) for one in studies]
     lines = []

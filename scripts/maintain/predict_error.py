@@ -15,6 +15,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import error_page
@@ -27,17 +28,39 @@ from kept_rows import KEPT, PRETRAINED, keep_rows, specs_of
 
 import diffstab
 from diffstab.cli import OneLineErrors
-from diffstab.figures.points.point import Point
+from diffstab.figures import figure_named
 from diffstab.figures.points.relation import relate
 from diffstab.provenance import git_commit
 from diffstab.store import FAILED, Store
 from diffstab.sweep import Job
 from diffstab.writing import write_atomically
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 ROOT = Path(__file__).parents[2]
 PAGE, IMAGES = ROOT / "docs" / "predicting-error.md", ROOT / "docs" / "images"
-TITLES = {"mnist5k": "Digits", "fashionmnist": "FashionMNIST"}
+FASHION = "fashionmnist"
+TITLES = {"mnist5k": "Digits", FASHION: "FashionMNIST"}
 PICTURES = {"": ("R",), "-parts": ("D", "1/G")}  # panels, by the ending of the picture's name
+FIGURES = {  # of FashionMNIST, with filters, by the ending of their rows' table
+    "-measure": ("fig21-deformations", ("convention=paper", "average=median", "split=test", "images=1000")),
+    "-size": ("fig13-fashionmnist", ()),
+}
+SHOWN = {  # by section: ending of its picture's name and of its rows' table, what it shows, its like in docs/figures.md
+    "Measured in other ways": (
+        *("-measure", "Test error against R_f over delta and cutoff"),
+        "fig-21-error-against-r_f-over-delta-and-cutoff",
+    ),
+    "More networks": ("-more", "Test error against R_f of all networks", None),
+    "More training images": ("-size", "R_f against the number of training images", "fig-3-right-r_f-against-p"),
+}
+TRAININGS = {  # by the ending of their table
+    "": "each seed of the 15 networks",
+    "-half": "half the epochs",
+    "-more": "the further networks",
+    "-size": "the training sets",
+}
 SECTIONS = {
     "Within families and across": error_page.family_section,
     "Which of the three predicts better": error_page.rival_section,
@@ -88,33 +111,41 @@ def studies_of(folder: Path) -> list[Study]:
 
 
 def draw(folder: Path) -> None:
-    """Draws the pictures: R_f, D_f beside 1/G_f, and all networks of a data set with further networks."""
+    """Draws the pictures: R_f, D_f beside 1/G_f, and those of the sections."""
+    from diffstab.figures.paper.error_vs_stability import error_vs_stability  # takes matplotlib
+
     for study in studies_of(folder):
         networks = trained_networks(study.rows)
-        for ending, quantities in PICTURES.items():
-            picture(networks, quantities, f"error-{study.name}{ending}")
+        panels = {ending: (networks, quantities) for ending, quantities in PICTURES.items()}
         if study.more:
-            picture(study.many.groups, ("R",), f"error-{study.name}-more")
+            panels["-more"] = study.many.groups, ("R",)
+        for ending, (own, quantities) in panels.items():
+            figure, notes = error_vs_stability(own, relate(own), quantities=quantities)
+            picture(f"error-{study.name}{ending}", "Test error against stability", figure, notes)
+    for ending, (name, filters) in FIGURES.items():
+        rows = table_of(folder / f"zoo-{FASHION}{ending}.csv")
+        if rows:
+            kind = figure_named(name)
+            drawn = kind.draw(rows, filters)
+            picture(f"error-{FASHION}{ending}", kind.title, drawn.figure, drawn.notes)
 
 
-def picture(networks: Sequence[Point], quantities: Sequence[str], name: str) -> None:
-    """Draws one picture, NAME.png."""
+def picture(name: str, title: str, figure: "Figure", notes: Sequence[str]) -> None:
+    """Writes one picture, NAME.png."""
     from diffstab.figures.drawing import write_files
-    from diffstab.figures.paper.error_vs_stability import error_vs_stability
 
-    figure, notes = error_vs_stability(networks, relate(networks), quantities=quantities)
     for note in notes:
         click.echo(f"note: {name}: {note}", err=True)
     with tempfile.TemporaryDirectory() as folder:
         origin = {"diffstab": diffstab.__version__, "git_commit": git_commit()}
-        write_files(Path(folder) / name, figure, title="Test error against stability", origin=origin)
+        write_files(Path(folder) / name, figure, title=title, origin=origin)
         shutil.copy(Path(folder) / f"{name}.png", IMAGES)
 
 
 def page(folder: Path) -> str:
     """Returns the whole page."""
     studies = studies_of(folder)
-    text = "\n\n".join([*head(studies), *body(studies), *end(folder)])
+    text = "\n\n".join([*head(studies), *body(studies, folder), *end(folder)])
     return "\n\n".join(map(filled, text.split("\n\n"))) + "\n"
 
 
@@ -149,15 +180,16 @@ def head(studies: Sequence[Study]) -> Iterator[str]:
         yield f"![Test error against D_f and 1/G_f: {study.title}](images/error-{study.name}-parts.png)"
 
 
-def body(studies: Sequence[Study]) -> Iterator[str]:
-    """Yields the sections."""
+def body(studies: Sequence[Study], folder: Path) -> Iterator[str]:
+    """Yields the sections; where FashionMNIST has the rows of a picture, it stands at the section's end."""
     for title, section in SECTIONS.items():
         yield f"## {title}"
         yield from section(studies)
-        if section is error_trials.more_section:
-            for study in studies:
-                if study.more:
-                    yield f"![Test error against R_f of all networks](images/error-{study.name}-more.png)"
+        ending, shown, like = SHOWN.get(title, ("", "", None))
+        if ending and table_of(folder / f"zoo-{FASHION}{ending}.csv"):
+            yield f"![{shown}: {TITLES[FASHION]}](images/error-{FASHION}{ending}.png)"
+            if like:
+                yield f"How to read it stands at [the figure of the digits](figures.md#{like})."
 
 
 def end(folder: Path) -> Iterator[str]:
@@ -176,6 +208,26 @@ def end(folder: Path) -> Iterator[str]:
         cells = f"{len(rows)} of {planned(name, list(jobs.values()))}" if rows else error_page.NOT_YET
         lines.append([f"`{name}.csv`", " and ".join(f"`{spec}.yaml`" for spec in specs), cells, "; ".join(failed)])
     yield table(["rows", "sweeps", "cells", "failed"], lines)
+    yield from hours(folder)
+
+
+def hours(folder: Path) -> Iterator[str]:
+    """Yields how long the trainings of FashionMNIST took; a seed counts if all its networks are trained."""
+    parts = []
+    for ending, what in TRAININGS.items():
+        rows = [row for row in table_of(folder / f"zoo-{FASHION}{ending}.csv") if row["kind"] == "train"]
+        seconds: dict[int, list[float]] = {}
+        for row in rows:
+            seconds.setdefault(0 if ending else row["seed"], []).append(row.get("seconds", 0.0))
+        whole = [sum(own) / 3600 for own in seconds.values() if len(own) == max(map(len, seconds.values()))]
+        if whole:
+            ends = dict.fromkeys(f"{end:.1f}" for end in (min(whole), max(whole)))
+            parts.append(f"{what} {' to '.join(ends)}")
+    if parts:
+        yield (
+            f"Hours of one core that the trainings of {TITLES[FASHION]} took, longer where other work ran beside them: "
+            f"{'; '.join(parts)}."
+        )
 
 
 def planned(name: str, jobs: Sequence[Job]) -> int:

@@ -104,6 +104,17 @@ def test_what_has_no_answer_is_refused(networks):
         left_out_residuals(error, -R)
 
 
+def test_predictors_that_tell_one_another_are_refused(networks):
+    """R = D / G, and a predictor that is known from one network alone: either leaves a weight to rounding errors."""
+    error, D, given = networks
+    G = np.exp(given[:, 0])
+    alone = np.where(np.arange(11) == 3, 2.0, 1.0)
+    for predictors in ((D / G, D, 1 / G), (alone,)):
+        with pytest.raises(ValueError, match=r"tell one another, as R, D and G do .* leave that one out"):
+            left_out_residuals(error, *predictors)
+    assert left_out_residuals(error, D, 1 / G) == pytest.approx(left_out_residuals(error, D / G, D), rel=1e-9)
+
+
 def test_what_the_columns_tell_completely_has_no_correlation_left(networks):
     _, R, given = networks
     assert partial_correlation(np.exp(given[:, 0]), R, given).value == 0
