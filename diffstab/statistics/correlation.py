@@ -7,12 +7,15 @@ would be too narrow: it contained the true correlation in only 88 to 92 % of cas
 all intervals.
 
 Partial correlations and the paired test of two correlations use the same jackknife. It needs no normal values, and
-quantities of the same networks may depend on each other in any way. Pure numpy, float64.
+quantities of the same networks may depend on each other in any way. Networks that are alike, such as several widths of
+one architecture, are one group: it leaves out one group at a time. Pure numpy, float64.
 """
 
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .averages import positive
 from .intervals import Array, Interval, t_beyond, t_quantile
@@ -42,19 +45,22 @@ class CorrelationDifference(NamedTuple):
     p: float
 
 
-def correlation_interval(first: Array, second: Array) -> Interval:
+def correlation_interval(first: Array, second: Array, *, groups: Sequence[Hashable] | None = None) -> Interval:
     """The Pearson correlation of the logarithms (Fig. 5) with its 95 % interval over networks.
 
     Args:
         first: One positive value per network, `[N]`, such as test errors.
         second: A second positive value per network, `[N]`, such as R_f; networks in the same order.
+        groups: The group of each network, `[N]`, such as the architecture; the interval is then over groups. None if
+            the networks don't depend on each other.
 
     Returns:
         Correlation and interval. For 3 networks the interval is -1 to 1, since any two lie on a line, unless all three
         do.
 
     Raises:
-        ValueError: If there are fewer than 3 networks, a value is not positive, or all are the same.
+        ValueError: If there are fewer than 3 networks, a value is not positive, or all are the same; if the groups are
+            fewer than 4.
 
     >>> error = np.array([0.01, 0.02, 0.05, 0.04, 0.08, 0.03, 0.012, 0.06])
     >>> R = np.array([0.05, 0.2, 0.9, 1.1, 3.0, 0.6, 0.3, 0.8])
@@ -63,14 +69,16 @@ def correlation_interval(first: Array, second: Array) -> Interval:
     '0.91, 0.33 to 0.99'
     """
     x, y = logs_of(first, second)
-    value, count = log_correlation(first, second), len(x)
-    z, *left_out = _fishers_z(x, y, np.concatenate([np.ones((1, count)), 1 - np.eye(count)]))
-    if count == FEWEST and abs(z) < LARGEST_Z:
+    value, kept = log_correlation(first, second), all_and_each_left_out(len(x), groups)
+    z, *left_out = _fishers_z(x, y, kept)
+    if len(x) == FEWEST and abs(z) < LARGEST_Z:
         return Interval(value, -1.0, 1.0)
-    return jackknifed(value, z, np.array(left_out), count - 1)
+    return jackknifed(value, z, np.array(left_out), len(left_out) - 1)
 
 
-def correlation_difference(target: Array, first: Array, second: Array) -> CorrelationDifference:
+def correlation_difference(
+    target: Array, first: Array, second: Array, *, groups: Sequence[Hashable] | None = None
+) -> CorrelationDifference:
     """Tests whether log(target) correlates more strongly with log(first) than with log(second).
 
     The test is paired over networks: a jackknife of the difference of Fisher's z, with Student's t of n - 1 degrees of
@@ -80,6 +88,7 @@ def correlation_difference(target: Array, first: Array, second: Array) -> Correl
         target: One positive value per network, `[N]`, such as test errors.
         first: A second positive value per network, `[N]`, such as R_f.
         second: The competing value per network, `[N]`, such as D_f.
+        groups: The group of each network, as in `correlation_interval`.
 
     Raises:
         ValueError: If `correlation_interval` refuses the values, or there are fewer than 4 networks.
@@ -96,11 +105,12 @@ def correlation_difference(target: Array, first: Array, second: Array) -> Correl
     count = len(x)
     if count == FEWEST:
         raise ValueError(f"{count} networks; at least {FEWEST + 1} are needed to compare two correlations")
-    chosen = np.concatenate([np.ones((1, count)), 1 - np.eye(count)])
-    value, *left_out = _fishers_z(x, y, chosen) - _fishers_z(x, other, chosen)
-    error = float(np.sqrt((count - 1) * np.var(left_out)))
-    half = t_quantile(count - 1) * error
-    p = t_beyond(float(value) / error, count - 1) if error > NO_VARIANCE else float(abs(value) <= NO_VARIANCE)
+    kept = all_and_each_left_out(count, groups)
+    value, *left_out = _fishers_z(x, y, kept) - _fishers_z(x, other, kept)
+    freedom = len(left_out) - 1
+    error = float(np.sqrt(freedom * np.var(left_out)))
+    half = t_quantile(freedom) * error
+    p = t_beyond(float(value) / error, freedom) if error > NO_VARIANCE else float(abs(value) <= NO_VARIANCE)
     return CorrelationDifference(Interval(float(value), float(value - half), float(value + half)), p)
 
 
@@ -141,6 +151,25 @@ def jackknifed(value: float, z: float, left_out: Array, freedom: int) -> Interva
     return Interval(value, float(np.tanh(z - half)), float(np.tanh(z + half)))
 
 
+def all_and_each_left_out(count: int, groups: Sequence[Hashable] | None = None) -> NDArray[np.bool_]:
+    """All networks, then those that are left without each group, `[1 + groups, N]`; by default each is its own group.
+
+    Raises:
+        ValueError: If groups are not one for each network, or fewer than 4.
+
+    >>> all_and_each_left_out(5, "aabcd")[1]
+    array([False, False,  True,  True,  True])
+    """
+    own = range(count) if groups is None else groups
+    known = dict.fromkeys(own)
+    if len(own) != count or (groups is not None and len(known) <= FEWEST):
+        raise ValueError(
+            f"{len(own)} networks have {len(known)} groups; a group for each of {count} networks is needed, and "
+            f"{FEWEST + 1} groups or more"
+        )
+    return np.array([[True] * count, *([name != one for name in own] for one in known)])
+
+
 def logs_of(first: Array, second: Array) -> tuple[Array, Array]:
     """Logarithms of both quantities. Raises ValueError if they can't be correlated."""
     pair = [np.asarray(values, dtype=np.float64) for values in (first, second)]
@@ -157,8 +186,8 @@ def logs_of(first: Array, second: Array) -> tuple[Array, Array]:
     return np.log(pair[0]), np.log(pair[1])
 
 
-def _fishers_z(x: Array, y: Array, chosen: Array) -> Array:
-    """Fisher's z of the correlation over each choice of networks, `[choices, N]` of 0 and 1; 0 without variance."""
+def _fishers_z(x: Array, y: Array, chosen: NDArray[np.bool_]) -> Array:
+    """Fisher's z of the correlation over each choice of networks, `[choices, N]`; 0 without variance."""
     share = chosen / chosen.sum(1, keepdims=True)
     u, v = x - x.mean(), y - y.mean()  # centred first, so that the moments keep their digits
     mean_u, mean_v = share @ u, share @ v

@@ -3,18 +3,19 @@
 Both use logarithms and the intervals of `correlation`. Pure numpy, float64.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .correlation import FEWEST, LARGEST_Z, NO_VARIANCE, jackknifed, logs_of
+from .correlation import FEWEST, LARGEST_Z, NO_VARIANCE, all_and_each_left_out, jackknifed, logs_of
 from .intervals import Array, Interval
 
 DEPENDENT = 1e-6  # smallest singular value, of standardised predictors, that is more than rounding error
 
 
-def partial_correlation(first: Array, second: Array, given: Array) -> Interval:
+def partial_correlation(
+    first: Array, second: Array, given: Array, *, groups: Sequence[Hashable] | None = None
+) -> Interval:
     """Correlation of the logarithms after removing the linear effect of `given`, with its 95 % interval.
 
     Example: `given` has a column of 0 and 1 for each family of networks. The families' means are then removed, and the
@@ -24,9 +25,11 @@ def partial_correlation(first: Array, second: Array, given: Array) -> Interval:
         first: One positive value per network, `[N]`.
         second: A second positive value per network, `[N]`; networks in the same order.
         given: Quantities to hold fixed, such as the logarithm of the depth, `[N, K]`. A constant is always added.
+        groups: The group of each network, as in `correlation_interval`.
 
     Raises:
-        ValueError: If there are fewer than K + 4 networks, or `correlation_interval` refuses the values.
+        ValueError: If fewer than K + 3 networks are left without one of them, or without one group; if
+            `correlation_interval` refuses the values or groups.
 
     >>> depth = np.array([2.0, 4.0, 8.0, 9.0, 16.0, 3.0, 7.0])
     >>> R = np.array([1.0, 2.0, 1.5, 3.0, 2.5, 0.7, 1.1])
@@ -36,12 +39,16 @@ def partial_correlation(first: Array, second: Array, given: Array) -> Interval:
     """
     x, y = logs_of(first, second)
     given = _columns(given, len(x))
-    if len(x) < given.shape[1] + FEWEST:
+    kept = all_and_each_left_out(len(x), groups)
+    least, needed = int(kept.sum(1).min()), given.shape[1] + FEWEST - 1
+    if least < needed:
         raise ValueError(
-            f"{len(x)} networks; with {given.shape[1] - 1} columns at least {given.shape[1] + FEWEST} are needed"
+            f"{least} of {len(x)} networks are left without one{'' if groups is None else ' group'}; with "
+            f"{given.shape[1] - 1} columns at least {needed} are needed"
         )
-    z, *left_out = (_partial_z(x[kept], y[kept], given[kept]) for kept in _all_and_each_left_out(len(x)))
-    return jackknifed(float(np.tanh(z)), z, np.array(left_out), len(x) - given.shape[1])
+    z, *left_out = (_partial_z(x[own], y[own], given[own]) for own in kept)
+    freedom = len(x) - given.shape[1] if groups is None else len(left_out) - 1
+    return jackknifed(float(np.tanh(z)), z, np.array(left_out), freedom)
 
 
 def left_out_residuals(target: Array, *predictors: Array) -> Array:
@@ -64,7 +71,7 @@ def left_out_residuals(target: Array, *predictors: Array) -> Array:
     design = _columns(np.stack(logs, axis=-1) if logs else np.zeros((len(x), 0)), len(x))
     if len(x) < design.shape[1] + FEWEST - 1:
         raise ValueError(f"{len(x)} networks; with {len(logs)} predictors at least {len(logs) + FEWEST} are needed")
-    ranks = [np.linalg.matrix_rank(design[kept], tol=DEPENDENT) for kept in _all_and_each_left_out(len(x))]
+    ranks = [np.linalg.matrix_rank(design[kept], tol=DEPENDENT) for kept in all_and_each_left_out(len(x))]
     if min(ranks) < design.shape[1]:
         raise ValueError(
             f"the {len(logs)} predictors of {len(x)} networks tell one another, as R, D and G do (R = D / G), or one "
@@ -83,11 +90,6 @@ def _columns(given: Array, count: int) -> Array:
         )
     centred = given - given.mean(0)
     return np.concatenate([np.ones((count, 1)), centred / np.maximum(centred.std(0), NO_VARIANCE)], axis=1)
-
-
-def _all_and_each_left_out(count: int) -> Iterator[NDArray[np.bool_]]:
-    yield np.ones(count, dtype=bool)
-    yield from ~np.eye(count, dtype=bool)
 
 
 def _partial_z(x: Array, y: Array, given: Array) -> float:

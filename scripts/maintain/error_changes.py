@@ -51,7 +51,10 @@ class Many:
         names = [base_name(name) for name in self.points.names]
         columns = np.array([[float(name == one) for one in dict.fromkeys(names)] for name in names])[:, 1:]
         error = self.points.error
-        return {name: partial_correlation(error, self.points.values[name], columns) for name in QUANTITIES}
+        return {
+            name: partial_correlation(error, self.points.values[name], columns, groups=self.points.groups)
+            for name in QUANTITIES
+        }
 
     def same_direction(self, kind: str) -> tuple[Interval, int]:
         """Returns the share of changes in which error and R_f both rise or both fall, and the number of changes."""

@@ -11,7 +11,7 @@ from diffstab.figures.points import read_rows
 from diffstab.figures.points.choice import choose
 from diffstab.figures.points.networks import gather
 from diffstab.figures.points.point import Point
-from diffstab.figures.points.relation import QUANTITIES, values_of
+from diffstab.figures.points.relation import QUANTITIES, alike, values_of
 from diffstab.models import Shape, resolve_model, traits_of
 from diffstab.options import base_name
 from diffstab.statistics import (
@@ -63,6 +63,11 @@ class Points:
     def families(self) -> list[str]:
         """Family of each network."""
         return [family_of(name) for name in self.names]
+
+    @property
+    def groups(self) -> list[str] | None:
+        """Architecture of each network, where some share one."""
+        return alike(self.names)
 
     def taken(self, chosen: Sequence[bool]) -> "Points":
         """Returns the chosen networks."""
@@ -124,7 +129,7 @@ def parameters_of(name: str) -> int:
 
 def correlations(points: Points) -> dict[str, Interval]:
     """Returns the correlations of log error with the logarithm of each quantity."""
-    return {name: correlation_interval(points.error, points.values[name]) for name in QUANTITIES}
+    return {name: correlation_interval(points.error, points.values[name], groups=points.groups) for name in QUANTITIES}
 
 
 def by_family(points: Points) -> dict[str, dict[str, Interval]]:
@@ -149,7 +154,10 @@ def given_architecture(points: Points) -> dict[str, Interval]:
 def rivals(points: Points) -> dict[str, CorrelationDifference]:
     """Runs the paired tests of R_f against D_f and 1/G_f."""
     R = points.values["R"]
-    return {name: correlation_difference(points.error, R, points.values[name]) for name in QUANTITIES[1:]}
+    return {
+        name: correlation_difference(points.error, R, points.values[name], groups=points.groups)
+        for name in QUANTITIES[1:]
+    }
 
 
 @dataclass(frozen=True)

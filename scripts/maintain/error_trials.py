@@ -127,7 +127,8 @@ def more_section(studies: Sequence[Study]) -> Iterator[str]:
         )
         yield (
             f"{one.title}: {len(many.points)} trained networks, the {len(one.points)} above and "
-            f"{len(many.points) - len(one.points)} more, one seed each, in which one thing was changed."
+            f"{len(many.points) - len(one.points)} more, one seed each, in which one thing was changed. Networks "
+            "of one architecture are alike; intervals are over architectures."
         )
         parts = {
             f"all {len(many.points)}": correlations(many.points),

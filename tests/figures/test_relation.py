@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,17 @@ def test_the_relation_is_that_of_the_points(gathered):
         values = [power * math.log(network[quantity[-1]].value) for network in gathered.points]
         assert found.correlations[quantity].value == pytest.approx(np.corrcoef(values, error)[0, 1])
     assert found.root_law.exponent.value == 0.5
+
+
+def test_networks_of_one_architecture_are_no_independent_points(gathered):
+    """Each network twice, once as a width of the other: as many architectures, and the intervals of one copy."""
+    alone = relate(gathered.points)
+    twins = [
+        replace(point, at={**point.at, "model": f"{point.model.partition('-')[0]}-w3"}) for point in gathered.points
+    ]
+    found = relate([*gathered.points, *twins])
+    for quantity, interval in found.correlations.items():
+        assert interval == pytest.approx(alone.correlations[quantity], rel=1e-9)
 
 
 def test_the_papers_values_have_one_sign():

@@ -9,6 +9,7 @@ import pytest
 from support.in_node import in_node, needs_node
 from support.measured_rows import row
 
+from diffstab.figures.points.relation import alike
 from diffstab.pages.columns import columnar
 from diffstab.statistics.correlation import correlation_interval, fitted_power_law
 from diffstab.store import export
@@ -131,15 +132,17 @@ def test_columns_hold_every_value():
 
 
 @needs_node
-@pytest.mark.parametrize("networks", [3, 4, 15])
-def test_correlation_and_fit_are_those_of_the_package(networks):
+@pytest.mark.parametrize(("networks", "architectures"), [(3, 3), (4, 4), (15, 15), (15, 5), (15, 3)])
+def test_correlation_and_fit_are_those_of_the_package(networks, architectures):
     rng = np.random.default_rng(5)
     x = np.exp(rng.normal(size=networks))
     y = 0.03 * x**0.4 * np.exp(0.3 * rng.normal(size=networks))
-    found = in_node("({ Statistics }, { x, y }) => Statistics.related(x, y)", {"x": [*x], "y": [*y]}, "statistics.js")
+    names = [f"net{k % architectures}" + f"-w{k / 4}" * (k >= architectures) for k in range(networks)]
+    ask = "({ Statistics }, { x, y, names }) => Statistics.related(x, y, names)"
+    found = in_node(ask, {"x": [*x], "y": [*y], "names": names}, "statistics.js")
     law = fitted_power_law(x, y)
     for name, wanted in (
-        ("correlation", correlation_interval(x, y)),
+        ("correlation", correlation_interval(x, y, groups=alike(names))),
         ("exponent", law.exponent),
         ("factor", law.factor),
     ):
@@ -150,4 +153,6 @@ def test_correlation_and_fit_are_those_of_the_package(networks):
 @needs_node
 @pytest.mark.parametrize(("x", "y"), [([1.0, 2.0], [1.0, 2.0]), ([1.0, 1.0, 1.0], [1.0, 2.0, 3.0])])
 def test_too_few_networks_or_none_that_differ_give_no_fit(x, y):
-    assert in_node("({ Statistics }, { x, y }) => Statistics.related(x, y)", {"x": x, "y": y}, "statistics.js") is None
+    assert (
+        in_node("({ Statistics }, { x, y }) => Statistics.related(x, y, [])", {"x": x, "y": y}, "statistics.js") is None
+    )

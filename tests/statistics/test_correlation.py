@@ -83,6 +83,50 @@ def test_intervals_hold_what_is_true_as_often_as_they_say(networks, tail):
     assert held.max() / 400 <= 0.97 + 0.03
 
 
+def test_networks_that_are_alike_are_left_out_together(networks):
+    R, error = networks
+    groups = list("aabbbcdeeef")
+
+    def z(kept, of=R):
+        return np.arctanh(np.corrcoef(np.log(of[kept]), np.log(error[kept]))[0, 1])
+
+    everything = np.full(11, True)
+    left_out = [np.array(groups) != one for one in "abcdef"]
+    half = stats.t.ppf(0.975, 5) * math.sqrt(5 * np.var([z(kept) for kept in left_out]))
+    ends = math.tanh(z(everything) - half), math.tanh(z(everything) + half)
+    assert correlation_interval(R, error, groups=groups)[1:] == pytest.approx(ends, rel=1e-9)
+    D = R**0.3 * np.exp(np.random.default_rng(5).normal(size=11))
+    spread = math.sqrt(5 * np.var([z(kept) - z(kept, D) for kept in left_out]))
+    found = correlation_difference(error, R, D, groups=groups)
+    assert found.z.high - found.z.value == pytest.approx(stats.t.ppf(0.975, 5) * spread, rel=1e-9)
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(found.z.value) / spread, 5), rel=1e-9)
+    assert correlation_interval(R, error, groups=list(range(11))) == correlation_interval(R, error)
+    for wrong, told in (("aabbbcccccc", "11 networks have 3 groups"), ("abcd", "4 networks have 4 groups")):
+        with pytest.raises(
+            ValueError, match=f"{told}; a group for each of 11 networks is needed, and 4 groups or more"
+        ):
+            correlation_interval(R, error, groups=wrong)
+
+
+def test_intervals_over_groups_hold_what_is_true_where_networks_are_alike():
+    """400 samples of 67 networks in 15 architectures, which make most of the variance; binomial deviation 1.1 %.
+
+    Over groups the intervals hold 94 %; taken as independent they would hold 69 %.
+    """
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(15), [9, 10, 8, 9, 8, 6, 5, 2, 2, 2, 2, 1, 1, 1, 1])
+    held = np.zeros(2)
+    for _ in range(400):
+        x, noise = (
+            share**0.5 * rng.normal(size=15)[groups] + (1 - share) ** 0.5 * rng.normal(size=67) for share in (0.9, 0.5)
+        )
+        x, y = np.exp(x), np.exp(0.7 * x + math.sqrt(0.51) * noise)
+        found = correlation_interval(x, y, groups=groups.tolist()), correlation_interval(x, y)
+        held += [one.low <= 0.7 <= one.high for one in found]
+    assert held[0] / 400 >= 0.95 - 0.038
+    assert held[1] / 400 < 0.8
+
+
 def test_units_and_powers_change_nothing_but_the_sign(networks):
     R, error = networks
     one = correlation_interval(R, error)

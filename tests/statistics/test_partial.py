@@ -73,6 +73,23 @@ def test_intervals_hold_what_is_true_as_often_as_they_say(count, columns):
     assert held / 400 >= 0.95 - 0.038
 
 
+def test_slopes_that_differ_between_groups_are_in_the_interval_over_groups():
+    """400 samples of 67 networks in 15 architectures, whose slopes scatter by 0.3; the means are removed.
+
+    Over networks the intervals hold 93 %, over groups 95 %; binomial standard deviation 1.1 %.
+    """
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(15), [9, 10, 8, 9, 8, 6, 5, 2, 2, 2, 2, 1, 1, 1, 1])
+    given, true = one_hot(groups), 0.7 / math.sqrt(0.49 + 0.09 + 0.51)
+    held = 0
+    for _ in range(400):
+        x, noise = rng.normal(size=(2, 67))
+        y = (0.7 + 0.3 * rng.normal(size=15)[groups]) * x + math.sqrt(0.51) * noise
+        found = partial_correlation(np.exp(x), np.exp(y), given, groups=groups.tolist())
+        held += found.low <= true <= found.high
+    assert held / 400 >= 0.95 - 0.038
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_residuals_are_those_of_a_fit_to_the_others(networks, count):
     error, R, given = networks
@@ -95,9 +112,11 @@ def test_what_has_no_answer_is_refused(networks):
     for wrong in (given[:, 0], given[:-1], given * math.nan):
         with pytest.raises(ValueError, match="finite numbers are needed, one row for each of 11 networks"):
             partial_correlation(error, R, wrong)
-    with pytest.raises(ValueError, match="5 networks; with 2 columns at least 6 are needed"):
+    with pytest.raises(ValueError, match="4 of 5 networks are left without one; with 2 columns at least 5 are needed"):
         partial_correlation(error[:5], R[:5], given[:5])
     assert math.isfinite(partial_correlation(error[:6], R[:6], given[:6]).low)
+    with pytest.raises(ValueError, match="4 of 11 networks are left without one group; with 2 columns at least 5"):
+        partial_correlation(error, R, given, groups="aaaaaaabcde"[:11])
     with pytest.raises(ValueError, match="3 networks; with 1 predictors at least 4 are needed"):
         left_out_residuals(error[:3], R[:3])
     with pytest.raises(ValueError, match="positive numbers are needed"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...options import base_name
 from ...statistics import LEVEL, Array, Interval, PowerLaw, correlation_interval, fitted_power_law
 from .point import Point, table_of
 
@@ -23,6 +24,7 @@ PAPER = {
     "cifar10": {"R": 0.97, "D": 0.62, "1/G": 0.85},
 }
 ALSO = {"mnist5k": "mnist"}  # parts of a data set
+ARCHITECTURES = 4  # the fewest for an interval over them
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,28 @@ class Relation:
 
 
 def relate(points: Sequence[Point]) -> Relation:
-    """Correlations and power laws over networks.
+    """Correlations and power laws over networks; intervals of correlations are over architectures (`alike`).
 
     Raises:
         ValueError: If there are fewer than 3 networks, or a quantity is the same for all.
     """
-    error, R = values_of(points, "error"), values_of(points, "R")
-    found = {name: correlation_interval(error, values_of(points, name)) for name in QUANTITIES}
+    error, R, groups = values_of(points, "error"), values_of(points, "R"), alike([point.model for point in points])
+    found = {name: correlation_interval(error, values_of(points, name), groups=groups) for name in QUANTITIES}
     return Relation(found, fitted_power_law(R, error), fitted_power_law(R, error, exponent=0.5))
+
+
+def alike(names: Sequence[str]) -> list[str] | None:
+    """The architecture of each network, if some share one: then they are no independent points of a correlation.
+
+    None if all differ, or if there are fewer than 4 architectures, too few for an interval over them.
+
+    >>> alike(["fc_l2", "fc_l2-w4", "lenet", "vgg11", "alexnet"])
+    ['fc_l2', 'fc_l2', 'lenet', 'vgg11', 'alexnet']
+    >>> alike(["fc_l2-w2", "lenet"]), alike(["fc_l2", "fc_l2-w2", "fc_l2-w4"])
+    (None, None)
+    """
+    own = [base_name(name) for name in names]
+    return own if ARCHITECTURES <= len(set(own)) < len(own) else None
 
 
 def values_of(points: Iterable[Point], name: str) -> Array:
@@ -77,7 +93,11 @@ def plain(relation: Relation, dataset: str) -> dict[str, Any]:
         },
         "fit": {"factor": relation.law.factor._asdict(), "exponent": relation.law.exponent._asdict()},
         "fit_of_exponent_half": {"factor": relation.root_law.factor._asdict()},
-        "interval": {"level": LEVEL, "of": "Student's t over networks; of correlations, a jackknife of Fisher's z"},
+        "interval": {
+            "level": LEVEL,
+            "of": "Student's t over networks; of correlations, a jackknife of Fisher's z over networks, or over "
+            "architectures if some of at least 4 have several networks",
+        },
     }
 
 

@@ -58,9 +58,9 @@ const Errors = (() => {
 
     // correlation and power law over networks, each with the log-averages of its rows
     function fitted(places, name) {
-      const averages = [...networks(places).values()].map((own) =>
-        [own.map((place) => quantity(place, name)[0]), own.map((place) => rate(place)[0])].map(logAverage));
-      const sides = averages.map(([x]) => x), found = Statistics.related(sides, averages.map(([, y]) => y));
+      const own = [...networks(places).values()], models = own.map(([first]) => at(first, "model"));
+      const averages = own.map((some) => [some.map((place) => quantity(place, name)[0]), some.map((place) => rate(place)[0])].map(logAverage));
+      const sides = averages.map(([x]) => x), found = Statistics.related(sides, averages.map(([, y]) => y), models);
       if (!found) return null;
       const [low, high] = [sides.reduce((a, b) => Math.min(a, b)), sides.reduce((a, b) => Math.max(a, b))];
       const points = [...Array(STEPS + 1).keys()].map((k) => low * (high / low) ** (k / STEPS)).map((x) => [x, found.factor.value * x ** found.exponent.value]);
@@ -78,7 +78,7 @@ const Errors = (() => {
       const left = (limits ? ` ${count(limits, "row")} without errors drawn at the upper end of the interval (▽) and not in the fit.` : "") + (before ? ` ${count(before, "row")} at initialisation left out.` : "") +
         (without ? ` ${count(without, "row")} without a test error${name === "parameters" ? " or a number of parameters" : ""} left out.` : "");
       const fit = (found
-        ? `Correlation of the logarithms ${range3(found.correlation)}, test error ~ ${named(name)}^${range3(found.exponent)}, over ${count(found.networks, "trained network")} (log-averages of their rows; 95 % intervals over networks).`
+        ? `Correlation of the logarithms ${range3(found.correlation)}, test error ~ ${named(name)}^${range3(found.exponent)}, over ${count(found.networks, "trained network")} (log-averages of their rows; 95 % intervals over networks${found.architectures < found.networks ? `, that of the correlation over ${found.architectures} architectures` : ""}).`
         : one ? "A fit needs three trained networks with test errors that differ." : "A fit needs rows of one way of measuring.") + left;
       const drawn = usable.length && { x: { label: LABELS[name], log: true }, y: { label: "test error / %", log: true }, series, guides: found ? [found.guide] : [], labels: true };
       return { plot: drawn, fit, limits };

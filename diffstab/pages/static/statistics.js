@@ -2,7 +2,7 @@
 "use strict";
 
 const Statistics = (() => {
-  const FEWEST = 3, LEVEL = 0.95, NO_VARIANCE = 1e-12, LARGEST_Z = 18, LARGEST_LOG = 700;
+  const FEWEST = 3, LEVEL = 0.95, NO_VARIANCE = 1e-12, LARGEST_Z = 18, LARGEST_LOG = 700, ARCHITECTURES = 4;
 
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -33,7 +33,14 @@ const Statistics = (() => {
     return Math.sqrt(freedom) * Math.tan(high);
   }
 
-  function correlation(x, y, whole) {
+  // the architecture of each network; null if all differ, or there are too few for an interval over them
+  function alike(names) {
+    const own = names.map((name) => /^(.+)-w\d+(\.\d+)?$/.exec(name)?.[1] ?? name), found = new Set(own).size;
+    return found >= ARCHITECTURES && found < own.length ? own : null;
+  }
+
+  // over groups of networks that are alike, or over networks
+  function correlation(x, y, whole, groups) {
     const n = x.length, z = ({ xx, yy, xy }) => {
       if (!(xx > NO_VARIANCE * whole.xx && yy > NO_VARIANCE * whole.yy)) return 0;
       return Math.min(Math.max(Math.atanh(Math.min(Math.max(xy / Math.sqrt(xx * yy), -1), 1)), -LARGEST_Z), LARGEST_Z);
@@ -42,16 +49,17 @@ const Statistics = (() => {
     if (Math.abs(own) >= LARGEST_Z) return { value, low: value, high: value };
     if (n === FEWEST) return { value, low: -1, high: 1 }; // any two lie on a line
     const left = (moment, product) => (n * moment - (product * n) / (n - 1)) / (n - 1); // without one network
-    const others = x.map((value, k) => {
+    const without = (one) => z(moments(...[x, y].map((values) => values.filter((_, k) => groups[k] !== one))));
+    const others = groups ? [...new Set(groups)].map(without) : x.map((value, k) => {
       const [u, v] = [value - whole.a, y[k] - whole.b];
       return z({ xx: left(whole.xx, u * u), yy: left(whole.yy, v * v), xy: left(whole.xy, u * v) });
-    }), middle = mean(others);
-    const half = tQuantile(n - 1) * Math.sqrt((n - 1) * mean(others.map((one) => (one - middle) ** 2)));
+    }), middle = mean(others), freedom = others.length - 1;
+    const half = tQuantile(freedom) * Math.sqrt(freedom * mean(others.map((one) => (one - middle) ** 2)));
     return { value, low: Math.tanh(own - half), high: Math.tanh(own + half) };
   }
 
   // y = factor x^exponent, and the correlation of the logarithms, each {value, low, high}; null where it isn't defined
-  function related(x, y) {
+  function related(x, y, names) {
     const [u, v] = [x.map(Math.log), y.map(Math.log)], n = x.length;
     if (n < FEWEST) return null;
     const whole = moments(u, v);
@@ -61,7 +69,8 @@ const Statistics = (() => {
     const half = t * Math.sqrt(variance / (n * whole.xx)), along = t * Math.sqrt(variance * (1 / n + whole.a ** 2 / (n * whole.xx)));
     const [value, low, high] = [start, start - along, start + along].map((one) => Math.exp(Math.min(Math.max(one, -LARGEST_LOG), LARGEST_LOG)));
     const exponent = { value: slope, low: slope - half, high: slope + half };
-    return { networks: n, correlation: correlation(u, v, whole), exponent, factor: { value, low, high } };
+    const groups = alike(names), architectures = groups ? new Set(groups).size : n;
+    return { networks: n, architectures, correlation: correlation(u, v, whole, groups), exponent, factor: { value, low, high } };
   }
 
   const logAverage = (values) => Math.exp(mean(values.map(Math.log)));
