@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from error_numbers import (
-    FEWEST,
     QUANTITIES,
     arrays_of,
     correlations,
@@ -18,6 +17,23 @@ from error_page import NOT_YET, SURE, SYMBOLS, Study, chance, listed, missing, p
 from diffstab.statistics import correlation_interval, fitted_power_law
 
 SETTLED = 0.1  # a network has not settled if more epochs lower the error by this share of it or more
+
+
+def tried_in_short(study: Study) -> Iterator[str]:
+    """Yields what was tried to find out why the relation is weaker than the paper's: one sentence or two for each."""
+    if study.half:
+        yield f"**Tried: epochs.** {_half_told(study)}"
+    if study.more:
+        many = study.many
+        counts = [many.same_direction(kind) for kind in many.kinds()]
+        pairs = sum(count for _, count in counts)
+        same = round(sum(share.value * count for share, count in counts))
+        yield (
+            f"**Tried: {listed(many.kinds())}.** Over all {len(many.points)} networks the correlation is "
+            f"{told(correlations(many.points)['R'])}. Error and R_f move the same way in {same} of {pairs} changes."
+        )
+    if study.curves:
+        yield f"**Tried: training images.** {_rising_told(study)}"
 
 
 def way_section(studies: Sequence[Study]) -> Iterator[str]:
@@ -97,12 +113,11 @@ def epoch_section(studies: Sequence[Study]) -> Iterator[str]:
         yield table([one.title, "error after half the epochs", "after all", "lowered by"], lines)
         moving = [own.name for own in found if own.lowered >= SETTLED]
         yield f"Not settled: {listed(moving)}." if moving else f"All {len(found)} networks have settled."
-        names = {own.name for own in found}
-        if len(names) >= FEWEST:
-            yield _half_told(one, names)
+        yield _half_told(one)
 
 
-def _half_told(study: Study, names: set[str]) -> str:
+def _half_told(study: Study) -> str:
+    names = {own.name for own in settling(study.rows, study.half)}
     seeds = {row["training"]["seed"] for row in study.half if row.get("training")}
     filters = [f"training.seed={seed}" for seed in seeds] if len(seeds) == 1 else []
     half, full = (
@@ -165,11 +180,13 @@ def size_section(studies: Sequence[Study]) -> Iterator[str]:
             lines.append([name, span, *laws, told(correlation_interval(own["R"], own["error"]))])
         head = [one.title, "P", "exponent of R_f", "exponent of the error", "correlation of both"]
         yield table(head, lines)
-        rising = [
-            name for name, own in one.curves.items() if np.corrcoef(np.log(own["R"]), np.log(own["error"]))[0, 1] < 0
-        ]
-        yield (
-            f"More images raise R_f while the error falls in {listed(rising)}."
-            if rising
-            else "R_f and error fall together."
-        )
+        yield _rising_told(one)
+
+
+def _rising_told(study: Study) -> str:
+    rising = [
+        name for name, own in study.curves.items() if np.corrcoef(np.log(own["R"]), np.log(own["error"]))[0, 1] < 0
+    ]
+    if rising:
+        return f"More images raise R_f while the error falls in {listed(rising)}."
+    return f"With more of them R_f and error fall together in all {len(study.curves)} networks."

@@ -170,7 +170,7 @@ def head(studies: Sequence[Study]) -> Iterator[str]:
     )
     for study in studies:
         yield f"## The answer: {study.title}"
-        yield "\n".join(f"- {sentence}" for sentence in error_page.in_short(study))
+        yield "\n".join(f"- {text}" for text in (*error_page.in_short(study), *error_trials.tried_in_short(study)))
         yield f"![Test error against R_f: {study.title}](images/error-{study.name}.png)"
     for name in TITLES.keys() - {study.name for study in studies}:
         yield f"{TITLES[name]}: {error_page.NOT_YET}; the sweeps are under way."
