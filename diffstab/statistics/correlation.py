@@ -114,16 +114,19 @@ def correlation_difference(
     return CorrelationDifference(Interval(float(value), float(value - half), float(value + half)), p)
 
 
-def fitted_power_law(x: Array, y: Array, *, exponent: float | None = None) -> PowerLaw:
+def fitted_power_law(
+    x: Array, y: Array, *, exponent: float | None = None, groups: Sequence[Hashable] | None = None
+) -> PowerLaw:
     """Fits y = a x^b by least squares in the logarithms, with 95 % intervals over networks.
 
     Args:
         x: One positive value per network, `[N]`, such as R_f.
         y: A second positive value per network, `[N]`, such as test errors; networks in the same order.
         exponent: Fixed exponent b, so that only a is fitted; 0.5 for the paper's eps_t = a sqrt(R_f). None fits both.
+        groups: The group of each network, as in `correlation_interval`; the intervals are then a jackknife.
 
     Raises:
-        ValueError: If `correlation_interval` refuses the values.
+        ValueError: If `correlation_interval` refuses the values or groups.
 
     >>> law = fitted_power_law(np.array([1.0, 4.0, 9.0, 16.0]), np.array([0.2, 0.4, 0.6, 0.8]))
     >>> [round(value, 9) for value in (*law.factor, *law.exponent)]
@@ -131,15 +134,25 @@ def fitted_power_law(x: Array, y: Array, *, exponent: float | None = None) -> Po
     """
     u, v = logs_of(x, y)
     a, b = power_law(x, y, exponent=exponent)
-    fitted, count = 1 if exponent is not None else 2, len(u)
-    residuals = v - np.log(a) - b * u
+    if groups is None:
+        half = _half_widths(u, v - np.log(a) - b * u, exponent is None)
+    else:
+        left_out = all_and_each_left_out(len(u), groups)[1:]
+        fits = [power_law(np.exp(u[own]), np.exp(v[own]), exponent=exponent) for own in left_out]
+        freedom, ends = len(fits) - 1, np.array([(np.log(one[0]), one[1]) for one in fits])
+        half = t_quantile(freedom) * np.sqrt(freedom * ends.var(0))
+    ends = np.exp((np.log(a) + np.array([-half[0], half[0]])).clip(-LARGEST_LOG, LARGEST_LOG))
+    slope = Interval(b, float(b - half[1]), float(b + half[1])) if exponent is None else Interval(b, b, b)
+    return PowerLaw(Interval(a, *ends.tolist()), slope)
+
+
+def _half_widths(u: Array, residuals: Array, both: bool) -> Array:
+    """Half the widths of the intervals of log(factor) and exponent, `[2]`; `both`: the exponent is fitted too."""
+    fitted, count = 1 + both, len(u)
     variance = float((residuals**2).sum()) / (count - fitted)
     spread = float(((u - u.mean()) ** 2).sum())
-    along = u.mean() ** 2 / spread if fitted == 2 else 0.0  # the factor is the fitted value at x = 1, so at u = 0
-    half = t_quantile(count - fitted) * np.sqrt(variance * np.array([1 / count + along, 1 / spread]))
-    ends = np.exp((np.log(a) + np.array([-half[0], half[0]])).clip(-LARGEST_LOG, LARGEST_LOG))
-    factor = Interval(a, *ends.tolist())
-    return PowerLaw(factor, Interval(b, b, b) if fitted == 1 else Interval(b, float(b - half[1]), float(b + half[1])))
+    along = u.mean() ** 2 / spread if both else 0.0  # the factor is the fitted value at x = 1, so at u = 0
+    return t_quantile(count - fitted) * np.sqrt(variance * np.array([1 / count + along, 1 / spread]))
 
 
 def jackknifed(value: float, z: float, left_out: Array, freedom: int) -> Interval:

@@ -140,7 +140,7 @@ def test_correlation_and_fit_are_those_of_the_package(networks, architectures):
     names = [f"net{k % architectures}" + f"-w{k / 4}" * (k >= architectures) for k in range(networks)]
     ask = "({ Statistics }, { x, y, names }) => Statistics.related(x, y, names)"
     found = in_node(ask, {"x": [*x], "y": [*y], "names": names}, "statistics.js")
-    law = fitted_power_law(x, y)
+    law = fitted_power_law(x, y, groups=alike(names))
     for name, wanted in (
         ("correlation", correlation_interval(x, y, groups=alike(names))),
         ("exponent", law.exponent),

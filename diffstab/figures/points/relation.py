@@ -43,14 +43,15 @@ class Relation:
 
 
 def relate(points: Sequence[Point]) -> Relation:
-    """Correlations and power laws over networks; intervals of correlations are over architectures (`alike`).
+    """Correlations and power laws over networks; intervals are over architectures where networks are `alike`.
 
     Raises:
         ValueError: If there are fewer than 3 networks, or a quantity is the same for all.
     """
     error, R, groups = values_of(points, "error"), values_of(points, "R"), alike([point.model for point in points])
     found = {name: correlation_interval(error, values_of(points, name), groups=groups) for name in QUANTITIES}
-    return Relation(found, fitted_power_law(R, error), fitted_power_law(R, error, exponent=0.5))
+    law, root_law = (fitted_power_law(R, error, exponent=fixed, groups=groups) for fixed in (None, 0.5))
+    return Relation(found, law, root_law)
 
 
 def alike(names: Sequence[str]) -> list[str] | None:
@@ -95,8 +96,8 @@ def plain(relation: Relation, dataset: str) -> dict[str, Any]:
         "fit_of_exponent_half": {"factor": relation.root_law.factor._asdict()},
         "interval": {
             "level": LEVEL,
-            "of": "Student's t over networks; of correlations, a jackknife of Fisher's z over networks, or over "
-            "architectures if some of at least 4 have several networks",
+            "of": "Student's t over networks, of correlations a jackknife of Fisher's z; over architectures, by a "
+            "jackknife, if some of at least 4 have several networks",
         },
     }
 

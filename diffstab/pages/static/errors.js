@@ -78,7 +78,7 @@ const Errors = (() => {
       const left = (limits ? ` ${count(limits, "row")} without errors drawn at the upper end of the interval (▽) and not in the fit.` : "") + (before ? ` ${count(before, "row")} at initialisation left out.` : "") +
         (without ? ` ${count(without, "row")} without a test error${name === "parameters" ? " or a number of parameters" : ""} left out.` : "");
       const fit = (found
-        ? `Correlation of the logarithms ${range3(found.correlation)}, test error ~ ${named(name)}^${range3(found.exponent)}, over ${count(found.networks, "trained network")} (log-averages of their rows; 95 % intervals over networks${found.architectures < found.networks ? `, that of the correlation over ${found.architectures} architectures` : ""}).`
+        ? `Correlation of the logarithms ${range3(found.correlation)}, test error ~ ${named(name)}^${range3(found.exponent)}, over ${count(found.networks, "trained network")} (log-averages of their rows; 95 % intervals over ${found.architectures < found.networks ? `${found.architectures} architectures` : "networks"}).`
         : one ? "A fit needs three trained networks with test errors that differ." : "A fit needs rows of one way of measuring.") + left;
       const drawn = usable.length && { x: { label: LABELS[name], log: true }, y: { label: "test error / %", log: true }, series, guides: found ? [found.guide] : [], labels: true };
       return { plot: drawn, fit, limits };

@@ -39,6 +39,16 @@ const Statistics = (() => {
     return found >= ARCHITECTURES && found < own.length ? own : null;
   }
 
+  // moments without each group
+  const leftOut = (x, y, groups) =>
+    [...new Set(groups)].map((one) => moments(...[x, y].map((values) => values.filter((_, k) => groups[k] !== one))));
+
+  // half the width of an interval, from the values without each network or group
+  function jackknifed(others) {
+    const middle = mean(others), freedom = others.length - 1;
+    return tQuantile(freedom) * Math.sqrt(freedom * mean(others.map((one) => (one - middle) ** 2)));
+  }
+
   // over groups of networks that are alike, or over networks
   function correlation(x, y, whole, groups) {
     const n = x.length, z = ({ xx, yy, xy }) => {
@@ -49,12 +59,11 @@ const Statistics = (() => {
     if (Math.abs(own) >= LARGEST_Z) return { value, low: value, high: value };
     if (n === FEWEST) return { value, low: -1, high: 1 }; // any two lie on a line
     const left = (moment, product) => (n * moment - (product * n) / (n - 1)) / (n - 1); // without one network
-    const without = (one) => z(moments(...[x, y].map((values) => values.filter((_, k) => groups[k] !== one))));
-    const others = groups ? [...new Set(groups)].map(without) : x.map((value, k) => {
+    const others = groups ? leftOut(x, y, groups).map(z) : x.map((value, k) => {
       const [u, v] = [value - whole.a, y[k] - whole.b];
       return z({ xx: left(whole.xx, u * u), yy: left(whole.yy, v * v), xy: left(whole.xy, u * v) });
-    }), middle = mean(others), freedom = others.length - 1;
-    const half = tQuantile(freedom) * Math.sqrt(freedom * mean(others.map((one) => (one - middle) ** 2)));
+    });
+    const half = jackknifed(others);
     return { value, low: Math.tanh(own - half), high: Math.tanh(own + half) };
   }
 
@@ -66,10 +75,14 @@ const Statistics = (() => {
     if (!(whole.xx > 0 && whole.yy > 0)) return null;
     const slope = whole.xy / whole.xx, start = whole.b - slope * whole.a;
     const variance = u.reduce((sum, value, k) => sum + (v[k] - start - slope * value) ** 2, 0) / (n - 2), t = tQuantile(n - 2);
-    const half = t * Math.sqrt(variance / (n * whole.xx)), along = t * Math.sqrt(variance * (1 / n + whole.a ** 2 / (n * whole.xx)));
+    const groups = alike(names), architectures = groups ? new Set(groups).size : n;
+    let half = t * Math.sqrt(variance / (n * whole.xx)), along = t * Math.sqrt(variance * (1 / n + whole.a ** 2 / (n * whole.xx)));
+    if (groups) {
+      const fits = leftOut(u, v, groups).map(({ a, b, xx, xy }) => [xy / xx, b - (xy / xx) * a]);
+      [half, along] = [0, 1].map((k) => jackknifed(fits.map((one) => one[k])));
+    }
     const [value, low, high] = [start, start - along, start + along].map((one) => Math.exp(Math.min(Math.max(one, -LARGEST_LOG), LARGEST_LOG)));
     const exponent = { value: slope, low: slope - half, high: slope + half };
-    const groups = alike(names), architectures = groups ? new Set(groups).size : n;
     return { networks: n, architectures, correlation: correlation(u, v, whole, groups), exponent, factor: { value, low, high } };
   }
 
