@@ -235,15 +235,17 @@ def _training(job: Job) -> dict[str, Any] | None:
 def _trained(job: Job, scratch: Path | None) -> Entry:
     from ..measuring import network_hashes
     from ..processes import chosen_device
+    from ..statistics import binomial_interval
     from ..training import train
 
     options = job.options
     assert isinstance(options, TrainOptions)
     trained = train(options, folder=scratch, device=chosen_device(options.device))
+    error, images = trained.test_error, trained.test_images
     row = {
         **_head(job, DONE),
         **_told(options),
-        "test_error": {"value": trained.test_error},
+        "test_error": {**binomial_interval(error * images, images)._asdict(), "value": error, "images": images},
         "epoch": trained.epoch,
         "train_loss": trained.train_loss,
         "seconds": trained.seconds,

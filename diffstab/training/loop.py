@@ -288,6 +288,7 @@ class _Run:
             epoch_loss=losses[state.best_epoch],
             train_loss=losses[state.epochs_done],
             test_error=measure_error(network, self.images.test, self.device, self.processes),
+            test_images=len(self.images.test),
             seconds=state.seconds,
             preprocessing=self.images.test.preprocessing,
             probed=[{**line, "watched_images": len(self.images.watched)} for line in state.history if "R" in line],

@@ -30,6 +30,7 @@ class Trained:
         epoch_loss: Mean loss over the steps of the kept epoch.
         train_loss: Mean loss over the steps of the last epoch.
         test_error: Share of the test images that the network classifies wrongly.
+        test_images: Number of test images.
         seconds: Duration of all epochs, including those before a stop.
         preprocessing: Steps from image to input; None if the images came as tensors.
         probed: D, G, R and the watched error after some epochs, if `stability_images` is set.
@@ -43,6 +44,7 @@ class Trained:
     epoch_loss: float
     train_loss: float
     test_error: float
+    test_images: int
     seconds: float = field(compare=False)
     preprocessing: Preprocessing | None = None
     probed: list[dict[str, Any]] = field(default_factory=list)

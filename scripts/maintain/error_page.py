@@ -115,6 +115,12 @@ def in_short(study: Study) -> Iterator[str]:
         yield f"{_verdict(test.z)} R_f predicts better than {SYMBOLS[name]}: {rivalry(name, test.z.value, test.p)}."
     within = by_family(study.points)["families' means removed"]["R"]
     yield f"{_verdict(within)} Within a family of networks the test error follows R_f: correlation {told(within)}."
+    if study.more:
+        inside = study.many.within_networks()["R"]
+        yield (
+            f"{_verdict(inside)} Within an architecture, over widths, recipes and data, the test error follows R_f: "
+            f"correlation {told(inside)}."
+        )
     beyond = given_architecture(study.points)["R"]
     yield f"{_verdict(beyond)} At equal depth and size the test error follows R_f: partial correlation {told(beyond)}."
     R, none = (predictions(study.points)[name] for name in ("R", "nothing"))

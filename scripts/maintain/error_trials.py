@@ -143,7 +143,7 @@ def more_section(studies: Sequence[Study]) -> Iterator[str]:
         yield (
             f"{one.title}: {len(many.points)} trained networks, the {len(one.points)} above and "
             f"{len(many.points) - len(one.points)} more, one seed each, in which one thing was changed. Networks "
-            "of one architecture are alike; intervals are over architectures."
+            "of one architecture are alike; intervals are over architectures. Those of pairs take them as independent."
         )
         parts = {
             f"all {len(many.points)}": correlations(many.points),

@@ -30,7 +30,7 @@ def test_one_seed_has_its_own_interval():
 
 
 def test_test_errors_are_those_of_the_trainings_where_their_rows_are_there():
-    """A filter drops rows of trainings, not what they tell; the interval is that of the measured images."""
+    """A filter drops rows of trainings, not what they tell; the interval is that of all test images if they tell it."""
     rows = [row(R=0.3, error=0.02, training={"job": "a", "model": "lenet"}), row("vgg11", R=0.2, error=0.04)]
     trained = {"kind": "train", "status": "done", "job": "a", "model": "lenet", "test_error": {"value": 0.0213}}
     for filters in ((), ("cutoff=3",)):
@@ -40,6 +40,9 @@ def test_test_errors_are_those_of_the_trainings_where_their_rows_are_there():
         assert (errors["lenet"].low, errors["lenet"].high) == pytest.approx(binomial_interval(0.0213 * 500, 500)[1:])
         assert errors["vgg11"] == (0.04, None, 0.032, 0.05)
         assert len(found.notes) == 1
+    whole = {**trained, "test_error": {"value": 0.0213, "images": 10_000}}
+    ends = gather([whole, *rows]).points[1]["error"][2:]
+    assert ends == pytest.approx(binomial_interval(213, 10_000)[1:])
     same = {**trained, "test_error": {"value": 0.02}}
     assert not gather([same, *rows]).notes
     failed = {**trained, "status": "failed", "test_error": None}

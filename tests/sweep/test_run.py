@@ -6,6 +6,7 @@ import pytest
 from support.swept import assert_equal_stores
 
 from diffstab import Store
+from diffstab.statistics import binomial_interval
 from diffstab.sweep.executors.base import Executor, Finished, InlineExecutor
 from diffstab.sweep.jobs import run_job
 from diffstab.sweep.run import Listener, run_sweep
@@ -68,6 +69,9 @@ measure: {weights: train, images: 30, seed: [0, 1]}
     assert (progress.done, progress.failed) == (3, [])
     trained, first, second = store.rows()
     assert trained["kind"] == "train"
+    error = trained["test_error"]
+    ends = binomial_interval(1000 * error["value"], 1000)
+    assert error == {"value": error["value"], "low": ends.low, "high": ends.high, "images": 1000}  # all test images
     assert first["weights"] == second["weights"] == "train"
     assert first["training"]["job"] == trained["job"]
     assert first["weights_sha256"] == second["weights_sha256"]

@@ -72,18 +72,18 @@ def experiments(
 def _with_errors_of_trainings(rows: Sequence[Row]) -> tuple[list[Row], bool]:
     """Measurements with the test error of their training, and whether one is another than was measured.
 
-    The interval is that of as many images as were measured: trainings don't tell of how many images theirs is.
+    Older rows of trainings don't tell of how many images theirs is: the interval is that of as many as were measured.
     """
     trained = {
-        row.get("job"): error
+        row.get("job"): row["test_error"]
         for row in rows
-        if (row.get("kind"), row.get("status")) == ("train", DONE) and (error := value_at(row, "test_error.value"))
+        if (row.get("kind"), row.get("status")) == ("train", DONE) and value_at(row, "test_error.value")
     }
     found, replaced = [], False
     for row in rows:
         job, own = value_at(row, "training.job"), row.get("test_error")
         if job is not None and job in trained and own and is_measured(row):
-            error, images = trained[job], own["images"]
+            error, images = trained[job]["value"], trained[job].get("images") or own["images"]
             replaced |= error != own["value"]
             own = {**binomial_interval(error * images, images)._asdict(), "value": error, "images": images}
         found.append({**row, "test_error": own} if own else row)
