@@ -1,7 +1,7 @@
 """Sweeps: a YAML grid becomes jobs, executors run them, and the store keeps their rows.
 
 Open `spec` first, then `jobs` and `run`; `executors` runs jobs on this machine or on clusters. The room imports
-experiments, training, measuring, store, results, models, options and the ground floor.
+experiments, training, measuring, statistics, store, results, models, options and the ground floor.
 
 >>> from diffstab.sweep import InlineExecutor, measure_job, run_sweep
 >>> from diffstab.options import MeasureOptions

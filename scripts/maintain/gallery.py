@@ -4,7 +4,8 @@
     python scripts/maintain/gallery.py --figures figures
     python scripts/maintain/gallery.py --redraw
 
-Copies the pictures and their points into docs/images, and fills the template. In it,
+Copies the pictures and their points into docs/images, and fills the template. A picture of FashionMNIST is what
+`diffstab figure NAME --preset fashion` writes, renamed to NAME-fashion. In the template,
 
     {{fig03-delta R model=resnet18 weights=trained cutoff=3 delta=1}}
 
@@ -24,7 +25,7 @@ import click
 from kept_points import described, rows_of
 
 from diffstab.cli import OneLineErrors
-from diffstab.figures import FIGURES, NAMES, FigureKind
+from diffstab.figures import FIGURES, figure_named
 from diffstab.figures.drawing import write_files
 from diffstab.figures.drawing.lines import Drawn
 from diffstab.writing import write_atomically
@@ -32,6 +33,8 @@ from diffstab.writing import write_atomically
 ROOT = Path(__file__).parents[2]
 TEMPLATE, PAGE, IMAGES = Path(__file__).with_name("gallery.md"), ROOT / "docs" / "figures.md", ROOT / "docs" / "images"
 WIDTH = 120  # letters in a line
+ALSO = {"fig14-depth-fashion": figure_named("fig14-depth")}  # by the name of the picture
+PICTURES = {kind.name: kind for kind in FIGURES} | ALSO
 FIELD = re.compile(r"\{\{([^{}]+)\}\}")
 
 
@@ -40,27 +43,28 @@ FIELD = re.compile(r"\{\{([^{}]+)\}\}")
 @click.option("--redraw", is_flag=True, help="Draw every picture again from its kept points, without measuring.")
 def main(figures: Path | None, redraw: bool) -> None:
     """Write docs/figures.md."""
-    for name in NAMES if figures else ():
+    for name in PICTURES if figures else ():
         for suffix in (".png", ".csv"):
             if (figures / f"{name}{suffix}").exists():
                 shutil.copy(figures / f"{name}{suffix}", IMAGES)
-    for kind in FIGURES if redraw else ():
-        if (IMAGES / f"{kind.name}.png").exists():
-            draw(kind)
+    for name in PICTURES if redraw else ():
+        if (IMAGES / f"{name}.png").exists():
+            draw(name)
     write_atomically(PAGE, page(TEMPLATE.read_text(), IMAGES).encode())
 
 
-def drawn_again(kind: FigureKind) -> Drawn:
-    """Returns a figure, drawn from its kept points."""
-    return kind.draw(rows_of(kind.name, IMAGES)) if kind.sweeps else kind.draw_without_rows("laptop")
+def drawn_again(name: str) -> Drawn:
+    """Returns the figure of a picture, drawn from its kept points."""
+    kind = PICTURES[name]
+    return kind.draw(rows_of(name, IMAGES)) if kind.sweeps else kind.draw_without_rows("laptop")
 
 
-def draw(kind: FigureKind) -> None:
-    """Writes the picture of a figure anew; its points and its description stay."""
-    picture = IMAGES / f"{kind.name}.png"
-    figure, origin = drawn_again(kind).figure, described(picture)
+def draw(name: str) -> None:
+    """Writes a picture anew; its points and its description stay."""
+    picture = IMAGES / f"{name}.png"
+    figure, origin = drawn_again(name).figure, described(picture)
     with tempfile.TemporaryDirectory() as folder:
-        write_files(Path(folder) / kind.name, figure, title=kind.title, origin=origin)
+        write_files(Path(folder) / name, figure, title=PICTURES[name].title, origin=origin)
         shutil.copy(Path(folder) / picture.name, IMAGES)
 
 

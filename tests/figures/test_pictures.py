@@ -17,14 +17,13 @@ from support.papers_rows import TRAITS, rows_like_the_papers
 
 from diffstab.figures.drawing.files import table_csv
 from diffstab.figures.drawing.style import NORMAL, SMALL, WIDTH, house_style
-from diffstab.figures.paper.catalogue import FIGURES
 from diffstab.figures.paper.error_vs_stability import error_vs_stability
 from diffstab.figures.points.networks import gather
 from diffstab.figures.points.relation import relate
 
 pytestmark = pytest.mark.slow
 
-KINDS = {kind.name: kind for kind in FIGURES if "laptop" in kind.presets}
+KINDS = {name: kind for name, kind in gallery.PICTURES.items() if "laptop" in kind.presets}
 KEPT = [name for name, kind in KINDS.items() if kind.sweeps]
 PAPERS = {"all": ("R", "D", "1/G"), "R": ("R",), "parts": ("D", "1/G")}  # panels of networks like the paper's
 SIDE = 64  # pixels, of figures without rows
@@ -39,7 +38,7 @@ def drawn(name):
         figure, notes = error_vs_stability(networks, relate(networks), show_init=True, quantities=PAPERS[name])
         assert not notes
     elif KINDS[name].sweeps:
-        figure = gallery.drawn_again(KINDS[name]).figure
+        figure = gallery.drawn_again(name).figure
     else:
         figure = KINDS[name]._function()(6 if KINDS[name].sides["laptop"] < SIDE else SIDE).figure
     with house_style():
@@ -125,7 +124,7 @@ def test_every_text_is_large_enough_and_whole_and_covers_no_other(name):
 
 @pytest.mark.parametrize("name", KEPT)
 def test_a_figure_drawn_again_has_its_kept_points(name):
-    table = list(csv.DictReader(table_csv(gallery.drawn_again(KINDS[name]).table).decode().splitlines()))
+    table = list(csv.DictReader(table_csv(gallery.drawn_again(name).table).decode().splitlines()))
     kept = gallery.points(gallery.IMAGES / f"{name}.csv")
     assert name in SAME_POINTS or len(table) == len(kept)
     for line, own in zip(table, kept, strict=True):

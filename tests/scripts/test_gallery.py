@@ -5,8 +5,6 @@ import re
 import gallery
 import pytest
 
-from diffstab.figures.paper.catalogue import FIGURES
-
 pytestmark = pytest.mark.slow
 
 LINES = """model,text,R,R_low,R_high,error,error_low,error_high,plain
@@ -21,7 +19,7 @@ def test_the_page_is_its_template_filled():
 
 def test_every_figure_of_two_cores_is_shown_with_its_points():
     shown = set(re.findall(r"\(images/([\w-]+)\.png\)", gallery.PAGE.read_text()))
-    assert shown == {kind.name for kind in FIGURES if "laptop" in kind.presets}
+    assert shown == {name for name, kind in gallery.PICTURES.items() if "laptop" in kind.presets}
     for name in shown:
         assert (gallery.IMAGES / f"{name}.png").exists()
         assert (gallery.IMAGES / f"{name}.csv").exists()
