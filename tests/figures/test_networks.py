@@ -118,6 +118,16 @@ def test_rows_that_make_no_point_are_refused(others, message):
         gather([row(seed=0), row(seed=1, **others)])
 
 
+def test_an_option_that_older_rows_lack_has_its_default():
+    def trained(seed, **more):
+        return row("a", weights_sha256=f"{seed}", training={"job": f"{seed}", "seed": seed, "lr": 0.1, **more})
+
+    found = gather([trained(0), trained(1, penalty=0.0), row("b", R=0.2), row("c", R=0.4)])
+    assert {point.model: point.seeds for point in found.points} == {"a": 2, "b": 1, "c": 1}
+    with pytest.raises(ValueError, match=r"'a' was trained in several ways: training.penalty is 0 and 0.01"):
+        gather([trained(0), trained(1, penalty=0.01)])
+
+
 def test_all_networks_are_trained_for_one_task_each_in_its_own_way():
     def trained(**more):
         return {"training": {"job": "j", "seed": 0, "dataset": "mnist5k", **more}}

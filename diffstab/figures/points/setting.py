@@ -3,11 +3,20 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from ...options import Role, TrainOptions, settings_of
 from ...results import BEFORE, OF_DEFORMATIONS, SETTING, flat, value_at
 from ...store import SEED_BY_SEED, Row
 
 SETTINGS = (*SETTING, "asked.until_precision", "batch_norm", "precision")
 TASK = ("training.dataset", "training.train_size", "training.label_noise")  # that all networks were trained for
+OLDER = {  # values of columns that older rows lack
+    **BEFORE,
+    **{
+        f"training.{name}": one.default
+        for name, one in settings_of(TrainOptions).items()
+        if not one.has(Role.FIRST) and one.default is not None
+    },
+}
 CHECKPOINT = "a checkpoint"
 WITHOUT = "none"  # batch_norm of networks that have none, which goes with any
 KINDS = ("train", "pretrained", "init")  # of weights; others are paths of checkpoints
@@ -45,7 +54,7 @@ def setting_at(row: Row, column: str) -> Any:
     if column in ("images", "draws") and value_at(row, "asked.until_precision") is not None:
         return None
     value = value_at(row, column)
-    value = BEFORE.get(column) if value is None else value
+    value = OLDER.get(column) if value is None else value
     return None if column == "training.label_noise" and not value else value  # none, as before there was the option
 
 
@@ -100,7 +109,7 @@ def refuse_mixed(rows: Sequence[Row], swept: Collection[str] = (), trainings: Se
     for name, own in together(rows, ("model", *trainings)).items():
         options = dict.fromkeys(column for row in own for column in flat({"training": row.get("training", {})}))
         found = {"weights": [row["weights"] if row["weights"] in KINDS else CHECKPOINT for row in own]}
-        found |= {column: [value_at(row, column) for row in own] for column in options if column not in SEED_BY_SEED}
+        found |= {column: [setting_at(row, column) for row in own] for column in options if column not in SEED_BY_SEED}
         _refuse(found, f"{', '.join(map(str, name))!r} was trained in several ways")
 
 
