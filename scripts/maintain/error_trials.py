@@ -189,4 +189,4 @@ def _rising_told(study: Study) -> str:
     ]
     if rising:
         return f"More images raise R_f while the error falls in {listed(rising)}."
-    return f"With more of them R_f and error fall together in all {len(study.curves)} networks."
+    return f"With more of them R_f and error fall together in {listed([*study.curves])}."
