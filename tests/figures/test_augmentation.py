@@ -129,7 +129,7 @@ def test_what_can_not_stand_in_one_figure_is_refused(rows, message):
     ("changed", "message"),
     [
         ({"epochs": 5}, "'lenet, none' was trained in several ways: training.epochs is 20 and 5; .*training.epochs=20"),
-        ({"diffeo_cutoff_rule": "half-integer"}, "training.diffeo_cutoff_rule is none and half-integer"),
+        ({"diffeo_cutoff_rule": "half-integer"}, "training.diffeo_cutoff_rule is disk and half-integer"),
     ],
 )
 def test_the_seeds_of_an_augmentation_are_trained_alike(changed, message):
