@@ -138,7 +138,7 @@ def fitted_power_law(
         half = _half_widths(u, v - np.log(a) - b * u, exponent is None)
     else:
         left_out = all_and_each_left_out(len(u), groups)[1:]
-        fits = [power_law(np.exp(u[own]), np.exp(v[own]), exponent=exponent) for own in left_out]
+        fits = [power_law(np.asarray(x)[own], np.asarray(y)[own], exponent=exponent) for own in left_out]
         freedom, ends = len(fits) - 1, np.array([(np.log(one[0]), one[1]) for one in fits])
         half = t_quantile(freedom) * np.sqrt(freedom * ends.var(0))
     ends = np.exp((np.log(a) + np.array([-half[0], half[0]])).clip(-LARGEST_LOG, LARGEST_LOG))

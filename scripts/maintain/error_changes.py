@@ -56,9 +56,9 @@ class Many:
             for name in QUANTITIES
         }
 
-    def same_direction(self, kind: str) -> tuple[Interval, int]:
+    def same_direction(self, *kinds: str) -> tuple[Interval, int]:
         """Returns the share of changes in which error and R_f both rise or both fall, and the number of changes."""
-        pairs = [(k, own) for k, own in enumerate(self.usual) if own is not None and self.changed[k] == kind]
+        pairs = [(k, own) for k, own in enumerate(self.usual) if own is not None and self.changed[k] in kinds]
         error, R = (
             np.array([np.log(values[k] / values[own]) for k, own in pairs])
             for values in (self.points.error, self.points.values["R"])

@@ -25,12 +25,11 @@ def tried_in_short(study: Study) -> Iterator[str]:
         yield f"**Tried: epochs.** {_half_told(study)}"
     if study.more:
         many = study.many
-        counts = [many.same_direction(kind) for kind in many.kinds()]
-        pairs = sum(count for _, count in counts)
-        same = round(sum(share.value * count for share, count in counts))
+        share, pairs = many.same_direction(*many.kinds())
         yield (
             f"**Tried: {listed(many.kinds())}.** Over all {len(many.points)} networks the correlation is "
-            f"{told(correlations(many.points)['R'])}. Error and R_f move the same way in {same} of {pairs} changes."
+            f"{told(correlations(many.points)['R'])}. Error and R_f move the same way in "
+            f"{round(share.value * pairs)} of {pairs} changes."
         )
     if study.curves:
         yield f"**Tried: training images.** {_rising_told(study)}"

@@ -53,9 +53,14 @@ def setting_at(row: Row, column: str) -> Any:
     """
     if column in ("images", "draws") and value_at(row, "asked.until_precision") is not None:
         return None
-    value = value_at(row, column)
-    value = OLDER.get(column) if value is None else value
+    value = _value_or_default(row, column)
     return None if column == "training.label_noise" and not value else value  # none, as before there was the option
+
+
+def _value_or_default(row: Row, column: str) -> Any:
+    """The value of a column, also for rows older than that column."""
+    value = value_at(row, column)
+    return OLDER.get(column) if value is None else value
 
 
 def is_like(row: Row, other: Row, swept: Collection[str] = ()) -> bool:
@@ -109,7 +114,8 @@ def refuse_mixed(rows: Sequence[Row], swept: Collection[str] = (), trainings: Se
     for name, own in together(rows, ("model", *trainings)).items():
         options = dict.fromkeys(column for row in own for column in flat({"training": row.get("training", {})}))
         found = {"weights": [row["weights"] if row["weights"] in KINDS else CHECKPOINT for row in own]}
-        found |= {column: [setting_at(row, column) for row in own] for column in options if column not in SEED_BY_SEED}
+        asked = [column for column in options if column not in SEED_BY_SEED]
+        found |= {column: [_value_or_default(row, column) for row in own] for column in asked}
         _refuse(found, f"{', '.join(map(str, name))!r} was trained in several ways")
 
 
