@@ -38,7 +38,7 @@ def train(output: str, resume: bool, tensorboard: bool, wandb: str | None, as_js
     """Train a network, to be measured with `diffstab measure`.
 
     MODEL is the network's name, as for --model. The folder DIR that --output names gets checkpoint.pt and
-    metrics.jsonl after every epoch, and model.safetensors and config.json at the end. Then
+    metrics.jsonl during the training, and model.safetensors and config.json at the end. Then
     `diffstab measure local-dir:DIR` measures the network.
 
     The same command continues a run that was stopped. SIGTERM and Ctrl-C write the checkpoint and exit.

@@ -8,10 +8,11 @@ imports measuring, models, data, statistics, fields, options, streams and the gr
 from .augment import Augmentation
 from .epoch import Trainer, TrainingStoppedError, measure_error
 from .images import darkest, prepare_images
-from .loop import EpochReport, fresh_state, train
+from .loop import EpochReport, train
 from .metrics import Logger, TensorBoardLogger, WandbLogger
 from .optimisation import make_optimizer
 from .penalty import StabilityLoss
 from .probe import StabilityProbe
+from .start import fresh_state
 from .state import CHECKPOINT, checkpoints_in
 from .trained import Trained, write_network

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..data import TensorImageSet
-from ..measuring import told_as_value_error
-from ..models import AlphaNetwork, Shape, resolve_model, start_from_imagenet
+from ..models import Shape
 from ..options import DEFAULT_CUTOFF, DEFAULT_DELTA, TrainOptions
 from ..processes import ALONE, Processes, taking_turns
 from ..streams import untouched_global_state
@@ -26,8 +24,8 @@ from .augment import Augmentation
 from .epoch import NotFiniteError, Trainer, TrainingStoppedError, measure_error
 from .images import LAST, TEST, VALIDATION, Images, darkest, prepare_images
 from .metrics import Logger, write_history
-from .optimisation import make_optimizer, make_schedule
 from .probe import POWERS, StabilityProbe, is_due
+from .start import epochs_of, fresh_state
 from .state import TrainingState, prepare, read_last, recipe_of, write_state
 from .trained import Trained
 
@@ -36,14 +34,15 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One finished epoch.
+    """A finished epoch that ended with a look at the error.
 
     Attributes:
         epoch, epochs: Number of the epoch, from 1, and number of the last epoch.
         loss: Mean loss over the epoch's steps.
         error: Share of wrongly classified images of `watched`.
         watched: Images that gave the error: `validation` or `test`.
-        seconds, seconds_left: Duration of the epoch, and of the epochs to come at this pace.
+        seconds: Duration of the epoch.
+        seconds_left: Duration of the epochs to come, at the mean pace so far.
     """
 
     epoch: int
@@ -78,10 +77,12 @@ def train(
 
     Args:
         options: Model, data set and recipe. Their `device` is not read here.
-        folder: Folder for checkpoint.pt and metrics.jsonl, written after every epoch; it is made if missing. The same
-            call continues from its checkpoint.
+        folder: Folder for checkpoint.pt and metrics.jsonl, written with each look at the error; it is made if missing.
+            The same call continues from its checkpoint.
         device: Device of the training.
-        progress: Function called after each epoch, when its checkpoint is written.
+        progress: Function called after each look at the error, when the checkpoint is written. Every epoch ends with a
+            look, but with `select: last` and fewer training images than test images only as many as `is_looked_at`
+            tells.
         note: Function called with messages for the user, such as a damaged checkpoint.
         stop: Function called after each step. If it returns True, the state is written and TrainingStoppedError raised.
         loggers: Loggers that get each line of metrics.jsonl.
@@ -108,43 +109,20 @@ def train(
         trainer = run.trainer(stop)
         while state.epochs_done < epochs:
             report = run.epoch(trainer)
-            if progress is not None and processes.first:
+            if report is not None and progress is not None and processes.first:
                 progress(report)
         return run.finished()
 
 
-def epochs_of(options: TrainOptions, size: int, full: int) -> int:
-    """Returns the number of epochs over `size` images with as many steps as `options.epochs` over the full set.
+def is_looked_at(epoch: int, size: int, watched: int) -> bool:
+    """Whether an epoch over `size` images is the first after as many images were trained on as are watched once more.
 
-    A smaller training set so gets more epochs (App. E.1).
+    Then the error on the watched images and the checkpoint cost no more than the training between two of them.
 
-    >>> epochs_of(TrainOptions(epochs=10, batch_size=100), 500, 1000)
-    20
+    >>> [epoch for epoch in range(1, 9) if is_looked_at(epoch, size=400, watched=1000)]
+    [3, 5, 8]
     """
-    steps, own = (math.ceil(count / options.batch_size) for count in (full, size))
-    return math.ceil(options.epochs * steps / own)
-
-
-def fresh_state(options: TrainOptions, shape: Shape, device: torch.device, epochs: int) -> TrainingState:
-    """Makes the state before the first epoch, with a network that was tried on one image of that shape."""
-    loaded = resolve_model(
-        options.model, shape, dataset=options.dataset, weights="init", seed=options.seed, trust=options.trusted
-    )
-    network = loaded.network
-    if options.start == "imagenet":
-        start_from_imagenet(network, options.model, shape.channels)
-    if options.alpha is not None:
-        network = AlphaNetwork(network, options.alpha)
-    network.to(device)
-    if options.channels_last:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    with told_as_value_error(options.model, shape[:3]), torch.no_grad():
-        network(torch.zeros(1, *shape[:3], device=device))
-    average = None
-    if options.ema:
-        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(options.ema), use_buffers=True)
-    optimizer = make_optimizer(network, options)
-    return TrainingState(network, optimizer, make_schedule(optimizer, options, epochs), average)
+    return epoch * size // watched > (epoch - 1) * size // watched
 
 
 @dataclass
@@ -189,8 +167,8 @@ class _Run:
             state.history.append({"epoch": 0, **self._probe(0)})
         return Trainer(self.options, images, augmentation, network, self.device, self.processes, stop)
 
-    def epoch(self, trainer: Trainer) -> EpochReport:
-        """Runs one epoch, measures its error and writes its checkpoint.
+    def epoch(self, trainer: Trainer) -> EpochReport | None:
+        """Runs one epoch, and looks at the error and writes a checkpoint if it is due; otherwise returns None.
 
         Raises:
             ValueError: If the loss or the outputs are no longer finite; the last checkpoint is kept.
@@ -200,9 +178,7 @@ class _Run:
         try:
             trainer.run_epoch(state)
             self.processes.share(state.kept.buffers())
-            error = measure_error(state.kept, self.images.watched, self.device, self.processes)
-            if math.isnan(error):
-                raise NotFiniteError(f"the network's outputs are no longer finite in epoch {state.epochs_done + 1}")
+            error = self._error()
         except NotFiniteError as failure:
             raise ValueError(f"{failure}; {self._advice()}") from failure
         except TrainingStoppedError:
@@ -211,27 +187,45 @@ class _Run:
             raise
         return self._close_epoch(trainer.steps, error, start)
 
-    def _close_epoch(self, steps: int, error: float, start: float) -> EpochReport:
+    def _error(self) -> float | None:
+        """Returns the error after the present epoch; None if no look is due. Raises NotFiniteError for no finite one.
+
+        An epoch that is chosen by its error, or that the probe measures, is always looked at.
+        """
+        state, watched, epoch = self.state, self.images.watched, self.state.epochs_done + 1
+        probed = self.options.stability_images and is_due(POWERS, epoch)
+        every = self.options.select != LAST or probed or epoch == self.epochs
+        if not every and not is_looked_at(epoch, len(self.images.train), len(watched)):
+            return None
+        error = measure_error(state.kept, watched, self.device, self.processes)
+        if math.isnan(error):
+            raise NotFiniteError(f"the network's outputs are no longer finite in epoch {epoch}")
+        return error
+
+    def _close_epoch(self, steps: int, error: float | None, start: float) -> EpochReport | None:
         state = self.state
         rate, loss = state.schedule.get_last_lr()[0], state.loss_sum / steps
         state.schedule.step()
         state.epochs_done, state.step, state.loss_sum = state.epochs_done + 1, 0, 0.0
-        self._choose(error)
+        line = {"epoch": state.epochs_done, "steps": state.epochs_done * steps, "lr": rate, "loss": loss}
+        if error is not None:
+            self._choose(error)
+            line[f"{self.watched}_error"] = error
         seconds = time.perf_counter() - start
         state.seconds += seconds
-        line = {"epoch": state.epochs_done, "steps": state.epochs_done * steps, "lr": rate, "loss": loss}
-        state.history.append(
-            {**line, f"{self.watched}_error": error, "seconds": seconds, **self._probe(state.epochs_done)}
-        )
-        self._write()
+        state.history.append({**line, "seconds": seconds, **self._probe(state.epochs_done)})
+        if error is not None:
+            self._write()
         for logger in self.loggers:
             logger.log(state.history[-1])
-        left = seconds * (self.epochs - state.epochs_done)
+        if error is None:
+            return None
+        left = state.seconds / state.epochs_done * (self.epochs - state.epochs_done)
         return EpochReport(state.epochs_done, self.epochs, loss, error, self.watched, seconds, left)
 
     @property
     def watched(self) -> str:
-        """Name of the images that give the error after an epoch."""
+        """Name of the images that give the error during the training."""
         return VALIDATION if self.options.select == VALIDATION else TEST
 
     def _choose(self, error: float) -> None:
@@ -267,9 +261,9 @@ class _Run:
 
     def _advice(self) -> str:
         advice = f"lower lr, which is {self.options.lr:g}"
-        if self.path is not None and self.state.history:
-            kept = self.state.history[-1]["epoch"]
-            advice += f", and take another folder ({str(self.path)!r} keeps epoch {kept})"
+        kept = [line["epoch"] for line in self.state.history if f"{self.watched}_error" in line]
+        if self.path is not None and kept:
+            advice += f", and take another folder ({str(self.path)!r} keeps epoch {kept[-1]})"
         return advice
 
     def finished(self) -> Trained:

@@ -14,8 +14,8 @@ from diffstab.models.sources import Shape
 from diffstab.models.transfer import read_out, start_from_imagenet
 from diffstab.options.model_names import base_and_width
 from diffstab.options.train import TrainOptions
-from diffstab.training.loop import fresh_state
 from diffstab.training.optimisation import make_optimizer, make_schedule
+from diffstab.training.start import fresh_state
 
 THIN = 1 / 16
 MILLIONS = {  # Table 1, of 3 x 32 x 32 images and 10 classes; "9-20", "11-24"

@@ -18,7 +18,7 @@ def dropout_net(monkeypatch):
         hidden = (nn.Conv2d(1, 4, 5, stride=3), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.ReLU(), nn.Flatten())
         return LoadedModel(nn.Sequential(*hidden, nn.Linear(256, 10)).eval(), spec, "test", weights)
 
-    monkeypatch.setattr("diffstab.training.loop.resolve_model", resolve)
+    monkeypatch.setattr("diffstab.training.start.resolve_model", resolve)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 from diffstab.data.load import load_dataset
 from diffstab.options.train import TrainOptions
 from diffstab.training.images import balanced, noisy_labels, prepare_images
-from diffstab.training.loop import epochs_of
+from diffstab.training.start import epochs_of
 
 LABELS = np.repeat(np.arange(5), [40, 41, 42, 43, 60])[np.random.default_rng(0).permutation(226)]
 

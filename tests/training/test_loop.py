@@ -125,7 +125,7 @@ def test_unlabelled_images_in_memory_are_refused(monkeypatch):
 
 def test_a_network_that_fails_on_the_images_is_told(monkeypatch):
     wrong = LoadedModel(nn.Linear(7, 10), "wrong", "test", "init")
-    monkeypatch.setattr("diffstab.training.loop.resolve_model", lambda *_, **__: wrong)
+    monkeypatch.setattr("diffstab.training.start.resolve_model", lambda *_, **__: wrong)
     with pytest.raises(ValueError, match=r"model wrong fails on images of 1x28x28 \(.*mat1 and mat2"):
         train(replace(OPTIONS, model="wrong"))
 

@@ -22,7 +22,8 @@ from diffstab.data.load import load_dataset
 from diffstab.models import Shape
 from diffstab.options.train import TrainOptions
 from diffstab.streams import choose
-from diffstab.training.loop import fresh_state, train
+from diffstab.training.loop import train
+from diffstab.training.start import fresh_state
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = {"count": 12, "resamples": 100}

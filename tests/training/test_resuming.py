@@ -1,5 +1,6 @@
 """A stopped run goes on bit for bit, and a failed write leaves the last checkpoint."""
 
+import json
 import math
 import os
 import resource
@@ -45,6 +46,40 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     first = train(OPTIONS, folder=tmp_path)
     again = train(OPTIONS, folder=tmp_path, progress=stop_after(3))
     assert (again, again.weights(), again.seconds) == (first, first.weights(), first.seconds)
+
+
+def test_a_small_training_set_has_a_look_at_the_error_once_as_many_images_were_trained_on(tmp_path, monkeypatch):
+    small = replace(OPTIONS, train_size=20, stability_images=20)
+    reports = []
+    trained = train(small, folder=tmp_path / "few", progress=reports.append)
+    assert trained.epochs == 21  # of 20 images; there are 53 test images
+    looks = [3, 6, 8, 11, 14, 16, 19]  # after 60, 120, 160, 220, 280, 320 and 380 images: k times 53, rounded up
+    probed = [1, 2, 4]  # and 8 and 16
+    assert [report.epoch for report in reports] == sorted({*looks, *probed, trained.epochs})
+    assert [report.seconds_left > 0 for report in reports] == [True] * (len(reports) - 1) + [False]
+    lines = [json.loads(text) for text in (tmp_path / "few" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == list(range(22))
+    told = {line["epoch"]: line["test_error"] for line in lines if "test_error" in line}
+    assert told == {report.epoch: report.error for report in reports}
+    monkeypatch.setattr("diffstab.training.loop.is_looked_at", lambda *_: True)
+    every = []
+    whole = train(small, progress=every.append)
+    assert (whole.test_error, whole.weights()) == (trained.test_error, trained.weights())
+    assert [report.epoch for report in every] == list(range(1, 22))
+    assert {report.epoch: report.error for report in every}.items() >= told.items()
+
+
+def test_a_training_that_was_killed_between_two_looks_goes_on_to_the_same_weights(tmp_path):
+    small = replace(OPTIONS, train_size=20)
+    steps = iter(range(2 * 9 - 1))  # two steps per epoch: it is killed in epoch 9, and 8 is the last look
+    with pytest.raises(StopIteration):
+        train(small, folder=tmp_path, stop=lambda: next(steps) < 0)
+    reports = []
+    trained = train(small, folder=tmp_path, progress=reports.append)
+    assert [report.epoch for report in reports] == [11, 14, 16, 19, 21]
+    assert trained.weights() == train(small).weights()
+    lines = [json.loads(text) for text in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == list(range(1, 22))
 
 
 def test_a_failed_write_leaves_the_last_checkpoint(tmp_path, monkeypatch):
