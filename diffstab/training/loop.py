@@ -115,7 +115,7 @@ def train(
 
 
 def is_looked_at(epoch: int, size: int, watched: int) -> bool:
-    """Whether an epoch over `size` images is the first after as many images were trained on as are watched once more.
+    """Tells whether an epoch over `size` images is the first in which as many as are watched were trained on once more.
 
     Then the error on the watched images and the checkpoint cost no more than the training between two of them.
 
