@@ -14,7 +14,6 @@ from .raw_values import LayerValues, RawValues
 from .result import StabilityResult, weights_shown
 from .row import Column, Flat, Row, flat, getter, value_at, without_layers
 from .row_columns import (
-    BEFORE,
     KEY_NAMES,
     OF_DEFORMATIONS,
     OUTCOMES,
@@ -22,6 +21,7 @@ from .row_columns import (
     SCHEMA,
     SETTING,
     content_key,
+    known_at,
     setting_values,
     told_setting,
 )

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
-from ..options import COLUMNS, CONVENTIONS, DEFAULT_CONVENTION, DIFFEO, MeasureOptions, Role, settings_of
+from ..options import COLUMNS, CONVENTIONS, DEFAULT_CONVENTION, DIFFEO, MeasureOptions, Role, TrainOptions, settings_of
 from .outcome import ROLES, Outcome
-from .row import Row
+from .row import Column, Row, value_at
 
 SCHEMA = 1
 
@@ -35,8 +35,13 @@ def row_order(outcomes: Iterable[str]) -> tuple[str, ...]:
 OUTCOMES = {f.name: f.default is MISSING for f in fields(Outcome) if f.name not in ("settings", "raw")}
 SETTINGS = {one.column: name for name, one in COLUMNS.items()}
 ROW = row_order(OUTCOMES)
-# Values of columns that older rows lack.
+# Values that older measurements had in columns that they lack.
 BEFORE = {one.column: one.default for one in COLUMNS.values() if not one.has(Role.FIRST) and one.default is not None}
+BEFORE |= {
+    f"training.{name}": one.default
+    for name, one in settings_of(TrainOptions).items()
+    if not one.has(Role.FIRST | Role.EXECUTION) and one.default is not None
+}
 
 
 def columns_with(role: Role) -> tuple[str, ...]:
@@ -73,13 +78,32 @@ def content_key(row: Mapping[str, Any]) -> str | None:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def setting_values(row: Row, columns: Sequence[str] = SETTING) -> tuple[Any, ...]:
-    """Returns a row's values in the columns of its setting. A column that older rows lack gets the value they had.
+def known_at(row: Row, column: Column) -> Any:
+    """Returns a row's value in a column, with dots for nested values; in one that older rows lack, what they had.
+
+    >>> known_at({"cutoff": 3.0}, "transform"), known_at({"training": {"epochs": 2}}, "training.penalty")
+    ('diffeo', 0.0)
+
+    Rows of other kinds, and those of networks that were not trained here, have no such value:
+
+    >>> known_at({"kind": "train"}, "transform"), known_at({"weights": "pretrained"}, "training.penalty")
+    (None, None)
+    """
+    value = value_at(row, column)
+    if value is None and column in BEFORE:
+        nested = column.startswith("training.")
+        measured = isinstance(row.get("training"), dict) if nested else row.get("kind", "measure") == "measure"
+        return BEFORE[column] if measured else None
+    return value
+
+
+def setting_values(row: Row, columns: Sequence[Column] = SETTING) -> tuple[Any, ...]:
+    """Returns a row's values in the columns of its setting.
 
     >>> setting_values({"cutoff": 3.0}, ["transform", "cutoff", "split"])
     ('diffeo', 3.0, None)
     """
-    return tuple(row.get(column, BEFORE.get(column)) for column in columns)
+    return tuple(known_at(row, column) for column in columns)
 
 
 def told_newer(row: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..checks import did_you_mean
 from ..options import TrainOptions, settings_of
-from ..results import ROW, Column, Flat, Row, flat, value_at
+from ..results import ROW, Column, Flat, Row, flat, known_at, value_at
 from .from_row import ASKED
 
 FIRST = tuple(
@@ -54,7 +54,8 @@ def columns_of(rows: Iterable[Flat]) -> list[Column]:
 class Filters:
     """Filters for rows, such as `model=resnet*`, `R.value<0.5`, `seed!=0`, `status=done`.
 
-    Numbers are compared as numbers, texts by shell patterns; `none` stands for a missing value.
+    Numbers are compared as numbers, texts by shell patterns; `none` stands for a missing value. In a column that older
+    rows lack they have the value that they had, such as `transform=diffeo`.
 
     Args:
         filters: Filters that a row has to pass, all of them.
@@ -79,7 +80,7 @@ class Filters:
         """Returns True if a row passes every filter."""
         if self._unseen:
             self._look(row)
-        return all(_passes(value_at(row, name), comparison, wanted) for name, comparison, wanted in self._filters)
+        return all(_passes(known_at(row, name), comparison, wanted) for name, comparison, wanted in self._filters)
 
     def _look(self, row: Row) -> None:
         self._unseen = [name for name in self._unseen if value_at(row, name) is None]

@@ -28,6 +28,19 @@ def test_filters_choose_by_number_and_pattern(store):
     assert len(select(rows, ["error.message=it can't"])) == 1
 
 
+def test_a_filter_takes_rows_from_before_its_column(store):
+    """Settings are told with their default; other kinds of rows and networks trained elsewhere have none."""
+    new = store.rows()
+    older = [{name: value for name, value in row.items() if name not in ("transform", "of")} for row in new]
+    taught = [{**row, "training": {"epochs": 3}} for row in older]
+    others = [{"kind": "train", "penalty": 0.0}, {"kind": "stripe"}]
+    rows = [*new, *older, *taught, *others]
+    assert select(rows, ["transform=diffeo", "of=logits"]) == [*new, *older, *taught]
+    assert select(rows, ["transform!=diffeo"]) == others
+    assert select(rows, ["training.penalty=0"]) == select(rows, ["training.diffeo_cutoff_rule=disk"]) == taught
+    assert select(rows, ["training.penalty>0"]) == []
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -3,20 +3,11 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from ...options import Role, TrainOptions, settings_of
-from ...results import BEFORE, OF_DEFORMATIONS, SETTING, flat, value_at
+from ...results import OF_DEFORMATIONS, SETTING, flat, known_at, value_at
 from ...store import SEED_BY_SEED, Row
 
 SETTINGS = (*SETTING, "asked.until_precision", "batch_norm", "precision")
 TASK = ("training.dataset", "training.train_size", "training.label_noise")  # that all networks were trained for
-OLDER = {  # values of columns that older rows lack
-    **BEFORE,
-    **{
-        f"training.{name}": one.default
-        for name, one in settings_of(TrainOptions).items()
-        if not one.has(Role.FIRST) and one.default is not None
-    },
-}
 CHECKPOINT = "a checkpoint"
 WITHOUT = "none"  # batch_norm of networks that have none, which goes with any
 KINDS = ("train", "pretrained", "init")  # of weights; others are paths of checkpoints
@@ -53,14 +44,8 @@ def setting_at(row: Row, column: str) -> Any:
     """
     if column in ("images", "draws") and value_at(row, "asked.until_precision") is not None:
         return None
-    value = _value_or_default(row, column)
+    value = known_at(row, column)
     return None if column == "training.label_noise" and not value else value  # none, as before there was the option
-
-
-def _value_or_default(row: Row, column: str) -> Any:
-    """The value of a column, also for rows older than that column."""
-    value = value_at(row, column)
-    return OLDER.get(column) if value is None else value
 
 
 def is_like(row: Row, other: Row, swept: Collection[str] = ()) -> bool:
@@ -115,7 +100,7 @@ def refuse_mixed(rows: Sequence[Row], swept: Collection[str] = (), trainings: Se
         options = dict.fromkeys(column for row in own for column in flat({"training": row.get("training", {})}))
         found = {"weights": [row["weights"] if row["weights"] in KINDS else CHECKPOINT for row in own]}
         asked = [column for column in options if column not in SEED_BY_SEED]
-        found |= {column: [_value_or_default(row, column) for row in own] for column in asked}
+        found |= {column: [known_at(row, column) for row in own] for column in asked}
         _refuse(found, f"{', '.join(map(str, name))!r} was trained in several ways")
 
 
