@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 from error_numbers import (
     QUANTITIES,
     arrays_of,
@@ -32,7 +31,7 @@ def tried_in_short(study: Study) -> Iterator[str]:
             f"{round(share.value * pairs)} of {pairs} changes."
         )
     if study.curves:
-        yield f"**Tried: training images.** {_rising_told(study)}"
+        yield f"**Tried: training images.** {_trends_told(study)}"
 
 
 def way_section(studies: Sequence[Study]) -> Iterator[str]:
@@ -179,13 +178,17 @@ def size_section(studies: Sequence[Study]) -> Iterator[str]:
             lines.append([name, span, *laws, told(correlation_interval(own["R"], own["error"]))])
         head = [one.title, "P", "exponent of R_f", "exponent of the error", "correlation of both"]
         yield table(head, lines)
-        yield _rising_told(one)
+        yield _trends_told(one)
 
 
-def _rising_told(study: Study) -> str:
-    rising = [
-        name for name, own in study.curves.items() if np.corrcoef(np.log(own["R"]), np.log(own["error"]))[0, 1] < 0
-    ]
-    if rising:
-        return f"More images raise R_f while the error falls in {listed(rising)}."
-    return f"With more of them R_f and error fall together in {listed([*study.curves])}."
+def _trends_told(study: Study) -> str:
+    """Tells whose R_f and whose error falls or rises with P: where the exponent's interval is on one side of 0."""
+    parts = []
+    for what, subject in (("R", "R_f"), ("error", "the error")):
+        found: dict[str, list[str]] = {}
+        for name, own in study.curves.items():
+            b = fitted_power_law(own["P"], own[what]).exponent
+            found.setdefault("falls" if b.high < 0 else "rises" if b.low > 0 else "shows no trend", []).append(name)
+        told = [f"{verb} in {listed(own) if len(found) > 1 else 'all'}" for verb, own in found.items()]
+        parts.append(f"{subject} {listed(told)}")
+    return f"With more of them {'; '.join(parts)}."

@@ -4,11 +4,13 @@ import math
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import error_changes
 import error_numbers
 import error_page
+import error_trials
 import kept_rows
 import numpy as np
 import predict_error
@@ -102,6 +104,15 @@ def test_what_the_rows_were_made_with_is_found(study):
     exponents = [np.polyfit(np.log(own["P"]), np.log(own["R"]), 1)[0] for own in study.curves.values()]
     assert len(exponents) == 4
     assert np.mean(exponents) == pytest.approx(-0.2, abs=0.03)
+
+
+def test_a_trend_with_more_images_is_told_only_where_its_interval_shows_it(study):
+    """Two power laws of five points, one falling and one rising, and noise alone."""
+    P, noise = np.logspace(2, 4, 5), np.exp([0.3, -0.4, 0.2, -0.3, 0.2])
+    error = P**-0.5
+    curves = {name: {"P": P, "R": R, "error": error} for name, R in (("a", P**-0.4), ("b", noise), ("c", P**0.4))}
+    *_, told = error_trials.size_section([replace(study, curves=curves)])
+    assert told == ("With more of them R_f falls in a, shows no trend in b and rises in c; the error falls in all.")
 
 
 def test_the_page_says_so_where_the_claim_fails(study):
