@@ -193,8 +193,7 @@ class _Run:
         An epoch that is chosen by its error, or that the probe measures, is always looked at.
         """
         state, watched, epoch = self.state, self.images.watched, self.state.epochs_done + 1
-        probed = self.options.stability_images and is_due(POWERS, epoch)
-        every = self.options.select != LAST or probed or epoch == self.epochs
+        every = self.options.select != LAST or epoch == self.epochs or self._is_probed(epoch)
         if not every and not is_looked_at(epoch, len(self.images.train), len(watched)):
             return None
         error = measure_error(state.kept, watched, self.device, self.processes)
@@ -235,6 +234,10 @@ class _Run:
             state.best_epoch, state.best_error = state.epochs_done, error
             state.best = {name: value.detach().cpu().clone() for name, value in state.kept.state_dict().items()}
 
+    def _is_probed(self, epoch: int) -> bool:
+        """Tells whether R_f is measured after an epoch, if it is asked for: after 1, 2, 4, ... and the last."""
+        return self.options.stability_images > 0 and (is_due(POWERS, epoch) or epoch == self.epochs)
+
     def _probe(self, epoch: int) -> dict[str, float | None]:
         """Returns D, G and R of the present network; an empty dict in epochs that are not on the schedule."""
         if not self.options.stability_images or not self.processes.first:
@@ -248,9 +251,7 @@ class _Run:
         options = self.options
         settings: dict[str, Any] = {"count": options.stability_images, "seed": options.seed}
         settings |= {"delta": DEFAULT_DELTA, "cutoff": DEFAULT_CUTOFF}
-        later = StabilityProbe(
-            self.images.test, lambda epoch: is_due(POWERS, epoch) or epoch == self.epochs, **settings
-        )
+        later = StabilityProbe(self.images.test, self._is_probed, **settings)
         note = (lambda text: None) if options.alpha is not None else None  # alpha (f - f_0) is 0 before the first step
         return StabilityProbe(self.images.test, [0], batch_norm="batch", note=note, **settings), later
 

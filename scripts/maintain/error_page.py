@@ -67,6 +67,14 @@ class Study:
         return many_networks(self.rows, self.more)
 
     @cached_property
+    def exponents(self) -> dict[str, dict[str, Interval]]:
+        """Exponents of R and error as power laws of P, by network."""
+        return {
+            name: {what: fitted_power_law(own["P"], own[what]).exponent for what in ("R", "error")}
+            for name, own in self.curves.items()
+        }
+
+    @cached_property
     def variants(self) -> list[Variant]:
         """Correlations for each way to measure R_f; the first is the usual way."""
         images = max(row["images"] for row in self.measured if row.get("images"))

@@ -13,7 +13,7 @@ from error_numbers import (
 )
 from error_page import NOT_YET, SURE, SYMBOLS, Study, chance, listed, missing, percent, rivalry, table, test_told, told
 
-from diffstab.statistics import correlation_interval, fitted_power_law
+from diffstab.statistics import correlation_interval
 
 SETTLED = 0.1  # a network has not settled if more epochs lower the error by this share of it or more
 
@@ -173,7 +173,7 @@ def size_section(studies: Sequence[Study]) -> Iterator[str]:
             continue
         lines = []
         for name, own in one.curves.items():
-            laws = [told(fitted_power_law(own["P"], own[what]).exponent) for what in ("R", "error")]
+            laws = map(told, one.exponents[name].values())
             span = f"{own['P'].min():,.0f} to {own['P'].max():,.0f}"
             lines.append([name, span, *laws, told(correlation_interval(own["R"], own["error"]))])
         head = [one.title, "P", "exponent of R_f", "exponent of the error", "correlation of both"]
@@ -186,8 +186,8 @@ def _trends_told(study: Study) -> str:
     parts = []
     for what, subject in (("R", "R_f"), ("error", "the error")):
         found: dict[str, list[str]] = {}
-        for name, own in study.curves.items():
-            b = fitted_power_law(own["P"], own[what]).exponent
+        for name, exponents in study.exponents.items():
+            b = exponents[what]
             found.setdefault("falls" if b.high < 0 else "rises" if b.low > 0 else "shows no trend", []).append(name)
         told = [f"{verb} in {listed(own) if len(found) > 1 else 'all'}" for verb, own in found.items()]
         parts.append(f"{subject} {listed(told)}")

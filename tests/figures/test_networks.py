@@ -7,6 +7,7 @@ from support.measured_rows import row
 from support.papers_rows import TRAITS, Traits
 
 from diffstab.figures.points.networks import gather
+from diffstab.figures.points.point import points_of
 from diffstab.statistics import binomial_interval
 
 
@@ -124,6 +125,8 @@ def test_an_option_that_older_rows_lack_has_its_default():
 
     found = gather([trained(0), trained(1, penalty=0.0), row("b", R=0.2), row("c", R=0.4)])
     assert {point.model: point.seeds for point in found.points} == {"a": 2, "b": 1, "c": 1}
+    (point,) = points_of([trained(0), trained(1, penalty=1.0)], ["model"], [], ["R"], x="training.penalty")
+    assert point.at["training.penalty"] == 0.5
     with pytest.raises(ValueError, match=r"'a' was trained in several ways: training.penalty is 0 and 0.01"):
         gather([trained(0), trained(1, penalty=0.01)])
 

@@ -112,7 +112,7 @@ def test_a_trend_with_more_images_is_told_only_where_its_interval_shows_it(study
     error = P**-0.5
     curves = {name: {"P": P, "R": R, "error": error} for name, R in (("a", P**-0.4), ("b", noise), ("c", P**0.4))}
     *_, told = error_trials.size_section([replace(study, curves=curves)])
-    assert told == ("With more of them R_f falls in a, shows no trend in b and rises in c; the error falls in all.")
+    assert told == "With more of them R_f falls in a, shows no trend in b and rises in c; the error falls in all."
 
 
 def test_the_page_says_so_where_the_claim_fails(study):

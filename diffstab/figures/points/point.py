@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any, NamedTuple
 
-from ...results import value_at
+from ...results import known_at
 from ...store import Row
 from .setting import grouped, together
 from .spread import Spread, columns_of, exactly, spread_of
@@ -99,7 +99,7 @@ def points_of(
 
 
 def _number(row: Row, column: str) -> float:
-    value = value_at(row, column)
+    value = known_at(row, column)
     if not isinstance(value, (int, float)):
         where = f"{row['model']!r} under {row.get('transform')}"
         raise ValueError(
