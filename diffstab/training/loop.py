@@ -127,7 +127,7 @@ def is_looked_at(epoch: int, size: int, watched: int) -> bool:
 
 @dataclass
 class _Run:
-    """A training with its images and the path of its checkpoint."""
+    """A training with its images, the path of its checkpoint and the number of epochs that are in it."""
 
     options: TrainOptions
     images: Images
@@ -137,6 +137,7 @@ class _Run:
     state: TrainingState
     loggers: Sequence[Logger]
     processes: Processes
+    written: int = 0
 
     def resume(self, note: Callable[[str], None]) -> None:
         """Loads the folder's checkpoint, if there is one."""
@@ -147,6 +148,7 @@ class _Run:
             content, file = found
             data = self.images.train
             self.state.fill(content, f"checkpoint {str(file)!r}", dataset=data.name, classes=data.classes)
+            self.written = self.state.epochs_done
         self.processes.total(torch.zeros(1, device=self.device))  # no process writes before all have read
         if found is not None and self.processes.first:
             if file != self.path:  # otherwise the next write would move the damaged one over it
@@ -259,12 +261,12 @@ class _Run:
         if self.path is not None and self.processes.first:
             write_state(self.path, self.state, recipe_of(self.options))
             write_history(self.path.parent, self.state.history)
+        self.written = self.state.epochs_done
 
     def _advice(self) -> str:
         advice = f"lower lr, which is {self.options.lr:g}"
-        kept = [line["epoch"] for line in self.state.history if f"{self.watched}_error" in line]
-        if self.path is not None and kept:
-            advice += f", and take another folder ({str(self.path)!r} keeps epoch {kept[-1]})"
+        if self.path is not None and self.written:
+            advice += f", and take another folder ({str(self.path)!r} keeps epoch {self.written})"
         return advice
 
     def finished(self) -> Trained:

@@ -12,7 +12,7 @@ import torch
 from support.stopped_runs import OPTIONS, stop_after, stopped_and_resumed
 
 from diffstab.models.load import load_model
-from diffstab.training.epoch import Trainer, TrainingStoppedError
+from diffstab.training.epoch import NotFiniteError, Trainer, TrainingStoppedError
 from diffstab.training.loop import train
 
 KEPT = {"checkpoint.pt", "checkpoint.previous.pt", "metrics.jsonl"}
@@ -195,6 +195,26 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(tmp_path, monkeypat
     monkeypatch.setattr(Trainer, "_account", delayed(Trainer._account))
     with pytest.raises(ValueError, match=r"in epoch 2, step 5 of 14"):  # seen late, named right
         train(OPTIONS, folder=tmp_path)
+
+
+def test_a_training_that_breaks_after_a_stop_between_two_looks_tells_which_epoch_is_kept(tmp_path, monkeypatch):
+    small = replace(OPTIONS, train_size=20)  # looks after epochs 3 and 6
+    run_epoch = Trainer.run_epoch
+
+    def until(epoch, failure):
+        def run(self, state):
+            if state.epochs_done + 1 == epoch:
+                raise failure
+            run_epoch(self, state)
+
+        return run
+
+    monkeypatch.setattr(Trainer, "run_epoch", until(5, TrainingStoppedError("stopped")))
+    with pytest.raises(TrainingStoppedError):
+        train(small, folder=tmp_path)
+    monkeypatch.setattr(Trainer, "run_epoch", until(6, NotFiniteError("the loss is nan")))
+    with pytest.raises(ValueError, match=r"keeps epoch 4\)"):
+        train(small, folder=tmp_path)
 
 
 def delayed(account):
