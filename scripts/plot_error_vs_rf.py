@@ -21,6 +21,7 @@ from diffstab.figures.points import paper_values, read_rows
 from diffstab.options import AVERAGES
 from diffstab.provenance import git_commit
 from diffstab.results import shown
+from diffstab.statistics import rounded
 
 RELATION = ("correlation", "fit", "fit_of_exponent_half", "interval")  # entries apart from the setting
 SYMBOLS = {"R": "R_f", "D": "D_f", "1/G": "1/G_f"}
@@ -82,7 +83,7 @@ def print_relation(found: dict[str, Any], relation: dict[str, Any]) -> None:
     )
     paper = paper_values(str(setting.get("dataset")))
     lines = [
-        [SYMBOLS[name], f"{one['value']:.2f}", f"{one['low']:.2f} to {one['high']:.2f}"]
+        [SYMBOLS[name], rounded(one["value"]), f"{rounded(one['low'])} to {rounded(one['high'])}"]
         + ([f"{one['paper']:.2f}"] if paper else [])
         for name, one in relation["correlation"].items()
     ]

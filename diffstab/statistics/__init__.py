@@ -27,6 +27,7 @@ from .intervals import (
     lower_share,
     mean_interval,
     percentile_interval,
+    rounded,
     t_beyond,
     t_quantile,
 )

@@ -36,6 +36,16 @@ class Interval(NamedTuple):
         return format(self)
 
 
+def rounded(value: float, decimals: int = 2) -> str:
+    """Returns a number with so many decimals, or with one digit if they would all be 0 and hide its sign.
+
+    >>> rounded(0.724), rounded(0.0046), rounded(-0.002), rounded(0.0), rounded(102.6, 0)
+    ('0.72', '0.005', '-0.002', '0.00', '103')
+    """
+    text = f"{value + 0.0:.{decimals}f}"  # -0.0 becomes 0.0
+    return f"{value:.1g}" if value and not float(text) else text
+
+
 def percentile_interval(value: float, sampled: Array) -> Interval:
     """Interval from the 2.5 % to the 97.5 % quantile of the finite resamples."""
     low, high = np.quantile(sampled[np.isfinite(sampled)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

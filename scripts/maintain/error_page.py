@@ -22,7 +22,7 @@ from error_numbers import (
 from kept_rows import KEPT
 
 from diffstab.figures.points.relation import paper_values
-from diffstab.statistics import CorrelationDifference, Interval, fitted_power_law
+from diffstab.statistics import CorrelationDifference, Interval, fitted_power_law, rounded
 from diffstab.store import Row
 
 SYMBOLS = {"R": "R_f", "D": "D_f", "1/G": "1/G_f"}
@@ -84,10 +84,10 @@ class Study:
 def told(interval: Interval, digits: int = 2) -> str:
     """Returns an interval as text.
 
-    >>> told(Interval(0.7, 0.05, 0.93))
-    '0.70 (0.05 to 0.93)'
+    >>> told(Interval(0.7, 0.0046, 0.93))
+    '0.70 (0.005 to 0.93)'
     """
-    value, low, high = (f"{one:.{digits}f}" for one in interval)
+    value, low, high = (rounded(one, digits) for one in interval)
     return f"{value} ({low} to {high})"
 
 

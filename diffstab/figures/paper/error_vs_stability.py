@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ...statistics import rounded
 from ...store import Row
 from ..drawing.axes import set_log, span_of
 from ..drawing.codes import AXES, FAMILIES, FAMILY_NAMES, OTHER, family_look, family_of
@@ -140,12 +141,12 @@ def _draw_mark(panel: Axes, network: Point, quantity: str, size: float, name: st
 
 
 def signed(value: float) -> str:
-    """Two digits, with a true minus sign.
+    """Two decimals as `rounded` gives them, with a true minus sign.
 
     >>> signed(-0.4)
     '\N{MINUS SIGN}0.40'
     """
-    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+    return rounded(value).replace("-", "\N{MINUS SIGN}")
 
 
 def _draw_init(panel: Axes, networks: Sequence[Point]) -> None:

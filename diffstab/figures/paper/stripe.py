@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from ...experiments.stripe import PLANES, stripes
 from ...options import FIRST_LOSS, STRIPE
-from ...statistics import PowerLaw, fitted_power_law
+from ...statistics import PowerLaw, fitted_power_law, rounded
 from ...store import Row
 from ..drawing.axes import figure_of, set_log
 from ..drawing.codes import AXES, Look, ordered_look
@@ -107,7 +107,8 @@ def _told(stage: str, laws: Mapping[str, dict[str, PowerLaw]], setting: Mapping[
     """The entry of a stage in the key."""
     b = laws[stage]["R"].exponent
     loss = f"{setting['until_loss']:g}" if stage == END else stage
-    return f"loss {loss}: $R_f \\sim P^{{{b.value:.2f}}}$ ({b.low:.2f} to {b.high:.2f})".replace("-", "−")
+    value, low, high = map(rounded, b)
+    return f"loss {loss}: $R_f \\sim P^{{{value}}}$ ({low} to {high})".replace("-", "−")
 
 
 def _lines(
