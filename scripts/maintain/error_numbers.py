@@ -141,6 +141,14 @@ def correlations(points: Points) -> dict[str, Interval]:
     return {name: correlation_interval(points.error, points.values[name], groups=points.groups) for name in QUANTITIES}
 
 
+def moves_most(points: Points) -> tuple[str, Interval]:
+    """Returns the network without which the correlation with R_f differs most, and the correlation without it."""
+    whole = correlations(points)["R"].value
+    without = {name: correlations(points.taken([one != name for one in points.names]))["R"] for name in points.names}
+    name = max(without, key=lambda one: abs(without[one].value - whole))
+    return name, without[name]
+
+
 def by_family(points: Points) -> dict[str, dict[str, Interval]]:
     """Returns correlations within all families at once (means removed), of the families' means, and in each family."""
     within = {name: partial_correlation(points.error, points.values[name], points.of_families()) for name in QUANTITIES}

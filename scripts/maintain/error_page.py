@@ -14,6 +14,7 @@ from error_numbers import (
     by_family,
     correlations,
     given_architecture,
+    moves_most,
     predictions,
     rivals,
     trained_networks,
@@ -119,6 +120,11 @@ def in_short(study: Study) -> Iterator[str]:
         inside = found.low <= paper[1]["R"] <= found.high
         verdict, where = ("**Agrees.**", "inside") if inside else ("**Differs.**", "outside")
         yield f"{verdict} The paper's correlation, {paper[1]['R']:.2f}, lies {where} that interval."
+    network, without = moves_most(study.points)
+    yield (
+        f"**Influence.** The network that moves it most is {network}: without it the correlation is {told(without)}. "
+        "It was picked for that, so this interval is too narrow."
+    )
     for name, test in rivals(study.points).items():
         yield f"{_verdict(test.z)} R_f predicts better than {SYMBOLS[name]}: {rivalry(name, test.z.value, test.p)}."
     within = by_family(study.points)["families' means removed"]["R"]

@@ -106,6 +106,16 @@ def test_what_the_rows_were_made_with_is_found(study):
     assert np.mean(exponents) == pytest.approx(-0.2, abs=0.03)
 
 
+def test_the_network_that_moves_the_correlation_most_is_an_outlier_by_construction(study):
+    points = study.points.taken([True] * 15)
+    place = points.names.index("efficientnet_b0-w0.25")
+    points.values["error"][place] *= 5
+    name, without = error_numbers.moves_most(points)
+    assert name == "efficientnet_b0-w0.25"
+    others = study.points.taken([one != name for one in points.names])
+    assert without == error_page.correlations(others)["R"]
+
+
 def test_a_trend_with_more_images_is_told_only_where_its_interval_shows_it(study):
     """Two power laws of five points, one falling and one rising, and noise alone."""
     P, noise = np.logspace(2, 4, 5), np.exp([0.3, -0.4, 0.2, -0.3, 0.2])
