@@ -44,6 +44,7 @@ class Study:
         title: Name for the page.
         rows: Rows of the 15 networks.
         half: Rows of the first seed with half the epochs.
+        twice: Rows of the first seed with twice the epochs, of the networks that had not settled.
         measured: Rows with R_f measured in other ways.
         more: Rows of further networks.
         curves: R and error as functions of P (number of training images), by network.
@@ -53,6 +54,7 @@ class Study:
     title: str
     rows: Sequence[Row]
     half: Sequence[Row] = ()
+    twice: Sequence[Row] = ()
     measured: Sequence[Row] = ()
     more: Sequence[Row] = ()
     curves: Mapping[str, Curve] = field(default_factory=dict)

@@ -107,9 +107,15 @@ def epoch_section(studies: Sequence[Study]) -> Iterator[str]:
             yield missing(one, "-half")
             continue
         found = settling(one.rows, one.half)
+        longer = {own.name: own for own in settling(one.twice, one.rows)}
+        last = [longer.get(own.name, own) for own in found]
         lines = [[own.name, percent(own.half), percent(own.full), percent(own.lowered)] for own in found]
         yield table([one.title, "error after half the epochs", "after all", "lowered by"], lines)
-        moving = [own.name for own in found if own.lowered >= SETTLED]
+        if longer:
+            yield "Networks that had not settled were trained again, for twice as many epochs:"
+            lines = [[name, percent(own.half), percent(own.full), percent(own.lowered)] for name, own in longer.items()]
+            yield table([one.title, "error after all epochs", "after twice as many", "lowered by"], lines)
+        moving = [own.name for own in last if own.lowered >= SETTLED]
         yield f"Not settled: {listed(moving)}." if moving else f"All {len(found)} networks have settled."
         yield _half_told(one)
 
@@ -118,14 +124,16 @@ def _half_told(study: Study) -> str:
     names = {own.name for own in settling(study.rows, study.half)}
     seeds = {row["training"]["seed"] for row in study.half if row.get("training")}
     filters = [f"training.seed={seed}" for seed in seeds] if len(seeds) == 1 else []
-    half, full = (
+    again = {own.name for own in settling(study.twice, study.rows)}
+    longest = [*study.twice, *(row for row in study.rows if row.get("model") not in again)]
+    trained = [
         arrays_of(trained_networks([row for row in rows if row.get("model") in names], filters))
-        for rows in (study.half, study.rows)
-    )
-    return (
-        f"The correlation with R_f over these {len(half)} networks of one seed is {told(correlations(half)['R'])} with "
-        f"half the epochs and {told(correlations(full)['R'])} with all."
-    )
+        for rows in (study.half, study.rows, *([longest] if again else ()))
+    ]
+    found = [told(correlations(points)["R"]) for points in trained]
+    kinds = ["half the epochs", "all", f"twice as many for the {len(again)} that had not settled"]
+    texts = [f"{text} with {kind}" for text, kind in zip(found, kinds, strict=False)]
+    return f"The correlation with R_f over these {len(trained[0])} networks of one seed is {listed(texts)}."
 
 
 def more_section(studies: Sequence[Study]) -> Iterator[str]:

@@ -21,6 +21,7 @@ KEPT = {  # names of tables, and of their sweeps' files
     "zoo-mnist5k-measure": ("zoo.laptop-measure", "fields.laptop"),
     "zoo-fashionmnist": ("zoo.fashion",),
     "zoo-fashionmnist-half": ("zoo.fashion-half",),
+    "zoo-fashionmnist-twice": ("zoo.fashion-twice",),
     "zoo-fashionmnist-measure": ("zoo.fashion-measure", "fields.fashion"),
     "zoo-fashionmnist-more": ("zoo.fashion-more",),
     "zoo-fashionmnist-size": ("training-set-fashionmnist.fashion",),

@@ -1,7 +1,7 @@
 """Write docs/predicting-error.md and its pictures from kept rows, and the kept rows from stores.
 
     pip install 'diffstab[plot]'
-    python scripts/maintain/predict_error.py --store zoo --store zoo-half --store zoo-more
+    python scripts/maintain/predict_error.py --store zoo --store zoo-half --store zoo-twice --store zoo-more
 
 First writes the tables of `kept_rows` in pretrained/ whose cells are all in the stores, then the pictures in
 docs/images and the page. Without --store the tables stay as they are. With --check nothing is written; the script says
@@ -58,6 +58,7 @@ SHOWN = {  # by section: ending of its picture's name and of its rows' table, wh
 TRAININGS = {  # by the ending of their table
     "": "each seed of the 15 networks",
     "-half": "half the epochs",
+    "-twice": "twice the epochs",
     "-more": "the further networks",
     "-size": "the training sets",
 }
@@ -99,14 +100,14 @@ def studies_of(folder: Path) -> list[Study]:
     """Returns the data sets whose rows are kept in a folder."""
     found = []
     for name, title in TITLES.items():
-        rows = {
-            kind: table_of(folder / f"zoo-{name}{kind}.csv") for kind in ("", "-half", "-measure", "-more", "-size")
-        }
-        curves = curves_over_size(rows["-size"]) if rows["-size"] else {}
+        kinds = {"rows": "", "half": "-half", "twice": "-twice", "measured": "-measure", "more": "-more"}
+        rows = {kind: table_of(folder / f"zoo-{name}{ending}.csv") for kind, ending in kinds.items()}
+        sizes = table_of(folder / f"zoo-{name}-size.csv")
+        curves = curves_over_size(sizes) if sizes else {}
         if name == "mnist5k":
             curves = curves_of_figure(IMAGES / "fig18-sizes.csv")
-        if rows[""]:
-            found.append(Study(name, title, rows[""], rows["-half"], rows["-measure"], rows["-more"], curves))
+        if rows["rows"]:
+            found.append(Study(name, title, **rows, curves=curves))
     return found
 
 
@@ -198,7 +199,7 @@ def end(folder: Path) -> Iterator[str]:
     yield (
         "No network, seed or setting was left out after its result was seen. All cells of the sweeps below count; "
         "those that failed are listed. The sweeps of FashionMNIST, in `diffstab/figures/paper/presets`, were written "
-        "before R_f of any of their networks was known."
+        "before R_f of any of their trainings was known."
     )
     lines = []
     for name, specs in KEPT.items():
