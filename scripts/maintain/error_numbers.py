@@ -220,12 +220,12 @@ def seeds_agree(rows: Sequence[Row], quantity: str) -> tuple[Agreement, dict[str
 
 @dataclass(frozen=True)
 class Settling:
-    """Errors of a network with half the epochs and with all.
+    """Errors of a network in two trainings, of which the second has twice the epochs.
 
     Attributes:
         name: Name of the network.
-        half, full: Error with half the epochs and with all.
-        lowered: Share by which the second half of the epochs lowers the error.
+        half, full: Error with half the epochs of the second and with all.
+        lowered: Share by which twice the epochs lower the error.
     """
 
     name: str

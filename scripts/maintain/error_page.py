@@ -9,6 +9,7 @@ from error_numbers import (
     FEWEST,
     QUANTITIES,
     Points,
+    Settling,
     Variant,
     arrays_of,
     by_family,
@@ -17,6 +18,7 @@ from error_numbers import (
     moves_most,
     predictions,
     rivals,
+    settling,
     trained_networks,
     variants,
 )
@@ -68,6 +70,16 @@ class Study:
     def many(self) -> Many:
         """Points of the 15 networks and of further ones."""
         return many_networks(self.rows, self.more)
+
+    @cached_property
+    def halved(self) -> list[Settling]:
+        """Errors with half the epochs and with all."""
+        return settling(self.rows, self.half)
+
+    @cached_property
+    def doubled(self) -> list[Settling]:
+        """Errors with all epochs and with twice as many."""
+        return settling(self.twice, self.rows)
 
     @cached_property
     def exponents(self) -> dict[str, dict[str, Interval]]:

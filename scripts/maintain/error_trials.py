@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from error_numbers import (
     QUANTITIES,
+    Settling,
     arrays_of,
     correlations,
     rivals,
     seeds_agree,
-    settling,
     trained_networks,
 )
 from error_page import NOT_YET, SURE, SYMBOLS, Study, chance, listed, missing, percent, rivalry, table, test_told, told
@@ -21,7 +21,7 @@ SETTLED = 0.1  # a network has not settled if more epochs lower the error by thi
 def tried_in_short(study: Study) -> Iterator[str]:
     """Yields what was tried to find out why the relation is weaker than the paper's: one sentence or two for each."""
     if study.half:
-        yield f"**Tried: epochs.** {_half_told(study)}"
+        yield f"**Tried: epochs.** {_epochs_told(study)}"
     if study.more:
         many = study.many
         share, pairs = many.same_direction(*many.kinds())
@@ -106,25 +106,27 @@ def epoch_section(studies: Sequence[Study]) -> Iterator[str]:
         if not one.half:
             yield missing(one, "-half")
             continue
-        found = settling(one.rows, one.half)
-        longer = {own.name: own for own in settling(one.twice, one.rows)}
-        last = [longer.get(own.name, own) for own in found]
-        lines = [[own.name, percent(own.half), percent(own.full), percent(own.lowered)] for own in found]
-        yield table([one.title, "error after half the epochs", "after all", "lowered by"], lines)
-        if longer:
+        yield _settling_table(one.halved, [one.title, "error after half the epochs", "after all"])
+        if one.doubled:
             yield "Networks that had not settled were trained again, for twice as many epochs:"
-            lines = [[name, percent(own.half), percent(own.full), percent(own.lowered)] for name, own in longer.items()]
-            yield table([one.title, "error after all epochs", "after twice as many", "lowered by"], lines)
+            yield _settling_table(one.doubled, [one.title, "error after all epochs", "after twice as many"])
+        again = {own.name: own for own in one.doubled}
+        last = [again.get(own.name, own) for own in one.halved]
         moving = [own.name for own in last if own.lowered >= SETTLED]
-        yield f"Not settled: {listed(moving)}." if moving else f"All {len(found)} networks have settled."
-        yield _half_told(one)
+        yield f"Not settled: {listed(moving)}." if moving else f"All {len(last)} networks have settled."
+        yield _epochs_told(one)
 
 
-def _half_told(study: Study) -> str:
-    names = {own.name for own in settling(study.rows, study.half)}
+def _settling_table(found: Sequence[Settling], head: Sequence[str]) -> str:
+    lines = [[own.name, percent(own.half), percent(own.full), percent(own.lowered)] for own in found]
+    return table([*head, "lowered by"], lines)
+
+
+def _epochs_told(study: Study) -> str:
+    names = {own.name for own in study.halved}
     seeds = {row["training"]["seed"] for row in study.half if row.get("training")}
     filters = [f"training.seed={seed}" for seed in seeds] if len(seeds) == 1 else []
-    again = {own.name for own in settling(study.twice, study.rows)}
+    again = {own.name for own in study.doubled}
     longest = [*study.twice, *(row for row in study.rows if row.get("model") not in again)]
     trained = [
         arrays_of(trained_networks([row for row in rows if row.get("model") in names], filters))
