@@ -21,7 +21,7 @@ SWEEPS = 12
 KICKS, KICKED = 150, 4  # random moves, and how many labels each moves
 COVERS_LABEL, CROSSES_LABEL, CROSSES_MARKER, NEARER_POINT, COVERS_LINE, PER_REACH = 100.0, 20.0, 8.0, 4.0, 0.35, 0.7
 MOST_LINES = 4  # covered pieces of lines that cost more than fewer do
-WAY = np.linspace(0.15, 0.85, 8)  # samples of the way from a label to its point
+WAY = np.array([0.15, 0.85])  # ends of the way from a label to its point that must lead through nothing
 
 
 class Places(NamedTuple):
@@ -92,7 +92,7 @@ def _places(points: Array, sizes: Array, frame: Array, markers: Array, lines: Ar
     cost += NEARER_POINT * (distance < own[:, None] - 1e-9).sum(1)
     cost += COVERS_LINE * (_overlap(boxes, lines) > 0).sum(1).clip(max=MOST_LINES)
     ways = _ways(boxes, points[label])
-    own_markers = _crossed(points[label][:, None], markers)
+    own_markers = _crossed(points[label][:, None].repeat(2, axis=1), markers)
     cost += CROSSES_MARKER * (_crossed(ways, markers) & ~own_markers).sum(1)
     crossing = _crossed(ways, boxes)
     mutual = COVERS_LABEL * (_overlap(boxes, boxes) > 0) + CROSSES_LABEL * (crossing | crossing.T)
@@ -101,18 +101,22 @@ def _places(points: Array, sizes: Array, frame: Array, markers: Array, lines: Ar
 
 
 def _ways(boxes: Array, points: Array) -> Array:
-    """Samples of the shortest way from each box to its point, `[M, samples, 2]`."""
+    """Ends of the shortest way from each box to its point, short of both, `[M, 2, 2]`."""
     nearest = points.clip(boxes[:, :2], boxes[:, 2:])
     return np.asarray(nearest[:, None] + WAY[:, None] * (points - nearest)[:, None])
 
 
 def _crossed(ways: Array, boxes: Array) -> NDArray[np.bool_]:
-    """Tells of each way `[M, samples, 2]` and box `[K, 4]` if one leads through the other, `[M, K]`."""
-    found = np.zeros((len(ways), len(boxes)), dtype=bool)
-    for k in range(ways.shape[1]):
-        at = ways[:, None, k]
-        found |= ((at > boxes[None, :, :2]) & (at < boxes[None, :, 2:])).all(-1)
-    return found
+    """Tells of each straight way `[M, 2, 2]` and box `[K, 4]` if one leads through the other, `[M, K]`.
+
+    It does if no axis separates them: neither those of the box nor the normal of the way.
+    """
+    around = np.concatenate([ways.min(1), ways.max(1)], axis=1)
+    apart = (around[:, None, 2:] <= boxes[:, :2]) | (around[:, None, :2] >= boxes[:, 2:])
+    along = (ways[:, 1] - ways[:, 0])[:, None]
+    middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2 - ways[:, :1], (boxes[:, 2:] - boxes[:, :2]) / 2
+    beside = np.abs(along[..., 0] * middle[..., 1] - along[..., 1] * middle[..., 0])
+    return np.asarray(~apart.any(-1) & (beside <= (np.abs(along[..., ::-1]) * half).sum(-1)))
 
 
 def _settled(places: Places, chosen: dict[int, int], order: NDArray[np.int64]) -> dict[int, int]:

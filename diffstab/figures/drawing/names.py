@@ -19,7 +19,7 @@ LEADER_FROM = 8.5  # points; a label further away is joined to its marker
 ROUND_MARKER = 0.8  # points that labels keep off a marker
 INSET = np.array([2.0, 1.0, -1.0, 0.0])  # points; labels keep off the axes
 HALF_LINE = 0.6  # points
-PIECE = 4.0  # points; lines are obstacles in pieces of that length
+PIECE = 4.0  # points; slanted lines are obstacles in pieces of that length
 POINTS = 72.0  # in an inch
 
 
@@ -86,12 +86,13 @@ def _marker_boxes(panel: Axes) -> Array:
 
 
 def _line_boxes(panel: Axes, paths: Iterable[Any], frame: Array) -> Array:
-    """Lines inside the frame, each of points `[N, 2]`, in short boxes `[L, 4]`."""
+    """Boxes of lines inside the frame, each of points `[N, 2]`: one if it runs along an axis, else short ones."""
     boxes = [np.zeros((0, 4))]
     for path in paths:
         ends = _in_points(panel, np.asarray(path)).clip(frame[:2], frame[2:])
         for start, end in pairwise(ends):
-            count = max(1, int(np.linalg.norm(end - start) / PIECE))
+            along_axis = (np.abs(end - start) < HALF_LINE).any()
+            count = 1 if along_axis else max(1, int(np.linalg.norm(end - start) / PIECE))
             along = start + (end - start) * np.linspace(0, 1, count + 1)[:, None]
             low, high = np.minimum(along[:-1], along[1:]), np.maximum(along[:-1], along[1:])
             boxes.append(np.concatenate([low - HALF_LINE, high + HALF_LINE], axis=1))
