@@ -107,9 +107,9 @@ def _run_again(model: Network, batch: Batch, setup: Setup, measured: Mapping[int
         alone = setup.layers is None and alike and not lowered  # nothing differs from what was measured
         if max(own, share if alone else 0.0) > SAME_WITHIN:
             raise ValueError(
-                f"the network gives other outputs for the same images, by {max(own, share):.1%}: something random is "
-                "left on in evaluation mode, such as torch.nn.functional.dropout without training=self.training; "
-                "switch it off"
+                f"the network gives other outputs for the same images, by {100 * max(own, share):.3g}%: something "
+                "random is left on in evaluation mode, such as torch.nn.functional.dropout without "
+                "training=self.training; switch it off"
             )
         if not alone and share > (SAME_WITHIN_AMP if lowered else SAME_WITHIN) and not (setup.layers and lowered):
             _tell_mixing(model, images, share, setup)

@@ -90,8 +90,8 @@ def test_a_label_without_room_is_left_out():
 def test_the_way_from_a_label_to_its_point_leads_past_a_thin_bar_and_may_run_along_its_own():
     point, size, frame = np.array([[50.0, 50.0]]), np.array([[20.0, 8.0]]), np.array([39.0, 0.0, 61.0, 100.0])
     other, slit = [40.0, 59.9, 60.0, 60.1], [[38.0, 30.0, 49.0, 46.0], [51.0, 30.0, 62.0, 46.0]]  # leaves a way down
-    corners = place_labels(point, size, frame, np.array([other, *slit]), np.zeros((0, 4)), gap=4.0)
-    assert corners[0] is not None and corners[0][1] < 30
+    [corner] = place_labels(point, size, frame, np.array([other, *slit]), np.zeros((0, 4)), gap=4.0)
+    assert corner[1] < 30
     own = [49.9, 30.0, 50.1, 70.0]
-    corners = place_labels(point, size, frame, np.array([own]), np.zeros((0, 4)), gap=4.0)
-    assert corners[0] is not None and corners[0][1] > 70
+    [corner] = place_labels(point, size, frame, np.array([own]), np.zeros((0, 4)), gap=4.0)
+    assert corner[1] > 70

@@ -209,6 +209,13 @@ def test_something_random_left_on_is_refused_and_told(network, images, batch_nor
         measure(LeftOn(network, 0.5), images, ENSEMBLE, batch_norm=batch_norm)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert measure(LeftOn(network, 0.0), images, ENSEMBLE).R == measure(network, images, ENSEMBLE).R
+    draws = torch.Generator().manual_seed(0)
+
+    def slightly(batch):
+        return network(batch) * (1 + 1e-3 * torch.rand(1, generator=draws))
+
+    with pytest.raises(ValueError, match=r"same images, by 0\.0+[1-9]\d*%"):
+        measure(slightly, images, ENSEMBLE, batch_norm=batch_norm)
 
 
 def test_a_network_made_for_one_size_of_batch_is_measured(network, images):
