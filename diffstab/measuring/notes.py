@@ -11,11 +11,13 @@ from torch.utils.data import DataLoader
 
 from ..results import StabilityResult
 from .batches import Images
+from .first_pass import FirstPass
 from .memory import Note
 from .passes import Passes
 from .second_pass import Progress, SecondPass
 from .setup import Setup
 
+LONG_PIXEL = 20.0  # norm of a pixel's channels: of normalised images below 5, of values from 0 to 255 mostly above 50
 ROUNDING = 100  # times the precision: smaller changes contain a few percent of rounding
 FEW_CLASSES = 0.5  # of the number of classes that as many random images would have
 
@@ -23,7 +25,7 @@ FEW_CLASSES = 0.5  # of the number of classes that as many random images would h
 def tell(found: Passes, result: StabilityResult, images: Images, note: Note) -> None:
     """Calls `note` with every warning that the two passes give reason for."""
     setup, first, _, second = found
-    for text in (*_of_network(second, setup), *_of_images(first.labels, result, images), *_of_maps(second)):
+    for text in (*_of_network(second, setup), *_of_images(first, setup, result, images), *_of_maps(second)):
         note(text)
 
 
@@ -50,8 +52,15 @@ def _of_network(second: SecondPass, setup: Setup) -> Iterator[str]:
         )
 
 
-def _of_images(labels: NDArray[np.int64], result: StabilityResult, images: Images) -> Iterator[str]:
-    """Warns of images that came more than once, that have few classes, or that a loader drops at its end."""
+def _of_images(first: FirstPass, setup: Setup, result: StabilityResult, images: Images) -> Iterator[str]:
+    """Warns of images that are not scaled, came more than once, have few classes, or are dropped by a loader."""
+    labels = first.labels
+    pixel = np.median(first.sizes) / np.prod(setup.transformation.size) ** 0.5
+    if pixel > LONG_PIXEL:
+        yield (
+            f"pixels of the images have a norm of {pixel:.0f} (root mean square), as before a division by 255; scale "
+            "images as those that the network was trained on"
+        )
     if result.copies:
         yield (
             f"{result.copies} of {result.images} images are copies of others; the intervals count each of the "

@@ -53,6 +53,13 @@ def test_images_that_come_twice_are_told(network, images, loader, copies):
     assert [text[: len(one)] for text, one in zip(notes, expected, strict=True)] == expected
 
 
+def test_images_that_were_not_divided_by_255_are_told(network, images):
+    _, scaled = told(network, 5 * images - 2.5)  # more than any usual normalisation
+    _, levels = told(network, 255 * images)
+    assert scaled == []
+    assert [text.partition(";")[0].partition(", ")[2] for text in levels] == ["as before a division by 255"]
+
+
 def test_copies_make_no_interval_narrower(network, images):
     once, _ = told(network, images, draws=8)
     many, _ = told(network, images.repeat(8, 1, 1, 1))
