@@ -62,9 +62,10 @@ def measure(arguments: Arguments) -> StabilityResult:
     that `measure` calls wait for another thread that measures. To use several cores or GPUs at once, use processes: a
     sweep, or `torchrun`.
 
-    A few images are run again to check whether the numbers can be trusted. `note` then warns of images that are copies
-    or come from few classes, of input that the network ignores, of precision that it lowers by itself, and of outputs
-    that depend on the other images of a batch; in the last case, batches are kept whole.
+    A few images are run again to check whether the numbers can be trusted. `note` then warns of images that are copies,
+    come from few classes or were not scaled, of labels in another order than the outputs, of input that the network
+    ignores, of precision that it lowers by itself, and of outputs that depend on the other images of a batch; in the
+    last case, batches are kept whole.
 
     Args:
         model: A network, or any callable from images `[B, C, H, W]` to outputs `[B, ...]`; the modules that it calls

@@ -25,7 +25,12 @@ FEW_CLASSES = 0.5  # of the number of classes that as many random images would h
 def tell(found: Passes, result: StabilityResult, images: Images, note: Note) -> None:
     """Calls `note` with every warning that the two passes give reason for."""
     setup, first, _, second = found
-    for text in (*_of_network(second, setup), *_of_images(first, setup, result, images), *_of_maps(second)):
+    for text in (
+        *_of_network(second, setup),
+        *_of_images(first, setup, result, images),
+        *_of_labels(first, second, result),
+        *_of_maps(second),
+    ):
         note(text)
 
 
@@ -83,6 +88,41 @@ def _of_images(first: FirstPass, setup: Setup, result: StabilityResult, images: 
     if result.images_left:
         total = result.images + result.images_left
         yield f"{result.images_left} of {total} images never came: the loader drops its last batch (drop_last=True)"
+
+
+def _of_labels(first: FirstPass, second: SecondPass, result: StabilityResult) -> Iterator[str]:
+    """Warns of missing labels, and of labels that would fit far better in another order."""
+    missing = int((first.labels < 0).sum())
+    if 0 < missing < len(first.labels):
+        yield f"{missing} of {len(first.labels)} images have a negative label, which is none, so there is no test error"
+    if result.test_error is None or second.classes is None or result.settings.neighbours is not None:
+        return
+    labels, outputs = first.labels[first.keys.argsort()], second.classes[second.keys.argsort()].astype(np.int64)
+    if result.raw.copies is not None:
+        different = np.unique(result.raw.copies, return_index=True)[1]
+        labels, outputs = labels[different], outputs[different]
+    wrong, given = _in_the_best_order(labels, outputs)
+    error, guessed = result.test_error.value, 1 - np.unique(labels, return_counts=True)[1].max() / len(labels)
+    if 2 * (wrong + given) < min(error, guessed) * len(labels):
+        yield (
+            f"the test error is {error:.1%}, and would be {wrong / len(labels):.1%} with the labels in another order; "
+            "is theirs that of the network's outputs?"
+        )
+
+
+def _in_the_best_order(labels: NDArray[np.int64], outputs: NDArray[np.int64]) -> tuple[int, int]:
+    """Gives labels to outputs, one to one and commonest pairs first: images that stay wrong, and labels given."""
+    pairs, counts = np.unique(np.stack([labels, outputs], axis=1), axis=0, return_counts=True)
+    given: set[int] = set()
+    taken: set[int] = set()
+    right = 0
+    for place in np.argsort(-counts, kind="stable"):
+        label, output = pairs[place].tolist()
+        if label not in given and output not in taken:
+            given.add(label)
+            taken.add(output)
+            right += int(counts[place])
+    return len(labels) - right, len(given)
 
 
 def _of_maps(second: SecondPass) -> Iterator[str]:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from diffstab import MaxEntropyEnsemble, load_dataset, measure
+from diffstab import MaxEntropyEnsemble, load_dataset, load_model, measure
 from diffstab.streams import choose
 
 ENSEMBLE = MaxEntropyEnsemble((17, 11), 5, delta=1.0)
@@ -83,6 +83,14 @@ def test_layers_know_of_copies(network, images):
     assert narrow.high / narrow.low == pytest.approx(wide.high / wide.low, rel=0.35)
 
 
+def test_some_missing_labels_are_told(network, images):
+    labels = torch.arange(40) % 3 - 1
+    found, notes = told(network, images, labels=labels)
+    assert found.test_error is None
+    assert notes == ["14 of 40 images have a negative label, which is none, so there is no test error"]
+    assert told(network, images, labels=torch.full((40,), -1))[1] == []
+
+
 def test_a_last_batch_that_is_dropped_is_told(network, images):
     dataset = TensorDataset(images)
     for options, left in (({"drop_last": True}, 4), ({}, 0), ({"drop_last": True, "sampler": range(36)}, 0)):
@@ -134,3 +142,37 @@ def test_maps_are_told(network, images):
         assert [one.partition(",")[0] for one in notes] == ([text] if text else [])
     _, notes = told(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Flatten()), images, layers="all")
     assert [one.partition(",")[0] for one in notes] == ["0 (4x15x9) and 1 more have spatial extent"]
+
+
+IN_ORDER, ROTATED, SWAPPED = list(range(10)), [*range(1, 10), 0], [*range(7), 9, 8, 7]
+
+
+@pytest.mark.parametrize(
+    ("weights", "order", "is_told"),
+    [("pretrained", IN_ORDER, 0), ("pretrained", ROTATED, 1), ("pretrained", SWAPPED, 1), ("init", IN_ORDER, 0)],
+)
+def test_labels_in_another_order_than_the_outputs_are_told(weights, order, is_told):
+    digits = load_dataset("mnist5k")
+    chosen = [digits[k] for k in choose(200, len(digits), 0)]
+    images, labels = torch.stack([image for image, _ in chosen]), torch.tensor([label for _, label in chosen])
+    network = load_model("lenet", dataset="mnist5k", weights=weights)
+    found, notes = told(network, images, None, labels=torch.tensor(order)[labels])
+    wrong = (network.eval()(images).argmax(1) != labels).float().mean().item()
+    expected = (
+        f"the test error is {found.test_error.value:.1%}, and would be {wrong:.1%} with the labels in another order"
+    )
+    assert [text.partition(";")[0] for text in notes] == [expected] * is_told
+
+
+@pytest.mark.parametrize(
+    ("copies", "labels", "bias"), [(1, torch.arange(10), 0), (5, torch.arange(10), 0), (1, torch.full((10,), 3), 1e4)]
+)
+def test_nothing_is_told_of_labels_that_fit_another_order_by_chance(copies, labels, bias):
+    """So do those of few images, of which copies are one, and those of one class."""
+    images = torch.randn(10, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    network = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 10))
+    network[1].weight.data = images.flatten(1).roll(1, 0)  # image k has the class k + 1
+    network[1].bias.data = bias * (torch.arange(10) == 7).float()
+    found, notes = told(network, images.repeat(copies, 1, 1, 1), None, labels=labels.repeat(copies))
+    assert found.test_error.value == 1
+    assert not [text for text in notes if "another order" in text]
