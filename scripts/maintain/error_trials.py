@@ -133,7 +133,7 @@ def _epochs_told(study: Study) -> str:
         for rows in (study.half, study.rows, *([longest] if again else ()))
     ]
     found = [told(correlations(points)["R"]) for points in trained]
-    kinds = ["half the epochs", "all", f"twice as many for the {len(again)} that had not settled"]
+    kinds = ["half the epochs", "all", f"twice as many for {len(again)} of them"]
     texts = [f"{text} with {kind}" for text, kind in zip(found, kinds, strict=False)]
     return f"The correlation with R_f over these {len(trained[0])} networks of one seed is {listed(texts)}."
 
