@@ -1,6 +1,7 @@
 """docs/predicting-error.md: it agrees with the kept rows, and is complete as soon as all sweeps are."""
 
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -65,13 +66,16 @@ def test_the_page_agrees_with_the_kept_rows(cli):
 
 
 def test_readme_has_the_numbers_of_the_page():
-    lines = [line.split("|")[1:-1] for line in (ROOT / "docs/predicting-error.md").read_text().splitlines()]
+    page = (ROOT / "docs/predicting-error.md").read_text()
+    lines = [line.split("|")[1:-1] for line in page.splitlines()]
     told = {cells[0].strip(): cells[-1].strip() for cells in reversed(lines) if len(cells) == 3}  # the first table's
     readme = " ".join((ROOT / "README.md").read_text().split())
     R, papers = told["log R_f"].replace("(", "(95 % interval "), told["the paper's"]
     assert f"correlate with {R}; the paper has {papers}." in readme
     seeds = told["networks, seeds of each"].split(", ")[1]
     assert f"trained with {seeds} seeds on the 60,000 images of FashionMNIST" in readme
+    longer = re.search(r"(\S+ \([^)]+\)) with all and (\S+ \([^)]+\)) with twice as many", " ".join(page.split()))
+    assert "Over one seed it is {}, and {} with twice the epochs".format(*longer.groups()) in readme
 
 
 def test_a_changed_row_is_told(cli, tmp_path, monkeypatch):
