@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from error_numbers import (
     QUANTITIES,
+    Points,
     Settling,
     arrays_of,
     correlations,
@@ -21,7 +22,10 @@ SETTLED = 0.1  # a network has not settled if more epochs lower the error by thi
 def tried_in_short(study: Study) -> Iterator[str]:
     """Yields what was tried to find out why the relation is weaker than the paper's: one sentence or two for each."""
     if study.half:
-        yield f"**Tried: epochs.** {_epochs_told(study)}"
+        trained = _by_epochs(study)
+        texts = [f"{told(correlations(points)['R'])} with {kind}" for kind, points in trained.items()]
+        count = len(next(iter(trained.values())))
+        yield f"**Tried: epochs.** The correlation with R_f over these {count} networks of one seed is {listed(texts)}."
     if study.more:
         many = study.many
         share, pairs = many.same_direction(*many.kinds())
@@ -114,7 +118,13 @@ def epoch_section(studies: Sequence[Study]) -> Iterator[str]:
         last = [again.get(own.name, own) for own in one.halved]
         moving = [own.name for own in last if own.lowered >= SETTLED]
         yield f"Not settled: {listed(moving)}." if moving else f"All {len(last)} networks have settled."
-        yield _epochs_told(one)
+        yield "Correlations over all networks, one seed each. The last columns have the paired tests of R_f."
+        lines = []
+        for kind, points in _by_epochs(one).items():
+            found = (told(correlations(points)[name]) for name in QUANTITIES)
+            lines.append([kind, *found, *map(test_told, rivals(points).values())])
+        against = [f"against {SYMBOLS[name]}" for name in QUANTITIES if name != "R"]
+        yield table([f"{one.title}: epochs", *(f"log {SYMBOLS[name]}" for name in QUANTITIES), *against], lines)
 
 
 def _settling_table(found: Sequence[Settling], head: Sequence[str]) -> str:
@@ -122,20 +132,20 @@ def _settling_table(found: Sequence[Settling], head: Sequence[str]) -> str:
     return table([*head, "lowered by"], lines)
 
 
-def _epochs_told(study: Study) -> str:
+def _by_epochs(study: Study) -> dict[str, Points]:
+    """Networks of one seed with half, all and twice the epochs; those that have no row with twice keep all."""
     names = {own.name for own in study.halved}
     seeds = {row["training"]["seed"] for row in study.half if row.get("training")}
     filters = [f"training.seed={seed}" for seed in seeds] if len(seeds) == 1 else []
     again = {own.name for own in study.doubled}
     longest = [*study.twice, *(row for row in study.rows if row.get("model") not in again)]
-    trained = [
-        arrays_of(trained_networks([row for row in rows if row.get("model") in names], filters))
-        for rows in (study.half, study.rows, *([longest] if again else ()))
-    ]
-    found = [told(correlations(points)["R"]) for points in trained]
-    kinds = ["half the epochs", "all", f"twice as many for {len(again)} of them"]
-    texts = [f"{text} with {kind}" for text, kind in zip(found, kinds, strict=False)]
-    return f"The correlation with R_f over these {len(trained[0])} networks of one seed is {listed(texts)}."
+    kinds = {"half the epochs": study.half, "all": study.rows}
+    if again:
+        kinds[f"twice as many for {len(again)} of them"] = longest
+    return {
+        kind: arrays_of(trained_networks([row for row in rows if row.get("model") in names], filters))
+        for kind, rows in kinds.items()
+    }
 
 
 def more_section(studies: Sequence[Study]) -> Iterator[str]:
