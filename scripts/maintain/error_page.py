@@ -82,6 +82,21 @@ class Study:
         return settling(self.twice, self.rows)
 
     @cached_property
+    def by_epochs(self) -> dict[str, Points]:
+        """Networks of one seed with half, all and twice the epochs; those that have no row with twice keep all."""
+        names, again = ({own.name for own in found} for found in (self.halved, self.doubled))
+        seeds = {row["training"]["seed"] for row in self.half if row.get("training")}
+        filters = [f"training.seed={seed}" for seed in seeds] if len(seeds) == 1 else []
+        kinds = {"half the epochs": self.half, "all": self.rows}
+        if again:
+            longest = [*self.twice, *(row for row in self.rows if row.get("model") not in again)]
+            kinds[f"twice as many for {len(again)} of them"] = longest
+        return {
+            kind: arrays_of(trained_networks([row for row in rows if row.get("model") in names], filters))
+            for kind, rows in kinds.items()
+        }
+
+    @cached_property
     def exponents(self) -> dict[str, dict[str, Interval]]:
         """Exponents of R and error as power laws of P, by network."""
         return {

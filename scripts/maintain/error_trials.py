@@ -2,16 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from error_numbers import (
-    QUANTITIES,
-    Points,
-    Settling,
-    arrays_of,
-    correlations,
-    rivals,
-    seeds_agree,
-    trained_networks,
-)
+from error_numbers import QUANTITIES, Settling, correlations, rivals, seeds_agree
 from error_page import NOT_YET, SURE, SYMBOLS, Study, chance, listed, missing, percent, rivalry, table, test_told, told
 
 from diffstab.statistics import correlation_interval
@@ -22,9 +13,8 @@ SETTLED = 0.1  # a network has not settled if more epochs lower the error by thi
 def tried_in_short(study: Study) -> Iterator[str]:
     """Yields what was tried to find out why the relation is weaker than the paper's: one sentence or two for each."""
     if study.half:
-        trained = _by_epochs(study)
-        texts = [f"{told(correlations(points)['R'])} with {kind}" for kind, points in trained.items()]
-        count = len(next(iter(trained.values())))
+        texts = [f"{told(correlations(points)['R'])} with {kind}" for kind, points in study.by_epochs.items()]
+        count = len(study.halved)
         yield f"**Tried: epochs.** The correlation with R_f over these {count} networks of one seed is {listed(texts)}."
     if study.more:
         many = study.many
@@ -120,9 +110,9 @@ def epoch_section(studies: Sequence[Study]) -> Iterator[str]:
         yield f"Not settled: {listed(moving)}." if moving else f"All {len(last)} networks have settled."
         yield "Correlations over all networks, one seed each. The last columns have the paired tests of R_f."
         lines = []
-        for kind, points in _by_epochs(one).items():
-            found = (told(correlations(points)[name]) for name in QUANTITIES)
-            lines.append([kind, *found, *map(test_told, rivals(points).values())])
+        for kind, points in one.by_epochs.items():
+            found = correlations(points)
+            lines.append([kind, *(told(found[name]) for name in QUANTITIES), *map(test_told, rivals(points).values())])
         against = [f"against {SYMBOLS[name]}" for name in QUANTITIES if name != "R"]
         yield table([f"{one.title}: epochs", *(f"log {SYMBOLS[name]}" for name in QUANTITIES), *against], lines)
 
@@ -130,22 +120,6 @@ def epoch_section(studies: Sequence[Study]) -> Iterator[str]:
 def _settling_table(found: Sequence[Settling], head: Sequence[str]) -> str:
     lines = [[own.name, percent(own.half), percent(own.full), percent(own.lowered)] for own in found]
     return table([*head, "lowered by"], lines)
-
-
-def _by_epochs(study: Study) -> dict[str, Points]:
-    """Networks of one seed with half, all and twice the epochs; those that have no row with twice keep all."""
-    names = {own.name for own in study.halved}
-    seeds = {row["training"]["seed"] for row in study.half if row.get("training")}
-    filters = [f"training.seed={seed}" for seed in seeds] if len(seeds) == 1 else []
-    again = {own.name for own in study.doubled}
-    longest = [*study.twice, *(row for row in study.rows if row.get("model") not in again)]
-    kinds = {"half the epochs": study.half, "all": study.rows}
-    if again:
-        kinds[f"twice as many for {len(again)} of them"] = longest
-    return {
-        kind: arrays_of(trained_networks([row for row in rows if row.get("model") in names], filters))
-        for kind, rows in kinds.items()
-    }
 
 
 def more_section(studies: Sequence[Study]) -> Iterator[str]:

@@ -5,10 +5,12 @@ import itertools
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from diffstab.figures.drawing.axes import span_of
 from diffstab.figures.drawing.codes import FAMILIES, QUANTITIES, cutoff_look, network_looks, ordered_look
 from diffstab.figures.drawing.label_places import place_labels
+from diffstab.figures.drawing.names import Label, write_labels
 from diffstab.figures.points.spread import Spread
 from diffstab.options import INTERPOLATIONS
 from diffstab.results import log_ticks
@@ -95,3 +97,13 @@ def test_the_way_from_a_label_to_its_point_leads_past_a_thin_bar_and_may_run_alo
     own = [49.9, 30.0, 50.1, 70.0]
     [corner] = place_labels(point, size, frame, np.array([own]), np.zeros((0, 4)), gap=4.0)
     assert corner[1] > 70
+
+
+def test_a_name_stands_at_the_end_of_a_long_bar_of_its_point():
+    figure = Figure(figsize=(0.6, 4))
+    panel = figure.add_axes((0, 0, 1, 1), xlim=(-1, 1), ylim=(-4, 4))  # so narrow that names stand above or below
+    panel.vlines(0, -0.5, 0.5)
+    panel.scatter([0], [0], s=9)
+    assert write_labels(figure, panel, [Label("resnet18", 0, 0)]) == []
+    name_and_line = panel.texts[0].get_window_extent().transformed(panel.transData.inverted())
+    assert 0.5 < np.abs([name_and_line.y0, name_and_line.y1]).max() < 1

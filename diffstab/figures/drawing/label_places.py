@@ -92,7 +92,7 @@ def _places(points: Array, sizes: Array, frame: Array, markers: Array, lines: Ar
     cost += NEARER_POINT * (distance < own[:, None] - 1e-9).sum(1)
     cost += COVERS_LINE * (_overlap(boxes, lines) > 0).sum(1).clip(max=MOST_LINES)
     ways = _ways(boxes, points[label])
-    own_markers = _crossed(points[label][:, None].repeat(2, axis=1), markers)
+    own_markers = _crossed(points[:, None].repeat(2, axis=1), markers)[label]
     cost += CROSSES_MARKER * (_crossed(ways, markers) & ~own_markers).sum(1)
     crossing = _crossed(ways, boxes)
     mutual = COVERS_LABEL * (_overlap(boxes, boxes) > 0) + CROSSES_LABEL * (crossing | crossing.T)
